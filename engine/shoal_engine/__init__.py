@@ -1,0 +1,1 @@
+"""Policies, recodings and proofs over Arrow data. Knows no frame library."""

@@ -1,0 +1,61 @@
+"""Every error that shoal raises on purpose.
+
+::
+
+    ShoalError
+    ├── PolicyError (ValueError)        the policy cannot be read or contradicts itself
+    ├── ColumnError (ValueError)        a column is missing, duplicated, or of a type that its role cannot take
+    ├── HierarchyError (ValueError)     a hierarchy is malformed or does not cover the data
+    ├── InputError (ValueError)         the input cannot be read, or holds nothing
+    ├── OutputError (ValueError)        the output cannot be written where it was asked for
+    ├── PolicyNotMet (ValueError)       no release of this table meets the policy; carries the nearest that can
+    └── VerificationFailed (ValueError) a release was regrouped and does not hold what was promised
+
+Messages say what was asked, what is true and what to do. They name columns, limits and counts of at least k;
+never a cell value: an error is a release too.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class ShoalError(Exception):
+    """Root of all errors of this package."""
+
+
+class PolicyError(ShoalError, ValueError):
+    """The policy cannot be read or contradicts itself."""
+
+
+class ColumnError(ShoalError, ValueError):
+    """A column is missing, duplicated, or of a type that its role cannot take."""
+
+
+class HierarchyError(ShoalError, ValueError):
+    """A hierarchy is malformed or does not cover the data."""
+
+
+class InputError(ShoalError, ValueError):
+    """The input cannot be read, or holds nothing."""
+
+
+class OutputError(ShoalError, ValueError):
+    """The output cannot be written where it was asked for."""
+
+
+class PolicyNotMet(ShoalError, ValueError):  # noqa: N818 - named for what is true, as the exit code is
+    """No release of this table meets the policy.
+
+    Attributes
+    ----------
+    nearest : mapping
+        For each model that failed, the strictest parameter that one single class would reach.
+    """
+
+    def __init__(self, message: str, *, nearest: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.nearest = dict(nearest or {})
+
+
+class VerificationFailed(ShoalError, ValueError):  # noqa: N818
+    """A release was regrouped from its own rows and does not hold what was promised."""

@@ -1,0 +1,134 @@
+"""The only door to Numba: how kernels are compiled, cached and warmed.
+
+Compiled code is kept in the user's cache directory, under a digest of every kernel source, so a change in
+a callee can never meet a stale caller (Numba's own cache looks only at the caller's file). Where that
+directory cannot be written, kernels are compiled in memory.
+"""
+
+import functools
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import numba
+import numpy as np
+import platformdirs
+from numba import config, types
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_REGISTERED: "list[Kernel[Any, Any]]" = []
+
+
+def vector(dtype: types.Type) -> types.Array:
+    """Return the type of a contiguous input vector; accepts writable and read-only memory."""
+    return types.Array(dtype, 1, "C", readonly=True)
+
+
+def matrix(dtype: types.Type) -> types.Array:
+    """Return the type of a C-contiguous input matrix; accepts writable and read-only memory."""
+    return types.Array(dtype, 2, "C", readonly=True)
+
+
+@functools.cache
+def cache_directory() -> Path | None:
+    """Return where compiled kernels are kept, or None where nothing can be written."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode())
+        digest.update(source.read_bytes())
+    digest.update(f"{numba.__version__} {np.__version__} {sys.version} {config.BOUNDSCHECK}".encode())
+    root = Path(os.environ.get("SHOAL_CACHE_DIR") or platformdirs.user_cache_dir("shoal"))
+    path = root / digest.hexdigest()[:16]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError:
+        return None
+    return path
+
+
+def _dispatcher(function: Callable[..., Any], **options: Any) -> Any:
+    """Wrap `function` for Numba with our cache directory, leaving the process's setting as it was."""
+    where = cache_directory()
+    if where is None:
+        return numba.njit(nogil=True, **options)(function)
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(where)
+    try:
+        return numba.njit(nogil=True, cache=True, **options)(function)
+    finally:
+        config.CACHE_DIR = before
+
+
+class Kernel(Generic[P, R]):
+    """A function that Python calls and that runs compiled, with exactly one declared signature.
+
+    Compilation happens at the first call (or in `warm`), never at import.
+    """
+
+    def __init__(self, function: Callable[P, R], signature: Any, options: dict[str, Any]) -> None:
+        self.signature = signature
+        self.python = function
+        self._options = options
+        self._compiled: Any = None
+        functools.update_wrapper(self, function)
+        _REGISTERED.append(self)
+
+    def compile(self) -> None:
+        """Compile the declared signature, or load it from the cache."""
+        if self._compiled is None:
+            dispatcher = _dispatcher(self.python, **self._options)
+            dispatcher.compile(self.signature)
+            dispatcher.disable_compile()
+            self._compiled = dispatcher
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the kernel; the first call compiles it."""
+        if self._compiled is None:
+            self.compile()
+        return self._compiled(*args, **kwargs)
+
+
+def kernel(signature: Any, **options: Any) -> Callable[[Callable[P, R]], Kernel[P, R]]:
+    """Declare a kernel that Python calls, with its one signature."""
+
+    def declare(function: Callable[P, R]) -> Kernel[P, R]:
+        return Kernel(function, signature, options)
+
+    return declare
+
+
+def inner(function: Callable[P, R]) -> Callable[P, R]:
+    """Declare a function that only kernels call; it is compiled into them."""
+    return numba.njit(nogil=True)(function)
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Declare a small function that is always inlined into the kernels that call it."""
+    return numba.njit(nogil=True, forceinline=True)(function)
+
+
+def registered() -> "list[Kernel[Any, Any]]":
+    """Return every kernel declared so far, in the order of declaration."""
+    return list(_REGISTERED)
+
+
+T = TypeVar("T", bound=tuple[Any, ...])
+
+
+def freeze(arrays: T) -> T:
+    """Return the same named tuple over read-only views: inside a tuple Numba accepts exactly one mutability."""
+
+    def read_only(array: Any) -> Any:
+        view = np.ascontiguousarray(array).view()
+        view.flags.writeable = False
+        return view
+
+    return type(arrays)(*map(read_only, arrays))

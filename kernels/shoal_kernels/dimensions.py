@@ -1,0 +1,94 @@
+"""How kernels see quasi-identifiers: packed codes, and what a range of codes loses.
+
+A *tuple* is one distinct combination of quasi-identifier values. Its codes lie bit-packed in one or more
+64-bit words, first dimension in the highest bits of the first word, so that the order of the words is the
+lexicographic order of the codes. Words are stored word-major: ``words[w, i]`` is word ``w`` of tuple ``i``.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import inlined, vector
+
+ORDERED = 0
+"""Codes are ranks on a line; a class loses the distance between its ends."""
+TREE = 1
+"""Codes are leaves in depth-first order; a class loses the leaves under the lowest common ancestor."""
+SET = 2
+"""Codes are names without order; a class loses the number of distinct codes in it."""
+
+
+class Dimensions(NamedTuple):
+    """The quasi-identifiers of a table of packed tuples; d of them, in packing order.
+
+    Attributes
+    ----------
+    kind : (d,) int64
+        ORDERED, TREE or SET.
+    size : (d,) int64
+        Number of codes; codes run from 0 to size - 1.
+    word, shift : (d,) int64
+        ``code = (words[word, i] >> shift) & mask``.
+    mask : (d,) uint64
+    start : (d,) int64
+        Where the dimension's entries begin in `position`.
+    position : (sum of size,) float64
+        ORDERED: the code's place on the line, the domain scaled to 0..1; a null stands at -1, so that any
+        class that mixes it with a value loses everything. Not read for other kinds.
+    depth : (d,) int64
+        TREE: number of levels, leaf and root included. 0 for other kinds.
+    tree_start : (d,) int64
+        TREE: where the dimension's rows begin in `ancestor`; level-major, ``size`` entries for each level.
+    ancestor : (sum of depth * size,) int64
+        TREE: node of each leaf at each level; level 0 is the leaf itself, the last level the root. Nodes are
+        numbered through all dimensions.
+    share : (n_nodes,) float64
+        Leaves under the node / leaves of the tree; 0 for a node with a single leaf.
+    bit_start, bit_words : (d,) int64
+        SET: first 64-bit word of the dimension in a class's bit mask, and how many. 0 words for other kinds.
+    weight : (d,) float64
+        What full generalization of the dimension costs; sums to 1, so the loss of a row is its ncp.
+    """
+
+    kind: npt.NDArray[np.int64]
+    size: npt.NDArray[np.int64]
+    word: npt.NDArray[np.int64]
+    shift: npt.NDArray[np.int64]
+    mask: npt.NDArray[np.uint64]
+    start: npt.NDArray[np.int64]
+    position: npt.NDArray[np.float64]
+    depth: npt.NDArray[np.int64]
+    tree_start: npt.NDArray[np.int64]
+    ancestor: npt.NDArray[np.int64]
+    share: npt.NDArray[np.float64]
+    bit_start: npt.NDArray[np.int64]
+    bit_words: npt.NDArray[np.int64]
+    weight: npt.NDArray[np.float64]
+
+
+_I, _U, _F = vector(types.int64), vector(types.uint64), vector(types.float64)
+DIMENSIONS = types.NamedTuple([_I, _I, _I, _I, _U, _I, _F, _I, _I, _I, _F, _I, _I, _F], Dimensions)
+
+
+@inlined
+def code_at(dims: Dimensions, words: npt.NDArray[np.uint64], j: int, i: int) -> int:
+    """Return the code of tuple `i` in dimension `j`."""
+    return np.int64((words[dims.word[j], i] >> np.uint64(dims.shift[j])) & dims.mask[j])
+
+
+@inlined
+def span_loss(dims: Dimensions, j: int, low: int, high: int) -> float:
+    """Return what a class with codes from `low` to `high` loses in an ORDERED or TREE dimension, 0 to 1."""
+    if low == high:
+        return 0.0
+    if dims.kind[j] == ORDERED:
+        start = dims.start[j]
+        return min(1.0, dims.position[start + high] - dims.position[start + low])
+    size = dims.size[j]
+    row = dims.tree_start[j]
+    while dims.ancestor[row + low] != dims.ancestor[row + high]:
+        row += size
+    return dims.share[dims.ancestor[row + low]]

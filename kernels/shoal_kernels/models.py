@@ -1,0 +1,84 @@
+"""How kernels see sensitive values and the privacy models that bind them.
+
+Sensitive values of all columns share one numbering: column c owns values ``first[c]`` up to ``last[c]``.
+Each tuple carries its sensitive values as counts, in compressed rows: the cells of tuple i are
+``start[i]`` up to ``start[i + 1]``. One histogram over all values describes a class for every model.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import vector
+
+DISTINCT = 0
+"""At least `count` distinct values (Machanavajjhala et al. 2007, section 3)."""
+ENTROPY = 1
+"""Entropy at least log(`limit`) nats (definition 4.1)."""
+RECURSIVE = 2
+"""r1 < `limit` * (r_count + ... + r_m) (definition 4.2)."""
+CLOSE_EQUAL = 3
+"""Variational distance to the reference at most `limit` (Li et al. 2007, section 4)."""
+CLOSE_ORDERED = 4
+"""Earth mover's distance over equally spaced ranks at most `limit` (section 4.1)."""
+CLOSE_TREE = 5
+"""Earth mover's distance over a hierarchy at most `limit` (section 4.2)."""
+
+
+class Cells(NamedTuple):
+    """Sensitive values of each tuple, as counts in compressed rows.
+
+    Attributes
+    ----------
+    start : (n + 1,) int64
+    value : (n_cells,) int64, each below n_values
+    count : (n_cells,) int64, each at least 1
+        Per tuple and column the counts sum to the tuple's weight.
+    """
+
+    start: npt.NDArray[np.int64]
+    value: npt.NDArray[np.int64]
+    count: npt.NDArray[np.int64]
+
+
+class Models(NamedTuple):
+    """A conjunction of privacy models; m of them besides k-anonymity.
+
+    Attributes
+    ----------
+    k : (1,) int64
+        Rows that each class must hold.
+    kind : (m,) int64
+    first, last : (m,) int64
+        The column's values are ``first`` up to, not including, ``last``.
+    count : (m,) int64
+        l of DISTINCT and RECURSIVE.
+    limit : (m,) float64
+        l of ENTROPY, c of RECURSIVE, t of the CLOSE models.
+    reference : (n_values,) float64
+        Share of each value in the whole table; sums to 1 over each column.
+    depth : (m,) int64
+        CLOSE_TREE: number of levels, leaf and root included; 0 otherwise.
+    tree_start : (m,) int64
+        CLOSE_TREE: where the model's rows begin in `ancestor`, level-major, ``last - first`` entries a level.
+    ancestor : (any,) int64
+        Node of each value at each level, numbered from 0 within each level of each model.
+    """
+
+    k: npt.NDArray[np.int64]
+    kind: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int64]
+    last: npt.NDArray[np.int64]
+    count: npt.NDArray[np.int64]
+    limit: npt.NDArray[np.float64]
+    reference: npt.NDArray[np.float64]
+    depth: npt.NDArray[np.int64]
+    tree_start: npt.NDArray[np.int64]
+    ancestor: npt.NDArray[np.int64]
+
+
+_I, _F = vector(types.int64), vector(types.float64)
+CELLS = types.NamedTuple([_I, _I, _I], Cells)
+MODELS = types.NamedTuple([_I, _I, _I, _I, _I, _F, _F, _I, _I, _I], Models)
