@@ -1,0 +1,307 @@
+"""The policy: what a release promises, and the role of every column that it keeps.
+
+A policy is a frozen value. It is written in Python or in TOML::
+
+    k = 10
+    suppress = 0.01
+
+    [identifier.name]
+
+    [quasi_identifier.age]
+    output = "bounds"
+
+    [quasi_identifier.zip]
+    hierarchy = { kind = "prefix" }
+
+    [sensitive.diagnosis]
+    models = [{ kind = "distinct", l = 3 }]
+
+A column that the policy does not name is dropped. There is no default `k`.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from shoal_engine.anonymity.roles import (
+    Closeness,
+    Distinct,
+    Identifier,
+    Insensitive,
+    Model,
+    QuasiIdentifier,
+    Role,
+    Sensitive,
+)
+from shoal_engine.errors import PolicyError
+
+T = TypeVar("T")
+
+_SECTIONS: dict[str, tuple[str, type[Role]]] = {
+    "identifier": ("identifiers", Identifier),
+    "quasi_identifier": ("quasi_identifiers", QuasiIdentifier),
+    "sensitive": ("sensitive", Sensitive),
+    "insensitive": ("insensitive", Insensitive),
+}
+_EXAMPLES = {
+    "models": "models = [{ kind = 'distinct', l = 3 }, { kind = 'closeness', t = 0.2 }]",
+    "hierarchy": "hierarchy = { kind = 'intervals', width = [5, 10], lower = 0, upper = 120 }, "
+    "{ kind = 'order', values = ['low', 'high'] }, { kind = 'prefix' }, { kind = 'date' } "
+    "or { kind = 'tree', file = 'tree.csv' }",
+    "k": "k = 10, a whole number of at least 2",
+    "suppress": "suppress = 0.01, a share of rows, at least 0 and below 1",
+    "order": "order = 'shuffled' or order = 'sorted'",
+    "identifier": "[identifier.name] with action = 'drop', or action = 'pseudonym' and key_env = 'SHOAL_KEY'",
+    "quasi_identifier": "[quasi_identifier.age] with kind = 'number', output = 'label', nulls = 'apart'",
+    "sensitive": "[sensitive.diagnosis] with models = [{ kind = 'distinct', l = 3 }]",
+    "insensitive": "[insensitive.cost] with nothing in it",
+}
+
+
+class Policy(
+    Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    kw_only=True,
+    rename={"identifiers": "identifier", "quasi_identifiers": "quasi_identifier"},
+):
+    """What a release promises, and what becomes of each column.
+
+    Attributes
+    ----------
+    k : int
+        Rows that every class holds at least; 2 or more.
+    suppress : float
+        Share of the rows that may be left out where that lowers the total loss; at least 0, below 1.
+    order : str
+        Order of the output's rows: shuffled, from the secure source, or sorted, by class.
+    identifiers, quasi_identifiers, sensitive, insensitive : mapping of str to the role's value
+        Columns by role; the order of the quasi-identifiers breaks ties between them.
+    folder : str
+        Where relative files of the policy are looked for; not a part of its TOML.
+
+    Raises
+    ------
+    PolicyError
+        A value is out of range, a column has two roles, or there is no quasi-identifier.
+
+    Examples
+    --------
+    >>> policy = Policy(k=5, quasi_identifiers={"age": QuasiIdentifier(output="bounds")})
+    >>> Policy.from_toml(policy.to_toml()) == policy
+    True
+    """
+
+    k: Annotated[int, Meta(ge=2)]
+    suppress: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    order: Literal["shuffled", "sorted"] = "shuffled"
+    identifiers: Mapping[str, Identifier] = msgspec.field(default_factory=dict)
+    quasi_identifiers: Mapping[str, QuasiIdentifier] = msgspec.field(default_factory=dict)
+    sensitive: Mapping[str, Sensitive] = msgspec.field(default_factory=dict)
+    insensitive: Mapping[str, Insensitive] = msgspec.field(default_factory=dict)
+    folder: str = ""
+
+    def __post_init__(self) -> None:
+        """Check every value and freeze the mappings."""
+        _converted(self.k, Annotated[int, Meta(ge=2)], "k")
+        suppress = _converted(self.suppress, Annotated[float, Meta(ge=0, lt=1)], "suppress")
+        if suppress != suppress:
+            msg = f"`suppress` must be a number; write {_EXAMPLES['suppress']}"
+            raise PolicyError(msg)
+        msgspec.structs.force_setattr(self, "suppress", suppress)
+        _converted(self.order, Literal["shuffled", "sorted"], "order")
+        seen: dict[str, str] = {}
+        for section, (field, role) in _SECTIONS.items():
+            columns = _columns(section, getattr(self, field), role)
+            for column in columns:
+                if column in seen:
+                    msg = f"column `{column}` is both {seen[column]} and {section}; keep one of the two roles"
+                    raise PolicyError(msg)
+                seen[column] = section
+            msgspec.structs.force_setattr(self, field, MappingProxyType(columns))
+        if not self.quasi_identifiers:
+            msg = f"the policy names no quasi-identifier; add {_EXAMPLES['quasi_identifier']}"
+            raise PolicyError(msg)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the TOML: frozen mappings cannot be pickled themselves."""
+        return _restore, (self.to_toml(), self.folder)
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        k: int,
+        quasi_identifiers: Sequence[str],
+        sensitive: Sequence[str] = (),
+        insensitive: Sequence[str] = (),
+        l: int | None = None,
+        t: float | None = None,
+        suppress: float = 0.0,
+    ) -> "Policy":
+        """Return the policy that column names alone describe.
+
+        Parameters
+        ----------
+        k : int
+            Rows that every class holds at least.
+        quasi_identifiers, sensitive, insensitive : sequence of str
+            Columns by role.
+        l : int, optional
+            Distinct values of each sensitive column that every class holds at least.
+        t : float, optional
+            Largest variational distance of a class to the table, for each sensitive column.
+        suppress : float
+            Share of the rows that may be left out.
+
+        Raises
+        ------
+        PolicyError
+            As for `Policy`; also for a column named twice, and for `l` or `t` without sensitive column.
+        """
+        if (l is not None or t is not None) and not sensitive:
+            msg = "l and t bind sensitive columns, and none is named; name one, or leave l and t out"
+            raise PolicyError(msg)
+        for names in (quasi_identifiers, sensitive, insensitive):
+            if isinstance(names, str) or len(set(names)) != len(names):
+                msg = "columns of a role are a list that names each of them once"
+                raise PolicyError(msg)
+        models: list[Model] = [] if l is None else [Distinct(l=l)]
+        models += [] if t is None else [Closeness(t=_converted(t, float, "t"))]
+        return cls(
+            k=k,
+            suppress=suppress,
+            quasi_identifiers={name: QuasiIdentifier() for name in quasi_identifiers},
+            sensitive={name: Sensitive(models=models) for name in sensitive},
+            insensitive={name: Insensitive() for name in insensitive},
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Policy":
+        """Read a policy from a TOML file; its relative files are looked for beside it.
+
+        Raises
+        ------
+        PolicyError
+            The file cannot be read, is not TOML, or is not a policy.
+        """
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            msg = f"policy `{path}` cannot be read: {reason}"
+            raise PolicyError(msg) from error
+        return cls.from_toml(text, folder=path.parent)
+
+    @classmethod
+    def from_toml(cls, text: str, *, folder: str | Path = "") -> "Policy":
+        """Read a policy from TOML text; relative files are looked for in `folder`.
+
+        Raises
+        ------
+        PolicyError
+            The text is not TOML, or not a policy; the message holds the path of the key.
+        """
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            msg = f"the policy is not TOML: {error}"
+            raise PolicyError(msg) from None
+        known = ["k", "suppress", "order", *_SECTIONS]
+        for key in document:
+            if key not in known:
+                close = difflib.get_close_matches(key, known, n=1)
+                msg = f"`{key}` is not a key of a policy; " + (
+                    f"did you mean `{close[0]}`?" if close else f"there are {', '.join(known)}"
+                )
+                raise PolicyError(msg)
+        if "k" not in document:
+            msg = f"the policy has no `k`, and there is no default; add {_EXAMPLES['k']}"
+            raise PolicyError(msg)
+        fields = {_SECTIONS[key][0] if key in _SECTIONS else key: value for key, value in document.items()}
+        return cls(**fields, folder=str(folder))
+
+    def to_toml(self) -> str:
+        """Return the policy as TOML text, without its folder."""
+        import tomli_w
+
+        return tomli_w.dumps(self.to_builtins())
+
+    def to_builtins(self) -> dict[str, Any]:
+        """Return the policy as plain tables and lists, as its TOML reads, without its folder."""
+        document = _without_absent(msgspec.to_builtins(self, enc_hook=_plain))
+        return {key: value for key, value in document.items() if key != "folder" and value != {}}
+
+    def locate(self, file: str) -> Path:
+        """Return where a file named by this policy is."""
+        return Path(self.folder) / file
+
+    @property
+    def columns(self) -> dict[str, Role]:
+        """Return the role of every column that the policy names."""
+        return {**self.identifiers, **self.quasi_identifiers, **self.sensitive, **self.insensitive}
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of a policy's TOML."""
+    schema = msgspec.json.schema(Policy)
+    schema["$defs"]["Policy"]["properties"].pop("folder")
+    return schema
+
+
+def _columns(section: str, columns: Any, role: type[T]) -> dict[str, T]:
+    """Return the checked columns of one section."""
+    if not isinstance(columns, Mapping):
+        msg = f"`{section}` must be a table of columns; write {_EXAMPLES[section]}"
+        raise PolicyError(msg)
+    checked: dict[str, T] = {}
+    for column, value in columns.items():
+        if not isinstance(column, str) or not column:
+            msg = f"`{section}` has a column without name; write {_EXAMPLES[section]}"
+            raise PolicyError(msg)
+        path = f"{section}.{column}"
+        if isinstance(value, Struct) and not isinstance(value, role):
+            msg = f"`{path}` must be of type {role.__name__}, not {type(value).__name__}"
+            raise PolicyError(msg)
+        checked[column] = _converted(msgspec.to_builtins(value, enc_hook=_plain), role, path)
+    return checked
+
+
+def _converted(value: Any, kind: Any, path: str) -> Any:
+    """Return `value` as `kind`, or raise PolicyError with the path of the key and an example."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        found = re.fullmatch(r"(.*?)(?: - at `(?:key in )?\$(.*)`)?", str(error), flags=re.DOTALL)
+        reason, tail = found.groups(default="") if found else (str(error), "")
+    keys = [key for key in _EXAMPLES if re.search(rf"(^|\.){key}\b", tail)] or [path.split(".")[0]]
+    example = _EXAMPLES.get(keys[0])
+    msg = f"`{path}{tail}`: {reason[:1].lower()}{reason[1:]}" + (f"; write {example}" if example else "")
+    raise PolicyError(msg)
+
+
+def _plain(value: Any) -> Any:
+    """Encode what msgspec does not: frozen mappings."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    msg = f"a policy cannot hold a {type(value).__name__}"
+    raise PolicyError(msg)
+
+
+def _without_absent(value: Any) -> Any:
+    """Drop what was not given: None, which TOML cannot say, and empty lists."""
+    if isinstance(value, dict):
+        return {key: _without_absent(entry) for key, entry in value.items() if entry not in (None, [], ())}
+    return [_without_absent(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+def _restore(text: str, folder: str) -> Policy:
+    return Policy.from_toml(text, folder=folder)
