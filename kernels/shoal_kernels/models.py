@@ -80,5 +80,5 @@ class Models(NamedTuple):
 
 
 _I, _F = vector(types.int64), vector(types.float64)
-CELLS = types.NamedTuple([_I, _I, _I], Cells)
+CELLS = types.NamedUniTuple(_I, 3, Cells)
 MODELS = types.NamedTuple([_I, _I, _I, _I, _I, _F, _F, _I, _I, _I], Models)
