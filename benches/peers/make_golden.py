@@ -6,8 +6,8 @@ Made in an environment of its own, so that no peer ever becomes a dependency::
     peers/bin/pip install -r benches/peers/requirements.txt
     peers/bin/python benches/peers/make_golden.py tests/golden
 
-Writes ``pycanon.json`` and the tables it speaks of as CSV beside it. Every table is made here, from papers or from
-a fixed seed; running it twice gives the same bytes.
+Writes ``pycanon.json`` and the tables it speaks of as CSV beside it. Every table is made here,
+from papers or from a fixed seed; running it twice gives the same bytes.
 """
 
 import argparse
@@ -23,10 +23,11 @@ from pycanon import anonymity
 
 NOTES = [
     "All figures are the worst class's; each sensitive column is measured alone.",
-    "l_entropy_floor: pycanon rounds exp(entropy) down to a whole number.",
-    "t: ordered distance over equally spaced ranks where the column is numeric, equal distance where it is text.",
-    "recursive_as_pycanon: pycanon takes the least frequent value of a class for r1 and sums from the ascending "
-    "order; Machanavajjhala et al. 2007, definition 4.2, takes the most frequent. Compare its l, never its c.",
+    "l_entropy_floor: pycanon rounds exp(entropy) down to a whole number, in floating point: where the exact "
+    "value is a whole number it may state one less (salaries: 2, exactly 3).",
+    "t: ordered distance over equally spaced ranks where the column is numeric, equal distance for text.",
+    "recursive_as_pycanon: pycanon takes the least frequent value of a class for r1 and sums in ascending "
+    "order; Machanavajjhala et al. 2007, definition 4.2, takes the most frequent. Compare l, never c.",
     "pycanon's groupby drops rows with a null quasi-identifier, so no table here has nulls.",
 ]
 
@@ -58,13 +59,12 @@ def four_anonymous() -> Table:
 
 def three_diverse() -> Table:
     """Return the 3-diverse inpatients."""
+    first, second = ["heart", "viral", "cancer", "cancer"], ["cancer", "heart", "viral", "viral"]
     rows = pd.DataFrame(
         {
             "zip": ["1305*"] * 4 + ["1485*"] * 4 + ["1306*"] * 4,
             "age": ["<=40"] * 4 + [">40"] * 4 + ["<=40"] * 4,
-            "condition": ["heart", "viral", "cancer", "cancer"]
-            + ["cancer", "heart", "viral", "viral"]
-            + ["heart", "viral", "cancer", "cancer"],
+            "condition": [*first, *second, *first],
         }
     )
     return Table(
@@ -93,7 +93,7 @@ def _drawn(rng: np.random.Generator, names: list[str], exponent: float, n: int) 
 
 
 def survey(n: int, seed: int, exponent: float) -> Table:
-    """Return a table with numeric and categorical columns; the larger the exponent, the smaller its classes."""
+    """Return a table with numeric and categorical columns; a larger `exponent` makes classes smaller."""
     rng = np.random.default_rng(seed)
     age_from = rng.integers(2, 7, n) * 10
     diseases = ["flu", "asthma", "diabetes", "angina", "hepatitis", "gout", "lupus"]

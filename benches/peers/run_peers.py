@@ -5,7 +5,7 @@ Peers live in an environment of their own, never in ours. Call it with that envi
     "$SHOAL_PEERS_PYTHON" benches/peers/run_peers.py pycanon-k table.csv --quasi age,zip --sensitive disease
 
 The pins that the figures were made with stand in ``requirements.txt`` beside this file. Times are CPU seconds
-of the call alone, reading and imports left out; memory is the process's peak above what it held before the call.
+of the call alone, reading and imports left out; memory is the process's peak above its peak before the call.
 This file imports nothing of shoal, so that it runs where shoal is not installed.
 """
 

@@ -43,7 +43,10 @@ def test_golden_l_distinct__equals_fewest_values(name: str, column: str) -> None
 @pytest.mark.parametrize(("name", "column"), CASES)
 def test_golden_l_entropy__floor_equals(name: str, column: str) -> None:
     least = min(-sum(p * math.log(p) for p in part if p) for part, _ in _shares(name, column))
-    assert math.floor(math.exp(least) + 1e-9) == PYCANON[name]["sensitive"][column]["l_entropy_floor"]
+    # pycanon floors after floating point, so an exact whole number may come out one lower: see its notes.
+    exact = math.exp(least)
+    possible = {math.floor(exact - 1e-9), math.floor(exact + 1e-9)}
+    assert PYCANON[name]["sensitive"][column]["l_entropy_floor"] in possible
 
 
 @pytest.mark.parametrize(("name", "column"), CASES)
