@@ -5,12 +5,16 @@ Nobody in it exists. It is data and not noise, so it has a seed: the same seed a
 
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from shoal import _hospital_lists as lists
+
+if TYPE_CHECKING:
+    from shoal_engine.anonymity.policy import Policy
 
 _ADMITTED_FROM = date(2022, 1, 1)
 _ADMITTED_DAYS = 3 * 365 + 1
@@ -81,6 +85,32 @@ def hospital_records(n_rows: int = 100_000, *, seed: int) -> pl.DataFrame:
             "admission_date": _dates(patients.admitted),
             "cost": _costs(rng, patients, diagnosis),
         }
+    )
+
+
+def hospital_policy() -> "Policy":
+    """Return a policy for the hospital records: the roles that a careful person would give them, k = 10.
+
+    Both dates are quasi-identifiers: neighbors know when somebody was born, and when they were away. There is
+    no limit on closeness: ten rows hold at most ten of more than forty diagnoses, so that ten rows are never
+    close to the whole table, and a limit that protects asks for far larger classes.
+    """
+    from shoal_engine.anonymity.hierarchy_specs import Prefix
+    from shoal_engine.anonymity.policy import Policy
+    from shoal_engine.anonymity.roles import Distinct, Identifier, Insensitive, QuasiIdentifier, Sensitive
+
+    return Policy(
+        k=10,
+        identifiers={"record": Identifier(), "name": Identifier()},
+        quasi_identifiers={
+            "birth_date": QuasiIdentifier(kind="date"),
+            "zip": QuasiIdentifier(kind="category", hierarchy=Prefix(), nulls="generalize"),
+            "sex": QuasiIdentifier(kind="category"),
+            "occupation": QuasiIdentifier(kind="category", nulls="generalize"),
+            "admission_date": QuasiIdentifier(kind="date"),
+        },
+        sensitive={"diagnosis": Sensitive(models=[Distinct(l=3)])},
+        insensitive={"cost": Insensitive()},
     )
 
 

@@ -2,7 +2,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from shoal.hospital import hospital_records
+from shoal.hospital import hospital_policy, hospital_records
+from shoal_engine.anonymity.policy import Policy
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +93,18 @@ def test_hospital_records__cost_has_heavy_tail(records: pl.DataFrame) -> None:
     assert cost.quantile(0.999) > 8 * cost.median()
     by = dict(records.group_by("diagnosis").agg(pl.col("cost").median()).iter_rows())
     assert by["C91 lymphoid leukemia"] > 5 * by["A09 gastroenteritis"]
+
+
+def test_hospital_policy__names_every_column(records: pl.DataFrame) -> None:
+    assert set(hospital_policy().columns) == set(records.columns)
+
+
+def test_hospital_policy__survives_toml() -> None:
+    policy = hospital_policy()
+    assert Policy.from_toml(policy.to_toml()) == policy
+
+
+def test_hospital_policy__unnamed_people() -> None:
+    policy = hospital_policy()
+    assert set(policy.identifiers) == {"record", "name"}
+    assert policy.k == 10

@@ -1,0 +1,90 @@
+"""A guess written down as a commented policy."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+import tomli_w
+
+from shoal._look_columns import Evidence, Verdict
+
+_SECTIONS = {
+    "identifier": "Names a person: dropped. Keyed pseudonyms: action = 'pseudonym', key_env = 'SHOAL_KEY'.",
+    "quasi_identifier": "With others it may point at a person: generalized.",
+    "sensitive": "What nobody should be able to tell of a person: kept, and bound by its models.",
+    "insensitive": "Kept as it is. Move a column elsewhere if anybody could know its values.",
+}
+_HEADER = """\
+# A guess at a policy. Every line of it is for a person to check: the guess knows names and shapes of
+# columns, and not what others know. A column that is not named here is dropped.
+"""
+_NO_K = """\
+# k: how many rows every class holds at least. There is no default: it depends on who will see the release
+# and on what they know. Choose it, and remove the mark at the start of the line:
+# k = 10
+"""
+_MODELS = """\
+# models = [{ kind = "distinct", l = 3 }]
+"""
+_NO_QUASI = """\
+# No quasi-identifier was found, and a policy needs one. Name what others may know of a person, for example:
+# [quasi_identifier.age]
+"""
+
+
+def write(judged: Sequence[tuple[Evidence, Verdict]], k: int | None) -> str:
+    """Return a policy as commented TOML; no cell value is in it.
+
+    Parameters
+    ----------
+    judged : sequence of (Evidence, Verdict)
+        Every column of the table.
+    k : int or None
+        Rows that every class must hold; None leaves the choice open: no policy until it is made.
+    """
+    parts = [_HEADER, _NO_K if k is None else tomli_w.dumps({"k": k})]
+    for section, meaning in _SECTIONS.items():
+        mine = [(seen, verdict) for seen, verdict in judged if verdict.role == section]
+        if mine:
+            parts.append(f"# {meaning}\n")
+        elif section == "quasi_identifier":
+            parts.append(_NO_QUASI)
+        parts.extend(_column(seen, verdict) for seen, verdict in mine)
+    return "\n".join(parts)
+
+
+def _column(seen: Evidence, verdict: Verdict) -> str:
+    """Return the lines of one column."""
+    if not seen.name:
+        return "# A column without a name is left out, and so dropped: name it to keep it.\n"
+    lines = tomli_w.dumps({verdict.role: {seen.name: _entries(seen, verdict)}})
+    told = "" if seen.separation is None else f"; tells {_share(seen.separation)} of row pairs apart"
+    comment = f"# {verdict.reason}{told}{f'; {_share(seen.nulls)} nulls' if seen.nulls else ''}\n"
+    return comment + lines + (_MODELS if verdict.role == "sensitive" else "")
+
+
+def _share(share: float) -> str:
+    """Return a share in whole percent, never rounded to all or nothing."""
+    if 0.0 < share < 0.01:
+        return "under 1%"
+    return "over 99%" if 0.99 < share < 1.0 else f"{share:.0%}"
+
+
+def _entries(seen: Evidence, verdict: Verdict) -> dict[str, Any]:
+    """Return what the policy says of a column beyond its role."""
+    if verdict.role != "quasi_identifier":
+        return {}
+    entries: dict[str, Any] = {}
+    if verdict.hint == "zip":
+        entries["hierarchy"] = {"kind": "prefix"}
+    elif verdict.hint == "date":
+        entries["kind"] = "date"
+    elif verdict.hint == "date_text":
+        entries["hierarchy"] = {"kind": "prefix", "keep": [7, 4]}
+    elif seen.dtype.is_numeric():
+        entries["kind"] = "number"
+    elif seen.is_text or seen.dtype == pl.Boolean:
+        entries["kind"] = "category"
+    if seen.nulls:
+        entries["nulls"] = "generalize"
+    return entries
