@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 
 from shoal import _look_patterns as patterns
 from shoal.hospital import hospital_records
-from shoal.look import look
+from shoal.looking import look
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.errors import InputError, PolicyError
 
@@ -297,3 +297,11 @@ def test_look__no_cell_value_in_anything_it_says() -> None:
     for canary in [*canaries, *usual[1:], "CANARYdisease"]:
         assert canary not in said
     assert not re.search(r"\b113\b", said)
+
+
+def test_look__the_public_name_stays_a_function() -> None:
+    import shoal
+
+    # A module of the same name would take its place once imported.
+    pl.DataFrame({"age": [1, 2]}).shoal.look()
+    assert shoal.look is look

@@ -1,0 +1,72 @@
+"""Call peers from our own environment: one process each, in the environment that holds them."""
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+VARIABLE = "SHOAL_PEERS_PYTHON"
+_SCRIPT = Path(__file__).with_name("run_peers.py")
+
+
+def peers_python() -> str | None:
+    """Return the Python that has the peers installed, or None where `VARIABLE` is not set."""
+    return os.environ.get(VARIABLE) or None
+
+
+def measure(
+    peer: str,
+    table: Path,
+    *,
+    quasi_identifiers: Sequence[str],
+    sensitive: str,
+    k: int | None = None,
+    separator: str = ",",
+    limit_seconds: float | None = None,
+) -> dict[str, Any]:
+    """Run one peer on one table and return what it cost.
+
+    Parameters
+    ----------
+    peer : str
+        One of the names in `run_peers.PEERS`, for example ``pycanon-k``.
+    table : Path
+        CSV file with a header.
+    quasi_identifiers : sequence of str
+        Columns, without commas in their names.
+    sensitive : str
+        The one sensitive column.
+    k : int, optional
+        Needed by anonymizers.
+    separator : str
+        Between the fields of the file.
+    limit_seconds : float, optional
+        Give up after so long.
+
+    Returns
+    -------
+    dict
+        The fields of `run_peers.Cost`.
+
+    Raises
+    ------
+    RuntimeError
+        `VARIABLE` is not set, or the peer failed.
+    """
+    python = peers_python()
+    if python is None:
+        msg = f"{VARIABLE} is not set; point it to the Python of an environment made from requirements.txt"
+        raise RuntimeError(msg)
+    command = [python, str(_SCRIPT), peer, str(table), "--quasi", ",".join(quasi_identifiers)]
+    command += ["--sensitive", sensitive, "--separator", separator]
+    if k is not None:
+        command += ["-k", str(k)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=limit_seconds, check=False)
+    if done.returncode:
+        msg = (
+            f"{peer} failed: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'no message'}"
+        )
+        raise RuntimeError(msg)
+    return json.loads(done.stdout.splitlines()[-1])
