@@ -1,0 +1,305 @@
+"""`anonymize`: observe a table, find classes, release, and recount the release before anyone sees it."""
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+
+from shoal.frames import IntoFrame, into_lazy
+from shoal.observing import OnProgress, observe, threads
+from shoal.regrouping import ROWS
+from shoal.verifying import recount
+from shoal_engine.anonymity.assessment import Assessment, Loss, Report
+from shoal_engine.anonymity.policy import Policy
+from shoal_engine.anonymity.promises import broken_promises
+from shoal_engine.errors import VerificationFailed
+
+if TYPE_CHECKING:
+    from shoal_engine.anonymity.fitting import Fit
+    from shoal_engine.anonymity.release import Release
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymized:
+    """A verified release.
+
+    Attributes
+    ----------
+    frame : pl.DataFrame
+        The released rows; also handed out through the Arrow PyCapsule interface.
+    report : Report
+        What the release reaches and what it costs.
+    policy : Policy
+    """
+
+    frame: pl.DataFrame = field(repr=False)
+    report: Report
+    policy: Policy = field(repr=False)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Export the released rows as a stream of record batches."""
+        return self.frame.__arrow_c_stream__(requested_schema)
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        r = self.report
+        return (
+            f"Anonymized(rows={r.rows}, k={r.k}, equivalence_classes={r.equivalence_classes}, "
+            f"ncp={r.loss.ncp:.4f}, suppressed_rows={r.suppressed_rows})"
+        )
+
+    def certificate(self) -> dict[str, Any]:
+        """Return the certificate of this release: policy, versions, digests and figures."""
+        from shoal.certificate import certificate, frame_digest
+
+        return certificate(self.policy, self.report, output_digest=frame_digest(self.frame))
+
+
+def anonymize(
+    frame: IntoFrame,
+    policy: Policy,
+    *,
+    method: Literal["tight", "mondrian", "mondrian-relaxed"] = "tight",
+    n_threads: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> Anonymized:
+    """Release a table in which nobody stands out, verified from its own rows.
+
+    Parameters
+    ----------
+    frame : frame, table or path
+        Polars, anything with the Arrow PyCapsule interface, or a path to Parquet, CSV or IPC files.
+    policy : Policy
+        The role of each column and what the release must hold. A column that it does not name is dropped.
+    method : "tight" | "mondrian" | "mondrian-relaxed"
+        The least loss that is reached in near-linear time; or the cuts of LeFevre et al. 2006, strict
+        (equal values stay together) or relaxed.
+    n_threads : int, optional
+        All cores that this process may use, unless given; the classes do not depend on it.
+    on_progress : callable, optional
+        Is told the name of each step as it begins.
+
+    Returns
+    -------
+    Anonymized
+
+    Raises
+    ------
+    ColumnError, HierarchyError, InputError
+        The table does not fit the policy.
+    PolicyNotMet
+        No release of this table can meet the policy; carries the nearest that can.
+    VerificationFailed
+        The release, recounted, does not hold what was promised; nothing is returned.
+
+    References
+    ----------
+    Sweeney (2002), k-anonymity: a model for protecting privacy. LeFevre, DeWitt, Ramakrishnan (2006),
+    Mondrian multidimensional k-anonymity.
+
+    Examples
+    --------
+    >>> import polars as pl, shoal
+    >>> people = pl.DataFrame({"age": [21, 22, 23, 44, 45, 46], "job": ["a", "b", "a", "c", "c", "b"]})
+    >>> policy = shoal.Policy.of(k=3, quasi_identifiers=["age"], insensitive=["job"])
+    >>> sorted(set(shoal.anonymize(people, policy).frame["age"]))
+    ['[21, 23]', '[44, 46]']
+    """
+    started = time.perf_counter()
+    tell = on_progress or (lambda step: None)
+    fitted, release, dropped = prepare(into_lazy(frame), policy, method, n_threads, tell)
+    tell("writing")
+    released = pl.concat([as_frame(batch) for batch in release.batches()])
+    tell("verifying")
+    report = verified(released.lazy(), fitted, release, method=method, dropped=dropped, started=started)
+    return Anonymized(released, report, policy)
+
+
+def anonymize_file(
+    frame: IntoFrame,
+    output: str | Path,
+    policy: Policy,
+    *,
+    certificate: str | Path | None = None,
+    method: Literal["tight", "mondrian", "mondrian-relaxed"] = "tight",
+    n_threads: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> Report:
+    """Release a table into a file, which appears under its name only when it is whole and verified.
+
+    Parameters
+    ----------
+    frame : frame, table or path
+    output : path
+        Its suffix tells the format: .parquet, .csv, .tsv, .ipc, .arrow or .feather.
+    policy : Policy
+    certificate : path, optional
+        Where to write what was promised, reached and with which versions, as JSON.
+    method, n_threads, on_progress
+        As for `anonymize`.
+
+    Raises
+    ------
+    OutputError
+        The output cannot be written, or is part of the input.
+    ColumnError, HierarchyError, InputError, PolicyNotMet, VerificationFailed
+        As for `anonymize`; nothing is left behind.
+    """
+    from shoal import certificate as certificates
+    from shoal import files
+
+    started = time.perf_counter()
+    tell = on_progress or (lambda step: None)
+    output = Path(output)
+    inputs = files.sources(frame) if isinstance(frame, (str, Path)) else []
+    kind = files.check_output(output, inputs)
+    if certificate is not None:
+        files.check_folder(Path(certificate), [*inputs, output])
+    fitted, release, dropped = prepare(into_lazy(frame), policy, method, n_threads, tell)
+    with files.written_whole(output) as draft:
+        tell("writing")
+        separator = files.separator_of(output)
+        files.write(release.batches(), release.schema, draft, kind, separator=separator)
+        tell("verifying")
+        columns = as_frame(release.schema.empty_table()).schema
+        rows = files.open_as(draft, kind, columns, separator=separator)
+        report = verified(rows, fitted, release, method=method, dropped=dropped, started=started)
+        if certificate is not None:
+            document = certificates.certificate(policy, report, output_digest=certificates.file_digest(draft))
+            with files.written_whole(Path(certificate)) as paper:
+                certificates.write(document, paper)
+    return report
+
+
+def prepare(
+    frame: pl.LazyFrame,
+    policy: Policy,
+    method: Literal["tight", "mondrian", "mondrian-relaxed"],
+    n_threads: int | None,
+    tell: OnProgress,
+) -> "tuple[Fit, Release, tuple[str, ...]]":
+    """Observe, fit and recode; return the fit, the release and the columns left out."""
+    from shoal_engine.anonymity.fitting import fit
+    from shoal_engine.anonymity.release import Release
+
+    n_threads = threads(n_threads)
+    names = frame.collect_schema().names()
+    tell("reading")
+    observation = observe(frame, policy, carry=True, n_threads=n_threads)
+    tell("grouping")
+    table = observation.finish()
+    tell("partitioning")
+    fitted = fit(table, method=method, n_threads=n_threads)
+    release = Release(fitted.table, fitted.recoding, fitted.class_of_tuple, names)
+    return fitted, release, tuple(name for name in names if name not in policy.columns)
+
+
+def as_frame(batch: Any) -> pl.DataFrame:
+    """Return a released batch as a Polars frame, labels as text."""
+    frame = pl.DataFrame(batch)
+    return frame.with_columns(pl.col(pl.Categorical).cast(pl.String))
+
+
+def verified(
+    released: pl.LazyFrame,
+    fitted: "Fit",
+    release: "Release",
+    *,
+    method: str,
+    dropped: tuple[str, ...],
+    started: float,
+) -> Report:
+    """Recount a release from its rows and report what it reaches.
+
+    Raises
+    ------
+    VerificationFailed
+        It breaks a promise, or rows or classes differ from what the method made.
+    """
+    policy = fitted.table.policy
+    assessment, classes = recount(released, policy)
+    broken = broken_promises(policy, assessment)
+    if assessment.rows != release.n_rows:
+        broken.append("rows were lost or gained on the way out")
+    if assessment.k < int(fitted.class_rows.min(initial=assessment.k)):
+        broken.append("classes fell apart on the way out")
+    if broken:
+        msg = f"the release does not hold its policy ({'; '.join(broken)}); it was not handed out, please report this"
+        raise VerificationFailed(msg)
+    reached = {name: getattr(assessment, name) for name in Assessment.__struct_fields__}
+    return Report(
+        **reached,
+        method=method,
+        suppressed_rows=fitted.suppressed_rows,
+        loss=_loss(classes, fitted, assessment),
+        seconds=time.perf_counter() - started,
+        peak_bytes=peak_bytes(),
+        dropped=dropped,
+        notes=tuple(_notes(fitted)),
+    )
+
+
+def _loss(classes: pl.DataFrame, fitted: "Fit", assessment: Assessment) -> Loss:
+    """Return what the release costs, from the labels that stand in it."""
+    suppressed = fitted.suppressed_rows
+    total = assessment.rows + suppressed
+    sizes = classes.get_column(ROWS).cast(pl.Int64)
+    lost = float(suppressed)
+    losses = fitted.recoding.loss_of_class
+    class_rows = fitted.class_rows
+    for j, (names, label_loss) in enumerate(_labels_with_loss(fitted)):
+        if label_loss is None:
+            # A center or mean does not tell the interval that it stands for.
+            lost += float((losses[j] * class_rows).sum()) / len(losses)
+        else:
+            seen = classes.join(label_loss, on=names, how="left", nulls_equal=True)
+            if seen.get_column("loss").has_nulls():
+                msg = f"{names[0]!r} of the release says what no class says; it was not handed out, please report this"
+                raise VerificationFailed(msg)
+            lost += float(seen.select((pl.col("loss") * pl.col(ROWS)).sum()).item()) / len(losses)
+    squares = int((sizes * sizes).sum())
+    return Loss(
+        ncp=lost / total,
+        discernibility=squares + suppressed * total,
+        average_class_size=assessment.rows / max(1, assessment.equivalence_classes),
+    )
+
+
+def _labels_with_loss(fitted: "Fit") -> "Iterator[tuple[list[str], pl.DataFrame | None]]":
+    """Yield, per quasi-identifier, its output columns and the loss of each label that they can hold."""
+    columns = iter(fitted.recoding.columns)
+    for j, bound in enumerate(fitted.table.space.dimensions):
+        parts = [next(columns) for _ in range(2 if bound.role.output == "bounds" else 1)]
+        names = [part.name for part in parts]
+        if bound.role.output in ("center", "mean"):
+            yield names, None
+            continue
+        table = pl.DataFrame(
+            {
+                **{part.name: pl.Series(part.index_of_class) for part in parts},
+                "loss": pl.Series(fitted.recoding.loss_of_class[j]),
+            }
+        ).unique(subset=names)
+        values = [
+            pl.Series(part.name, part.values).gather(table.get_column(part.name)).alias(part.name)
+            for part in parts
+        ]
+        yield names, table.with_columns(values)
+
+
+def _notes(fitted: "Fit") -> "Iterator[str]":
+    """Yield what a reader of the report should know."""
+    for column in fitted.table.space.dimensions:
+        if column.domain.size == 1:
+            yield f"quasi-identifier {column.name!r} has the same value in every row; it tells nobody apart"
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process ever held."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

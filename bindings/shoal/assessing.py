@@ -1,0 +1,43 @@
+"""`assess`: how exposed are the people in a table, before anything is done to it?"""
+
+import polars as pl
+
+from shoal.frames import IntoFrame, into_lazy
+from shoal.observing import observe, threads
+from shoal_engine.anonymity.assessment import Assessment
+from shoal_engine.anonymity.policy import Policy
+
+
+def assess(frame: IntoFrame, policy: Policy, *, n_threads: int | None = None) -> Assessment:
+    """Measure the equivalence classes of a table: k, risk, and l and t of its sensitive columns.
+
+    Parameters
+    ----------
+    frame : frame, table or path
+    policy : Policy
+        Names quasi-identifiers and sensitive columns; its models are not enforced here.
+    n_threads : int, optional
+        All cores that this process may use, unless given.
+
+    Returns
+    -------
+    Assessment
+        Of an empty table: no rows, no classes, no risk.
+
+    Raises
+    ------
+    ColumnError, HierarchyError, InputError
+        The table does not fit the policy.
+
+    Examples
+    --------
+    >>> import polars as pl, shoal
+    >>> people = pl.DataFrame({"age": [21, 21, 22], "job": ["a", "b", "a"]})
+    >>> shoal.assess(people, shoal.Policy.of(k=2, quasi_identifiers=["age"])).unique_rows
+    1
+    """
+    from shoal_engine.anonymity.assessing import assess_table
+
+    lazy: pl.LazyFrame = into_lazy(frame)
+    n_threads = threads(n_threads)
+    return assess_table(observe(lazy, policy, carry=False, n_threads=n_threads).finish())

@@ -1,0 +1,64 @@
+"""The certificate of a release: what was promised, what is reached, with which versions, as JSON."""
+
+import hashlib
+import importlib.metadata
+import io
+import platform
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from shoal_engine.anonymity.assessment import Report
+from shoal_engine.anonymity.policy import Policy
+
+_PACKAGES = ("shoal", "numba", "numpy", "pyarrow", "polars")
+
+
+def certificate(policy: Policy, report: Report, *, output_digest: str) -> dict[str, Any]:
+    """Return the certificate of a verified release.
+
+    Parameters
+    ----------
+    policy : Policy
+    report : Report
+    output_digest : str
+        SHA-256 of the released file, or of a frame's Arrow stream.
+
+    Returns
+    -------
+    dict
+        Holds ``policy``, ``digests``, ``versions`` and ``figures``; no value of any column, no key.
+    """
+    promised = policy.to_builtins()
+    canonical = msgspec.json.encode(promised, order="deterministic")
+    return {
+        "certificate": 1,
+        "verified": True,
+        "policy": promised,
+        "digests": {"policy_sha256": hashlib.sha256(canonical).hexdigest(), "output_sha256": output_digest},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in _PACKAGES},
+        },
+        "figures": report.to_dict(),
+    }
+
+
+def write(document: dict[str, Any], path: Path) -> None:
+    """Write a certificate as indented JSON."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def frame_digest(frame: pl.DataFrame) -> str:
+    """Return the SHA-256 of a frame's rows as an uncompressed Arrow stream."""
+    buffer = io.BytesIO()
+    frame.write_ipc_stream(buffer, compression="uncompressed")
+    return hashlib.sha256(buffer.getbuffer()).hexdigest()

@@ -1,0 +1,48 @@
+"""A Polars frame, observed batch by batch."""
+
+import os
+from collections.abc import Callable
+from typing import TypeAlias
+
+import polars as pl
+
+from shoal.frames import batches
+from shoal_engine.anonymity.observation import Observation, check_columns, needed_columns
+from shoal_engine.anonymity.policy import Policy
+from shoal_engine.errors import InputError
+
+OnProgress: TypeAlias = Callable[[str], None]
+"""Is told what begins: reading, grouping, partitioning, writing, verifying."""
+
+
+def threads(n_threads: int | None) -> int:
+    """Return how many threads to use: as asked, else one for each core that this process may use."""
+    if n_threads is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if n_threads < 1:
+        msg = f"n_threads = {n_threads}; give a number of at least 1, or none for all cores"
+        raise ValueError(msg)
+    return n_threads
+
+
+def observe(frame: pl.LazyFrame, policy: Policy, *, carry: bool, n_threads: int) -> Observation:
+    """Observe every row of a frame.
+
+    Raises
+    ------
+    InputError
+        The frame's files cannot be read to their end.
+    ColumnError
+        A column of the policy is missing or of a type that cannot be observed.
+    """
+    check_columns(policy, frame.collect_schema().names())
+    columns = needed_columns(policy) if carry else [*policy.quasi_identifiers, *policy.sensitive]
+    observation = Observation(policy, carry=carry, n_threads=n_threads)
+    try:
+        for batch in batches(frame, columns):
+            observation.observe(batch)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        # The engine's own message may quote a cell of a malformed file.
+        msg = "the input cannot be read to its end: it is truncated, damaged or not of its declared types"
+        raise InputError(msg) from error
+    return observation

@@ -1,0 +1,115 @@
+"""`verify`: does a released table hold what its policy promises? Told from its rows alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from shoal.frames import IntoFrame, into_lazy
+from shoal.regrouping import Ground, regroup
+from shoal_engine.anonymity.assessment import Assessment
+from shoal_engine.anonymity.policy import Policy
+from shoal_engine.anonymity.promises import broken_promises, released_names
+from shoal_engine.anonymity.roles import Closeness, Recursive
+from shoal_engine.errors import ColumnError
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a released table reaches, and whether that is what the policy promises.
+
+    Attributes
+    ----------
+    assessment : Assessment
+    broken : tuple of str
+        Promises that the table breaks; empty when it holds them all.
+    """
+
+    assessment: Assessment
+    broken: tuple[str, ...]
+
+    @property
+    def met(self) -> bool:
+        """Tell whether the table holds everything that the policy promises."""
+        return not self.broken
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        a = self.assessment
+        verdict = "met" if self.met else "; ".join(self.broken)
+        return f"Verification(rows={a.rows}, k={a.k}, equivalence_classes={a.equivalence_classes}: {verdict})"
+
+
+def verify(frame: IntoFrame, policy: Policy) -> Verification:
+    """Recount a released table with plain Polars and compare it with the policy.
+
+    Parameters
+    ----------
+    frame : frame, table or path
+        The released table.
+    policy : Policy
+        What was promised.
+
+    Raises
+    ------
+    ColumnError
+        A column of the policy is missing.
+
+    Examples
+    --------
+    >>> import polars as pl, shoal
+    >>> policy = shoal.Policy.of(k=2, quasi_identifiers=["age"])
+    >>> shoal.verify(pl.DataFrame({"age": ["[20, 29]", "[20, 29]", "31"]}), policy).met
+    False
+    """
+    lazy = into_lazy(frame)
+    present = lazy.collect_schema().names()
+    left = [
+        f"identifier {name!r} was to be dropped and is still there"
+        for name, role in policy.identifiers.items()
+        if role.action == "drop" and name in present
+    ]
+    assessment, _ = recount(lazy, policy)
+    return Verification(assessment, (*left, *broken_promises(policy, assessment)))
+
+
+def recount(frame: pl.LazyFrame, policy: Policy) -> tuple[Assessment, pl.DataFrame]:
+    """Return the assessment of a released table, and its classes."""
+    present = frame.collect_schema().names()
+    for name in [*released_names(policy), *policy.sensitive]:
+        if name not in present:
+            msg = (
+                f"the table has no column {name!r}, which its policy releases; give the table of this policy"
+            )
+            raise ColumnError(msg)
+    recursive = {
+        name: [model.l for model in role.models if isinstance(model, Recursive)]
+        for name, role in policy.sensitive.items()
+    }
+    return regroup(frame, released_names(policy), grounds(frame, policy), recursive=recursive)
+
+
+def grounds(frame: pl.LazyFrame, policy: Policy) -> Mapping[str, Sequence[Ground]]:
+    """Return the ground distances that the policy's closeness models use, per sensitive column."""
+    return {
+        name: [_ground(frame, policy, name, model) for model in role.models if isinstance(model, Closeness)]
+        for name, role in policy.sensitive.items()
+    }
+
+
+def _ground(frame: pl.LazyFrame, policy: Policy, column: str, model: Closeness) -> Ground:
+    """Return one ground distance, over the values that occur."""
+    if model.distance == "equal":
+        return Ground()
+    if model.distance == "ordered":
+        return Ground("ordered", order=getattr(model.hierarchy, "values", ()))
+    from shoal_engine.anonymity.hierarchies import plant
+
+    values = frame.select(pl.col(column).unique().sort()).collect().get_column(column)
+    known = values.drop_nulls()
+    has_null = known.len() < values.len()
+    assert model.hierarchy is not None
+    tree = plant(model.hierarchy, known.to_arrow(), has_null=has_null, column=column, folder=policy.folder)
+    texts: list[str | None] = [None] * has_null + known.cast(pl.String).to_list()
+    levels = [dict(zip(texts, level[tree.leaf].tolist(), strict=True)) for level in tree.ancestor[1:]]
+    return Ground("hierarchical", levels=levels)

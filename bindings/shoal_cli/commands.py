@@ -1,0 +1,258 @@
+"""The commands, one function each: options in, one call of `shoal`, a table or JSON out."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from shoal_cli.running import MET, NOT_VERIFIED, run, with_progress
+
+if TYPE_CHECKING:
+    from shoal_engine.anonymity.policy import Policy
+
+_POLICY = click.option(
+    "--policy", "-p", "policy_file", type=click.Path(dir_okay=False), help="Policy as TOML."
+)
+_QUASI = click.option(
+    "--quasi-identifier", "-q", "quasi", multiple=True, metavar="COL", help="Repeat for several."
+)
+_SENSITIVE = click.option("--sensitive", "-s", multiple=True, metavar="COL", help="Repeat for several.")
+_JSON = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to standard output."
+)
+_THREADS = click.option("--threads", type=click.IntRange(min=1), help="All cores unless given.")
+_STEPS = 5
+
+
+def _version(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value:
+        from importlib.metadata import version
+
+        click.echo(f"shoal {version('shoal')}")
+        context.exit()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
+)
+def cli() -> None:
+    """Use data about people without exposing any of them.
+
+    Exit codes: 0 done and met, 1 error, 2 the policy cannot be met, 3 verification failed.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    run(cli)
+
+
+@cli.command()
+@click.argument("source", metavar="INPUT")
+@click.option(
+    "--policy-out", type=click.Path(dir_okay=False, writable=True), help="Write a commented policy here."
+)
+@_JSON
+def look(source: str, policy_out: str | None, as_json: bool) -> int:  # noqa: FBT001
+    """Guess the role of each column, and tell which columns together single people out."""
+    from shoal.looking import look as look_at
+    from shoal_cli.showing import show_look
+
+    found = look_at(source)
+    if policy_out is not None:
+        _write_text(Path(policy_out), found.policy_toml(k=None))
+    if as_json:
+        body = {"columns": found.frame.to_dicts(), "combinations": found.combinations.to_dicts()}
+        click.echo(json.dumps(body, default=str))
+    else:
+        show_look(found, policy_out)
+    return MET
+
+
+@cli.command()
+@click.argument("source", metavar="INPUT")
+@_POLICY
+@_QUASI
+@_SENSITIVE
+@_THREADS
+@_JSON
+def assess(
+    source: str,
+    policy_file: str | None,
+    quasi: tuple[str, ...],
+    sensitive: tuple[str, ...],
+    threads: int | None,
+    as_json: bool,  # noqa: FBT001
+) -> int:
+    """Tell how exposed the people in a table are."""
+    from shoal.assessing import assess as assess_frame
+    from shoal_cli.showing import show_assessment
+
+    # Nothing is released here, so the least k there is may stand for a k that was not given.
+    policy = _policy(policy_file, quasi, sensitive, k=2)
+    assessment = assess_frame(source, policy, n_threads=threads)
+    if as_json:
+        click.echo(json.dumps(assessment.to_dict()))
+    else:
+        show_assessment(assessment)
+    return MET
+
+
+@cli.command()
+@click.argument("source", metavar="INPUT")
+@click.argument("output", type=click.Path())
+@_POLICY
+@click.option("-k", type=int, help="Rows that every class holds at least.")
+@_QUASI
+@_SENSITIVE
+@click.option("--l", "l", type=int, help="Distinct sensitive values that every class holds at least.")
+@click.option("--t", "t", type=float, help="Largest distance of a class to the table.")
+@click.option(
+    "--method",
+    type=click.Choice(["tight", "mondrian", "mondrian-relaxed"]),
+    default="tight",
+    show_default=True,
+)
+@click.option("--suppress", type=float, help="Share of rows that may be left out; none unless given.")
+@click.option("--certificate", type=click.Path(), help="Write what was promised and reached here, as JSON.")
+@_THREADS
+@_JSON
+def anonymize(
+    source: str,
+    output: str,
+    policy_file: str | None,
+    k: int | None,
+    quasi: tuple[str, ...],
+    sensitive: tuple[str, ...],
+    l: int | None,
+    t: float | None,
+    method: Any,
+    suppress: float | None,
+    certificate: str | None,
+    threads: int | None,
+    as_json: bool,  # noqa: FBT001
+) -> int:
+    """Release a table in which nobody stands out, verified from its own rows."""
+    from shoal.anonymizing import anonymize_file
+    from shoal_cli.showing import show_report
+
+    policy = _policy(policy_file, quasi, sensitive, k=k, l=l, t=t, suppress=suppress)
+    report = with_progress(
+        lambda tell: anonymize_file(
+            source,
+            output,
+            policy,
+            certificate=certificate,
+            method=method,
+            n_threads=threads,
+            on_progress=tell,
+        ),
+        steps=_STEPS,
+    )
+    if as_json:
+        click.echo(json.dumps(report.to_dict()))
+    else:
+        show_report(report, output)
+    return MET
+
+
+@cli.command()
+@click.argument("output", metavar="OUTPUT")
+@click.option(
+    "--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy as TOML."
+)
+@_JSON
+def verify(output: str, policy_file: str, as_json: bool) -> int:  # noqa: FBT001
+    """Recount a released table from its rows alone and compare it with its policy."""
+    from shoal.verifying import verify as verify_frame
+    from shoal_cli.showing import show_assessment, show_broken
+
+    found = verify_frame(output, _policy(policy_file, (), ()))
+    if as_json:
+        body = {**found.assessment.to_dict(), "met": found.met, "broken": list(found.broken)}
+        click.echo(json.dumps(body))
+    else:
+        show_assessment(found.assessment)
+        show_broken(found.broken)
+    return MET if found.met else NOT_VERIFIED
+
+
+@cli.command()
+@click.option("--rows", type=click.IntRange(min=1000), default=100_000, show_default=True)
+@click.option(
+    "--seed", type=int, default=7, show_default=True, help="Of the invented records, not of any noise."
+)
+@click.option("--output", type=click.Path(file_okay=False), default="demo-output", show_default=True)
+@_JSON
+def demo(rows: int, seed: int, output: str, as_json: bool) -> int:  # noqa: FBT001
+    """Make invented hospital records safe, and show the risk before and after."""
+    from shoal_cli.demonstration import demonstrate
+
+    body = demonstrate(rows=rows, seed=seed, folder=Path(output), quiet=as_json)
+    if as_json:
+        click.echo(json.dumps(body))
+    return MET
+
+
+@cli.command()
+@_JSON
+def warm(as_json: bool) -> int:  # noqa: FBT001
+    """Compile every kernel ahead of its first use, for images and read-only machines."""
+    from shoal.warming import warm as compile_all
+
+    where, count = compile_all()
+    if as_json:
+        click.echo(json.dumps({"kernels": count, "cache": None if where is None else str(where)}))
+    else:
+        click.echo(f"{count} kernels are compiled" + ("" if where is None else f" and kept in {where}"))
+    return MET
+
+
+@cli.command()
+def schema() -> int:
+    """Print the JSON schema of a policy."""
+    from shoal_engine.anonymity.policy import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+    return MET
+
+
+def _policy(
+    file: str | None,
+    quasi: tuple[str, ...],
+    sensitive: tuple[str, ...],
+    *,
+    k: int | None = None,
+    l: int | None = None,
+    t: float | None = None,
+    suppress: float | None = None,
+) -> "Policy":
+    """Return the policy of a file, or the one that columns and numbers describe."""
+    import msgspec
+
+    from shoal_engine.anonymity.policy import Policy
+
+    if file is not None:
+        if quasi or sensitive or l is not None or t is not None:
+            msg = "give either --policy or columns and models (-q, -s, --l, --t), not both"
+            raise click.UsageError(msg)
+        policy = Policy.load(file)
+        return policy if suppress is None else msgspec.structs.replace(policy, suppress=suppress)
+    if not quasi:
+        msg = "name the quasi-identifiers with -q COL, or give --policy FILE (`shoal look INPUT` writes one)"
+        raise click.UsageError(msg)
+    if k is None:
+        msg = "there is no default k; say how many rows each class must hold, for example -k 10"
+        raise click.UsageError(msg)
+    return Policy.of(k=k, quasi_identifiers=quasi, sensitive=sensitive, l=l, t=t, suppress=suppress or 0.0)
+
+
+def _write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    from shoal.files import check_folder, written_whole
+
+    check_folder(path, [])
+    with written_whole(path) as draft:
+        draft.write_text(text, encoding="utf-8")

@@ -1,0 +1,64 @@
+"""The demonstration: invented hospital records, how exposed they are, and how a release protects them."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+_CONSOLE = Console()
+
+
+def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str, Any]:
+    """Write invented records, anonymize them into a file, and show the risk before and after.
+
+    Parameters
+    ----------
+    rows : int
+    seed : int
+        Of the invented records.
+    folder : Path
+        Where the records, the policy, the release and its certificate go; made if it is not there.
+    quiet : bool
+        Print nothing.
+
+    Returns
+    -------
+    dict
+        ``before``, ``after`` and the paths of ``files``.
+    """
+    import polars as pl
+
+    from shoal.anonymizing import anonymize_file
+    from shoal.assessing import assess
+    from shoal.hospital import hospital_policy, hospital_records
+    from shoal_cli.running import with_progress
+    from shoal_cli.showing import show_before_and_after, show_report
+
+    folder.mkdir(parents=True, exist_ok=True)
+    names = {
+        "records": "hospital.parquet",
+        "policy": "policy.toml",
+        "release": "released.parquet",
+        "certificate": "certificate.json",
+    }
+    files = {what: folder / name for what, name in names.items()}
+    policy = hospital_policy()
+    hospital_records(rows, seed=seed).write_parquet(files["records"])
+    files["policy"].write_text(policy.to_toml(), encoding="utf-8")
+    before = assess(files["records"], policy)
+    after = with_progress(
+        lambda tell: anonymize_file(
+            files["records"], files["release"], policy, certificate=files["certificate"], on_progress=tell
+        ),
+        steps=5,
+    )
+    if not quiet:
+        show_before_and_after(before, after)
+        _CONSOLE.print(pl.read_parquet(files["release"], n_rows=5), markup=False)
+        show_report(after, str(files["release"]))
+        _CONSOLE.print(f"Everything is in {folder}/: look at it, and try `shoal verify` on the release.")
+    return {
+        "before": before.to_dict(),
+        "after": after.to_dict(),
+        "files": {what: str(path) for what, path in files.items()},
+    }

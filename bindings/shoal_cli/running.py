@@ -1,0 +1,99 @@
+"""How a command runs: exit codes, errors as text or JSON, and cleaning up when it is interrupted."""
+
+import json
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+MET = 0
+ERROR = 1
+NOT_MET = 2
+NOT_VERIFIED = 3
+INTERRUPTED = 130
+
+
+def run(command: click.Command) -> NoReturn:
+    """Run the command line and exit with its code; a wrong option is an error like any other (1)."""
+    signal.signal(signal.SIGTERM, _stop)
+    as_json = "--json" in sys.argv[1:]
+    try:
+        code = command.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        code = _fail(INTERRUPTED, "Interrupted", "interrupted; nothing was left behind", as_json=as_json)
+    except KeyboardInterrupt:
+        code = _fail(INTERRUPTED, "Interrupted", "interrupted; nothing was left behind", as_json=as_json)
+    except click.ClickException as error:
+        code = _fail(ERROR, "UsageError", error.format_message(), as_json=as_json)
+    except Exception as error:
+        code = _failed(error, as_json=as_json)
+    sys.exit(code if isinstance(code, int) else MET)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    """Turn a request to terminate into an interrupt, so that drafts are removed."""
+    raise KeyboardInterrupt
+
+
+def _failed(error: Exception, *, as_json: bool) -> int:
+    """Tell an error of ours; any other is raised again with its traceback hidden from values of the table."""
+    from shoal_engine.errors import PolicyNotMet, ShoalError, VerificationFailed
+
+    if isinstance(error, PolicyNotMet):
+        return _fail(NOT_MET, "PolicyNotMet", str(error), as_json=as_json, nearest=error.nearest)
+    if isinstance(error, VerificationFailed):
+        return _fail(NOT_VERIFIED, "VerificationFailed", str(error), as_json=as_json)
+    if isinstance(error, ShoalError):
+        return _fail(ERROR, type(error).__name__, str(error), as_json=as_json)
+    if isinstance(error, MemoryError):
+        return _fail(ERROR, "MemoryError", "out of memory; nothing was left behind", as_json=as_json)
+    where = _where(error)
+    # Messages of other packages may quote a cell, so only the kind and the place are told.
+    return _fail(
+        ERROR,
+        type(error).__name__,
+        f"unexpected {type(error).__name__} {where}; please report it",
+        as_json=as_json,
+    )
+
+
+def _where(error: Exception) -> str:
+    """Return the place in the code where an error arose."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    return f"at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+
+
+def _fail(code: int, kind: str, message: str, *, as_json: bool, nearest: dict[str, Any] | None = None) -> int:
+    """Print an error and return the exit code."""
+    if as_json:
+        body: dict[str, Any] = {"error": kind, "message": message, "exit_code": code}
+        if nearest is not None:
+            body["nearest"] = nearest
+        click.echo(json.dumps(body))
+    else:
+        click.echo(f"shoal: {message}", err=True)
+    return code
+
+
+def with_progress(work: Callable[[Callable[[str], None]], Any], *, steps: int) -> Any:
+    """Run `work` with a bar of its steps on a terminal, and quietly elsewhere."""
+    if not sys.stderr.isatty():
+        return work(lambda step: None)
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=steps)
+
+        def tell(step: str) -> None:
+            bar.update(task, description=step, advance=1)
+
+        return work(tell)

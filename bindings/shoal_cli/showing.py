@@ -1,0 +1,99 @@
+"""Tables for people: what was found, before and after, on a terminal."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from shoal.look import Look
+    from shoal_engine.anonymity.assessment import Assessment, Report
+
+_CONSOLE = Console()
+
+
+def _figures(assessment: "Assessment") -> list[tuple[str, str]]:
+    """Return the figures of an assessment as names and texts."""
+    rows = [
+        ("rows", f"{assessment.rows:,}"),
+        ("equivalence classes", f"{assessment.equivalence_classes:,}"),
+        ("k (smallest class)", f"{assessment.k:,}"),
+        (
+            "rows that stand alone",
+            f"{assessment.unique_rows:,} ({_share(assessment.unique_rows, assessment.rows)})",
+        ),
+        ("highest risk", f"{assessment.risk.highest:.2%}"),
+        ("average risk", f"{assessment.risk.average:.2%}"),
+    ]
+    for column, reach in assessment.sensitive.items():
+        rows.append((f"{column}: fewest distinct values", f"{reach.l_distinct:,}"))
+        rows.append((f"{column}: entropy diversity", f"{reach.l_entropy:.2f}"))
+        rows.append((f"{column}: distance to the table (t)", f"{reach.t:.3f}"))
+    return rows
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "0.0%"
+
+
+def _table(title: str, *columns: str) -> Table:
+    """Return an empty table whose first column is text and whose others are figures."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left")
+    return table
+
+
+def show_assessment(assessment: "Assessment") -> None:
+    """Print how exposed a table is."""
+    table = _table("Equivalence classes and risk", "figure", "value")
+    for name, value in _figures(assessment):
+        table.add_row(name, value)
+    _CONSOLE.print(table)
+
+
+def show_before_and_after(before: "Assessment", after: "Report") -> None:
+    """Print the risk of a table beside the risk of its release."""
+    table = _table("Risk before and after", "figure", "before", "after")
+    for (name, was), (_, now) in zip(_figures(before), _figures(after), strict=True):
+        table.add_row(name, was, now)
+    _CONSOLE.print(table)
+
+
+def show_report(report: "Report", output: str) -> None:
+    """Print what a release reaches and what it costs."""
+    show_assessment(report)
+    _CONSOLE.print(
+        f"Verified from its own rows and written to [bold]{output}[/bold] by {report.method} in "
+        f"{report.seconds:.1f} s, with at most {report.peak_bytes / 2**20:,.0f} MiB. "
+        f"Loss (ncp) {report.loss.ncp:.4f}, average class {report.loss.average_class_size:.1f} rows, "
+        f"{report.suppressed_rows:,} rows suppressed."
+    )
+    if report.dropped:
+        _CONSOLE.print(f"Not in the policy, so dropped: {', '.join(report.dropped)}.", markup=False)
+    for note in report.notes:
+        _CONSOLE.print(f"Note: {note}.", markup=False)
+
+
+def show_broken(broken: Sequence[str]) -> None:
+    """Print what a table misses."""
+    for promise in broken:
+        _CONSOLE.print(f"Not met: {promise}.", markup=False)
+    if not broken:
+        _CONSOLE.print("Met: the table holds everything that the policy promises.")
+
+
+def show_look(found: "Look", policy_out: str | None) -> None:
+    """Print the guessed roles and the riskiest sets of columns."""
+    table = _table("Columns", "column", "type", "role", "distinctness", "separation", "nulls", "reason")
+    for row in found.frame.iter_rows(named=True):
+        shares = (f"{row[name]:.4f}" for name in ("distinctness", "separation", "nulls"))
+        table.add_row(row["column"], row["type"], row["role"], *shares, row["reason"])
+    _CONSOLE.print(table)
+    table = _table("Riskiest sets of columns", "columns", "unique rows", "separation")
+    for row in found.combinations.head(10).iter_rows(named=True):
+        table.add_row(", ".join(row["columns"]), f"{row['unique_rows']:.2%}", f"{row['separation']:.6f}")
+    _CONSOLE.print(table)
+    if policy_out is not None:
+        _CONSOLE.print(f"Wrote {policy_out}; choose its k, correct the roles, then run `shoal anonymize`.")

@@ -1,0 +1,140 @@
+"""What is known of a table's classes: sizes, risk, and what each sensitive column reaches. Plain values."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+
+class Risk(Struct, frozen=True, kw_only=True):
+    """Chance to find a person whose quasi-identifiers are known (prosecutor model).
+
+    Attributes
+    ----------
+    highest : float
+        1 / size of the smallest class; 0 for an empty table.
+    average : float
+        Mean over rows of 1 / size of the row's class, which is classes / rows.
+    """
+
+    highest: float
+    average: float
+
+
+class SensitiveReach(Struct, frozen=True, kw_only=True):
+    """What a sensitive column reaches in every class: the worst class counts.
+
+    Attributes
+    ----------
+    l_distinct : int
+        Fewest distinct values in a class; null is a value.
+    l_entropy : float
+        Smallest exp(entropy in nats) of a class.
+    t : float
+        Largest distance of a class to the table, by the first distance that the policy names, else equal.
+    closeness : mapping of str to float
+        The same for each distance that was measured: equal, ordered, hierarchical.
+    c_recursive : mapping of str to float
+        For each l of a recursive model, the largest r1 / (r_l + ... + r_m); any greater c is met.
+    """
+
+    l_distinct: int
+    l_entropy: float
+    t: float
+    closeness: Mapping[str, float] = {}
+    c_recursive: Mapping[str, float] = {}
+
+
+class Assessment(Struct, frozen=True, kw_only=True):
+    """A table's equivalence classes and what they protect.
+
+    Attributes
+    ----------
+    rows : int
+    k : int
+        Size of the smallest class; 0 for an empty table.
+    equivalence_classes : int
+    unique_rows : int
+        Rows that stand alone.
+    risk : Risk
+    sensitive : mapping of column to SensitiveReach
+    """
+
+    rows: int
+    k: int
+    equivalence_classes: int
+    unique_rows: int
+    risk: Risk
+    sensitive: Mapping[str, SensitiveReach]
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        rows: int,
+        k: int,
+        equivalence_classes: int,
+        unique_rows: int,
+        sensitive: Mapping[str, SensitiveReach],
+    ) -> "Assessment":
+        """Return the assessment with the risks that follow from the counts."""
+        risk = Risk(highest=1 / k if k else 0.0, average=equivalence_classes / rows if rows else 0.0)
+        return cls(
+            rows=rows,
+            k=k,
+            equivalence_classes=equivalence_classes,
+            unique_rows=unique_rows,
+            risk=risk,
+            sensitive=sensitive,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as the JSON reads."""
+        return msgspec.to_builtins(self)
+
+
+class Loss(Struct, frozen=True, kw_only=True):
+    """What a release costs its users.
+
+    Attributes
+    ----------
+    ncp : float
+        Mean over rows and quasi-identifiers of the share of the column's domain that the row's label covers
+        (Xu et al. 2006, section 3; Ghinita et al. 2007, section 3); 1 for a suppressed row.
+    discernibility : int
+        Sum of squared class sizes, each suppressed row counting as all rows (Bayardo, Agrawal 2005, section 2).
+    average_class_size : float
+        Released rows / classes.
+    """
+
+    ncp: float
+    discernibility: int
+    average_class_size: float
+
+
+class Report(Assessment, frozen=True, kw_only=True):
+    """A release: what it reaches, as recounted from its rows, and what it costs.
+
+    Attributes
+    ----------
+    method : str
+    suppressed_rows : int
+    loss : Loss
+    seconds : float
+        Wall time.
+    peak_bytes : int
+        Most memory that the process ever held.
+    dropped : sequence of str
+        Columns that the policy does not name.
+    notes : sequence of str
+        What a reader should know: constant columns, for instance.
+    """
+
+    method: str
+    suppressed_rows: int
+    loss: Loss
+    seconds: float
+    peak_bytes: int
+    dropped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,208 @@
+"""Observing a table batch by batch: codes of the columns that classes depend on, the rest carried along."""
+
+import difflib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from shoal_engine.anonymity.dimensions import Space, bind
+from shoal_engine.anonymity.modeling import Modeling, models_of
+from shoal_engine.anonymity.policy import Policy
+from shoal_engine.columns import ColumnEncoder, Domain
+from shoal_engine.errors import ColumnError, InputError
+from shoal_engine.grouping import Grouped, cells, group
+from shoal_kernels.models import Cells, Models
+
+Codes = npt.NDArray[np.unsignedinteger]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as the methods see it: distinct tuples with their weights and sensitive values.
+
+    Attributes
+    ----------
+    policy : Policy
+    space : Space
+        The quasi-identifiers as dimensions.
+    grouped : Grouped
+        Distinct tuples, and the tuple of each row.
+    modeling : Modeling
+        The sensitive columns, and the models that bind them.
+    cells : Cells
+        Sensitive values of each tuple.
+    models : Models
+        The models with the table's own distribution as reference.
+    coded : dict of column to (Domain, codes of the rows)
+        Sensitive columns, and identifiers that become pseudonyms.
+    carried : dict of column to pa.Array
+        Insensitive columns, as they came.
+    """
+
+    policy: Policy
+    space: Space
+    grouped: Grouped
+    modeling: Modeling
+    cells: Cells
+    models: Models
+    coded: dict[str, tuple[Domain, Codes]]
+    carried: dict[str, pa.Array]
+
+    @property
+    def n_rows(self) -> int:
+        """Return the number of rows."""
+        return int(self.grouped.weight.sum())
+
+
+def check_columns(policy: Policy, present: Sequence[str]) -> None:
+    """Check that every column of the policy is in the table, once.
+
+    Raises
+    ------
+    ColumnError
+        A column is missing, or stands there twice.
+    """
+    for name in policy.columns:
+        if name not in present:
+            close = difflib.get_close_matches(name, present, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else "correct the policy, or the table"
+            msg = f"the policy names column {name!r}, which the table does not have; {hint}"
+            raise ColumnError(msg)
+        if list(present).count(name) > 1:
+            msg = f"column {name!r} stands more than once in the table; rename one"
+            raise ColumnError(msg)
+
+
+def needed_columns(policy: Policy) -> list[str]:
+    """Return the columns that a release of this policy reads, in the order of its output."""
+    pseudonyms = [name for name, role in policy.identifiers.items() if role.action == "pseudonym"]
+    return [*pseudonyms, *policy.quasi_identifiers, *policy.sensitive, *policy.insensitive]
+
+
+class Observation:
+    """A mergeable summary of record batches; any cut into batches and any order gives the same classes.
+
+    Parameters
+    ----------
+    policy : Policy
+    carry : bool
+        Keep what a release needs beside the classes: pseudonyms, insensitive columns, and the tuple of each
+        row. An assessment needs none of it.
+    n_threads : int
+    """
+
+    def __init__(self, policy: Policy, *, carry: bool, n_threads: int) -> None:
+        self._policy = policy
+        self._carry = carry
+        self._n_threads = n_threads
+        coded = [*policy.quasi_identifiers, *policy.sensitive]
+        if carry:
+            coded += [name for name, role in policy.identifiers.items() if role.action == "pseudonym"]
+        self._encoders = {name: ColumnEncoder(name) for name in coded}
+        self._codes: dict[str, list[Codes]] = {name: [] for name in coded}
+        self._carried: dict[str, list[pa.Array]] = {name: [] for name in policy.insensitive} if carry else {}
+        self.n_rows = 0
+
+    def observe(self, batch: pa.RecordBatch) -> None:
+        """Add the rows of one batch.
+
+        Raises
+        ------
+        ColumnError
+            A column is missing, or its type cannot be observed.
+        """
+        check_columns(self._policy, batch.schema.names)
+
+        def encode(name: str) -> Codes:
+            return self._encoders[name].observe(batch.column(name))
+
+        with ThreadPoolExecutor(self._n_threads) as pool:
+            for name, codes in zip(self._encoders, pool.map(encode, self._encoders), strict=True):
+                self._codes[name].append(codes)
+        for name, parts in self._carried.items():
+            parts.append(batch.column(name))
+        self.n_rows += batch.num_rows
+
+    def merge(self, other: "Observation") -> None:
+        """Add the rows that another observation of the same policy saw."""
+        for name, encoder in self._encoders.items():
+            remap = encoder.merge(other._encoders[name])
+            self._codes[name] += [remap[codes] for codes in other._codes[name]]
+        for name, parts in self._carried.items():
+            parts += other._carried[name]
+        self.n_rows += other.n_rows
+
+    def finish(self) -> Table:
+        """Return the table; the observation is used up.
+
+        Raises
+        ------
+        InputError
+            No row was observed.
+        ColumnError
+            A quasi-identifier has no value at all.
+        """
+        if not self.n_rows:
+            msg = "the table has no rows; there is nothing to protect or to release"
+            raise InputError(msg)
+        domains: dict[str, Domain] = {}
+        remaps: dict[str, npt.NDArray[np.integer]] = {}
+        for name, encoder in self._encoders.items():
+            domains[name], remaps[name] = encoder.finish()
+        for name in self._policy.quasi_identifiers:
+            if not len(domains[name].values):
+                msg = f"quasi-identifier {name!r} is null in every row; drop it from the policy"
+                raise ColumnError(msg)
+        space = bind(self._policy, domains)
+        modeling = models_of(self._policy, domains)
+        codes = [self._final(d.name, d.kernel_code[remaps[d.name]]) for d in space.dimensions]
+        sizes = [dimension.size for dimension in space.dimensions]
+        row_ids = self._carry or bool(modeling.columns)
+        grouped = group(codes, sizes, n_threads=self._n_threads, row_ids=row_ids)
+        del codes
+        coded = {name: (domains[name], self._final(name, remaps[name])) for name in list(self._codes)}
+        values = [(column.value - column.first)[coded[column.name][1]] for column in modeling.columns]
+        value_cells = no_cells(grouped.n_tuples)
+        if grouped.tuple_of_row is not None and modeling.columns:
+            value_cells = cells(grouped.tuple_of_row, values, [column.size for column in modeling.columns])
+        count = np.bincount(value_cells.value, weights=value_cells.count, minlength=modeling.n_values)
+        return Table(
+            policy=self._policy,
+            space=space,
+            grouped=grouped,
+            modeling=modeling,
+            cells=value_cells,
+            models=modeling.with_reference(count.astype(np.int64)),
+            coded=coded,
+            carried={name: _joined(parts) for name, parts in self._carried.items()},
+        )
+
+    def _final(self, name: str, final_code: npt.NDArray[np.integer]) -> Codes:
+        """Return all codes of a column, renumbered, and let go of the batches."""
+        parts = self._codes.pop(name)
+        narrow = np.min_scalar_type(max(0, int(final_code.max(initial=0))))
+        table = final_code.astype(narrow)
+        result = np.empty(self.n_rows, narrow)
+        at = 0
+        for part in parts:
+            np.take(table, part, out=result[at : at + part.size], mode="clip")
+            at += part.size
+        return result
+
+
+def no_cells(n: int) -> Cells:
+    """Return the cells of `n` tuples without sensitive columns."""
+    from shoal_kernels._jit import freeze
+
+    nothing = np.empty(0, np.int64)
+    return freeze(Cells(np.zeros(n + 1, np.int64), nothing, nothing))
+
+
+def _joined(parts: list[pa.Array]) -> pa.Array:
+    """Return one array of all parts."""
+    whole = pa.chunked_array(parts).combine_chunks()
+    return whole if isinstance(whole, pa.Array) else pa.concat_arrays(whole.chunks)

@@ -1,0 +1,150 @@
+"""From distinct tuples to equivalence classes: which method cuts, and what must never share a class."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from shoal_engine.errors import PolicyNotMet
+from shoal_kernels._jit import freeze
+from shoal_kernels.dimensions import Dimensions
+from shoal_kernels.models import Cells, Models
+
+SUPPRESSED = -1
+"""Class id of a tuple that is left out of the release."""
+
+
+def partition(
+    dims: Dimensions,
+    words: npt.NDArray[np.uint64],
+    weight: npt.NDArray[np.int64],
+    cells: Cells,
+    models: Models,
+    *,
+    apart: npt.NDArray[np.int64],
+    apart_names: Sequence[str],
+    method: Literal["tight", "mondrian", "mondrian-relaxed"],
+    max_suppressed: int,
+    n_threads: int,
+) -> npt.NDArray[np.int64]:
+    """Give every tuple its class.
+
+    Parameters
+    ----------
+    dims, words, weight, cells, models
+        The table's distinct tuples, sorted; see `shoal_kernels.dimensions` and `shoal_kernels.models`.
+    apart : (any,) int64
+        Dimensions whose null (code 0) never shares a class with a value.
+    apart_names : sequence of str
+        Their columns, for messages.
+    method : "tight" | "mondrian" | "mondrian-relaxed"
+    max_suppressed : int
+        Rows that may be left out.
+    n_threads : int
+
+    Returns
+    -------
+    (n,) int64
+        Class of each tuple, numbered from 0 without gaps; `SUPPRESSED` where left out.
+
+    Raises
+    ------
+    PolicyNotMet
+        The table, or the rows with nulls kept apart, cannot meet the models as one class.
+    """
+    class_of_tuple = np.full(weight.size, SUPPRESSED, np.int64)
+    n_classes = 0
+    left_out = 0
+    for tuples in _segments(dims, words, apart):
+        part = _subset(words, weight, cells, tuples)
+        if not _holds(part[1], part[2], models):
+            left_out += int(part[1].sum())
+            if left_out > max_suppressed:
+                raise _not_met(weight, cells, models, apart_names)
+            continue
+        classes = _cut(method, dims, *part, models, n_threads)
+        class_of_tuple[tuples] = classes + n_classes
+        n_classes += int(classes.max()) + 1
+    return class_of_tuple
+
+
+def _cut(
+    method: str,
+    dims: Dimensions,
+    words: npt.NDArray[np.uint64],
+    weight: npt.NDArray[np.int64],
+    cells: Cells,
+    models: Models,
+    n_threads: int,
+) -> npt.NDArray[np.int64]:
+    """Run the method; only the one that is asked for is compiled."""
+    if method == "mondrian":
+        from shoal_engine.anonymity.mondrian import mondrian
+
+        return mondrian(dims, words, weight, cells, models, n_threads=n_threads)
+    if method == "mondrian-relaxed":
+        from shoal_engine.anonymity.mondrian import mondrian_relaxed
+
+        return mondrian_relaxed(dims, words, cells, models, n_threads=n_threads)
+    from shoal_engine.anonymity.tight import tight
+
+    return tight(dims, words, weight, cells, models, n_threads=n_threads)
+
+
+def _segments(
+    dims: Dimensions, words: npt.NDArray[np.uint64], apart: npt.NDArray[np.int64]
+) -> list[npt.NDArray[np.int64]]:
+    """Split the tuples by which of the `apart` dimensions are null; each part stays sorted."""
+    n = words.shape[1]
+    if not apart.size:
+        return [np.arange(n)]
+    pattern = np.zeros(n, np.int64)
+    for j in apart:
+        code = (words[dims.word[j]] >> np.uint64(dims.shift[j])) & dims.mask[j]
+        pattern = 2 * pattern + (code == 0)
+    return [np.flatnonzero(pattern == value) for value in np.unique(pattern)]
+
+
+def _subset(
+    words: npt.NDArray[np.uint64],
+    weight: npt.NDArray[np.int64],
+    cells: Cells,
+    tuples: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64], Cells]:
+    """Return the tables restricted to some tuples."""
+    if tuples.size == weight.size:
+        return words, weight, cells
+    n_cells = np.diff(cells.start)[tuples]
+    start = np.concatenate([[0], np.cumsum(n_cells)])
+    source = np.repeat(cells.start[tuples] - start[:-1], n_cells) + np.arange(start[-1])
+    chosen = Cells(start, cells.value[source], cells.count[source])
+    return np.ascontiguousarray(words[:, tuples]), weight[tuples], freeze(chosen)
+
+
+def _holds(weight: npt.NDArray[np.int64], cells: Cells, models: Models) -> bool:
+    """Tell whether all tuples together, as one class, satisfy the models."""
+    from shoal_engine.anonymity.measures import satisfied
+
+    one_class = np.zeros(weight.size, np.int64)
+    return satisfied(weight, cells, models, one_class, 1)
+
+
+def _not_met(
+    weight: npt.NDArray[np.int64], cells: Cells, models: Models, apart_names: Sequence[str]
+) -> PolicyNotMet:
+    """Tell which model the whole table misses, and the nearest it can meet."""
+    from shoal_engine.anonymity.measures import nearest
+
+    rows, k = int(weight.sum()), int(models.k[0])
+    if not _holds(weight, cells, models):
+        can: dict[str, Any] = nearest(weight, cells, models)
+        told = ", ".join(f"{name} = {value}" for name, value in can.items())
+        msg = f"the whole table as one class does not meet the policy (k = {k}); the nearest that it can: {told}"
+        return PolicyNotMet(msg, nearest=can)
+    columns = ", ".join(repr(name) for name in apart_names)
+    msg = (
+        f"rows with null in {columns} are kept apart and cannot meet the policy by themselves "
+        f'(of {rows} rows, k = {k}); declare `nulls = "generalize"` for these columns or raise `suppress`'
+    )
+    return PolicyNotMet(msg, nearest={"nulls": "generalize"})

@@ -1,0 +1,63 @@
+"""What a policy promises of a released table, and whether an assessment of it holds every promise."""
+
+from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
+from shoal_engine.anonymity.policy import Policy
+from shoal_engine.anonymity.roles import Closeness, Distinct, Entropy, Model, Recursive
+
+_ROUNDING = 1e-9
+"""Relative slack for figures that two programs add up in different orders; counts have none."""
+
+
+def released_names(policy: Policy) -> list[str]:
+    """Return the columns that quasi-identifiers become; rows with equal values in them form a class."""
+    names: list[str] = []
+    for name, role in policy.quasi_identifiers.items():
+        names += [f"{name}_lower", f"{name}_upper"] if role.output == "bounds" else [name]
+    return names
+
+
+def broken_promises(policy: Policy, reached: Assessment) -> list[str]:
+    """Return what the table misses, in words that hold no value of it and no count below k.
+
+    Parameters
+    ----------
+    policy : Policy
+    reached : Assessment
+        An empty table breaks nothing: nobody is in it.
+    """
+    if not reached.rows:
+        return []
+    broken = [] if reached.k >= policy.k else [f"a class has fewer than k = {policy.k} rows"]
+    for column, role in policy.sensitive.items():
+        broken += [
+            f"a class misses {_named(model)} of {column!r}"
+            for model in role.models
+            if not _holds(model, reached.sensitive[column])
+        ]
+    return broken
+
+
+def _holds(model: Model, reach: SensitiveReach) -> bool:
+    """Tell whether the worst class meets a model."""
+    match model:
+        case Distinct(l=l):
+            return reach.l_distinct >= l
+        case Entropy(l=l):
+            return reach.l_entropy >= l * (1 - _ROUNDING)
+        case Recursive(c=c, l=l):
+            return reach.c_recursive[str(l)] < c
+        case Closeness(t=t, distance=distance):
+            return reach.closeness[distance] <= t + _ROUNDING
+
+
+def _named(model: Model) -> str:
+    """Return a model with its parameters."""
+    match model:
+        case Distinct(l=l):
+            return f"distinct {l}-diversity"
+        case Entropy(l=l):
+            return f"entropy {l:g}-diversity"
+        case Recursive(c=c, l=l):
+            return f"recursive ({c:g}, {l})-diversity"
+        case Closeness(t=t, distance=distance):
+            return f"{t:g}-closeness ({distance} distance)"

@@ -1,0 +1,155 @@
+"""The rows of a release: recoded, in an order that tells nothing, batch by batch."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shoal_engine.anonymity.observation import Table
+from shoal_engine.anonymity.pseudonyms import load_key, pseudonyms
+from shoal_engine.anonymity.recoding import Recoding
+from shoal_engine.errors import ColumnError
+from shoal_engine.shuffling import secure_permutation
+
+BATCH_ROWS = 1 << 19
+"""Rows of a released batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """An output column: `values` taken by an index per class, an index per row, or row by row."""
+
+    name: str
+    values: pa.Array
+    by_class: npt.NDArray[np.int32] | None
+    by_row: npt.NDArray[np.unsignedinteger] | None
+
+    @property
+    def type(self) -> pa.DataType:
+        """Return the type of the column in a released batch."""
+        if self.by_class is not None and pa.types.is_string(self.values.type):
+            return pa.dictionary(pa.int32(), pa.string())
+        return self.values.type
+
+    def take(self, rows: npt.NDArray[np.integer], classes: npt.NDArray[np.integer]) -> pa.Array:
+        """Return the column's values of some rows, which lie in `classes`."""
+        if self.by_class is not None:
+            index = pa.array(self.by_class[classes])
+            if pa.types.is_dictionary(self.type):
+                return pa.DictionaryArray.from_arrays(index, self.values)
+            return self.values.take(index)
+        if self.by_row is not None:
+            return self.values.take(pa.array(self.by_row[rows]))
+        return self.values.take(pa.array(rows))
+
+
+class Release:
+    """A release, ready to be written; it has no identifiers, and its row order is set once.
+
+    Parameters
+    ----------
+    table : Table
+    recoding : Recoding
+    class_of_tuple : (n,) int64
+        Negative where suppressed.
+    names : sequence of str
+        The table's columns in their own order, which the output keeps.
+
+    Raises
+    ------
+    ColumnError
+        Two output columns would have the same name.
+    PolicyError
+        A pseudonym's key is missing.
+    """
+
+    def __init__(
+        self, table: Table, recoding: Recoding, class_of_tuple: npt.NDArray[np.int64], names: Sequence[str]
+    ) -> None:
+        self._class_of_tuple = class_of_tuple
+        self._tuple_of_row = table.grouped.tuple_of_row
+        self._columns = list(_columns(table, recoding, names))
+        found = [column.name for column in self._columns]
+        twice = sorted({name for name in found if found.count(name) > 1})
+        if twice:
+            msg = f"two output columns would be named {twice[0]!r}; rename the input column of that name"
+            raise ColumnError(msg)
+        self._rows = _row_order(table, class_of_tuple, self._columns)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Return the schema of the batches."""
+        return pa.schema([pa.field(column.name, column.type) for column in self._columns])
+
+    @property
+    def n_rows(self) -> int:
+        """Return the number of released rows."""
+        return self._rows.size
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows; at least one batch, which may be empty."""
+        for start in range(0, max(1, self._rows.size), BATCH_ROWS):
+            rows = self._rows[start : start + BATCH_ROWS]
+            classes = self._class_of_tuple[self._tuple_of_row[rows]]
+            yield pa.record_batch(
+                [column.take(rows, classes) for column in self._columns], schema=self.schema
+            )
+
+
+def _columns(table: Table, recoding: Recoding, names: Sequence[str]) -> Iterator[_Column]:
+    """Yield the output columns in the order of the input's."""
+    recoded = iter(recoding.columns)
+    by_name = {
+        bound.name: [next(recoded) for _ in range(2 if bound.role.output == "bounds" else 1)]
+        for bound in table.space.dimensions
+    }
+    for name in names:
+        if name in by_name:
+            for released in by_name[name]:
+                yield _Column(released.name, released.values, released.index_of_class, None)
+        elif name in table.carried:
+            yield _Column(name, table.carried[name], None, None)
+        elif name in table.coded:
+            domain, codes = table.coded[name]
+            values = domain.values
+            if name in table.policy.identifiers:
+                role = table.policy.identifiers[name]
+                values = pseudonyms(values, load_key(table.policy, name, role))
+            if domain.has_null:
+                values = pa.concat_arrays([pa.nulls(1, values.type), values])
+            yield _Column(name, values, None, codes)
+
+
+def _row_order(
+    table: Table, class_of_tuple: npt.NDArray[np.int64], columns: Sequence[_Column]
+) -> npt.NDArray[np.integer]:
+    """Return the released rows in output order.
+
+    Shuffled: every order is equally likely. Sorted: by class, then by every other column, so that rows that
+    stand in one order or the other are the same rows.
+    """
+    class_of_row = class_of_tuple[table.grouped.tuple_of_row]
+    if table.policy.order == "shuffled":
+        rows = secure_permutation(class_of_row.size)
+        return rows if (class_of_tuple >= 0).all() else rows[class_of_row[rows] >= 0]
+    rest = {
+        f"{number}": _sortable(column) for number, column in enumerate(columns) if column.by_class is None
+    }
+    keys = pa.table({"class": pa.array(class_of_row), **rest})
+    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names])
+    rows = order.to_numpy()
+    return rows[class_of_row[rows] >= 0]
+
+
+def _sortable(column: _Column) -> pa.Array:
+    """Return what the rows of a column are sorted by."""
+    if column.by_row is not None:
+        # Pseudonyms sort by what is released, never by what they hide.
+        rank = pc.rank(column.values, tiebreaker="first").to_numpy()
+        return pa.array(rank[column.by_row])
+    if pa.types.is_boolean(column.values.type):
+        return pc.cast(column.values, pa.int8())
+    return column.values
