@@ -6,6 +6,7 @@ All values are frozen. `msgspec` checks their types and ranges when they are rea
 
 import math
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -77,6 +78,10 @@ class Intervals(PolicyValue, frozen=True, tag_field="kind", tag="intervals"):
                 raise PolicyError(msg)
             if min(self.width) <= 0:
                 msg = "every `width` must be above 0"
+                raise PolicyError(msg)
+            exact = [Fraction(str(width)) for width in self.width]
+            if any(wide <= narrow or wide % narrow for narrow, wide in pairwise(exact)):
+                msg = "each `width` must be a larger multiple of the one before, as in width = [5, 10]"
                 raise PolicyError(msg)
             return
         finer: Sequence[int | float] = self.bounds[0]

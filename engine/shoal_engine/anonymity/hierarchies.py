@@ -1,0 +1,139 @@
+"""From a declared hierarchy and a column's values to the tree, or the line, that kernels walk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from shoal_engine.anonymity.calendar_levels import date_levels
+from shoal_engine.anonymity.hierarchy_specs import Dates, Hierarchy, Intervals, NamedTree, Order, Prefix
+from shoal_engine.anonymity.interval_levels import interval_levels
+from shoal_engine.anonymity.levels import Level, leaves_of, places_of, prefix_levels, with_root
+from shoal_engine.anonymity.named_trees import named_levels, read_tree, rows_of_nodes
+from shoal_engine.errors import HierarchyError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tree:
+    """A hierarchy over the distinct values of one column.
+
+    A null is a leaf of its own, directly below the root and first in leaf order: that leaf is its node at
+    every level below the root, and it changes no share. Every other node has its parent one level up; one
+    with a single child stays a node of its own, with the leaves of that child.
+
+    Attributes
+    ----------
+    leaf : (n_leaves,) int64
+        Leaf rank of each domain code: depth first, siblings in the order of the hierarchy.
+    ancestor : (n_levels, n_leaves) int64
+        Node of each leaf at each level, by leaf rank; level 0 is the leaf itself, the last level the root.
+        Nodes are numbered from 0 through all levels, leaf rank r being node r.
+    share : (n_nodes,) float64
+        Leaves under the node / leaves of the hierarchy; 0 for a node with a single leaf. A named tree counts
+        its own leaves, whether they occur in the data or not; prefixes, intervals and dates count the
+        distinct values of the data.
+    label : (n_nodes,) strings
+        Null for the leaf of null.
+    """
+
+    leaf: npt.NDArray[np.int64]
+    ancestor: npt.NDArray[np.int64]
+    share: npt.NDArray[np.float64]
+    label: pa.StringArray
+
+    @property
+    def n_levels(self) -> int:
+        """Levels, leaves and root included."""
+        return self.ancestor.shape[0]
+
+    @property
+    def n_leaves(self) -> int:
+        """Distinct values of the data, null included."""
+        return self.ancestor.shape[1]
+
+
+def plant(
+    hierarchy: Hierarchy, values: pa.Array, *, has_null: bool, column: str, folder: str | Path = ""
+) -> Tree:
+    """Return the tree of a declared hierarchy over a column's values.
+
+    Parameters
+    ----------
+    hierarchy : Intervals, Prefix, Dates or NamedTree
+    values : pa.Array
+        Distinct values in ascending order, without null.
+    has_null : bool
+        The column holds nulls; domain code 0 is null.
+    column : str
+        For messages.
+    folder : str or Path
+        Where a relative file is looked for.
+
+    Raises
+    ------
+    HierarchyError
+        The hierarchy is malformed, is an order, or does not cover the values.
+    ColumnError
+        The column's type cannot be generalized so.
+    """
+    match hierarchy:
+        case Intervals():
+            levels = with_root([leaves_of(values), *interval_levels(hierarchy, values, column)], len(values))
+        case Prefix():
+            levels = with_root([leaves_of(values), *prefix_levels(hierarchy, values)], len(values))
+        case Dates():
+            levels = with_root([leaves_of(values), *date_levels(hierarchy, values, column)], len(values))
+        case NamedTree(file=None):
+            levels = named_levels(rows_of_nodes(hierarchy.nodes or {}, column), values, column)
+        case NamedTree(file=file):
+            levels = named_levels(read_tree(Path(folder) / (file or ""), column), values, column)
+        case Order():
+            msg = f"hierarchy of `{column}` is an order and has no nodes; use tree, prefix, intervals or date"
+            raise HierarchyError(msg)
+    return _assembled(levels, has_null=has_null)
+
+
+def order_ranks(order: Order, values: pa.Array, *, column: str) -> npt.NDArray[np.int64]:
+    """Return the rank of each value in a declared order.
+
+    Raises
+    ------
+    HierarchyError
+        A value is not listed.
+    """
+    return places_of(values, pa.array(order.values, pa.string()), column)
+
+
+def _assembled(levels: Sequence[Level], *, has_null: bool) -> Tree:
+    """Return the tree of some levels, leaves first, root last; nodes that no value is under are left out."""
+    n, last = len(levels[0].node), len(levels) - 1
+    # Depth first: sorted by the root, then by the level below it, down to the leaf.
+    by_rank = np.lexsort([level.node for level in levels])
+    leaf = np.zeros(n + has_null, np.int64)
+    leaf[has_null:][by_rank] = np.arange(n) + has_null
+    ancestor = np.zeros((len(levels), n + has_null), np.int64)
+    leaves = [np.ones(1, np.int64)] * has_null
+    labels = [pa.nulls(1, pa.string())] * has_null
+    start = int(has_null)
+    for height, level in enumerate(levels):
+        ranked = level.node[by_rank]
+        # Nodes of a level in leaf order, so that leaf rank r is node r.
+        _, first, inverse = np.unique(ranked, return_index=True, return_inverse=True)
+        place = np.empty(len(first), np.int64)
+        place[np.argsort(first)] = np.arange(len(first))
+        nodes = ranked[np.sort(first)] if n or height < last else np.zeros(1, np.int64)
+        ancestor[height, has_null:] = start + place[inverse]
+        if height == last:
+            ancestor[height, :] = start
+        leaves.append(level.leaves[nodes])
+        labels.append(pa.array(level.label, pa.string()).take(pa.array(nodes)))
+        start += len(nodes)
+    under = np.concatenate(leaves)
+    share = np.where(under > 1, under / max(1, int(levels[-1].leaves[0])), 0.0)
+    if has_null and n:
+        # A class with null and the only value of the hierarchy still says nothing.
+        share[-1] = 1.0
+    return Tree(leaf, ancestor, share, pa.concat_arrays(labels))
