@@ -70,6 +70,7 @@ class Table:
                 leaves = [nodes.count(node) for node in sorted(set(nodes))]
                 share += [0.0 if count == 1 else count / size for count in leaves]
         d = len(self.sizes)
+        words = [(s + 63) // 64 * (k == SET) for k, s in zip(self.kinds, self.sizes, strict=True)]
         return freeze(
             Dimensions(
                 kind=_integers(self.kinds),
@@ -83,10 +84,8 @@ class Table:
                 tree_start=_integers(tree_start),
                 ancestor=_integers(ancestor),
                 share=np.array(share, np.float64),
-                bit_start=np.zeros(d, np.int64),
-                bit_words=_integers(
-                    [(s + 63) // 64 * (k == SET) for k, s in zip(self.kinds, self.sizes, strict=True)]
-                ),
+                bit_start=_integers([sum(words[:j]) for j in range(d)]),
+                bit_words=_integers(words),
                 weight=np.full(d, 1 / d),
             )
         )

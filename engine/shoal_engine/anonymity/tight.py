@@ -1,0 +1,87 @@
+"""The tight method: the least information loss that we reach in near-linear time.
+
+Large tables are first cut into blocks, from the top and by the loss of the two sides; every block is then
+grouped on its own (see `shoal_kernels.tightening`), so that threads never share work and the classes do not
+depend on how many there are.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+import numpy as np
+import numpy.typing as npt
+
+from shoal_kernels.dimensions import Dimensions
+from shoal_kernels.models import Cells, Models
+from shoal_kernels.tightening import group_tightly, halve
+
+BLOCK_TUPLES = 32_768
+"""Tuples of a block; more where k is large, so that the borders between blocks stay rare."""
+
+Words = npt.NDArray[np.uint64]
+Counts = npt.NDArray[np.int64]
+
+
+def tight(
+    dims: Dimensions, words: Words, weight: Counts, cells: Cells, models: Models, *, n_threads: int = 1
+) -> Counts:
+    """Group distinct tuples into classes that satisfy `models` and lose little.
+
+    Parameters
+    ----------
+    dims : Dimensions
+        Of n_words packed words; see `shoal_kernels.dimensions`.
+    words : (n_words, n_tuples) uint64
+        Distinct tuples, sorted.
+    weight : (n_tuples,) int64, each at least 1
+        Rows of each tuple.
+    cells, models : Cells, Models
+        What binds a class; the whole table as one class satisfies it.
+    n_threads : int
+        At least 1; does not change the result.
+
+    Returns
+    -------
+    (n_tuples,) int64
+        Class of each tuple, from 0 without gaps.
+    """
+    n = weight.shape[0]
+    tuples = np.arange(n)
+    class_id = np.empty(n, np.int64)
+    block = max(BLOCK_TUPLES, 32 * int(models.k[0]))
+    n_classes: dict[int, int] = {}
+
+    def handle(first: int, last: int) -> list[tuple[int, int]]:
+        mine = tuples[first:last]
+        found = np.zeros(1, np.int64)
+        if last - first > block:
+            halve(dims, words, weight, cells, models, mine, found)
+            if found[0]:
+                return [(first, first + int(found[0])), (first + int(found[0]), last)]
+        group_tightly(dims, words, weight, cells, models, mine, class_id[first:last], found)
+        n_classes[first] = int(found[0])
+        return []
+
+    if n == 0:
+        return class_id
+    _work_off(handle, (0, n), n_threads)
+    starts = sorted(n_classes)
+    offset = 0
+    for first, last in zip(starts, [*starts[1:], n], strict=True):
+        class_id[first:last] += offset
+        offset += n_classes[first]
+    result = np.empty(n, np.int64)
+    result[tuples] = class_id
+    return result
+
+
+def _work_off(
+    handle: Callable[[int, int], list[tuple[int, int]]], root: tuple[int, int], n_threads: int
+) -> None:
+    """Handle `root` and everything that handling leaves over, on `n_threads` threads."""
+    with ThreadPoolExecutor(n_threads) as pool:
+        running: set[Future[list[tuple[int, int]]]] = {pool.submit(handle, *root)}
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                running |= {pool.submit(handle, *span) for span in future.result()}

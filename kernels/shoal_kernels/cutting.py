@@ -1,0 +1,464 @@
+"""A one-dimensional order of tuples: top-down cuts that lose least, and the leaves read from left to right.
+
+Each cut takes the dimension and value for which the rows of the two sides, each side generalized to its own
+bounding box, lose least; Mondrian (LeFevre, DeWitt, Ramakrishnan 2006) cuts the widest range at its median
+instead. Cuts go on down to single tuples, and of the two sides that one is read first which lies closer to
+what was read before. Large nodes are judged by an even sample of their tuples.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from shoal_kernels._jit import inlined, inner
+from shoal_kernels.binding import Bond, holds
+from shoal_kernels.boxes import Box, Field, box_loss, clear, enclose, join, make_box, mark, widen
+from shoal_kernels.dimensions import Dimensions
+
+SAMPLE = 256
+"""Tuples that judge the cut of a larger node."""
+
+
+class Bench(NamedTuple):
+    """Working memory for one node of at most n tuples.
+
+    Attributes
+    ----------
+    by_lane : (d, n) int64
+        The node's tuples, once for each dimension, sorted by its lane.
+    key : (n,) float32
+    spare : (n,) int64
+    prefix : (n,) float64
+        Loss of the tuples before each place; negative where no cut is possible.
+    side : (n_field,) uint8
+    cut_loss : (d,) float64
+        Loss of the best cut in each dimension, infinite where there is none.
+    cut_place : (d,) int64
+    box : Box
+    """
+
+    by_lane: npt.NDArray[np.int64]
+    key: npt.NDArray[np.float32]
+    spare: npt.NDArray[np.int64]
+    prefix: npt.NDArray[np.float64]
+    side: npt.NDArray[np.uint8]
+    cut_loss: npt.NDArray[np.float64]
+    cut_place: npt.NDArray[np.int64]
+    box: Box
+
+
+@inner
+def make_bench(dims: Dimensions, field: Field, n: int) -> Bench:
+    """Return working memory for nodes of at most `n` tuples of `field`."""
+    d = dims.kind.shape[0]
+    return Bench(
+        np.empty((d, n), np.int64),
+        np.empty(n, np.float32),
+        np.empty(n, np.int64),
+        np.empty(n, np.float64),
+        np.zeros(field.weight.shape[0], np.uint8),
+        np.empty(d, np.float64),
+        np.empty(d, np.int64),
+        make_box(dims),
+    )
+
+
+@inner
+def sort_by_lane(field: Field, items: npt.NDArray[np.int64], j: int, n: int, bench: Bench) -> None:
+    """Write the first `n` of `items` into row `j` of `by_lane`, sorted by lane `j`, equal lanes in given order."""
+    target = bench.by_lane[j]
+    key = bench.key
+    if n > 64:
+        for p in range(n):
+            key[p] = field.lane[items[p], j]
+        order = np.argsort(key[:n], kind="mergesort")
+        for p in range(n):
+            target[p] = items[order[p]]
+        return
+    for p in range(n):
+        item = items[p]
+        x = field.lane[item, j]
+        q = p
+        while q > 0 and key[q - 1] > x:
+            key[q] = key[q - 1]
+            target[q] = target[q - 1]
+            q -= 1
+        key[q] = x
+        target[q] = item
+
+
+@inner
+def find_cuts(dims: Dimensions, field: Field, bench: Bench, a: int, b: int, least: int) -> None:
+    """Find the cut that loses least in each dimension, for the node at `a` up to `b` in each row of `by_lane`.
+
+    Each side keeps at least `least` rows.
+    """
+    plain, cap, lane, weight, sets = field.plain, field.cap, field.lane, field.weight, field.sets
+    low, high, bits = bench.box.low, bench.box.high, bench.box.bits
+    prefix, cut_loss, cut_place = bench.prefix, bench.cut_loss, bench.cut_place
+    rows = 0
+    for item in bench.by_lane[0, a:b]:
+        rows += weight[item]
+    for j in range(dims.kind.shape[0]):
+        items = bench.by_lane[j]
+        best, best_place = np.inf, -1
+        cut_loss[j] = np.inf
+        if lane[items[a], j] == lane[items[b - 1], j]:
+            continue
+        clear(low, high, bits)
+        before = 0
+        for p in range(a, b):
+            item = items[p]
+            prefix[p] = -1.0
+            if p > a and lane[item, j] != lane[items[p - 1], j]:
+                if before >= least and rows - before >= least:
+                    prefix[p] = before * box_loss(dims, plain, cap, low, high, bits)
+            widen(lane, item, low, high)
+            mark(sets, lane, item, bits)
+            before += weight[item]
+        clear(low, high, bits)
+        after = 0
+        for p in range(b - 1, a, -1):
+            item = items[p]
+            widen(lane, item, low, high)
+            mark(sets, lane, item, bits)
+            after += weight[item]
+            if prefix[p] >= 0.0:
+                loss = prefix[p] + after * box_loss(dims, plain, cap, low, high, bits)
+                if loss < best:
+                    best, best_place = loss, p
+        cut_loss[j], cut_place[j] = best, best_place
+
+
+@inner
+def best_cut(bench: Bench) -> int:
+    """Return the dimension of the best cut found, -1 where there is none left."""
+    best, best_j = np.inf, -1
+    for j in range(bench.cut_loss.shape[0]):
+        if bench.cut_loss[j] < best:
+            best, best_j = bench.cut_loss[j], j
+    return best_j
+
+
+@inner
+def split_rows(bench: Bench, j: int, place: int, a: int, b: int, flip: int) -> None:
+    """Part every row of `by_lane` at `place` of row `j`; the second part comes first where `flip` is 1."""
+    for p in range(a, b):
+        bench.side[bench.by_lane[j, p]] = (1 if p >= place else 0) ^ flip
+    for other in range(bench.by_lane.shape[0]):
+        items = bench.by_lane[other]
+        left, right = a, 0
+        for p in range(a, b):
+            item = items[p]
+            goes_right = bench.side[item]
+            items[left] = item
+            bench.spare[right] = item
+            left += 1 - goes_right
+            right += goes_right
+        for q in range(right):
+            items[left + q] = bench.spare[q]
+
+
+class Stack(NamedTuple):
+    """Nodes still to be cut, each with the boxes of its neighbors in the order.
+
+    Attributes
+    ----------
+    first, last : (depth,) int64
+        The node's places, `last` excluded.
+    bound : (depth,) bool
+        Whether the node must be cut so that both sides satisfy the models.
+    low, high : (2, depth, n_lanes) float32
+    bits : (2, depth, n_words) uint64
+        Boxes of what comes before (0) and after (1) the node; empty at the ends.
+    """
+
+    first: npt.NDArray[np.int64]
+    last: npt.NDArray[np.int64]
+    bound: npt.NDArray[np.bool_]
+    low: npt.NDArray[np.float32]
+    high: npt.NDArray[np.float32]
+    bits: npt.NDArray[np.uint64]
+
+
+@inner
+def make_stack(dims: Dimensions) -> Stack:
+    """Return a stack deep enough for any node, as the smaller side is always cut first."""
+    depth = 66
+    box = make_box(dims)
+    n_lanes, n_words = box.low.shape[0], box.bits.shape[0]
+    return Stack(
+        np.empty(depth, np.int64),
+        np.empty(depth, np.int64),
+        np.empty(depth, np.bool_),
+        np.empty((2, depth, n_lanes), np.float32),
+        np.empty((2, depth, n_lanes), np.float32),
+        np.empty((2, depth, n_words), np.uint64),
+    )
+
+
+@inlined
+def copy_box(into: Box, source: Box) -> None:
+    """Make the box `into` equal to `source`."""
+    clear(into.low, into.high, into.bits)
+    join(into, source)
+
+
+@inlined
+def put_box(stack: Stack, side: int, top: int, box: Box) -> None:
+    """Store `box` as the neighbor of node `top`."""
+    for lane in range(box.low.shape[0]):
+        stack.low[side, top, lane] = box.low[lane]
+        stack.high[side, top, lane] = box.high[lane]
+    for word in range(box.bits.shape[0]):
+        stack.bits[side, top, word] = box.bits[word]
+
+
+@inlined
+def take_box(stack: Stack, side: int, top: int, box: Box) -> None:
+    """Read the neighbor of node `top` into `box`."""
+    for lane in range(box.low.shape[0]):
+        box.low[lane] = stack.low[side, top, lane]
+        box.high[lane] = stack.high[side, top, lane]
+    for word in range(box.bits.shape[0]):
+        box.bits[word] = stack.bits[side, top, word]
+
+
+@inlined
+def joined_loss(dims: Dimensions, field: Field, one: Box, other: Box, spare: Box) -> float:
+    """Return the loss of the box around two boxes."""
+    copy_box(spare, one)
+    join(spare, other)
+    return box_loss(dims, field.plain, field.cap, spare.low, spare.high, spare.bits)
+
+
+@inner
+def lies_reversed(
+    dims: Dimensions, field: Field, before: Box, left: Box, right: Box, after: Box, spare: Box
+) -> int:
+    """Return 1 where `right` should be read before `left`, for it lies closer to what comes before."""
+    straight = joined_loss(dims, field, before, left, spare) + joined_loss(dims, field, right, after, spare)
+    turned = joined_loss(dims, field, before, right, spare) + joined_loss(dims, field, left, after, spare)
+    return 1 if turned < straight else 0
+
+
+@inner
+def push_sides(
+    stack: Stack,
+    top: int,
+    a: int,
+    middle: int,
+    b: int,
+    bound: bool,  # noqa: FBT001
+    before: Box,
+    left: Box,
+    right: Box,
+    after: Box,
+) -> int:
+    """Push both sides of a cut node, the smaller on top; return the new height."""
+    if middle - a <= b - middle:
+        smaller, larger = top + 1, top
+    else:
+        smaller, larger = top, top + 1
+    stack.first[smaller], stack.last[smaller] = a, middle
+    put_box(stack, 0, smaller, before)
+    put_box(stack, 1, smaller, right)
+    stack.first[larger], stack.last[larger] = middle, b
+    put_box(stack, 0, larger, left)
+    put_box(stack, 1, larger, after)
+    stack.bound[larger] = stack.bound[smaller] = bound
+    return top + 2
+
+
+@inner
+def arrange(
+    dims: Dimensions, field: Field, bond: Bond, items: npt.NDArray[np.int64], wall: npt.NDArray[np.bool_]
+) -> None:
+    """Reorder `items`, all tuples of `field`, so that tuples that lose little together stand together.
+
+    Parameters
+    ----------
+    wall : (n + 1,) bool, out
+        Where there are models besides k: the first and last place, and places in between so that the tuples
+        from each wall to the next satisfy the models. False elsewhere.
+    """
+    n = items.shape[0]
+    wall[:] = False
+    wall[0] = wall[n] = True
+    bench = make_bench(dims, field, min(n, SAMPLE))
+    small, large = make_stack(dims), make_stack(dims)
+    before, left, right, after, spare = (
+        make_box(dims),
+        make_box(dims),
+        make_box(dims),
+        make_box(dims),
+        make_box(dims),
+    )
+    picked, held = np.empty(min(n, SAMPLE), np.int64), np.empty(n, np.int64)
+    large.first[0], large.last[0] = 0, n
+    large.bound[0] = bond.models.kind.shape[0] > 0
+    put_box(large, 0, 0, before)
+    put_box(large, 1, 0, after)
+    top = 1
+    while top > 0:
+        top -= 1
+        a, b, bound = large.first[top], large.last[top], large.bound[top]
+        take_box(large, 0, top, before)
+        take_box(large, 1, top, after)
+        if b - a <= SAMPLE:
+            put_box(small, 0, 0, before)
+            put_box(small, 1, 0, after)
+            small.bound[0] = bound
+            for j in range(dims.kind.shape[0]):
+                sort_by_lane(field, items[a:b], j, b - a, bench)
+            arrange_small(
+                dims, field, bond, bench, small, b - a, wall[a : b + 1], before, left, right, after, spare
+            )
+            items[a:b] = bench.by_lane[0, : b - a]
+            continue
+        for p in range(SAMPLE):
+            picked[p] = items[a + p * (b - a) // SAMPLE]
+        for j in range(dims.kind.shape[0]):
+            sort_by_lane(field, picked, j, SAMPLE, bench)
+        j, middle = cut_large(dims, field, bond, bench, items, a, b, bound, held)
+        if j < 0 and bound:
+            bound = False
+            j, middle = cut_large(dims, field, bond, bench, items, a, b, bound, held)
+        if j < 0:
+            continue
+        place = bench.cut_place[j]
+        enclose(field, bench.by_lane[j, :place], left)
+        enclose(field, bench.by_lane[j, place:SAMPLE], right)
+        if lies_reversed(dims, field, before, left, right, after, spare):
+            held[: middle - a] = items[a:middle]
+            held[middle - a : b - a] = items[middle:b]
+            items[a : a + b - middle] = held[middle - a : b - a]
+            items[a + b - middle : b] = held[: middle - a]
+            middle = a + b - middle
+            top = push_sides(large, top, a, middle, b, bound, before, right, left, after)
+        else:
+            top = push_sides(large, top, a, middle, b, bound, before, left, right, after)
+        wall[middle] = bound
+
+
+@inner
+def cut_large(
+    dims: Dimensions,
+    field: Field,
+    bond: Bond,
+    bench: Bench,
+    items: npt.NDArray[np.int64],
+    a: int,
+    b: int,
+    bound: bool,  # noqa: FBT001
+    held: npt.NDArray[np.int64],
+) -> tuple[int, int]:
+    """Part items `a` up to `b` by the best cut of the sample on the bench; return its dimension and place.
+
+    The dimension is -1 where no cut is possible.
+    """
+    find_cuts(dims, field, bench, 0, SAMPLE, 1)
+    while True:
+        j = best_cut(bench)
+        if j < 0:
+            return -1, 0
+        border = field.lane[bench.by_lane[j, bench.cut_place[j]], j]
+        middle = part(field, items, a, b, j, border, held)
+        if not bound or (
+            holds(bond, field.weight, items[a:middle]) and holds(bond, field.weight, items[middle:b])
+        ):
+            return j, middle
+        bench.cut_loss[j] = np.inf
+
+
+@inner
+def part(
+    field: Field,
+    items: npt.NDArray[np.int64],
+    a: int,
+    b: int,
+    j: int,
+    border: np.float32,
+    held: npt.NDArray[np.int64],
+) -> int:
+    """Part items `a` up to `b` at lane value `border`, in stable order; return where the second part begins."""
+    left, right = a, 0
+    for p in range(a, b):
+        item = items[p]
+        goes_right = 1 if field.lane[item, j] >= border else 0
+        items[left] = item
+        held[right] = item
+        left += 1 - goes_right
+        right += goes_right
+    for q in range(right):
+        items[left + q] = held[q]
+    return left
+
+
+@inner
+def choose_small(
+    dims: Dimensions,
+    field: Field,
+    bond: Bond,
+    bench: Bench,
+    a: int,
+    b: int,
+    bound: bool,  # noqa: FBT001
+) -> int:
+    """Return the dimension of the best cut of a node on the bench, -1 where none is possible."""
+    find_cuts(dims, field, bench, a, b, bond.models.k[0] if bound else 1)
+    while True:
+        j = best_cut(bench)
+        if j < 0 or not bound:
+            return j
+        place = bench.cut_place[j]
+        if holds(bond, field.weight, bench.by_lane[j, a:place]) and holds(
+            bond, field.weight, bench.by_lane[j, place:b]
+        ):
+            return j
+        bench.cut_loss[j] = np.inf
+
+
+@inner
+def arrange_small(
+    dims: Dimensions,
+    field: Field,
+    bond: Bond,
+    bench: Bench,
+    stack: Stack,
+    n: int,
+    wall: npt.NDArray[np.bool_],
+    before: Box,
+    left: Box,
+    right: Box,
+    after: Box,
+    spare: Box,
+) -> None:
+    """Arrange the `n` tuples on the bench down to single ones; the stack holds the node's neighbors."""
+    stack.first[0], stack.last[0] = 0, n
+    top = 1
+    while top > 0:
+        top -= 1
+        a, b, bound = stack.first[top], stack.last[top], stack.bound[top]
+        if b - a < 2:
+            continue
+        j = choose_small(dims, field, bond, bench, a, b, bound)
+        if j < 0 and bound:
+            bound = False
+            j = choose_small(dims, field, bond, bench, a, b, bound)
+        if j < 0:
+            continue
+        place = bench.cut_place[j]
+        take_box(stack, 0, top, before)
+        take_box(stack, 1, top, after)
+        enclose(field, bench.by_lane[j, a:place], left)
+        enclose(field, bench.by_lane[j, place:b], right)
+        flip = lies_reversed(dims, field, before, left, right, after, spare)
+        split_rows(bench, j, place, a, b, flip)
+        if flip:
+            place = a + b - place
+            top = push_sides(stack, top, a, place, b, bound, before, right, left, after)
+        else:
+            top = push_sides(stack, top, a, place, b, bound, before, left, right, after)
+        wall[place] = bound
