@@ -1,4 +1,4 @@
-"""`assess`: how exposed are the people in a table, before anything is done to it?"""
+"""`assess`: how exposed the people in a table are, before anything is done to it."""
 
 import polars as pl
 

@@ -1,4 +1,4 @@
-"""`verify`: does a released table hold what its policy promises? Told from its rows alone."""
+"""`verify`: whether a released table holds what its policy promises, told from its rows alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
