@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from shoal.look import Look
+    from shoal.looking import Look
     from shoal_engine.anonymity.assessment import Assessment, Report
 
 _CONSOLE = Console()
