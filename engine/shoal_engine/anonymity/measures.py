@@ -1,0 +1,110 @@
+"""What classes reach under the privacy models: each class, the worst of them, and the nearest that can be met."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from shoal_kernels.class_measures import judge_classes, measure_classes, sort_by_class, sum_by_class
+from shoal_kernels.models import DISTINCT, ENTROPY, RECURSIVE, Cells, Models
+
+Vector = npt.NDArray[np.int64]
+Shares = npt.NDArray[np.float64]
+
+_DECIMALS = 10_000
+
+
+def class_sizes(weight: Vector, class_of_tuple: Vector, n_classes: int) -> Vector:
+    """Return the rows of each class.
+
+    Parameters
+    ----------
+    weight : (n,) int64
+        Rows of each tuple.
+    class_of_tuple : (n,) int64, below n_classes
+        Negative where a tuple is left out.
+    n_classes : int
+
+    Returns
+    -------
+    (n_classes,) int64
+    """
+    sizes = np.empty(n_classes, np.int64)
+    sum_by_class(weight, class_of_tuple, sizes)
+    return sizes
+
+
+def measure(cells: Cells, class_of_tuple: Vector, n_classes: int, models: Models) -> Shares:
+    """Return what each class reaches under each model.
+
+    Parameters
+    ----------
+    cells : Cells
+        Sensitive values of each tuple.
+    class_of_tuple : (n,) int64, below n_classes
+        Negative where a tuple is left out; no class is empty.
+    n_classes : int
+    models : Models
+        `k` and `limit` are not read.
+
+    Returns
+    -------
+    (m, n_classes) float64
+        DISTINCT: number of values. ENTROPY: exp of the entropy, in values. RECURSIVE: the number that c must
+        exceed, infinite where there are fewer than l values. CLOSE models: the distance.
+    """
+    class_start, by_class = _classes(class_of_tuple, n_classes)
+    measured = np.empty((models.kind.size, n_classes))
+    measure_classes(models, cells, by_class, class_start, measured)
+    return measured
+
+
+def worst(models: Models, measured: Shares) -> Shares:
+    """Return, for each model, what the class that protects least reaches: a vector of m float64.
+
+    DISTINCT and ENTROPY are better when larger, the others when smaller.
+    """
+    more_is_better = (models.kind == DISTINCT) | (models.kind == ENTROPY)
+    return np.where(more_is_better, measured.min(axis=1), measured.max(axis=1))
+
+
+def satisfied(weight: Vector, cells: Cells, models: Models, class_of_tuple: Vector, n_classes: int) -> bool:
+    """Tell whether every class holds k rows and satisfies every model; decided as while partitioning."""
+    sizes = class_sizes(weight, class_of_tuple, n_classes)
+    if not models.kind.size:
+        return bool((sizes >= models.k[0]).all())
+    class_start, by_class = _classes(class_of_tuple, n_classes)
+    holds = np.empty(n_classes, np.uint8)
+    judge_classes(models, cells, by_class, class_start, sizes, holds)
+    return bool(holds.all())
+
+
+def nearest(weight: Vector, cells: Cells, models: Models) -> dict[str, float]:
+    """Return, for each kind of model that the whole table misses as one class, the parameter that it meets.
+
+    Rounded to four decimals on the side that the table still meets. A recursive c is missing where the column
+    has fewer than l values, for no c would do. The CLOSE models never fail here: the table is the reference.
+    """
+    rows = int(weight.sum())
+    can: dict[str, float] = {} if rows >= models.k[0] else {"k": rows}
+    if not models.kind.size:
+        return can
+    reached = measure(cells, np.zeros(weight.size, np.int64), 1, models)[:, 0]
+    for kind, count, limit, value in zip(models.kind, models.count, models.limit, reached, strict=True):
+        if kind == DISTINCT and value < count:
+            can["distinct l"] = min(int(value), can.get("distinct l", math.inf))
+        elif kind == ENTROPY and value < limit:
+            below = math.floor(value * _DECIMALS) / _DECIMALS
+            can["entropy l"] = min(below, can.get("entropy l", math.inf))
+        elif kind == RECURSIVE and limit <= value < math.inf:
+            above = math.floor(value * _DECIMALS + 1) / _DECIMALS
+            can["recursive c"] = max(above, can.get("recursive c", 0.0))
+    return can
+
+
+def _classes(class_of_tuple: Vector, n_classes: int) -> tuple[Vector, Vector]:
+    """Return where each class begins, and the tuples class by class."""
+    class_start = np.empty(n_classes + 1, np.int64)
+    by_class = np.empty(int(np.count_nonzero(class_of_tuple >= 0)), np.int64)
+    sort_by_class(class_of_tuple, class_start, by_class)
+    return class_start, by_class
