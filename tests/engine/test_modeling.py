@@ -1,0 +1,140 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from shoal_engine.anonymity.hierarchy_specs import NamedTree, Order
+from shoal_engine.anonymity.modeling import Modeling, models_of
+from shoal_engine.anonymity.policy import Policy
+from shoal_engine.anonymity.roles import (
+    Closeness,
+    Distinct,
+    Entropy,
+    Model,
+    QuasiIdentifier,
+    Recursive,
+    Sensitive,
+)
+from shoal_engine.errors import ColumnError, HierarchyError, PolicyError
+from shoal_kernels import models as kernel
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What binding reads of a column."""
+
+    values: pa.Array
+    has_null: bool = False
+
+    @property
+    def size(self) -> int:
+        return len(self.values) + self.has_null
+
+
+def modeling_of(domain: Domain, *models: Model) -> Modeling:
+    policy = Policy(k=3, quasi_identifiers={"age": QuasiIdentifier()}, sensitive={"col": Sensitive(models=models)})
+    return models_of(policy, {"col": domain})
+
+
+def test_models_of__every_kind_over_two_columns() -> None:
+    policy = Policy(
+        k=7,
+        quasi_identifiers={"age": QuasiIdentifier()},
+        sensitive={
+            "salary": Sensitive(models=[Closeness(t=0.2, distance="ordered"), Entropy(l=2.5)]),
+            "other": Sensitive(),
+            "disease": Sensitive(models=[Distinct(l=3), Recursive(c=4, l=2), Closeness(t=0.1)]),
+        },
+    )
+    modeling = models_of(
+        policy,
+        {
+            "disease": Domain(pa.array(["a", "b", "c"]), has_null=True),
+            "salary": Domain(pa.array([3, 4])),
+            "other": Domain(pa.array([True])),
+        },
+    )
+    models = modeling.models
+    assert models.k.tolist() == [7]
+    assert models.kind.tolist() == [
+        *(kernel.CLOSE_ORDERED, kernel.ENTROPY),
+        *(kernel.DISTINCT, kernel.RECURSIVE, kernel.CLOSE_EQUAL),
+    ]
+    assert models.first.tolist() == [0, 0, 3, 3, 3]
+    assert models.last.tolist() == [2, 2, 7, 7, 7]
+    assert models.count.tolist() == [0, 0, 3, 2, 0]
+    assert models.limit.tolist() == [0.2, 2.5, 0.0, 4.0, 0.1]
+    assert models.depth.tolist() == [0] * 5
+    assert models.ancestor.size == 0
+    assert [column.name for column in modeling.columns] == ["salary", "other", "disease"]
+    assert [column.value.tolist() for column in modeling.columns] == [[0, 1], [2], [3, 4, 5, 6]]
+    assert modeling.n_values == 7
+    assert not any(array.flags.writeable for array in models)
+
+
+def test_models_of__no_sensitive_column() -> None:
+    modeling = models_of(Policy.of(k=2, quasi_identifiers=["age"]), {})
+    assert modeling.n_values == 0
+    assert modeling.models.kind.size == 0
+
+
+def test_with_reference__shares_of_each_column() -> None:
+    policy = Policy.of(k=2, quasi_identifiers=["age"], sensitive=["x", "y"], t=0.5)
+    modeling = models_of(policy, {"x": Domain(pa.array([1, 2])), "y": Domain(pa.array(["a"]), has_null=True)})
+    reference = modeling.with_reference(np.array([1, 3, 2, 2])).reference
+    assert reference.tolist() == [0.25, 0.75, 0.5, 0.5]
+    assert not reference.flags.writeable
+    assert not modeling.models.reference.any()
+
+
+def test_models_of__hierarchical_closeness() -> None:
+    hierarchy = NamedTree(nodes={"*": {"lung": ["flu", "cough"], "skin": ["acne"]}})
+    modeling = modeling_of(
+        Domain(pa.array(["acne", "cough", "flu"]), has_null=True),
+        Distinct(l=1),
+        Closeness(t=0.2, distance="hierarchical", hierarchy=hierarchy),
+    )
+    models = modeling.models
+    assert models.kind.tolist() == [kernel.DISTINCT, kernel.CLOSE_TREE]
+    assert models.depth.tolist() == [0, 3]
+    levels = models.ancestor.reshape(3, 4).tolist()
+    # null, acne, cough, flu: values keep their order, nodes are numbered from 0 within a level.
+    assert [len(set(level)) for level in levels] == [4, 3, 1]
+    assert all(set(level) == set(range(len(set(level)))) for level in levels)
+    assert levels[1][2] == levels[1][3]
+
+
+def test_models_of__declared_order() -> None:
+    order = Order(values=["none", "mild", "bad", "fatal"])
+    modeling = modeling_of(
+        Domain(pa.array(["fatal", "mild", "none"]), has_null=True),
+        Closeness(t=0.2, distance="ordered", hierarchy=order),
+        Closeness(t=0.2, distance="hierarchical", hierarchy=NamedTree(nodes={"*": ["fatal", "mild", "none"]})),
+    )
+    column = modeling.columns[0]
+    assert column.size == 5
+    assert column.value.tolist() == [0, 4, 2, 1]
+    assert modeling.models.last.tolist() == [5, 5]
+    leaves = modeling.models.ancestor.reshape(2, 5)[0]
+    assert len(set(leaves[column.value])) == 4
+
+
+def test_models_of__two_orders() -> None:
+    with pytest.raises(PolicyError, match="`col` are ordered in different ways"):
+        modeling_of(
+            Domain(pa.array(["a", "b"])),
+            Closeness(t=0.2, distance="ordered"),
+            Closeness(t=0.2, distance="ordered", hierarchy=Order(values=["b", "a"])),
+        )
+
+
+def test_models_of__value_outside_its_hierarchy() -> None:
+    hierarchy = NamedTree(nodes={"*": ["a"]})
+    with pytest.raises(HierarchyError, match="`col`"):
+        modeling_of(Domain(pa.array(["a", "b"])), Closeness(t=0.2, distance="hierarchical", hierarchy=hierarchy))
+
+
+def test_models_of__column_missing() -> None:
+    with pytest.raises(ColumnError, match="`disease`"):
+        models_of(Policy.of(k=2, quasi_identifiers=["age"], sensitive=["disease"]), {})
