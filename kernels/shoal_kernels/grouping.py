@@ -1,0 +1,351 @@
+"""Equal rows become one tuple: packed keys are scattered into buckets, each bucket is sorted in cache.
+
+The rows' keys fit one 64-bit word. Their highest varying bits, the *prefix*, choose a bucket; a table from
+prefix to bucket makes the buckets of even size whatever the skew, and keeps their order. Rows go to their
+buckets through small buffers that are written out a cache line at a time (Polychroniou and Ross 2014,
+"A comprehensive study of main-memory partitioning", section 4), and keep their order there. So the i-th row of
+a bucket, counted in row order, is the row at the bucket's i-th place: going through the rows once more with a
+cursor per bucket takes each row to its tuple, and row numbers need not travel.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import Kernel, inlined, inner, kernel, vector
+
+LINE = 8
+"""Words that a bucket's buffer holds: one cache line."""
+WORD_BITS = 64
+DIGIT_BITS = 12
+"""Most bits that one pass of the radix sort looks at."""
+
+_U8, _U16, _U32, _U64 = (vector(t) for t in (types.uint8, types.uint16, types.uint32, types.uint64))
+_I64 = vector(types.int64)
+
+
+def _deposit(codes: npt.NDArray[Any], shift: int, words: npt.NDArray[np.uint64]) -> None:
+    """Put a column's codes into their field of the words.
+
+    Parameters
+    ----------
+    codes : (n,) uint8, uint16 or uint32
+    shift : int
+        Place of the field's lowest bit.
+    words : (n,) uint64, out
+        Its field must be zero.
+    """
+    for i in range(len(codes)):
+        words[i] |= np.uint64(codes[i]) << np.uint64(shift)
+
+
+DEPOSIT: dict[str, Kernel[Any, None]] = {
+    name: kernel(types.void(codes, types.int64, types.uint64[::1]))(_deposit)
+    for name, codes in (("uint8", _U8), ("uint16", _U16), ("uint32", _U32))
+}
+"""The kernel for each dtype of codes."""
+
+
+@kernel(types.void(_U64, types.int64, types.int64[::1]))
+def count_prefixes(words: npt.NDArray[np.uint64], shift: int, count: npt.NDArray[np.int64]) -> None:
+    """Count the rows of each prefix.
+
+    Parameters
+    ----------
+    words : (n,) uint64
+    shift : int
+        The prefix is ``word >> shift``.
+    count : (n_prefixes,) int64, in and out
+        Added to.
+    """
+    for i in range(len(words)):
+        count[np.int64(words[i] >> np.uint64(shift))] += 1
+
+
+@kernel(
+    types.void(
+        _U64,
+        types.int64,
+        _U16,
+        types.uint64[:, ::1],
+        types.uint8[::1],
+        types.int64[::1],
+        types.uint64[::1],
+    )
+)
+def scatter(
+    words: npt.NDArray[np.uint64],
+    shift: int,
+    bucket: npt.NDArray[np.uint16],
+    line: npt.NDArray[np.uint64],
+    filled: npt.NDArray[np.uint8],
+    cursor: npt.NDArray[np.int64],
+    out: npt.NDArray[np.uint64],
+) -> None:
+    """Send words to their buckets, in order.
+
+    Parameters
+    ----------
+    words : (n,) uint64
+    shift : int
+    bucket : (n_prefixes,) uint16
+    line : (n_buckets, LINE) uint64, in and out
+        Words that wait; kept between calls.
+    filled : (n_buckets,) uint8, in and out
+        How many wait.
+    cursor : (n_buckets,) int64, in and out
+        Where the next line of each bucket goes in `out`.
+    out : (n_rows,) uint64, out
+    """
+    for i in range(len(words)):
+        word = words[i]
+        b = np.int64(bucket[np.int64(word >> np.uint64(shift))])
+        at = np.int64(filled[b])
+        line[b, at] = word
+        if at == LINE - 1:
+            place = cursor[b]
+            for j in range(LINE):
+                out[place + j] = line[b, j]
+            cursor[b] = place + LINE
+            filled[b] = 0
+        else:
+            filled[b] = at + 1
+
+
+@kernel(types.void(types.uint64[:, ::1], types.uint8[::1], types.int64[::1], types.uint64[::1]))
+def drain(
+    line: npt.NDArray[np.uint64],
+    filled: npt.NDArray[np.uint8],
+    cursor: npt.NDArray[np.int64],
+    out: npt.NDArray[np.uint64],
+) -> None:
+    """Write out the words that wait after the last call of `scatter`; parameters as there."""
+    for b in range(len(filled)):
+        for j in range(np.int64(filled[b])):
+            out[cursor[b] + j] = line[b, j]
+        cursor[b] += np.int64(filled[b])
+        filled[b] = 0
+
+
+@inlined
+def _bit_length(value: np.uint64) -> int:
+    """Return how many bits `value` takes; 0 for 0."""
+    bits = 0
+    while value != np.uint64(0):
+        value >>= np.uint64(1)
+        bits += 1
+    return bits
+
+
+@inner
+def _sort_pass(
+    key: npt.NDArray[np.uint64],
+    row: npt.NDArray[np.uint32],
+    key_out: npt.NDArray[np.uint64],
+    row_out: npt.NDArray[np.uint32],
+    m: int,
+    shift: int,
+    place: npt.NDArray[np.int64],
+) -> bool:
+    """Scatter m keys, and their rows unless there are none, by the digit at `shift`, stably.
+
+    Returns whether anything had to move.
+    """
+    paired = len(row) > 0
+    mask = np.uint64(len(place) - 1)
+    at = np.uint64(shift)
+    place[:] = 0
+    for i in range(m):
+        place[np.int64((key[i] >> at) & mask)] += 1
+    if place[np.int64((key[0] >> at) & mask)] == m:
+        return False
+    total = 0
+    for d in range(len(place)):
+        count = place[d]
+        place[d] = total
+        total += count
+    for i in range(m):
+        d = np.int64((key[i] >> at) & mask)
+        to = place[d]
+        place[d] = to + 1
+        key_out[to] = key[i]
+        if paired:
+            row_out[to] = row[i]
+    return True
+
+
+@inner
+def _sort(
+    key: npt.NDArray[np.uint64],
+    row: npt.NDArray[np.uint32],
+    spare_key: npt.NDArray[np.uint64],
+    spare_row: npt.NDArray[np.uint32],
+    m: int,
+    low_bit: int,
+    high_bit: int,
+    place: npt.NDArray[np.int64],
+) -> bool:
+    """Sort m keys by their bits from `low_bit` to `high_bit`; return whether the result lies in the spare."""
+    most = DIGIT_BITS
+    while most > 4 and (1 << most) > m:
+        most -= 1
+    passes = (high_bit - low_bit + most - 1) // most
+    swapped = False
+    for p in range(passes):
+        first = low_bit + (high_bit - low_bit) * p // passes
+        last = low_bit + (high_bit - low_bit) * (p + 1) // passes
+        digits = place[: 1 << (last - first)]
+        if swapped:
+            moved = _sort_pass(spare_key, spare_row, key, row, m, first, digits)
+        else:
+            moved = _sort_pass(key, row, spare_key, spare_row, m, first, digits)
+        if moved:
+            swapped = not swapped
+    return swapped
+
+
+@inner
+def _emit(
+    key: npt.NDArray[np.uint64],
+    row: npt.NDArray[np.uint32],
+    m: int,
+    row_bits: int,
+    base: np.uint64,
+    tuples: int,
+    words: npt.NDArray[np.uint64],
+    weight: npt.NDArray[np.uint32],
+    tuple_at: npt.NDArray[np.uint32],
+) -> int:
+    """Append the tuples of a sorted bucket; return the new number of tuples."""
+    paired = len(row) > 0
+    number = np.uint64(row_bits)
+    mask = (np.uint64(1) << number) - np.uint64(1)
+    before = np.uint64(0)
+    for i in range(m):
+        value = key[i] >> number
+        if i == 0 or value != before:
+            words[tuples] = value + base
+            weight[tuples] = 0
+            tuples += 1
+            before = value
+        weight[tuples - 1] += np.uint32(1)
+        if len(tuple_at) > 0:
+            at = np.int64(row[i]) if paired else np.int64(key[i] & mask)
+            tuple_at[at] = tuples - 1
+    return tuples
+
+
+@kernel(
+    types.void(
+        _I64,
+        types.uint64[::1],
+        types.uint64[:, ::1],
+        types.uint32[:, ::1],
+        types.uint32[::1],
+        types.uint32[::1],
+        types.int64[::1],
+    )
+)
+def group_buckets(
+    bound: npt.NDArray[np.int64],
+    words: npt.NDArray[np.uint64],
+    spare: npt.NDArray[np.uint64],
+    spare_row: npt.NDArray[np.uint32],
+    weight: npt.NDArray[np.uint32],
+    tuple_at: npt.NDArray[np.uint32],
+    n_tuples: npt.NDArray[np.int64],
+) -> None:
+    """Sort consecutive buckets and turn equal words into tuples.
+
+    Parameters
+    ----------
+    bound : (n_buckets + 1,) int64
+        The buckets' bounds in `words`; each bucket's words lie above those of the bucket before.
+    words : (n_rows,) uint64, in and out
+        From ``bound[0]`` on: the distinct words, ascending.
+    spare : (2, at least the rows of the largest bucket) uint64, out
+    spare_row : (2, as `spare`, or 1 if no bucket needs it) uint32, out
+        Used where a key and a row number exceed 64 bits together.
+    weight : (at least ``bound[-1] - bound[0]``,) uint32, out
+        Rows of each tuple.
+    tuple_at : (n_rows,) uint32, out, or empty
+        Number of the tuple at each place of these buckets, counted from 0 at ``bound[0]``.
+    n_tuples : (1,) int64, out
+    """
+    key, other = spare[0], spare[1]
+    row, other_row = spare_row[0], spare_row[1]
+    place = np.empty(1 << DIGIT_BITS, np.int64)
+    start = words[bound[0] :]
+    tuples = 0
+    for b in range(len(bound) - 1):
+        low, m = bound[b], bound[b + 1] - bound[b]
+        if m == 0:
+            continue
+        mine = words[low : low + m]
+        base = top = mine[0]
+        for i in range(m):
+            base = min(base, mine[i])
+            top = max(top, mine[i])
+        key_bits = _bit_length(top - base)
+        row_bits = _bit_length(np.uint64(m - 1)) if len(tuple_at) > 0 else 0
+        mine_row, mine_other = row[:0], other_row[:0]
+        if key_bits + row_bits > WORD_BITS:
+            row_bits = 0
+            mine_row, mine_other = row, other_row
+            for i in range(m):
+                row[i] = np.uint32(i)
+        ahead = np.uint64(row_bits)
+        numbered = row_bits > 0
+        for i in range(m):
+            key[i] = (mine[i] - base) << ahead
+            if numbered:
+                key[i] |= np.uint64(i)
+        swapped = _sort(key, mine_row, other, mine_other, m, row_bits, row_bits + key_bits, place)
+        at = tuple_at[low : low + m] if len(tuple_at) > 0 else tuple_at
+        if swapped:
+            tuples = _emit(other, mine_other, m, row_bits, base, tuples, start, weight, at)
+        else:
+            tuples = _emit(key, mine_row, m, row_bits, base, tuples, start, weight, at)
+    n_tuples[0] = tuples
+
+
+@kernel(types.void(_U64, types.int64, _U16, _U32, _U32, types.int64[::1], types.uint32[::1]))
+def take_tuples(
+    words: npt.NDArray[np.uint64],
+    shift: int,
+    bucket: npt.NDArray[np.uint16],
+    tuple_at: npt.NDArray[np.uint32],
+    first: npt.NDArray[np.uint32],
+    cursor: npt.NDArray[np.int64],
+    tuple_of_row: npt.NDArray[np.uint32],
+) -> None:
+    """Give each row its tuple, going through the rows as `scatter` did.
+
+    Parameters
+    ----------
+    words, shift, bucket
+        As for `scatter`.
+    tuple_at : (n_rows,) uint32
+        As `group_buckets` left it.
+    first : (n_buckets,) uint32
+        What to add to it.
+    cursor : (n_buckets,) int64, in and out
+        Place of each bucket's next row.
+    tuple_of_row : (n,) uint32, out
+    """
+    for i in range(len(words)):
+        b = np.int64(bucket[np.int64(words[i] >> np.uint64(shift))])
+        place = cursor[b]
+        cursor[b] = place + 1
+        tuple_of_row[i] = tuple_at[place] + first[b]
+
+
+@kernel(types.void(_U64, _U32, types.uint32[::1]))
+def look_up(
+    words: npt.NDArray[np.uint64], tuple_of_word: npt.NDArray[np.uint32], tuple_of_row: npt.NDArray[np.uint32]
+) -> None:
+    """Give each row its tuple where a table holds the tuple of every possible word."""
+    for i in range(len(words)):
+        tuple_of_row[i] = tuple_of_word[np.int64(words[i])]

@@ -1,0 +1,82 @@
+"""Two sorted lists of distinct tuples become one."""
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import inlined, kernel, matrix, vector
+
+_WORDS, _WEIGHT = matrix(types.uint64), vector(types.int64)
+
+
+@inlined
+def _compare(left: npt.NDArray[np.uint64], i: int, right: npt.NDArray[np.uint64], j: int) -> int:
+    """Return -1, 0 or 1 as tuple i of `left` is below, equal to or above tuple j of `right`."""
+    for w in range(left.shape[0]):
+        if left[w, i] < right[w, j]:
+            return -1
+        if left[w, i] > right[w, j]:
+            return 1
+    return 0
+
+
+@kernel(
+    types.void(
+        _WORDS,
+        _WEIGHT,
+        _WORDS,
+        _WEIGHT,
+        types.uint64[:, ::1],
+        types.int64[::1],
+        types.uint32[::1],
+        types.uint32[::1],
+        types.int64[::1],
+    )
+)
+def merge_tuples(
+    left: npt.NDArray[np.uint64],
+    left_weight: npt.NDArray[np.int64],
+    right: npt.NDArray[np.uint64],
+    right_weight: npt.NDArray[np.int64],
+    words: npt.NDArray[np.uint64],
+    weight: npt.NDArray[np.int64],
+    left_to: npt.NDArray[np.uint32],
+    right_to: npt.NDArray[np.uint32],
+    n_tuples: npt.NDArray[np.int64],
+) -> None:
+    """Merge two sorted lists of distinct tuples, adding the weights of equal ones.
+
+    Parameters
+    ----------
+    left, right : (n_words, n_left), (n_words, n_right) uint64
+        Distinct and ascending.
+    left_weight, right_weight : (n_left,), (n_right,) int64
+    words : (n_words, n_left + n_right) uint64, out
+    weight : (n_left + n_right,) int64, out
+    left_to, right_to : (n_left,), (n_right,) uint32, out
+        Where each tuple went.
+    n_tuples : (1,) int64, out
+    """
+    i = j = t = 0
+    while i < left.shape[1] or j < right.shape[1]:
+        if i == left.shape[1]:
+            order = 1
+        elif j == right.shape[1]:
+            order = -1
+        else:
+            order = _compare(left, i, right, j)
+        weight[t] = 0
+        if order >= 0:
+            for w in range(left.shape[0]):
+                words[w, t] = right[w, j]
+            weight[t] += right_weight[j]
+            right_to[j] = t
+            j += 1
+        if order <= 0:
+            for w in range(left.shape[0]):
+                words[w, t] = left[w, i]
+            weight[t] += left_weight[i]
+            left_to[i] = t
+            i += 1
+        t += 1
+    n_tuples[0] = t
