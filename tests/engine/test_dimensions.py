@@ -1,6 +1,7 @@
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import combinations
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from naive import hierarchies as naive
 from shoal_engine.anonymity.dimensions import Space, bind
 from shoal_engine.anonymity.hierarchy_specs import Dates, Intervals, NamedTree, Order, Prefix
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import QuasiIdentifier
 from shoal_engine.errors import ColumnError, HierarchyError, PolicyError
-from shoal_kernels.dimensions import ORDERED, SET, TREE
+from shoal_kernels.dimensions import ORDERED, SET, TREE, span_loss
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,34 @@ def test_bind__fields_never_overlap(sizes: list[int]) -> None:
         assert field < 2**64
         assert not used[word] & field
         used[word] |= field
+
+
+def lost(space: Space, j: int, one: int, other: int) -> float:
+    """What kernels say that a class of two domain codes loses."""
+    codes = sorted(int(space.dimensions[j].kernel_code[code]) for code in (one, other))
+    return span_loss.py_func(space.arrays, j, *codes)  # type: ignore[attr-defined]
+
+
+def test_bind__kernels_lose_the_share_of_the_common_ancestor() -> None:
+    texts = [["11", "12", "21", "311"], ["a", "b", "c"]]
+    rows = [naive.prefix_rows(texts[0]), [["a", "u", "*"], ["x", "u", "*"], ["b", "v", "*"], ["c", "u", "*"]]]
+    tree = NamedTree(nodes={"*": {"u": ["a", "x", "c"], "v": ["b"]}})
+    roles = {"zip": QuasiIdentifier(hierarchy=Prefix()), "group": QuasiIdentifier(hierarchy=tree)}
+    domains = {name: Domain(pa.array(text), has_null=True) for name, text in zip(roles, texts, strict=True)}
+    space = bind(Policy(k=2, quasi_identifiers=roles), domains)
+    for j in range(2):
+        for (one, first), (other, second) in combinations(enumerate(texts[j]), 2):
+            share = naive.common(rows[j], first, second)[1]
+            assert lost(space, j, one + 1, other + 1) == pytest.approx(share)
+        assert [lost(space, j, 0, code + 1) for code in range(len(texts[j]))] == [1.0] * len(texts[j])
+        assert lost(space, j, 0, 0) == 0.0
+
+
+def test_bind__kernels_lose_the_scaled_distance() -> None:
+    space = space_of(QuasiIdentifier(), [20, 30, 60], has_null=True)
+    assert lost(space, 0, 1, 2) == pytest.approx(0.25)
+    assert lost(space, 0, 2, 3) == pytest.approx(0.75)
+    assert [lost(space, 0, 0, code) for code in (1, 2, 3)] == [1.0] * 3
 
 
 def test_bind__arrays_are_read_only() -> None:

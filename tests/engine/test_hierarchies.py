@@ -127,6 +127,8 @@ def test_plant__nodes_of_unequal_depth() -> None:
 def test_plant__nodes_with_numbers_and_booleans() -> None:
     tree = grown(NamedTree(nodes={"any": {"low": [1, 2], "high": [3]}}), [1, 2, 3])
     assert common(tree, 0, 1) == ("low", pytest.approx(2 / 3))
+    tree = grown(NamedTree(nodes={"any": [1.0, 2.5]}), [1.0, 2.5])
+    assert common(tree, 0, 1) == ("any", 1.0)
     tree = grown(NamedTree(nodes={"any": [True, False]}), [False, True])
     assert common(tree, 0, 1) == ("any", 1.0)
 

@@ -22,12 +22,7 @@ def read_tree(path: Path, column: str) -> list[list[str]]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [
-                (reader.line_num, row)
-                for reader in [csv.reader(file, delimiter=";")]
-                for row in reader
-                if row
-            ]
+            rows = [(reader.line_num, row) for reader in [csv.reader(file, delimiter=";")] for row in reader if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not `;`-separated UTF-8 text"
         msg = f"hierarchy of `{column}`, file `{path}`, cannot be read: {reason}"
@@ -77,9 +72,7 @@ def check_rows(rows: Sequence[tuple[int, Sequence[str]]], where: str) -> None:
         elif row[-1] != root:
             problem = "ends in another root than the first; end every row with the same one, for example *"
         elif any(parents[h].setdefault(row[h], row[h + 1]) != row[h + 1] for h in range(width - 1)):
-            problem = (
-                "puts a node below a second parent; give each node of a level one parent, or another name"
-            )
+            problem = "puts a node below a second parent; give each node of a level one parent, or another name"
         if problem:
             msg = f"{where}, row {number} {problem}"
             raise HierarchyError(msg)
@@ -129,5 +122,5 @@ def _paths(nodes: Mapping[str, Any], above: tuple[str, ...], where: str) -> list
 
 
 def _leaf(value: str | float) -> str:
-    """Return a leaf as the text of a value of the data."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """Return a leaf as the text that a value of the data has: true, 1 for 1.0."""
+    return pa.scalar(value).cast(pa.string()).as_py()
