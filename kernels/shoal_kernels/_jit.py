@@ -9,6 +9,7 @@ import functools
 import hashlib
 import os
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -21,6 +22,7 @@ from numba import config, types
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_COMPILING = threading.RLock()
 _REGISTERED: "list[Kernel[Any, Any]]" = []
 
 
@@ -82,12 +84,13 @@ class Kernel(Generic[P, R]):
         _REGISTERED.append(self)
 
     def compile(self) -> None:
-        """Compile the declared signature, or load it from the cache."""
-        if self._compiled is None:
-            dispatcher = _dispatcher(self.python, **self._options)
-            dispatcher.compile(self.signature)
-            dispatcher.disable_compile()
-            self._compiled = dispatcher
+        """Compile the declared signature, or load it from the cache; one thread does, others wait for it."""
+        with _COMPILING:
+            if self._compiled is None:
+                dispatcher = _dispatcher(self.python, **self._options)
+                dispatcher.compile(self.signature)
+                dispatcher.disable_compile()
+                self._compiled = dispatcher
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the kernel; the first call compiles it."""
@@ -113,6 +116,15 @@ def inner(function: Callable[P, R]) -> Callable[P, R]:
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
     """Declare a small function that is always inlined into the kernels that call it."""
     return numba.njit(nogil=True, forceinline=True)(function)
+
+
+def lean(function: Callable[P, R]) -> Callable[P, R]:
+    """Declare a function that only kernels call and that allocates nothing and returns no array.
+
+    It does not count references to the arrays it is handed. Tuples of many arrays are then as cheap to pass
+    as numbers; counted, one call costs more than the arithmetic of a small kernel.
+    """
+    return numba.njit(nogil=True, _nrt=False)(function)
 
 
 def registered() -> "list[Kernel[Any, Any]]":

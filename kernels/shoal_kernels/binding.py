@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from shoal_kernels._jit import inlined, inner
+from shoal_kernels._jit import inlined, inner, lean
 from shoal_kernels.models import Cells, Models
 from shoal_kernels.sensitive import satisfies
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from shoal_kernels._jit import inlined, inner
+from shoal_kernels._jit import inlined, inner, lean
 from shoal_kernels.dimensions import ORDERED, SET, Dimensions, code_at, span_loss
 
 LANE_BLOCK = 8
@@ -151,7 +151,7 @@ def join(into: Box, other: Box) -> None:
         bits[word] |= other_bits[word]
 
 
-@inner
+@lean
 def enclose(field: Field, items: npt.NDArray[np.int64], box: Box) -> int:
     """Make the box that of `items`; return their rows."""
     lane, weight, sets = field.lane, field.weight, field.sets
@@ -174,7 +174,7 @@ def popcount(x: np.uint64) -> np.int64:
     return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
-@inner
+@lean
 def unordered_loss(dims: Dimensions, low: Lanes, high: Lanes, bits: Bits) -> float:
     """Return what a box loses in its TREE and SET dimensions, weighted."""
     total = 0.0

@@ -8,7 +8,7 @@ loses less than the two, so only shorter classes are tried; tuples weigh as many
 import numpy as np
 import numpy.typing as npt
 
-from shoal_kernels._jit import inner
+from shoal_kernels._jit import inner, lean
 from shoal_kernels.binding import Bond, count_in
 from shoal_kernels.boxes import Field, box_loss, clear, make_box, mark, widen
 from shoal_kernels.dimensions import Dimensions
@@ -34,9 +34,7 @@ def mark_stops(weight: npt.NDArray[np.int64], items: npt.NDArray[np.int64], k: i
 
 
 @inner
-def chain(
-    dims: Dimensions, field: Field, items: npt.NDArray[np.int64], k: int, begin: npt.NDArray[np.int64]
-) -> int:
+def chain(dims: Dimensions, field: Field, items: npt.NDArray[np.int64], k: int, begin: npt.NDArray[np.int64]) -> int:
     """Cut `items` into runs of at least `k` rows that lose least; return how many.
 
     Parameters
@@ -78,7 +76,7 @@ def chain(
     return follow(cut, begin)
 
 
-@inner
+@lean
 def follow(cut: npt.NDArray[np.int64], begin: npt.NDArray[np.int64]) -> int:
     """Write where the runs of the best grouping begin; return how many there are."""
     count = 0

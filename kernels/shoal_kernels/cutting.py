@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from shoal_kernels._jit import inlined, inner
+from shoal_kernels._jit import inlined, inner, lean
 from shoal_kernels.binding import Bond, holds
 from shoal_kernels.boxes import Box, Field, box_loss, clear, enclose, join, make_box, mark, widen
 from shoal_kernels.dimensions import Dimensions
@@ -88,7 +88,7 @@ def sort_by_lane(field: Field, items: npt.NDArray[np.int64], j: int, n: int, ben
         target[q] = item
 
 
-@inner
+@lean
 def find_cuts(dims: Dimensions, field: Field, bench: Bench, a: int, b: int, least: int) -> None:
     """Find the cut that loses least in each dimension, for the node at `a` up to `b` in each row of `by_lane`.
 
@@ -131,7 +131,7 @@ def find_cuts(dims: Dimensions, field: Field, bench: Bench, a: int, b: int, leas
         cut_loss[j], cut_place[j] = best, best_place
 
 
-@inner
+@lean
 def best_cut(bench: Bench) -> int:
     """Return the dimension of the best cut found, -1 where there is none left."""
     best, best_j = np.inf, -1
@@ -141,7 +141,7 @@ def best_cut(bench: Bench) -> int:
     return best_j
 
 
-@inner
+@lean
 def split_rows(bench: Bench, j: int, place: int, a: int, b: int, flip: int) -> None:
     """Part every row of `by_lane` at `place` of row `j`; the second part comes first where `flip` is 1."""
     for p in range(a, b):
@@ -233,17 +233,15 @@ def joined_loss(dims: Dimensions, field: Field, one: Box, other: Box, spare: Box
     return box_loss(dims, field.plain, field.cap, spare.low, spare.high, spare.bits)
 
 
-@inner
-def lies_reversed(
-    dims: Dimensions, field: Field, before: Box, left: Box, right: Box, after: Box, spare: Box
-) -> int:
+@lean
+def lies_reversed(dims: Dimensions, field: Field, before: Box, left: Box, right: Box, after: Box, spare: Box) -> int:
     """Return 1 where `right` should be read before `left`, for it lies closer to what comes before."""
     straight = joined_loss(dims, field, before, left, spare) + joined_loss(dims, field, right, after, spare)
     turned = joined_loss(dims, field, before, right, spare) + joined_loss(dims, field, left, after, spare)
     return 1 if turned < straight else 0
 
 
-@inner
+@lean
 def push_sides(
     stack: Stack,
     top: int,
@@ -312,9 +310,7 @@ def arrange(
             small.bound[0] = bound
             for j in range(dims.kind.shape[0]):
                 sort_by_lane(field, items[a:b], j, b - a, bench)
-            arrange_small(
-                dims, field, bond, bench, small, b - a, wall[a : b + 1], before, left, right, after, spare
-            )
+            arrange_small(dims, field, bond, bench, small, b - a, wall[a : b + 1], before, left, right, after, spare)
             items[a:b] = bench.by_lane[0, : b - a]
             continue
         for p in range(SAMPLE):
@@ -365,14 +361,12 @@ def cut_large(
             return -1, 0
         border = field.lane[bench.by_lane[j, bench.cut_place[j]], j]
         middle = part(field, items, a, b, j, border, held)
-        if not bound or (
-            holds(bond, field.weight, items[a:middle]) and holds(bond, field.weight, items[middle:b])
-        ):
+        if not bound or (holds(bond, field.weight, items[a:middle]) and holds(bond, field.weight, items[middle:b])):
             return j, middle
         bench.cut_loss[j] = np.inf
 
 
-@inner
+@lean
 def part(
     field: Field,
     items: npt.NDArray[np.int64],
@@ -397,25 +391,14 @@ def part(
 
 
 @inner
-def choose_small(
-    dims: Dimensions,
-    field: Field,
-    bond: Bond,
-    bench: Bench,
-    a: int,
-    b: int,
-    bound: bool,  # noqa: FBT001
-) -> int:
-    """Return the dimension of the best cut of a node on the bench, -1 where none is possible."""
-    find_cuts(dims, field, bench, a, b, bond.models.k[0] if bound else 1)
+def best_bound_cut(bond: Bond, weight: npt.NDArray[np.int64], bench: Bench, a: int, b: int) -> int:
+    """Return the dimension of the best cut found whose sides both satisfy the models, -1 where there is none."""
     while True:
         j = best_cut(bench)
-        if j < 0 or not bound:
+        if j < 0:
             return j
-        place = bench.cut_place[j]
-        if holds(bond, field.weight, bench.by_lane[j, a:place]) and holds(
-            bond, field.weight, bench.by_lane[j, place:b]
-        ):
+        items, place = bench.by_lane[j], bench.cut_place[j]
+        if holds(bond, weight, items[a:place]) and holds(bond, weight, items[place:b]):
             return j
         bench.cut_loss[j] = np.inf
 
@@ -443,10 +426,14 @@ def arrange_small(
         a, b, bound = stack.first[top], stack.last[top], stack.bound[top]
         if b - a < 2:
             continue
-        j = choose_small(dims, field, bond, bench, a, b, bound)
-        if j < 0 and bound:
+        j = -1
+        if bound:
+            find_cuts(dims, field, bench, a, b, bond.models.k[0])
+            j = best_bound_cut(bond, field.weight, bench, a, b)
+        if j < 0:
             bound = False
-            j = choose_small(dims, field, bond, bench, a, b, bound)
+            find_cuts(dims, field, bench, a, b, 1)
+            j = best_cut(bench)
         if j < 0:
             continue
         place = bench.cut_place[j]

@@ -75,9 +75,7 @@ def tight(
     return result
 
 
-def _work_off(
-    handle: Callable[[int, int], list[tuple[int, int]]], root: tuple[int, int], n_threads: int
-) -> None:
+def _work_off(handle: Callable[[int, int], list[tuple[int, int]]], root: tuple[int, int], n_threads: int) -> None:
     """Handle `root` and everything that handling leaves over, on `n_threads` threads."""
     with ThreadPoolExecutor(n_threads) as pool:
         running: set[Future[list[tuple[int, int]]]] = {pool.submit(handle, *root)}
