@@ -279,17 +279,9 @@ def _labels_with_loss(fitted: "Fit") -> "Iterator[tuple[list[str], pl.DataFrame 
         if bound.role.output in ("center", "mean"):
             yield names, None
             continue
-        table = pl.DataFrame(
-            {
-                **{part.name: pl.Series(part.index_of_class) for part in parts},
-                "loss": pl.Series(fitted.recoding.loss_of_class[j]),
-            }
-        ).unique(subset=names)
-        values = [
-            pl.Series(part.name, part.values).gather(table.get_column(part.name)).alias(part.name)
-            for part in parts
-        ]
-        yield names, table.with_columns(values)
+        labels = {part.name: pl.Series(part.values).gather(part.index_of_class) for part in parts}
+        table = pl.DataFrame({**labels, "loss": fitted.recoding.loss_of_class[j]})
+        yield names, table.group_by(names).agg(pl.col("loss").max())
 
 
 def _notes(fitted: "Fit") -> "Iterator[str]":

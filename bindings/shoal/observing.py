@@ -35,7 +35,7 @@ def observe(frame: pl.LazyFrame, policy: Policy, *, carry: bool, n_threads: int)
     ColumnError
         A column of the policy is missing or of a type that cannot be observed.
     """
-    check_columns(policy, frame.collect_schema().names())
+    check_columns(policy.columns, frame.collect_schema().names())
     columns = needed_columns(policy) if carry else [*policy.quasi_identifiers, *policy.sensitive]
     observation = Observation(policy, carry=carry, n_threads=n_threads)
     try:

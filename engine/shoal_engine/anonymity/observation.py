@@ -1,7 +1,7 @@
 """Observing a table batch by batch: codes of the columns that classes depend on, the rest carried along."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -58,15 +58,15 @@ class Table:
         return int(self.grouped.weight.sum())
 
 
-def check_columns(policy: Policy, present: Sequence[str]) -> None:
-    """Check that every column of the policy is in the table, once.
+def check_columns(names: Iterable[str], present: Sequence[str]) -> None:
+    """Check that every column that the policy names is in the table, once.
 
     Raises
     ------
     ColumnError
         A column is missing, or stands there twice.
     """
-    for name in policy.columns:
+    for name in names:
         if name not in present:
             close = difflib.get_close_matches(name, present, n=1)
             hint = f"did you mean {close[0]!r}?" if close else "correct the policy, or the table"
@@ -115,7 +115,7 @@ class Observation:
         ColumnError
             A column is missing, or its type cannot be observed.
         """
-        check_columns(self._policy, batch.schema.names)
+        check_columns(self._codes | self._carried, batch.schema.names)
 
         def encode(name: str) -> Codes:
             return self._encoders[name].observe(batch.column(name))
@@ -165,10 +165,16 @@ class Observation:
         grouped = group(codes, sizes, n_threads=self._n_threads, row_ids=row_ids)
         del codes
         coded = {name: (domains[name], self._final(name, remaps[name])) for name in list(self._codes)}
-        values = [(column.value - column.first)[coded[column.name][1]] for column in modeling.columns]
+        values = [(column.value - column.first).astype(np.uint32)[coded[column.name][1]] for column in modeling.columns]
         value_cells = no_cells(grouped.n_tuples)
         if grouped.tuple_of_row is not None and modeling.columns:
-            value_cells = cells(grouped.tuple_of_row, values, [column.size for column in modeling.columns])
+            value_cells = cells(
+                grouped.tuple_of_row,
+                values,
+                [column.size for column in modeling.columns],
+                n_tuples=grouped.n_tuples,
+                n_threads=self._n_threads,
+            )
         count = np.bincount(value_cells.value, weights=value_cells.count, minlength=modeling.n_values)
         return Table(
             policy=self._policy,

@@ -145,7 +145,8 @@ def _label(
         tree = column.tree
         assert tree is not None
         low, high, inverse = _distinct_spans(extent, size)
-        node = _common_ancestors(tree.ancestor, low, high)
+        node, at = np.unique(_common_ancestors(tree.ancestor, low, high), return_inverse=True)
+        inverse = at[inverse]
         labels = tree.label.take(pa.array(node))
         loss = tree.share[node]
     elif dims.kind[j] == ORDERED:
