@@ -5,6 +5,8 @@ moves 8 bytes a tuple (16 with a tag). Of two children the smaller is worked on 
 of waiting nodes stays below log2(n).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 from numba import types
@@ -16,132 +18,163 @@ from shoal_kernels.widths import width
 Keys = npt.NDArray[np.uint64]
 Tags = Keys | None
 Pending = npt.NDArray[np.int64]
+Node = tuple[int, int, int]
 
 _MAX_WAITING = 65
 _BLOCK = 1024
 _MAX_BUCKETS = 4096
+_FEW = 24
 
 INDEX_BITS = 32
 """A tag is ``weight << 32 | index``."""
 
+_INDEX_BITS = np.uint64(INDEX_BITS)
+_ONE = np.uint64(1)
 
-@inner
-def _ranges(dims: Dimensions, shift: Pending, keys: Keys, live: Keys, low: Pending, high: Pending) -> None:
+
+class _Bench(NamedTuple):
+    """Working memory: codes' ends and width of each dimension, and buckets of codes."""
+
+    low: Pending
+    high: Pending
+    breadth: npt.NDArray[np.float64]
+    bucket: Pending
+
+
+@inlined
+def _ranges(mask: Keys, shift: Pending, keys: Keys, node: Node, live: np.uint64, low: Pending, high: Pending) -> None:
     """Set the lowest and highest code of each live dimension; fields are compared where they lie."""
     d = len(shift)
     for j in range(d):
-        low[j], high[j] = np.int64(dims.mask[j]), 0
-    for begin in range(0, len(keys), _BLOCK):
-        block = keys[begin : begin + _BLOCK]
+        low[j], high[j] = np.int64(mask[j]), 0
+    begin, stop, _ = node
+    while begin < stop:
+        end = min(begin + _BLOCK, stop)
         for j in range(d):
-            if live[j] == 0:
+            if (live >> np.uint64(j)) & _ONE == 0:
                 continue
-            field = dims.mask[j] << np.uint64(shift[j])
+            field = mask[j] << np.uint64(shift[j])
             least, most = field, np.uint64(0)
-            for i in range(len(block)):
-                code = block[i] & field
+            for i in range(np.uint64(begin), np.uint64(end)):
+                code = keys[i] & field
                 least = min(least, code)
                 most = max(most, code)
             low[j] = min(low[j], np.int64(least >> np.uint64(shift[j])))
             high[j] = max(high[j], np.int64(most >> np.uint64(shift[j])))
+        begin = end
+
+
+@inlined
+def _rows(tags: Tags, i: int) -> int:
+    """Return the rows of the tuple at place i."""
+    return 1 if tags is None else int(np.int64(tags[i] >> _INDEX_BITS))
 
 
 @inner
 def _median(
-    keys: Keys, tags: Tags, shift: int, mask: np.uint64, low: int, high: int, n_rows: int, bucket: Pending
+    keys: Keys, tags: Tags, node: Node, shift: np.uint64, mask: np.uint64, low: int, high: int, bucket: Pending
 ) -> tuple[np.uint64, int, int]:
     """Return the lowest code with half of the rows at or below it, the rows below it, and the rows on it.
 
     Counts codes in as many buckets as the node can fill, then again within the bucket that holds the median,
     so a small node never pays for a large domain.
     """
+    start, stop, n_rows = node
     base, span, below = np.uint64(low), np.uint64(high - low), 0
-    most_buckets = np.uint64(min(_MAX_BUCKETS, max(16, len(keys))))
-    s, one = np.uint64(shift), np.uint64(1)
+    most_buckets = np.uint64(min(_MAX_BUCKETS, max(16, stop - start)))
     while True:
         bits = np.uint64(0)
         while (span >> bits) >= most_buckets:
-            bits += one
-        for b in range(np.int64(span >> bits) + 1):
+            bits += _ONE
+        for b in range((span >> bits) + _ONE):
             bucket[b] = 0
-        for i in range(len(keys)):
-            offset = ((keys[i] >> s) & mask) - base
+        for i in range(np.uint64(start), np.uint64(stop)):
+            offset = ((keys[i] >> shift) & mask) - base
             if offset <= span:
-                if tags is None:
-                    bucket[np.int64(offset >> bits)] += 1
-                else:
-                    bucket[np.int64(offset >> bits)] += np.int64(tags[i] >> np.uint64(INDEX_BITS))
-        b = 0
+                bucket[offset >> bits] += _rows(tags, i)
+        b = np.uint64(0)
         while 2 * (below + bucket[b]) < n_rows:
             below += bucket[b]
-            b += 1
-        skipped = np.uint64(b) << bits
+            b += _ONE
+        skipped = b << bits
         base += skipped
         if bits == 0:
             return base, below, bucket[b]
-        span = min(span - skipped, (one << bits) - one)
+        span = min(span - skipped, (_ONE << bits) - _ONE)
 
 
 @inlined
-def _cut_in_place(keys: Keys, tags: Tags, field: np.uint64, bound: np.uint64) -> int:
-    """Move the keys whose field is below `bound` to the front; return how many."""
-    n_left = 0
-    for i in range(len(keys)):
+def _cut_in_place(keys: Keys, tags: Tags, node: Node, field: np.uint64, bound: np.uint64) -> int:
+    """Move the keys whose field is below `bound` to the front; return where the others begin."""
+    middle = np.uint64(node[0])
+    for i in range(np.uint64(node[0]), np.uint64(node[1])):
         key = keys[i]
-        keys[i] = keys[n_left]
-        keys[n_left] = key
+        keys[i] = keys[middle]
+        keys[middle] = key
         if tags is not None:
             tag = tags[i]
-            tags[i] = tags[n_left]
-            tags[n_left] = tag
-        n_left += 1 if (key & field) < bound else 0
-    return n_left
+            tags[i] = tags[middle]
+            tags[middle] = tag
+        middle += _ONE if (key & field) < bound else np.uint64(0)
+    return int(np.int64(middle))
 
 
-@inner
-def _cut(
-    dims: Dimensions,
-    shift: Pending,
-    keys: Keys,
-    tags: Tags,
-    n_rows: int,
-    k: int,
-    live: Keys,
-    bench: tuple[Pending, Pending, npt.NDArray[np.float64], Pending],
-) -> tuple[int, int]:
-    """Cut a node; return tuples and rows on the left, 0 where no cut is allowed.
+@inlined
+def _hopeless(tags: Tags, node: Node, k: int) -> bool:
+    """Return whether a small node has a tuple that leaves all others together fewer than k rows."""
+    heaviest = 0
+    if tags is not None and node[1] - node[0] <= _FEW:
+        for i in range(np.uint64(node[0]), np.uint64(node[1])):
+            heaviest = max(heaviest, _rows(tags, i))
+    return node[2] - heaviest < k
+
+
+@inlined
+def _measure(
+    dims: Dimensions, live: np.uint64, low: Pending, high: Pending, breadth: npt.NDArray[np.float64]
+) -> np.uint64:
+    """Set the width of each dimension, -1 where all codes are equal; return which are live still."""
+    for j in range(len(breadth)):
+        breadth[j] = -1.0
+        bit = _ONE << np.uint64(j)
+        if live & bit:
+            if low[j] < high[j]:
+                breadth[j] = width(dims, j, low[j], high[j])
+            else:
+                live ^= bit
+    return live
+
+
+@inlined
+def _widest(breadth: npt.NDArray[np.float64]) -> int:
+    widest = 0
+    for j in range(1, len(breadth)):
+        if breadth[j] > breadth[widest]:
+            widest = j
+    return widest
+
+
+@inlined
+def _cut(mask: Keys, shift: Pending, keys: Keys, tags: Tags, node: Node, k: int, bench: _Bench) -> tuple[int, int]:
+    """Cut a node; return where its right side begins, 0 where no cut is allowed, and the rows on the left.
 
     Of all cuts in a dimension the one nearest the median has the larger smaller side, so where it leaves a
     side with fewer than k rows, every other one does.
     """
-    low, high, breadth, bucket = bench
-    d = len(shift)
-    _ranges(dims, shift, keys, live, low, high)
-    for j in range(d):
-        breadth[j] = -1.0
-        if live[j] != 0:
-            if low[j] < high[j]:
-                breadth[j] = width(dims, j, low[j], high[j])
-            else:
-                live[j] = 0
-    for _ in range(d):
-        widest = 0
-        for j in range(1, d):
-            if breadth[j] > breadth[widest]:
-                widest = j
-        if breadth[widest] < 0.0:
-            break
-        breadth[widest] = -1.0
-        s, m = shift[widest], dims.mask[widest]
-        code, below, on = _median(keys, tags, s, m, low[widest], high[widest], n_rows, bucket)
+    n_rows = node[2]
+    while True:
+        widest = _widest(bench.breadth)
+        if bench.breadth[widest] < 0.0:
+            return 0, 0
+        bench.breadth[widest] = -1.0
+        place, own = np.uint64(shift[widest]), mask[widest]
+        code, below, on = _median(keys, tags, node, place, own, bench.low[widest], bench.high[widest], bench.bucket)
         rows_left = below
         if 2 * (below + on) - n_rows < n_rows - 2 * below:
             rows_left = below + on
-            code += np.uint64(1)
+            code += _ONE
         if rows_left >= k and n_rows - rows_left >= k:
-            place = np.uint64(s)
-            return _cut_in_place(keys, tags, m << place, code << place), rows_left
-    return 0, 0
+            return _cut_in_place(keys, tags, node, own << place, code << place), rows_left
 
 
 @inner
@@ -151,46 +184,53 @@ def _grow(
     keys: Keys,
     tags: Tags,
     k: int,
-    node: npt.NDArray[np.int64],
+    root: npt.NDArray[np.int64],
     emit: int,
     is_start: npt.NDArray[np.uint8],
     pending: Pending,
 ) -> None:
-    """Cut `node` (start, stop, rows) to the end; nodes of at most `emit` tuples go to `pending` instead."""
-    d = len(shift)
+    """Cut `root` (start, stop, rows) to the end; nodes of at most `emit` tuples go to `pending` instead.
+
+    Nodes are plain numbers and no array is sliced: counting references to slices cost more than the cuts.
+    """
+    d, mask = len(shift), dims.mask
     waiting = np.empty((_MAX_WAITING, 3), np.int64)
-    waiting_live = np.ones((_MAX_WAITING, d), np.uint64)
-    live = np.ones(d, np.uint64)
-    bench = np.empty(d, np.int64), np.empty(d, np.int64), np.empty(d), np.empty(_MAX_BUCKETS, np.int64)
-    waiting[0] = node
-    n_waiting = 1
+    waiting_live = np.empty(_MAX_WAITING, np.uint64)
+    bench = _Bench(np.empty(d, np.int64), np.empty(d, np.int64), np.empty(d), np.empty(_MAX_BUCKETS, np.int64))
+    live = ~np.uint64(0)
+    start, stop, rows = root[0], root[1], root[2]
+    n_waiting, n_pending = 0, 0
     pending[:, 1] = 0
-    n_pending = 0
-    while n_waiting > 0:
-        n_waiting -= 1
-        start, stop, rows = waiting[n_waiting]
-        live[:] = waiting_live[n_waiting]
-        while True:
-            if stop - start <= emit:
-                pending[n_pending] = start, stop, rows
-                n_pending += 1
-                break
-            n_left, rows_left = 0, 0
-            if rows >= 2 * k:
-                own_tags = None if tags is None else tags[start:stop]
-                n_left, rows_left = _cut(dims, shift, keys[start:stop], own_tags, rows, k, live, bench)
-            if n_left == 0:
+    while True:
+        middle, rows_left = 0, 0
+        if stop - start <= emit:
+            pending[n_pending, 0], pending[n_pending, 1], pending[n_pending, 2] = start, stop, rows
+            n_pending += 1
+        else:
+            node = (start, stop, rows)
+            if rows >= 2 * k and not _hopeless(tags, node, k):
+                _ranges(mask, shift, keys, node, live, bench.low, bench.high)
+                live = _measure(dims, live, bench.low, bench.high, bench.breadth)
+                middle, rows_left = _cut(mask, shift, keys, tags, node, k, bench)
+            if middle == 0:
                 is_start[start] = 1
-                break
-            middle = start + n_left
-            waiting_live[n_waiting] = live
-            if n_left <= stop - middle:
-                waiting[n_waiting] = middle, stop, rows - rows_left
-                stop, rows = middle, rows_left
-            else:
-                waiting[n_waiting] = start, middle, rows_left
-                start, rows = middle, rows - rows_left
-            n_waiting += 1
+        if middle == 0:
+            if n_waiting == 0:
+                return
+            n_waiting -= 1
+            start, stop, rows = waiting[n_waiting, 0], waiting[n_waiting, 1], waiting[n_waiting, 2]
+            live = waiting_live[n_waiting]
+            continue
+        waiting_live[n_waiting] = live
+        if middle - start <= stop - middle:
+            waiting[n_waiting, 0], waiting[n_waiting, 1] = middle, stop
+            waiting[n_waiting, 2] = rows - rows_left
+            stop, rows = middle, rows_left
+        else:
+            waiting[n_waiting, 0], waiting[n_waiting, 1] = start, middle
+            waiting[n_waiting, 2] = rows_left
+            start, rows = middle, rows - rows_left
+        n_waiting += 1
 
 
 _KEYS, _INT = types.uint64[::1], types.int64
@@ -246,36 +286,3 @@ def grow_tagged(
 ) -> None:
     """Do as `grow_keys`, with ``tags``, (n,) uint64, of weight and index moved along with the keys."""
     _grow(dims, shift, keys, tags, k, node, emit, is_start, pending)
-
-
-@kernel(types.void(vector(types.uint64), types.uint64, _STARTS, types.int64[::1]))
-def label_positions(
-    carriers: Keys,
-    index_mask: np.uint64,
-    is_start: npt.NDArray[np.uint8],
-    class_of_tuple: npt.NDArray[np.int64],
-) -> None:
-    """Write the number of the class at each position to the tuple whose index the carrier's low bits hold."""
-    class_id = -1
-    for i in range(len(carriers)):
-        class_id += is_start[i]
-        class_of_tuple[np.int64(carriers[i] & index_mask)] = class_id
-
-
-@kernel(types.void(types.int64[::1], types.int64[::1]))
-def number_by_first(number: npt.NDArray[np.int64], class_of_tuple: npt.NDArray[np.int64]) -> None:
-    """Renumber classes by their first tuple.
-
-    Parameters
-    ----------
-    number : (n_classes,) int64, scratch
-        All -1; overwritten with the new number of each class.
-    class_of_tuple : (n,) int64, each from 0 to n_classes - 1, in and out
-    """
-    n_seen = 0
-    for i in range(len(class_of_tuple)):
-        old = class_of_tuple[i]
-        if number[old] < 0:
-            number[old] = n_seen
-            n_seen += 1
-        class_of_tuple[i] = number[old]

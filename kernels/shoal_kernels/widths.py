@@ -1,10 +1,10 @@
 """How wide a range of codes counts when Mondrian chooses the dimension to cut."""
 
-from shoal_kernels._jit import inner
+from shoal_kernels._jit import inlined
 from shoal_kernels.dimensions import SET, Dimensions, span_loss
 
 
-@inner
+@inlined
 def width(dims: Dimensions, j: int, low: int, high: int) -> float:
     """Return the normalized range (LeFevre et al. 2006, section 4.1) of codes `low` to `high`, 0 to 1.
 

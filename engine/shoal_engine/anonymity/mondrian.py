@@ -14,13 +14,8 @@ import numpy.typing as npt
 from shoal_kernels.dimensions import Dimensions
 from shoal_kernels.models import Cells, Models
 from shoal_kernels.mondrian import RELAXED, STRICT, grow_tuples
-from shoal_kernels.mondrian_packed import (
-    INDEX_BITS,
-    grow_keys,
-    grow_tagged,
-    label_positions,
-    number_by_first,
-)
+from shoal_kernels.mondrian_packed import INDEX_BITS, grow_keys, grow_tagged
+from shoal_kernels.numbering import label_positions, number_by_first
 
 Vector = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]

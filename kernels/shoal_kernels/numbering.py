@@ -1,0 +1,40 @@
+"""From the ends of classes in a permuted array to a class number for each tuple."""
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import kernel, vector
+
+
+@kernel(types.void(vector(types.uint64), types.uint64, vector(types.uint8), types.int64[::1]))
+def label_positions(
+    carriers: npt.NDArray[np.uint64],
+    index_mask: np.uint64,
+    is_start: npt.NDArray[np.uint8],
+    class_of_tuple: npt.NDArray[np.int64],
+) -> None:
+    """Write the number of the class at each position to the tuple whose index the carrier's low bits hold."""
+    class_id = -1
+    for i in range(len(carriers)):
+        class_id += is_start[i]
+        class_of_tuple[np.int64(carriers[i] & index_mask)] = class_id
+
+
+@kernel(types.void(types.int64[::1], types.int64[::1]))
+def number_by_first(number: npt.NDArray[np.int64], class_of_tuple: npt.NDArray[np.int64]) -> None:
+    """Renumber classes by their first tuple.
+
+    Parameters
+    ----------
+    number : (n_classes,) int64, scratch
+        All -1; overwritten with the new number of each class.
+    class_of_tuple : (n,) int64, each from 0 to n_classes - 1, in and out
+    """
+    n_seen = 0
+    for i in range(len(class_of_tuple)):
+        old = class_of_tuple[i]
+        if number[old] < 0:
+            number[old] = n_seen
+            n_seen += 1
+        class_of_tuple[i] = number[old]
