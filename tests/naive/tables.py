@@ -36,11 +36,13 @@ class Table:
         return [len(values) for values in self.values]
 
     def width(self, j: int, low: int, high: int) -> float:
-        """ORDERED: ranks at equal distances; TREE: binary; SET: steps."""
+        """ORDERED: ranks at equal distances on 0..1, rounded as positions are; TREE: binary; SET: steps."""
         size = self.sizes[j]
         if low == high:
             return 0.0
-        if self.kinds[j] != TREE:
+        if self.kinds[j] == ORDERED:
+            return high / (size - 1) - low / (size - 1)
+        if self.kinds[j] == SET:
             return (high - low) / (size - 1)
         level = 1
         while low >> level != high >> level:
