@@ -3,7 +3,6 @@
 Nothing here shares code with the kernels that made the release: a mistake there cannot hide here.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,12 @@ ROWS = "__rows"
 _CLASS = "__class"
 _VALUE = "__value"
 _COUNT = "__count"
-_CLASSES_AT_ONCE = 1 << 22
+_SHARE = "__share"
+_DISTINCT = "__distinct"
+_ENTROPY = "__entropy"
+_EQUAL = "__equal"
+_RECURSIVE = "__recursive_"
+_CELLS_AT_ONCE = 1 << 22
 """Cells of the dense table (classes x values) that closeness over ranks or a hierarchy holds at a time."""
 
 
@@ -61,25 +65,26 @@ def regroup(
         The classes: their values in the quasi-identifiers, and `ROWS`.
     """
     keys = list(quasi_identifiers)
+    schema = frame.select(keys).collect_schema()
+    texts = [name for name in keys if schema[name] == pl.String]
+    # Labels are few and long: as categories they are compared by number.
+    frame = frame.with_columns(pl.col(texts).cast(pl.Categorical))
     if not sensitive:
         classes = frame.group_by(keys).agg(pl.len().alias(ROWS)).collect(engine="streaming")
-        return _summed(classes, {}), classes
+        return _summed(classes, {}), classes.with_columns(pl.col(texts).cast(pl.String))
     measured: dict[str, SensitiveReach] = {}
     classes = pl.DataFrame()
     for column, grounds in sensitive.items():
         cells = (
             frame.select(*keys, pl.col(column).alias(_VALUE))
             .group_by([*keys, _VALUE])
-            .agg(pl.len().alias(_COUNT))
+            .agg(pl.len().cast(pl.Int64).alias(_COUNT))
             .collect(engine="streaming")
         )
-        classes = cells.group_by(keys).agg(pl.col(_COUNT).sum().alias(ROWS)).with_row_index(_CLASS)
-        joined = cells.join(classes, on=keys, how="left", nulls_equal=True)
-        joined = joined.select(
-            _CLASS, pl.col(_VALUE), pl.col(_COUNT).cast(pl.Int64), pl.col(ROWS).cast(pl.Int64)
-        )
-        measured[column] = _measure(joined, grounds or [Ground()], (recursive or {}).get(column, ()))
-    return _summed(classes, measured), classes
+        ranks = (recursive or {}).get(column, ())
+        classes = _classes(cells, keys, ranks)
+        measured[column] = _measured(cells, classes, keys, grounds or [Ground()], ranks)
+    return _summed(classes, measured), classes.with_columns(pl.col(texts).cast(pl.String))
 
 
 def _summed(classes: pl.DataFrame, sensitive: Mapping[str, SensitiveReach]) -> Assessment:
@@ -89,73 +94,74 @@ def _summed(classes: pl.DataFrame, sensitive: Mapping[str, SensitiveReach]) -> A
         pl.col(ROWS).min(), (pl.col(ROWS) == 1).sum().alias("unique"), pl.col(ROWS).sum().alias("all")
     ).row(0)
     return Assessment.of(
-        rows=int(rows),
-        k=int(k or 0),
-        equivalence_classes=sizes.len(),
-        unique_rows=int(unique),
-        sensitive=sensitive,
+        rows=int(rows), k=int(k or 0), equivalence_classes=sizes.len(), unique_rows=int(unique), sensitive=sensitive
     )
 
 
-def _measure(cells: pl.DataFrame, grounds: Sequence[Ground], recursive: Sequence[int]) -> SensitiveReach:
-    """Measure one sensitive column from the counts of its values per class."""
-    if not cells.height:
+def _classes(cells: pl.DataFrame, keys: Sequence[str], recursive: Sequence[int]) -> pl.DataFrame:
+    """Measure every class from the counts of its sensitive values."""
+    count = pl.col(_COUNT)
+    share = count / count.sum()
+    whole = cells.group_by(_VALUE).agg(count.sum())
+    whole = whole.select(_VALUE, share.alias(_SHARE))
+    by_rank = [
+        (count.max() / count.sort(descending=True).slice(l - 1).sum()).alias(f"{_RECURSIVE}{l}") for l in recursive
+    ]
+    return (
+        cells.join(whole, on=_VALUE, how="left", nulls_equal=True)
+        .group_by(keys)
+        .agg(
+            count.sum().alias(ROWS),
+            pl.len().alias(_DISTINCT),
+            (count.sum().log() - (count * count.log()).sum() / count.sum()).exp().alias(_ENTROPY),
+            # Values that a class lacks add their whole share, so only those that it holds need a row.
+            (((share - pl.col(_SHARE)).abs().sum() + 1.0 - pl.col(_SHARE).sum()) / 2).alias(_EQUAL),
+            *by_rank,
+        )
+    )
+
+
+def _measured(
+    cells: pl.DataFrame, classes: pl.DataFrame, keys: Sequence[str], grounds: Sequence[Ground], recursive: Sequence[int]
+) -> SensitiveReach:
+    """Return what the worst class of each kind reaches."""
+    if not classes.height:
         return SensitiveReach(l_distinct=0, l_entropy=0.0, t=0.0)
-    share = pl.col(_COUNT) / pl.col(ROWS)
-    diversity = cells.group_by(_CLASS).agg(
-        pl.len().alias("distinct"), (-(share * share.log())).sum().exp().alias("entropy")
-    )
-    distinct, entropy = diversity.select(pl.col("distinct").min(), pl.col("entropy").min()).row(0)
-    closeness = {ground.kind: _closeness(cells, ground) for ground in grounds}
+    worst = classes.select(
+        pl.col(_DISTINCT, _ENTROPY).min(), pl.col(_EQUAL).max(), pl.col(f"^{_RECURSIVE}.*$").max()
+    ).row(0, named=True)
+    closeness = {
+        ground.kind: max(0.0, worst[_EQUAL]) if ground.kind == "equal" else _closeness(cells, classes, keys, ground)
+        for ground in grounds
+    }
     return SensitiveReach(
-        l_distinct=int(distinct),
-        l_entropy=float(entropy),
+        l_distinct=int(worst[_DISTINCT]),
+        l_entropy=float(worst[_ENTROPY]),
         t=next(iter(closeness.values())),
         closeness=closeness,
-        c_recursive={str(l): _recursive(cells, l) for l in recursive},
+        c_recursive={str(l): float(worst[f"{_RECURSIVE}{l}"]) for l in recursive},
     )
 
 
-def _recursive(cells: pl.DataFrame, l: int) -> float:
-    """Return the largest r1 / (r_l + ... + r_m) of any class; infinite where a class has fewer than l values."""
-    ranked = cells.with_columns(pl.col(_COUNT).rank("ordinal", descending=True).over(_CLASS).alias("rank"))
-    ratio = ranked.group_by(_CLASS).agg(
-        pl.col(_COUNT).max().alias("first"), pl.col(_COUNT).filter(pl.col("rank") >= l).sum().alias("rest")
-    )
-    worst = ratio.select((pl.col("first") / pl.col("rest")).max()).item()
-    return math.inf if worst is None else float(worst)
-
-
-def _closeness(cells: pl.DataFrame, ground: Ground) -> float:
-    """Return the largest earth mover's distance of any class to the whole table (Li et al. 2007, section 4)."""
+def _closeness(cells: pl.DataFrame, classes: pl.DataFrame, keys: Sequence[str], ground: Ground) -> float:
+    """Return the largest earth mover's distance of a class to the table, over ranks or a hierarchy."""
+    numbered = classes.select(*keys, ROWS).with_row_index(_CLASS)
+    ordered = cells.join(numbered, on=keys, how="left", nulls_equal=True).drop(keys).sort(_CLASS)
     whole = cells.group_by(_VALUE).agg(pl.col(_COUNT).sum())
-    whole = whole.select(_VALUE, (pl.col(_COUNT) / pl.col(_COUNT).sum()).alias("q"))
-    if ground.kind == "equal":
-        # Values that a class lacks add their whole share, so only present ones need a row.
-        distance = (
-            cells.join(whole, on=_VALUE, how="left", nulls_equal=True)
-            .with_columns((pl.col(_COUNT) / pl.col(ROWS)).alias("p"))
-            .group_by(_CLASS)
-            .agg(((pl.col("p") - pl.col("q")).abs().sum() + 1.0 - pl.col("q").sum()).alias("d") / 2)
-        )
-        return max(0.0, float(distance.get_column("d").max()))  # pyright: ignore[reportArgumentType]
+    whole = whole.select(_VALUE, (pl.col(_COUNT) / pl.col(_COUNT).sum()).alias(_SHARE))
     values = _grounded_values(whole, ground)
     worst = 0.0
-    n_classes = int(cells.get_column(_CLASS).max()) + 1  # pyright: ignore[reportArgumentType]
-    step = max(1, _CLASSES_AT_ONCE // max(1, values.height))
-    ordered = cells.sort(_CLASS)
-    for first in range(0, n_classes, step):
+    step = max(1, _CELLS_AT_ONCE // max(1, values.height))
+    for first in range(0, classes.height, step):
         part = ordered.filter(pl.col(_CLASS).is_between(first, first + step, closed="left"))
         dense = (
             part.select(_CLASS, ROWS)
             .unique()
             .join(values, how="cross")
             .join(part.drop(ROWS), on=[_CLASS, _VALUE], how="left", nulls_equal=True)
-            .with_columns((pl.col(_COUNT).fill_null(0) / pl.col(ROWS) - pl.col("q")).alias("extra"))
+            .with_columns((pl.col(_COUNT).fill_null(0) / pl.col(ROWS) - pl.col(_SHARE)).alias("extra"))
         )
-        distance = (
-            _over_ranks(dense) if ground.kind == "ordered" else _over_hierarchy(dense, len(ground.levels))
-        )
+        distance = _over_ranks(dense) if ground.kind == "ordered" else _over_hierarchy(dense, len(ground.levels))
         worst = max(worst, distance)
     return worst
 
@@ -169,7 +175,7 @@ def _grounded_values(whole: pl.DataFrame, ground: Ground) -> pl.DataFrame:
         table = pl.DataFrame({"text": list(ground.order), "rank": range(len(ground.order))})
         table = table.with_columns(pl.col("text").cast(pl.String))
         full = table.join(whole.with_columns(text.alias("text")), on="text", how="left", nulls_equal=True)
-        return full.with_columns(pl.col("q").fill_null(0.0)).drop("text")
+        return full.with_columns(pl.col(_SHARE).fill_null(0.0)).drop("text")
     frame = whole.with_columns(text.alias("text"))
     for number, level in enumerate(ground.levels, 1):
         table = pl.DataFrame({"text": list(level), f"node_{number}": list(level.values())})
