@@ -1,0 +1,45 @@
+"""A uniformly random order, from random words that the caller brings."""
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import kernel, vector
+
+
+@kernel(types.void(vector(types.uint32), types.int64[::1], types.uint32[::1]))
+def shuffle(words: npt.NDArray[np.uint32], state: npt.NDArray[np.int64], order: npt.NDArray[np.uint32]) -> None:
+    """Shuffle as far as the words last.
+
+    Every order is equally likely if the words are uniform and independent: each draw below a bound is the
+    high half of a product, and words that would favor some results are skipped.
+
+    Parameters
+    ----------
+    words : (any,) uint32
+    state : (2,) int64, in and out
+        ``state[0]``: places still to be drawn, n before the first call; done at 1 or 0.
+        ``state[1]``: words used by this call.
+    order : (n,) uint32, in and out
+
+    References
+    ----------
+    Durstenfeld (1964), Algorithm 235: random permutation, Communications of the ACM 7(7).
+    Lemire (2019), Fast random integer generation in an interval, ACM TOMACS 29(1), algorithm 5.
+    """
+    left = state[0]
+    used = 0
+    while left > 1 and used < len(words):
+        bound = np.uint64(left)
+        product = np.uint64(words[used]) * bound
+        used += 1
+        low = product & np.uint64(0xFFFFFFFF)
+        if low < bound and low < np.uint64(0x100000000) % bound:
+            continue
+        chosen = np.int64(product >> np.uint64(32))
+        left -= 1
+        moved = order[left]
+        order[left] = order[chosen]
+        order[chosen] = moved
+    state[0] = left
+    state[1] = used
