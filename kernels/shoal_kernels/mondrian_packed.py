@@ -286,3 +286,10 @@ def grow_tagged(
 ) -> None:
     """Do as `grow_keys`, with ``tags``, (n,) uint64, of weight and index moved along with the keys."""
     _grow(dims, shift, keys, tags, k, node, emit, is_start, pending)
+
+
+@kernel(types.void(vector(types.uint64), _INT, _INT, _KEYS))
+def key_with_index(word: Keys, drop: int, index_bits: int, keys: Keys) -> None:
+    """Set ``keys`` to the words without their `drop` lowest bits, each followed by its index."""
+    for i in range(len(word)):
+        keys[i] = ((word[i] >> np.uint64(drop)) << np.uint64(index_bits)) | np.uint64(i)

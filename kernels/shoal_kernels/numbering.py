@@ -7,15 +7,29 @@ from numba import types
 from shoal_kernels._jit import kernel, vector
 
 
-@kernel(types.void(vector(types.uint64), types.uint64, vector(types.uint8), types.int64[::1]))
+@kernel(types.void(vector(types.uint64), types.uint64, vector(types.uint8), types.int64, types.int64[::1]))
 def label_positions(
     carriers: npt.NDArray[np.uint64],
     index_mask: np.uint64,
     is_start: npt.NDArray[np.uint8],
+    n_before: int,
     class_of_tuple: npt.NDArray[np.int64],
 ) -> None:
-    """Write the number of the class at each position to the tuple whose index the carrier's low bits hold."""
-    class_id = -1
+    """Write the number of the class at each position to the tuple that lies there.
+
+    Parameters
+    ----------
+    carriers : (n_here,) uint64
+        The low bits, under `index_mask`, hold the tuple's index.
+    index_mask : uint64
+    is_start : (n_here,) uint8
+        1 where a class begins.
+    n_before : int
+        Classes that begin before these positions.
+    class_of_tuple : (n,) int64, out
+        Written at the indices that the carriers hold.
+    """
+    class_id = n_before - 1
     for i in range(len(carriers)):
         class_id += is_start[i]
         class_of_tuple[np.int64(carriers[i] & index_mask)] = class_id

@@ -7,6 +7,7 @@ are numbered by their first tuple.
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from shoal_kernels.dimensions import Dimensions
 from shoal_kernels.models import Cells, Models
 from shoal_kernels.mondrian import RELAXED, STRICT, grow_tuples
-from shoal_kernels.mondrian_packed import INDEX_BITS, grow_keys, grow_tagged
+from shoal_kernels.mondrian_packed import INDEX_BITS, grow_keys, grow_tagged, key_with_index
 from shoal_kernels.numbering import label_positions, number_by_first
 
 Vector = npt.NDArray[np.int64]
@@ -107,7 +108,7 @@ def _by_index(
         grow_tuples(dims, models, words, weight, cells, node, mode, emit, order, is_start, pending)
 
     _grow_tree(grow, np.array([0, n]), n_threads)
-    return _numbered(order.view(np.uint64), _ALL_BITS, is_start)
+    return _numbered(order.view(np.uint64), _ALL_BITS, is_start, n_threads)
 
 
 def _by_key(dims: Dimensions, word: Words, weight: Vector, k: int, n_threads: int) -> Vector:
@@ -120,14 +121,15 @@ def _by_key(dims: Dimensions, word: Words, weight: Vector, k: int, n_threads: in
     is_start = np.zeros(n, np.uint8)
     root = np.array([0, n, int(weight.sum())])
     if int(weight.max()) == 1 and highest - lowest + index_bits <= 64:
-        keys = ((word >> np.uint64(lowest)) << np.uint64(index_bits)) | np.arange(n, dtype=np.uint64)
+        keys = np.empty(n, np.uint64)
+        key_with_index(word, lowest, index_bits, keys)
         shift = np.maximum(dims.shift - lowest + index_bits, 0)
 
         def grow(node: Vector, emit: int, pending: Vector) -> None:
             grow_keys(dims, shift, k, node, emit, keys, is_start, pending)
 
         _grow_tree(grow, root, n_threads)
-        return _numbered(keys, np.uint64(2**index_bits - 1), is_start)
+        return _numbered(keys, np.uint64(2**index_bits - 1), is_start, n_threads)
     keys = word.copy()
     tags = (weight.astype(np.uint64) << np.uint64(INDEX_BITS)) | np.arange(n, dtype=np.uint64)
 
@@ -135,7 +137,7 @@ def _by_key(dims: Dimensions, word: Words, weight: Vector, k: int, n_threads: in
         grow_tagged(dims, dims.shift, k, node, emit, keys, tags, is_start, pending)
 
     _grow_tree(grow_both, root, n_threads)
-    return _numbered(tags, np.uint64(2**INDEX_BITS - 1), is_start)
+    return _numbered(tags, np.uint64(2**INDEX_BITS - 1), is_start, n_threads)
 
 
 def _grow_tree(grow: Grow, root: Vector, n_threads: int) -> None:
@@ -164,9 +166,19 @@ def _grow_tree(grow: Grow, root: Vector, n_threads: int) -> None:
             pass
 
 
-def _numbered(carriers: Words, index_mask: np.uint64, is_start: npt.NDArray[np.uint8]) -> Vector:
+def _numbered(carriers: Words, index_mask: np.uint64, is_start: npt.NDArray[np.uint8], n_threads: int) -> Vector:
     """Return the class of each tuple, numbered by first tuple."""
+    bounds = np.linspace(0, carriers.size, n_threads + 1).astype(np.int64)
+    spans = [slice(int(a), int(b)) for a, b in pairwise(bounds)]
+    n_starts = [int(is_start[span].sum(dtype=np.int64)) for span in spans]
+    n_before = [sum(n_starts[:t]) for t in range(n_threads)]
     class_of_tuple = np.empty(carriers.size, np.int64)
-    label_positions(carriers, index_mask, is_start, class_of_tuple)
-    number_by_first(np.full(int(is_start.sum(dtype=np.int64)), -1, np.int64), class_of_tuple)
+
+    def label(span: slice, before: int) -> None:
+        label_positions(carriers[span], index_mask, is_start[span], before, class_of_tuple)
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        for _ in pool.map(label, spans, n_before):
+            pass
+    number_by_first(np.full(sum(n_starts), -1, np.int64), class_of_tuple)
     return class_of_tuple
