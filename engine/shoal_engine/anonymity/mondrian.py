@@ -12,9 +12,10 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from shoal_kernels.allowable import RELAXED, STRICT
 from shoal_kernels.dimensions import Dimensions
 from shoal_kernels.models import Cells, Models
-from shoal_kernels.mondrian import RELAXED, STRICT, grow_tuples
+from shoal_kernels.mondrian import grow_tuples
 from shoal_kernels.mondrian_packed import INDEX_BITS, grow_keys, grow_tagged, key_with_index
 from shoal_kernels.numbering import label_positions, number_by_first
 
