@@ -18,6 +18,8 @@ from shoal_kernels.dimensions import Dimensions
 
 SAMPLE = 256
 """Tuples that judge the cut of a larger node."""
+RUN = 24
+"""Tuples sorted by insertion before they are merged."""
 
 
 class Bench(NamedTuple):
@@ -25,22 +27,25 @@ class Bench(NamedTuple):
 
     Attributes
     ----------
-    by_lane : (d, n) int64
-        The node's tuples, once for each dimension, sorted by its lane.
+    orders : (n_orders, n) int64
+        The node's tuples, once for each dimension, sorted by its lane; more orders where they are asked for.
     key : (n,) float32
+        What the order at hand is sorted by.
     spare : (n,) int64
+    spare_key : (n,) float32
     prefix : (n,) float64
         Loss of the tuples before each place; negative where no cut is possible.
     side : (n_field,) uint8
-    cut_loss : (d,) float64
+    cut_loss : (n_orders,) float64
         Loss of the best cut in each dimension, infinite where there is none.
-    cut_place : (d,) int64
+    cut_place : (n_orders,) int64
     box : Box
     """
 
-    by_lane: npt.NDArray[np.int64]
+    orders: npt.NDArray[np.int64]
     key: npt.NDArray[np.float32]
     spare: npt.NDArray[np.int64]
+    spare_key: npt.NDArray[np.float32]
     prefix: npt.NDArray[np.float64]
     side: npt.NDArray[np.uint8]
     cut_loss: npt.NDArray[np.float64]
@@ -49,86 +54,109 @@ class Bench(NamedTuple):
 
 
 @inner
-def make_bench(dims: Dimensions, field: Field, n: int) -> Bench:
-    """Return working memory for nodes of at most `n` tuples of `field`."""
-    d = dims.kind.shape[0]
+def make_bench(dims: Dimensions, field: Field, n: int, n_orders: int) -> Bench:
+    """Return working memory for nodes of at most `n` tuples of `field`, read in `n_orders` orders."""
     return Bench(
-        np.empty((d, n), np.int64),
+        np.empty((n_orders, n), np.int64),
         np.empty(n, np.float32),
         np.empty(n, np.int64),
+        np.empty(n, np.float32),
         np.empty(n, np.float64),
         np.zeros(field.weight.shape[0], np.uint8),
-        np.empty(d, np.float64),
-        np.empty(d, np.int64),
+        np.full(n_orders, np.inf),
+        np.empty(n_orders, np.int64),
         make_box(dims),
     )
 
 
-@inner
+@lean
 def sort_by_lane(field: Field, items: npt.NDArray[np.int64], j: int, n: int, bench: Bench) -> None:
-    """Write the first `n` of `items` into row `j` of `by_lane`, sorted by lane `j`, equal lanes in given order."""
-    target = bench.by_lane[j]
-    key = bench.key
-    if n > 64:
-        for p in range(n):
-            key[p] = field.lane[items[p], j]
-        order = np.argsort(key[:n], kind="mergesort")
-        for p in range(n):
-            target[p] = items[order[p]]
-        return
+    """Write the first `n` of `items` into order `j`, sorted by lane `j`; equal lanes keep their order."""
+    lane, key, target = field.lane, bench.key, bench.orders[j]
     for p in range(n):
-        item = items[p]
-        x = field.lane[item, j]
-        q = p
-        while q > 0 and key[q - 1] > x:
-            key[q] = key[q - 1]
-            target[q] = target[q - 1]
-            q -= 1
-        key[q] = x
-        target[q] = item
+        target[p] = items[p]
+        key[p] = lane[items[p], j]
+    sort_order(bench, j, n)
+
+
+@lean
+def sort_order(bench: Bench, row: int, n: int) -> None:
+    """Sort the first `n` tuples of an order by `key`, and `key` with them; equal keys keep their order."""
+    items, key, spare, spare_key = bench.orders[row], bench.key, bench.spare, bench.spare_key
+    for first in range(0, n, RUN):
+        for p in range(first + 1, min(first + RUN, n)):
+            x, item, q = key[p], items[p], p
+            while q > first and key[q - 1] > x:
+                key[q], items[q] = key[q - 1], items[q - 1]
+                q -= 1
+            key[q], items[q] = x, item
+    width = RUN
+    while width < n:
+        for first in range(0, n - width, 2 * width):
+            middle, last = first + width, min(first + 2 * width, n)
+            for p in range(first, middle):
+                spare_key[p], spare[p] = key[p], items[p]
+            left, right, place = first, middle, first
+            while left < middle:
+                if right < last and key[right] < spare_key[left]:
+                    key[place], items[place] = key[right], items[right]
+                    right += 1
+                else:
+                    key[place], items[place] = spare_key[left], spare[left]
+                    left += 1
+                place += 1
+        width *= 2
 
 
 @lean
 def find_cuts(dims: Dimensions, field: Field, bench: Bench, a: int, b: int, least: int) -> None:
-    """Find the cut that loses least in each dimension, for the node at `a` up to `b` in each row of `by_lane`.
+    """Find the cut that loses least in each dimension, for the node at `a` up to `b` of each row of `orders`.
 
     Each side keeps at least `least` rows.
     """
+    lane, key = field.lane, bench.key
+    for j in range(dims.kind.shape[0]):
+        items = bench.orders[j]
+        if lane[items[a], j] == lane[items[b - 1], j]:
+            bench.cut_loss[j] = np.inf
+            continue
+        for p in range(a, b):
+            key[p] = lane[items[p], j]
+        find_cut(dims, field, bench, j, a, b, least)
+
+
+@lean
+def find_cut(dims: Dimensions, field: Field, bench: Bench, row: int, a: int, b: int, least: int) -> None:
+    """Find the cut that loses least between unequal keys of one order, for the node at `a` up to `b`."""
     plain, cap, lane, weight, sets = field.plain, field.cap, field.lane, field.weight, field.sets
     low, high, bits = bench.box.low, bench.box.high, bench.box.bits
-    prefix, cut_loss, cut_place = bench.prefix, bench.cut_loss, bench.cut_place
+    prefix, key, items = bench.prefix, bench.key, bench.orders[row]
     rows = 0
-    for item in bench.by_lane[0, a:b]:
-        rows += weight[item]
-    for j in range(dims.kind.shape[0]):
-        items = bench.by_lane[j]
-        best, best_place = np.inf, -1
-        cut_loss[j] = np.inf
-        if lane[items[a], j] == lane[items[b - 1], j]:
-            continue
-        clear(low, high, bits)
-        before = 0
-        for p in range(a, b):
-            item = items[p]
-            prefix[p] = -1.0
-            if p > a and lane[item, j] != lane[items[p - 1], j]:
-                if before >= least and rows - before >= least:
-                    prefix[p] = before * box_loss(dims, plain, cap, low, high, bits)
-            widen(lane, item, low, high)
-            mark(sets, lane, item, bits)
-            before += weight[item]
-        clear(low, high, bits)
-        after = 0
-        for p in range(b - 1, a, -1):
-            item = items[p]
-            widen(lane, item, low, high)
-            mark(sets, lane, item, bits)
-            after += weight[item]
-            if prefix[p] >= 0.0:
-                loss = prefix[p] + after * box_loss(dims, plain, cap, low, high, bits)
-                if loss < best:
-                    best, best_place = loss, p
-        cut_loss[j], cut_place[j] = best, best_place
+    for p in range(a, b):
+        rows += weight[items[p]]
+    best, best_place = np.inf, -1
+    clear(low, high, bits)
+    before = 0
+    for p in range(a, b):
+        item = items[p]
+        prefix[p] = -1.0
+        if p > a and key[p] != key[p - 1] and before >= least and rows - before >= least:
+            prefix[p] = before * box_loss(dims, plain, cap, low, high, bits)
+        widen(lane, item, low, high)
+        mark(sets, lane, item, bits)
+        before += weight[item]
+    clear(low, high, bits)
+    after = 0
+    for p in range(b - 1, a, -1):
+        item = items[p]
+        widen(lane, item, low, high)
+        mark(sets, lane, item, bits)
+        after += weight[item]
+        if prefix[p] >= 0.0:
+            loss = prefix[p] + after * box_loss(dims, plain, cap, low, high, bits)
+            if loss < best:
+                best, best_place = loss, p
+    bench.cut_loss[row], bench.cut_place[row] = best, best_place
 
 
 @lean
@@ -143,11 +171,11 @@ def best_cut(bench: Bench) -> int:
 
 @lean
 def split_rows(bench: Bench, j: int, place: int, a: int, b: int, flip: int) -> None:
-    """Part every row of `by_lane` at `place` of row `j`; the second part comes first where `flip` is 1."""
+    """Part every row of `orders` at `place` of row `j`; the second part comes first where `flip` is 1."""
     for p in range(a, b):
-        bench.side[bench.by_lane[j, p]] = (1 if p >= place else 0) ^ flip
-    for other in range(bench.by_lane.shape[0]):
-        items = bench.by_lane[other]
+        bench.side[bench.orders[j, p]] = (1 if p >= place else 0) ^ flip
+    for other in range(bench.orders.shape[0]):
+        items = bench.orders[other]
         left, right = a, 0
         for p in range(a, b):
             item = items[p]
@@ -271,7 +299,12 @@ def push_sides(
 
 @inner
 def arrange(
-    dims: Dimensions, field: Field, bond: Bond, items: npt.NDArray[np.int64], wall: npt.NDArray[np.bool_]
+    dims: Dimensions,
+    field: Field,
+    bond: Bond,
+    items: npt.NDArray[np.int64],
+    wall: npt.NDArray[np.bool_],
+    bound_root: bool,
 ) -> None:
     """Reorder `items`, all tuples of `field`, so that tuples that lose little together stand together.
 
@@ -284,7 +317,7 @@ def arrange(
     n = items.shape[0]
     wall[:] = False
     wall[0] = wall[n] = True
-    bench = make_bench(dims, field, min(n, SAMPLE))
+    bench = make_bench(dims, field, min(n, SAMPLE), dims.kind.shape[0])
     small, large = make_stack(dims), make_stack(dims)
     before, left, right, after, spare = (
         make_box(dims),
@@ -295,7 +328,7 @@ def arrange(
     )
     picked, held = np.empty(min(n, SAMPLE), np.int64), np.empty(n, np.int64)
     large.first[0], large.last[0] = 0, n
-    large.bound[0] = bond.models.kind.shape[0] > 0
+    large.bound[0] = bound_root
     put_box(large, 0, 0, before)
     put_box(large, 1, 0, after)
     top = 1
@@ -311,7 +344,7 @@ def arrange(
             for j in range(dims.kind.shape[0]):
                 sort_by_lane(field, items[a:b], j, b - a, bench)
             arrange_small(dims, field, bond, bench, small, b - a, wall[a : b + 1], before, left, right, after, spare)
-            items[a:b] = bench.by_lane[0, : b - a]
+            items[a:b] = bench.orders[0, : b - a]
             continue
         for p in range(SAMPLE):
             picked[p] = items[a + p * (b - a) // SAMPLE]
@@ -324,8 +357,8 @@ def arrange(
         if j < 0:
             continue
         place = bench.cut_place[j]
-        enclose(field, bench.by_lane[j, :place], left)
-        enclose(field, bench.by_lane[j, place:SAMPLE], right)
+        enclose(field, bench.orders[j, :place], left)
+        enclose(field, bench.orders[j, place:SAMPLE], right)
         if lies_reversed(dims, field, before, left, right, after, spare):
             held[: middle - a] = items[a:middle]
             held[middle - a : b - a] = items[middle:b]
@@ -359,7 +392,7 @@ def cut_large(
         j = best_cut(bench)
         if j < 0:
             return -1, 0
-        border = field.lane[bench.by_lane[j, bench.cut_place[j]], j]
+        border = field.lane[bench.orders[j, bench.cut_place[j]], j]
         middle = part(field, items, a, b, j, border, held)
         if not bound or (holds(bond, field.weight, items[a:middle]) and holds(bond, field.weight, items[middle:b])):
             return j, middle
@@ -397,7 +430,7 @@ def best_bound_cut(bond: Bond, weight: npt.NDArray[np.int64], bench: Bench, a: i
         j = best_cut(bench)
         if j < 0:
             return j
-        items, place = bench.by_lane[j], bench.cut_place[j]
+        items, place = bench.orders[j], bench.cut_place[j]
         if holds(bond, weight, items[a:place]) and holds(bond, weight, items[place:b]):
             return j
         bench.cut_loss[j] = np.inf
@@ -439,8 +472,8 @@ def arrange_small(
         place = bench.cut_place[j]
         take_box(stack, 0, top, before)
         take_box(stack, 1, top, after)
-        enclose(field, bench.by_lane[j, a:place], left)
-        enclose(field, bench.by_lane[j, place:b], right)
+        enclose(field, bench.orders[j, a:place], left)
+        enclose(field, bench.orders[j, place:b], right)
         flip = lies_reversed(dims, field, before, left, right, after, spare)
         split_rows(bench, j, place, a, b, flip)
         if flip:

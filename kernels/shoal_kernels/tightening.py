@@ -4,18 +4,46 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from shoal_kernels._jit import kernel, matrix, vector
+from shoal_kernels._jit import inner, kernel, matrix, vector
 from shoal_kernels.binding import holds, make_bond
 from shoal_kernels.boxes import make_field
 from shoal_kernels.chaining import chain, chain_bound
 from shoal_kernels.cutting import arrange, best_cut, find_cuts, make_bench, part, sort_by_lane
 from shoal_kernels.dimensions import DIMENSIONS, Dimensions
 from shoal_kernels.models import CELLS, MODELS, Cells, Models
+from shoal_kernels.resplitting import improve
 
 HALVING_SAMPLE = 1024
 """Tuples that judge the cut of a node too large for one block."""
 
 _words, _rows = matrix(types.uint64), vector(types.int64)
+
+
+@inner
+def heavy_last(weight: npt.NDArray[np.int64], models: Models) -> tuple[npt.NDArray[np.int64], int]:
+    """Return all tuples, those that can be a class alone at the end, and how many the others are.
+
+    A tuple of at least k rows loses nothing alone, and would only stand between its neighbors in the order.
+    Where other models bind, or where the others are too few for a class, no tuple is set apart.
+    """
+    n = weight.shape[0]
+    k = models.k[0]
+    items = np.arange(n)
+    light_rows = 0
+    for item in range(n):
+        if weight[item] < k:
+            light_rows += weight[item]
+    if models.kind.shape[0] > 0 or 0 < light_rows < k:
+        return items, n
+    light, heavy = 0, n
+    for item in range(n):
+        if weight[item] < k:
+            items[light] = item
+            light += 1
+        else:
+            heavy -= 1
+            items[heavy] = item
+    return items, light
 
 
 @kernel(types.void(DIMENSIONS, _words, _rows, CELLS, MODELS, types.int64[::1], types.int64[::1]))
@@ -46,7 +74,7 @@ def halve(
     for p in range(HALVING_SAMPLE):
         picked[p] = tuples[p * n // HALVING_SAMPLE]
     field = make_field(dims, words, weight, picked)
-    bench = make_bench(dims, field, HALVING_SAMPLE)
+    bench = make_bench(dims, field, HALVING_SAMPLE, dims.kind.shape[0])
     everyone = np.arange(HALVING_SAMPLE)
     for j in range(dims.kind.shape[0]):
         sort_by_lane(field, everyone, j, HALVING_SAMPLE, bench)
@@ -58,7 +86,7 @@ def halve(
         j = best_cut(bench)
         if j < 0:
             return
-        border = field.lane[bench.by_lane[j, bench.cut_place[j]], j]
+        border = field.lane[bench.orders[j, bench.cut_place[j]], j]
         place = part(whole, order, 0, n, j, border, held)
         if holds(bond, whole.weight, order[:place]) and holds(bond, whole.weight, order[place:]):
             break
@@ -68,13 +96,14 @@ def halve(
     middle[0] = place
 
 
-@kernel(types.void(DIMENSIONS, _words, _rows, CELLS, MODELS, _rows, types.int64[::1], types.int64[::1]))
+@kernel(types.void(DIMENSIONS, _words, _rows, CELLS, MODELS, types.int64, _rows, types.int64[::1], types.int64[::1]))
 def group_tightly(
     dims: Dimensions,
     words: npt.NDArray[np.uint64],
     weight: npt.NDArray[np.int64],
     cells: Cells,
     models: Models,
+    rounds: int,
     tuples: npt.NDArray[np.int64],
     class_id: npt.NDArray[np.int64],
     n_classes: npt.NDArray[np.int64],
@@ -93,17 +122,16 @@ def group_tightly(
     """
     n = tuples.shape[0]
     field = make_field(dims, words, weight, tuples)
-    items = np.arange(n)
     bond = make_bond(models, cells, tuples)
-    wall = np.empty(n + 1, np.bool_)
-    arrange(dims, field, bond, items, wall)
+    items, n_light = heavy_last(field.weight, models)
+    wall = np.empty(n_light + 1, np.bool_)
+    arrange(dims, field, bond, items[:n_light], wall, models.kind.shape[0] > 0)
     begin = np.empty(n, np.int64)
     if models.kind.shape[0] == 0:
-        count = chain(dims, field, items, models.k[0], begin)
+        count = chain(dims, field, items[:n_light], models.k[0], begin)
     else:
-        count = chain_bound(dims, field, bond, items, wall, begin)
-    for c in range(count):
-        end = begin[c + 1] if c + 1 < count else n
-        for p in range(begin[c], end):
-            class_id[items[p]] = c
-    n_classes[0] = count
+        count = chain_bound(dims, field, bond, items[:n_light], wall, begin)
+    for p in range(n_light, n):
+        begin[count] = p
+        count += 1
+    n_classes[0] = improve(dims, field, bond, items, begin, count, rounds, class_id)

@@ -11,12 +11,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 import numpy as np
 import numpy.typing as npt
 
+from shoal_engine.anonymity.peeling import peel_where_less
 from shoal_kernels.dimensions import Dimensions
 from shoal_kernels.models import Cells, Models
 from shoal_kernels.tightening import group_tightly, halve
 
 BLOCK_TUPLES = 32_768
 """Tuples of a block; more where k is large, so that the borders between blocks stay rare."""
+
+ROUNDS = 8
 
 Words = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.int64]
@@ -51,6 +54,9 @@ def tight(
     block = max(BLOCK_TUPLES, 32 * int(models.k[0]))
     n_classes: dict[int, int] = {}
 
+    def group(mine: Counts, ids: Counts, found: Counts) -> None:
+        group_tightly(dims, words, weight, cells, models, ROUNDS, mine, ids, found)
+
     def handle(first: int, last: int) -> list[tuple[int, int]]:
         mine = tuples[first:last]
         found = np.zeros(1, np.int64)
@@ -58,7 +64,8 @@ def tight(
             halve(dims, words, weight, cells, models, mine, found)
             if found[0]:
                 return [(first, first + int(found[0])), (first + int(found[0]), last)]
-        group_tightly(dims, words, weight, cells, models, mine, class_id[first:last], found)
+        group(mine, class_id[first:last], found)
+        peel_where_less(dims, words, weight, cells, models, mine, class_id[first:last], found, group)
         n_classes[first] = int(found[0])
         return []
 
