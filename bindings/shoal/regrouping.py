@@ -3,8 +3,9 @@
 Nothing here shares code with the kernels that made the release: a mistake there cannot hide here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import polars as pl
 
@@ -21,6 +22,8 @@ _EQUAL = "__equal"
 _RECURSIVE = "__recursive_"
 _CELLS_AT_ONCE = 1 << 22
 """Cells of the dense table (classes x values) that closeness over ranks or a hierarchy holds at a time."""
+_ROWS_AT_ONCE = 1 << 22
+"""Rows whose classes are counted at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +68,32 @@ def regroup(
         The classes: their values in the quasi-identifiers, and `ROWS`.
     """
     keys = list(quasi_identifiers)
-    schema = frame.select(keys).collect_schema()
-    texts = [name for name in keys if schema[name] == pl.String]
+    schema = frame.collect_schema()
+    texts = [name for name in dict.fromkeys([*keys, *sensitive]) if schema[name] == pl.String]
+    n_rows = int(frame.select(pl.len()).collect(engine="streaming").item())
+    parts = list(_parts(frame, keys, -(-n_rows // _ROWS_AT_ONCE)))
     # Labels are few and long: as categories they are compared by number.
-    frame = frame.with_columns(pl.col(texts).cast(pl.Categorical))
-    if not sensitive:
-        classes = frame.group_by(keys).agg(pl.len().alias(ROWS)).collect(engine="streaming")
-        return _summed(classes, {}), classes.with_columns(pl.col(texts).cast(pl.String))
+    parts = [part.with_columns(pl.col(texts).cast(pl.Categorical)) for part in parts]
     measured: dict[str, SensitiveReach] = {}
     classes = pl.DataFrame()
     for column, grounds in sensitive.items():
-        cells = (
-            frame.select(*keys, pl.col(column).alias(_VALUE))
-            .group_by([*keys, _VALUE])
-            .agg(pl.len().cast(pl.Int64).alias(_COUNT))
-            .collect(engine="streaming")
-        )
         ranks = (recursive or {}).get(column, ())
-        classes = _classes(cells, keys, ranks)
-        measured[column] = _measured(cells, classes, keys, grounds or [Ground()], ranks)
-    return _summed(classes, measured), classes.with_columns(pl.col(texts).cast(pl.String))
+        classes, measured[column] = _measured(frame, parts, keys, column, grounds or [Ground()], ranks)
+    if not sensitive:
+        counts = [part.group_by(keys).agg(pl.len().cast(pl.Int64).alias(ROWS)) for part in parts]
+        classes = pl.concat([part.collect(engine="streaming") for part in counts])
+    labels = [name for name in keys if name in texts]
+    return _summed(classes, measured), classes.with_columns(pl.col(labels).cast(pl.String))
+
+
+def _parts(frame: pl.LazyFrame, keys: Sequence[str], n_parts: int) -> Iterator[pl.LazyFrame]:
+    """Cut a table so that every class lies in one part: what is held at a time stays bounded."""
+    if n_parts <= 1:
+        yield frame
+        return
+    mixed = reduce(lambda left, right: left ^ right, [pl.col(key).hash() for key in keys])
+    for part in range(n_parts):
+        yield frame.filter(mixed % n_parts == part)
 
 
 def _summed(classes: pl.DataFrame, sensitive: Mapping[str, SensitiveReach]) -> Assessment:
@@ -98,17 +107,57 @@ def _summed(classes: pl.DataFrame, sensitive: Mapping[str, SensitiveReach]) -> A
     )
 
 
-def _classes(cells: pl.DataFrame, keys: Sequence[str], recursive: Sequence[int]) -> pl.DataFrame:
+def _measured(
+    frame: pl.LazyFrame,
+    parts: Sequence[pl.LazyFrame],
+    keys: Sequence[str],
+    column: str,
+    grounds: Sequence[Ground],
+    recursive: Sequence[int],
+) -> tuple[pl.DataFrame, SensitiveReach]:
+    """Return the classes, and what the worst of them reaches in one sensitive column."""
+    value = pl.col(column).alias(_VALUE)
+    whole = frame.group_by(value).agg(pl.len().alias(_COUNT)).collect(engine="streaming")
+    whole = whole.select(_VALUE, (pl.col(_COUNT) / pl.col(_COUNT).sum()).alias(_SHARE))
+    moving = {ground.kind: _grounded_values(whole, ground) for ground in grounds if ground.kind != "equal"}
+    classes: list[pl.DataFrame] = []
+    closeness = {ground.kind: 0.0 for ground in grounds}
+    for part in parts:
+        counted = part.group_by([*keys, value]).agg(pl.len().cast(pl.Int64).alias(_COUNT))
+        cells = counted.collect(engine="streaming")
+        found = _classes(cells, keys, whole, recursive)
+        classes.append(found.select(*keys, ROWS, _DISTINCT, _ENTROPY, _EQUAL, pl.col(f"^{_RECURSIVE}.*$")))
+        for ground in grounds:
+            if ground.kind != "equal" and found.height:
+                distance = _closeness(cells, found, keys, moving[ground.kind], ground)
+                closeness[ground.kind] = max(closeness[ground.kind], distance)
+    every = pl.concat(classes)
+    if not every.height:
+        return every.select(*keys, ROWS), SensitiveReach(l_distinct=0, l_entropy=0.0, t=0.0)
+    worst = every.select(
+        pl.col(_DISTINCT, _ENTROPY).min(), pl.col(_EQUAL).max(), pl.col(f"^{_RECURSIVE}.*$").max()
+    ).row(0, named=True)
+    if "equal" in closeness:
+        closeness["equal"] = max(0.0, worst[_EQUAL])
+    reach = SensitiveReach(
+        l_distinct=int(worst[_DISTINCT]),
+        l_entropy=float(worst[_ENTROPY]),
+        t=closeness[grounds[0].kind],
+        closeness=closeness,
+        c_recursive={str(l): float(worst[f"{_RECURSIVE}{l}"]) for l in recursive},
+    )
+    return every.select(*keys, ROWS), reach
+
+
+def _classes(cells: pl.DataFrame, keys: Sequence[str], whole: pl.DataFrame, recursive: Sequence[int]) -> pl.DataFrame:
     """Measure every class from the counts of its sensitive values."""
     count = pl.col(_COUNT)
     share = count / count.sum()
-    whole = cells.group_by(_VALUE).agg(count.sum())
-    whole = whole.select(_VALUE, share.alias(_SHARE))
     by_rank = [
         (count.max() / count.sort(descending=True).slice(l - 1).sum()).alias(f"{_RECURSIVE}{l}") for l in recursive
     ]
     return (
-        cells.join(whole, on=_VALUE, how="left", nulls_equal=True)
+        cells.join(_like(whole, cells), on=_VALUE, how="left", nulls_equal=True)
         .group_by(keys)
         .agg(
             count.sum().alias(ROWS),
@@ -121,35 +170,17 @@ def _classes(cells: pl.DataFrame, keys: Sequence[str], recursive: Sequence[int])
     )
 
 
-def _measured(
-    cells: pl.DataFrame, classes: pl.DataFrame, keys: Sequence[str], grounds: Sequence[Ground], recursive: Sequence[int]
-) -> SensitiveReach:
-    """Return what the worst class of each kind reaches."""
-    if not classes.height:
-        return SensitiveReach(l_distinct=0, l_entropy=0.0, t=0.0)
-    worst = classes.select(
-        pl.col(_DISTINCT, _ENTROPY).min(), pl.col(_EQUAL).max(), pl.col(f"^{_RECURSIVE}.*$").max()
-    ).row(0, named=True)
-    closeness = {
-        ground.kind: max(0.0, worst[_EQUAL]) if ground.kind == "equal" else _closeness(cells, classes, keys, ground)
-        for ground in grounds
-    }
-    return SensitiveReach(
-        l_distinct=int(worst[_DISTINCT]),
-        l_entropy=float(worst[_ENTROPY]),
-        t=next(iter(closeness.values())),
-        closeness=closeness,
-        c_recursive={str(l): float(worst[f"{_RECURSIVE}{l}"]) for l in recursive},
-    )
+def _like(table: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
+    """Return a table of values with the values typed as in `cells`."""
+    return table.with_columns(pl.col(_VALUE).cast(cells.schema[_VALUE]))
 
 
-def _closeness(cells: pl.DataFrame, classes: pl.DataFrame, keys: Sequence[str], ground: Ground) -> float:
+def _closeness(
+    cells: pl.DataFrame, classes: pl.DataFrame, keys: Sequence[str], values: pl.DataFrame, ground: Ground
+) -> float:
     """Return the largest earth mover's distance of a class to the table, over ranks or a hierarchy."""
     numbered = classes.select(*keys, ROWS).with_row_index(_CLASS)
     ordered = cells.join(numbered, on=keys, how="left", nulls_equal=True).drop(keys).sort(_CLASS)
-    whole = cells.group_by(_VALUE).agg(pl.col(_COUNT).sum())
-    whole = whole.select(_VALUE, (pl.col(_COUNT) / pl.col(_COUNT).sum()).alias(_SHARE))
-    values = _grounded_values(whole, ground)
     worst = 0.0
     step = max(1, _CELLS_AT_ONCE // max(1, values.height))
     for first in range(0, classes.height, step):
@@ -157,7 +188,7 @@ def _closeness(cells: pl.DataFrame, classes: pl.DataFrame, keys: Sequence[str], 
         dense = (
             part.select(_CLASS, ROWS)
             .unique()
-            .join(values, how="cross")
+            .join(_like(values, cells), how="cross")
             .join(part.drop(ROWS), on=[_CLASS, _VALUE], how="left", nulls_equal=True)
             .with_columns((pl.col(_COUNT).fill_null(0) / pl.col(ROWS) - pl.col(_SHARE)).alias("extra"))
         )
@@ -172,10 +203,11 @@ def _grounded_values(whole: pl.DataFrame, ground: Ground) -> pl.DataFrame:
     if ground.kind == "ordered":
         if not ground.order:
             return whole.sort(_VALUE, nulls_last=False).with_row_index("rank")
-        table = pl.DataFrame({"text": list(ground.order), "rank": range(len(ground.order))})
-        table = table.with_columns(pl.col("text").cast(pl.String))
-        full = table.join(whole.with_columns(text.alias("text")), on="text", how="left", nulls_equal=True)
-        return full.with_columns(pl.col(_SHARE).fill_null(0.0)).drop("text")
+        # A null ranks before every declared value; declared values that do not occur keep their rank.
+        order = [None] * whole.get_column(_VALUE).null_count() + list(ground.order)
+        table = pl.DataFrame({"text": order}, schema={"text": pl.String}).with_row_index("rank")
+        full = table.join(whole.select(text.alias("text"), _SHARE), on="text", how="left", nulls_equal=True)
+        return full.select(pl.col("text").alias(_VALUE), "rank", pl.col(_SHARE).fill_null(0.0))
     frame = whole.with_columns(text.alias("text"))
     for number, level in enumerate(ground.levels, 1):
         table = pl.DataFrame({"text": list(level), f"node_{number}": list(level.values())})

@@ -112,3 +112,24 @@ def test_regroup__of_no_rows_has_no_classes():
     found, classes = regroup(frame_of([]), ["x"], {"s": []})
     assert (found.rows, found.k, found.equivalence_classes, found.risk.highest) == (0, 0, 0, 0.0)
     assert classes.is_empty()
+
+
+def test_regroup__ranks_declared_values_that_do_not_occur():
+    # Ranks null, 1, 2, 3, 4 with 2 and 3 empty: all mass of a class sits 3 of 4 steps from half of the table's.
+    frame = frame_of([("a", 0, 1), ("b", 0, 4)])
+    found, _ = regroup(frame, ["x"], {"s": [Ground("ordered", order=("1", "2", "3", "4"))]})
+    assert found.sensitive["s"].t == pytest.approx(0.5)
+    frame = frame_of([("a", 0, None), ("b", 0, 4)])
+    found, _ = regroup(frame, ["x"], {"s": [Ground("ordered", order=("1", "2", "3", "4"))]})
+    assert found.sensitive["s"].t == pytest.approx(0.5)
+
+
+def test_regroup__in_parts_equals_regrouping_at_once(monkeypatch):
+    rows = [("ab"[i % 2], i % 7, i % 3) for i in range(100)]
+    whole, _ = regroup(frame_of(rows), ["x", "y"], {"s": [Ground(), Ground("ordered")]}, recursive={"s": [2]})
+    monkeypatch.setattr("shoal.regrouping._ROWS_AT_ONCE", 9)
+    parts, _ = regroup(frame_of(rows), ["x", "y"], {"s": [Ground(), Ground("ordered")]}, recursive={"s": [2]})
+    assert (parts.k, parts.rows, parts.equivalence_classes) == (whole.k, whole.rows, whole.equivalence_classes)
+    for figure in ("closeness", "c_recursive"):
+        assert getattr(parts.sensitive["s"], figure) == pytest.approx(getattr(whole.sensitive["s"], figure))
+    assert parts.sensitive["s"].l_entropy == pytest.approx(whole.sensitive["s"].l_entropy)
