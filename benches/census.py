@@ -23,7 +23,7 @@ BLOCK: Final = 1 << 20
 """Rows drawn at a time, which bounds the memory beside the result."""
 
 
-def _pick(random: np.random.Generator, weight: npt.NDArray[np.float64], n: int) -> npt.NDArray[np.int64]:
+def _pick(random: np.random.Generator, weight: npt.NDArray[np.floating], n: int) -> npt.NDArray[np.int64]:
     """Draw n numbers below len(weight) with these weights."""
     edges = np.cumsum(weight)
     return np.minimum(np.searchsorted(edges / edges[-1], random.random(n), side="right"), len(weight) - 1)

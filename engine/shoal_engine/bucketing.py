@@ -141,20 +141,21 @@ def _by_buckets(source: _Source, n_threads: int, *, row_ids: bool) -> WordGroups
     tuple_at = np.empty(source.n_rows if row_ids else 0, np.uint32)
     parts, pieces = _sort_buckets(words, bound, tuple_at, source.bits, n_threads)
     sizes = np.array([len(piece) for piece in pieces], np.int64)
-    weight = np.empty(int(sizes.sum()), np.int64)
-    words = _compact(words, bound, parts, pieces, weight)
-    if not row_ids:
-        return WordGroups(words, weight, None)
-    rows = np.empty(source.n_rows, np.uint32)
-    first = np.repeat(np.cumsum(sizes) - sizes, [last - low for low, last in parts]).astype(np.uint32)
+    words = _compact(words, [int(bound[first]) for first, _ in parts], sizes)
+    rows = None
+    if row_ids:
+        rows = result = np.empty(source.n_rows, np.uint32)
+        first = np.repeat(np.cumsum(sizes) - sizes, [last - low for low, last in parts]).astype(np.uint32)
 
-    def fetch(r: int) -> None:
-        cursor = begin[r].copy()
-        for low, block in source.blocks(*cuts[r]):
-            kernels.take_tuples(block, shift, bucket, tuple_at, first, cursor, rows[low : low + len(block)])
+        def fetch(r: int) -> None:
+            cursor = begin[r].copy()
+            for low, block in source.blocks(*cuts[r]):
+                kernels.take_tuples(block, shift, bucket, tuple_at, first, cursor, result[low : low + len(block)])
 
-    in_threads(fetch, range(len(cuts)), n_threads)
-    return WordGroups(words, weight, rows)
+        in_threads(fetch, range(len(cuts)), n_threads)
+        # Gone before the weights come: that is where memory peaks.
+        tuple_at.resize(0, refcheck=False)
+    return WordGroups(words, _weights(pieces, int(sizes.sum())), rows)
 
 
 def _sort_buckets(
@@ -183,23 +184,24 @@ def _sort_buckets(
     return parts, in_threads(run, parts, n_threads)
 
 
-def _compact(
-    words: npt.NDArray[np.uint64],
-    bound: npt.NDArray[np.int64],
-    parts: list[tuple[int, int]],
-    pieces: list[npt.NDArray[np.uint32]],
-    weight: npt.NDArray[np.int64],
-) -> npt.NDArray[np.uint64]:
-    """Move the parts' tuples together; return their words and fill in their weights, releasing `pieces`."""
+def _compact(words: npt.NDArray[np.uint64], starts: list[int], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    """Move the parts' tuples together and return them."""
     end = 0
-    for p, (first, _) in enumerate(parts):
-        piece = pieces[p]
-        low, n = int(bound[first]), len(piece)
+    for low, n in zip(starts, sizes.tolist(), strict=True):
         if low != end:
             words[end : end + n] = words[low : low + n]
-        weight[end : end + n] = piece
-        pieces[p] = piece[:0]
         end += n
     # Shrinks in place; a copy would need both at once.
     words.resize(end, refcheck=False)
     return words
+
+
+def _weights(pieces: list[npt.NDArray[np.uint32]], n_tuples: int) -> npt.NDArray[np.int64]:
+    """Return the parts' weights in one array, releasing the pieces on the way."""
+    weight = np.empty(n_tuples, np.int64)
+    end = 0
+    for p, piece in enumerate(pieces):
+        weight[end : end + len(piece)] = piece
+        end += len(piece)
+        pieces[p] = piece[:0].copy()
+    return weight

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from shoal_engine import bucketing
 from shoal_engine.packing import Packing, pack_sizes
 from shoal_kernels._jit import freeze
-from shoal_kernels.merging import merge_tuples
+from shoal_kernels.merging import count_cells, fill_cells, merge_tuples
 from shoal_kernels.models import Cells
 
 Codes: TypeAlias = npt.NDArray[np.uint8 | np.uint16 | np.uint32]
@@ -79,8 +79,8 @@ def group(codes: Sequence[Codes], sizes: Sequence[int], *, n_threads: int, row_i
 
     Notes
     -----
-    Up to 64 bits of codes the peak is 12 bytes a row and 12 bytes a tuple, result included; beyond, each word
-    is grouped for itself and the words' groups are grouped like columns.
+    Up to 64 bits of codes the peak is 12 bytes a row, or, if more, 4 bytes a row and 20 a tuple, of which 4 and 16
+    are the result; beyond, each word is grouped for itself and the words' groups are grouped like columns.
     """
     if not codes or len(codes) != len(sizes) or len({len(column) for column in codes}) != 1:
         msg = "grouping needs at least one column, a size for each, and columns of equal length"
@@ -195,25 +195,23 @@ def cells(
     Cells
         Read-only; per tuple ascending by value.
     """
-    offsets = np.concatenate([[0], np.cumsum(np.asarray(sizes, np.int64))]).astype(np.int64)
-    parts: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
-    per_tuple = np.zeros(n_tuples, np.int64)
-    for c, column in enumerate(sensitive_codes):
-        found = group([tuple_of_row, column], [n_tuples, sizes[c]], n_threads=n_threads, row_ids=False)
-        owner = found.codes(0).astype(np.int64)
-        parts.append((owner, found.codes(1) + offsets[c], found.weight))
-        per_tuple += np.bincount(owner, minlength=n_tuples)
-    start = np.concatenate([[0], np.cumsum(per_tuple)]).astype(np.int64)
-    if len(parts) == 1:
-        return freeze(Cells(start, parts[0][1], parts[0][2]))
-    value, count = np.empty(start[-1], np.int64), np.empty(start[-1], np.int64)
-    free = start[:-1].copy()
-    for owner, values, counts in parts:
-        mine = np.bincount(owner, minlength=n_tuples)
-        first = np.cumsum(mine) - mine
-        place = np.arange(len(owner)) + (free - first)[owner]
-        value[place], count[place] = values, counts
-        free += mine
+    first = [sum(sizes[:c]) for c in range(len(sizes))]
+    found = [
+        group([tuple_of_row, column], [n_tuples, size], n_threads=n_threads, row_ids=False)
+        for column, size in zip(sensitive_codes, sizes, strict=True)
+    ]
+    start = np.zeros(n_tuples + 1, np.int64)
+    for one in found:
+        count_cells(one.words[0], int(one.shift[0]), start[1:])
+    np.cumsum(start, out=start)
+    if len(found) == 1:
+        words = found[0].words[0]
+        words &= found[0].mask[1]
+        return freeze(Cells(start, words.view(np.int64), found[0].weight))
+    value, count = np.empty(int(start[-1]), np.int64), np.empty(int(start[-1]), np.int64)
+    cursor = start[:-1].copy()
+    for one, lowest in zip(found, first, strict=True):
+        fill_cells(one.words[0], one.weight, int(one.shift[0]), lowest, cursor, value, count)
     return freeze(Cells(start, value, count))
 
 

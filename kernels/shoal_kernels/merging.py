@@ -1,4 +1,4 @@
-"""Two sorted lists of distinct tuples become one."""
+"""Sorted lists of distinct tuples: two become one, and lists of (tuple, value) become compressed rows."""
 
 import numpy as np
 import numpy.typing as npt
@@ -80,3 +80,60 @@ def merge_tuples(
             i += 1
         t += 1
     n_tuples[0] = t
+
+
+@kernel(types.void(vector(types.uint64), types.int64, types.int64[::1]))
+def count_cells(words: npt.NDArray[np.uint64], shift: int, n_cells: npt.NDArray[np.int64]) -> None:
+    """Count the words of each tuple.
+
+    Parameters
+    ----------
+    words : (n,) uint64
+        Tuple above `shift`, value below.
+    shift : int
+    n_cells : (n_tuples,) int64, in and out
+        Added to.
+    """
+    for i in range(len(words)):
+        n_cells[np.int64(words[i] >> np.uint64(shift))] += 1
+
+
+@kernel(
+    types.void(
+        vector(types.uint64),
+        _WEIGHT,
+        types.int64,
+        types.int64,
+        types.int64[::1],
+        types.int64[::1],
+        types.int64[::1],
+    )
+)
+def fill_cells(
+    words: npt.NDArray[np.uint64],
+    weight: npt.NDArray[np.int64],
+    shift: int,
+    first: int,
+    cursor: npt.NDArray[np.int64],
+    value: npt.NDArray[np.int64],
+    count: npt.NDArray[np.int64],
+) -> None:
+    """Append one column's cells to those of each tuple.
+
+    Parameters
+    ----------
+    words, shift
+        As for `count_cells`, ascending.
+    weight : (n,) int64
+    first : int
+        Number of the column's value 0.
+    cursor : (n_tuples,) int64, in and out
+        Where each tuple's next cell goes.
+    value, count : (n_cells,) int64, out
+    """
+    mask = (np.uint64(1) << np.uint64(shift)) - np.uint64(1)
+    for i in range(len(words)):
+        t = np.int64(words[i] >> np.uint64(shift))
+        value[cursor[t]] = np.int64(words[i] & mask) + first
+        count[cursor[t]] = weight[i]
+        cursor[t] += 1
