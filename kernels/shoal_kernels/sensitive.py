@@ -217,9 +217,7 @@ def satisfies(models: Models, histogram: Histogram, n_rows: int) -> bool:
             # exact product does, so rounding can refuse a class and never admit one.
             holds = max(own) < models.limit[j] * tail_rows(own, models.count[j] - 1)
         else:
-            holds = close_enough(
-                distance_to_reference(models, j, histogram, n_rows), models.limit[j], len(own)
-            )
+            holds = close_enough(distance_to_reference(models, j, histogram, n_rows), models.limit[j], len(own))
         if not holds:
             return False
     return True

@@ -44,18 +44,14 @@ def ours(table: Table, k: int, chosen: Sequence[Model], word_bits: int = 64, n_t
 
 def ours_relaxed(table: Table, k: int, chosen: Sequence[Model], n_threads: int = 1) -> list[int]:
     dims = table.dimensions()
-    found = mondrian_relaxed(
-        dims, table.words(dims), table.cells(), table.models(k, chosen), n_threads=n_threads
-    )
+    found = mondrian_relaxed(dims, table.words(dims), table.cells(), table.models(k, chosen), n_threads=n_threads)
     return found.tolist()
 
 
 def numbered(classes: list[set[int]]) -> list[int]:
     """Number classes by their first tuple."""
     ranked = sorted(classes, key=min)
-    return [
-        next(c for c, members in enumerate(ranked) if i in members) for i in range(sum(map(len, classes)))
-    ]
+    return [next(c for c, members in enumerate(ranked) if i in members) for i in range(sum(map(len, classes)))]
 
 
 def rows_apart(table: Table) -> Table:
@@ -197,8 +193,6 @@ class _Wide:
 
     def run(self, word_bits: int) -> npt.NDArray[np.int64]:
         table = self.table
-        dims = table.dimensions(word_bits)._replace(
-            kind=np.full(3, SET, np.int64), size=np.array(self.sizes, np.int64)
-        )
+        dims = table.dimensions(word_bits)._replace(kind=np.full(3, SET, np.int64), size=np.array(self.sizes, np.int64))
         weight = np.ones(len(table.codes), np.int64)
         return mondrian(freeze(dims), table.words(dims), weight, table.cells(), table.models(3, []))

@@ -165,9 +165,7 @@ def test_close_tree__equals_naive(case: tuple[list[int], list[Fraction]], data: 
     mine, reference = case
     levels = data.draw(hierarchy(len(mine)))
     exact = naive.distance_tree(mine, reference, levels)
-    model = one_model(
-        CLOSE_TREE, len(mine), limit=float(exact), reference=[float(q) for q in reference], levels=levels
-    )
+    model = one_model(CLOSE_TREE, len(mine), limit=float(exact), reference=[float(q) for q in reference], levels=levels)
     assert distance(model, mine) == pytest.approx(float(exact), abs=1e-14)
     assert verdict(model, mine)
 

@@ -30,9 +30,7 @@ def distance_ordered(counts: Sequence[int], reference: Sequence[Fraction]) -> Fr
     return total / max(1, m - 1)
 
 
-def distance_tree(
-    counts: Sequence[int], reference: Sequence[Fraction], levels: Sequence[Sequence[int]]
-) -> Fraction:
+def distance_tree(counts: Sequence[int], reference: Sequence[Fraction], levels: Sequence[Sequence[int]]) -> Fraction:
     """Li et al. 2007, section 4.2, as written: the cost of every inner node from its children's extras."""
     n, height = sum(counts), len(levels) - 1
     if height == 0:
@@ -43,9 +41,7 @@ def distance_tree(
         for node in set(levels[h]):
             members = [v for v in range(len(counts)) if levels[h][v] == node]
             children = {levels[h - 1][v] for v in members}
-            moved = [
-                sum((extras[v] for v in members if levels[h - 1][v] == c), Fraction(0)) for c in children
-            ]
+            moved = [sum((extras[v] for v in members if levels[h - 1][v] == c), Fraction(0)) for c in children]
             positive = sum((x for x in moved if x > 0), Fraction(0))
             negative = -sum((x for x in moved if x < 0), Fraction(0))
             total += Fraction(h, height) * min(positive, negative)
