@@ -88,14 +88,12 @@ def _entropy_is(histogram: Histogram, n_rows: int, limit: float) -> bool:
     whole = int(limit)
     if float(whole) != limit:
         return False
-    if not _primes_balance(n_rows, histogram, n_rows, whole):
-        return False
-    if not _primes_balance(whole, histogram, n_rows, whole):
-        return False
+    balance = _primes_balance(n_rows, histogram, n_rows, whole)
+    balance = balance and _primes_balance(whole, histogram, n_rows, whole)
     for count in histogram:
-        if count > 1 and not _primes_balance(count, histogram, n_rows, whole):
-            return False
-    return True
+        if count > 1:
+            balance = balance and _primes_balance(count, histogram, n_rows, whole)
+    return balance
 
 
 @inner
