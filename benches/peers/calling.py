@@ -65,8 +65,6 @@ def measure(
         command += ["-k", str(k)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=limit_seconds, check=False)
     if done.returncode:
-        msg = (
-            f"{peer} failed: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'no message'}"
-        )
+        msg = f"{peer} failed: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'no message'}"
         raise RuntimeError(msg)
     return json.loads(done.stdout.splitlines()[-1])

@@ -52,9 +52,7 @@ def four_anonymous() -> Table:
             "condition": condition,
         }
     )
-    return Table(
-        rows, ["zip", "age"], ["condition"], "the 4-anonymous inpatients of Machanavajjhala et al. 2007"
-    )
+    return Table(rows, ["zip", "age"], ["condition"], "the 4-anonymous inpatients of Machanavajjhala et al. 2007")
 
 
 def three_diverse() -> Table:
@@ -67,9 +65,7 @@ def three_diverse() -> Table:
             "condition": [*first, *second, *first],
         }
     )
-    return Table(
-        rows, ["zip", "age"], ["condition"], "the 3-diverse inpatients of Machanavajjhala et al. 2007"
-    )
+    return Table(rows, ["zip", "age"], ["condition"], "the 3-diverse inpatients of Machanavajjhala et al. 2007")
 
 
 def salaries() -> Table:

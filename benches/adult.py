@@ -1,0 +1,70 @@
+"""The Adult census extract and its hierarchies, from the data folder beside the checkout."""
+
+import csv
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+import polars as pl
+
+import shoal
+
+FOLDER: Final = Path(__file__).parents[2] / "shared" / "data" / "adult"
+TABLE: Final = FOLDER / "adult.csv"
+MISSING: Final = "the Adult table is not there: it belongs into shared/data/adult beside the checkout"
+
+QUASI_IDENTIFIERS: Final = [
+    *["sex", "age", "race", "marital-status"],
+    *["education", "native-country", "workclass", "occupation"],
+]
+SENSITIVE: Final = "salary-class"
+
+Kind: TypeAlias = Literal["ordered codes", "sets", "sets, age an interval", "hierarchy nodes"]
+
+
+def present() -> bool:
+    """Tell whether the table is there."""
+    return TABLE.exists()
+
+
+def read() -> pl.DataFrame:
+    """Return the table: 30,162 rows, age as a number, all else text."""
+    return pl.read_csv(TABLE, separator=";")
+
+
+def policy(frame: pl.DataFrame, kind: Kind, k: int) -> shoal.Policy:
+    """Return k-anonymity over the eight quasi-identifiers, each generalized to labels of one kind.
+
+    Ordered codes stand in the order of the hierarchies, so that neighbors have parents in common; only values
+    that occur are counted, and age goes by value.
+    """
+    return shoal.Policy(k=k, quasi_identifiers={name: _role(frame, name, kind) for name in QUASI_IDENTIFIERS})
+
+
+def _role(frame: pl.DataFrame, name: str, kind: Kind) -> shoal.QuasiIdentifier:
+    """Return what becomes of one column."""
+    if kind == "hierarchy nodes":
+        tree = shoal.NamedTree(file=str(_hierarchy(name)))
+        return shoal.QuasiIdentifier(hierarchy=tree)
+    if kind == "ordered codes":
+        occurring = set(frame[name].cast(pl.String))
+        values = [leaf for leaf in leaves(name) if leaf in occurring]
+        return shoal.QuasiIdentifier(hierarchy=shoal.Order(values=values))
+    if name == "age" and kind == "sets":
+        return shoal.QuasiIdentifier(kind="category")
+    return shoal.QuasiIdentifier()
+
+
+def leaves(name: str) -> list[str]:
+    """Return the leaves of a column's hierarchy, depth first, siblings as the file has them."""
+    with _hierarchy(name).open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.reader(file, delimiter=";") if row]
+    rank: list[dict[str, int]] = [{} for _ in rows[0]]
+    for row in rows:
+        for height, node in enumerate(row):
+            rank[height].setdefault(node, len(rank[height]))
+    rows.sort(key=lambda row: [rank[height][row[height]] for height in reversed(range(len(row)))])
+    return [row[0] for row in rows]
+
+
+def _hierarchy(name: str) -> Path:
+    return FOLDER / f"adult_hierarchy_{name}.csv"

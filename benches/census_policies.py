@@ -1,0 +1,31 @@
+"""What is asked of the census table: the same six quasi-identifiers, generalized in one way or the other."""
+
+import polars as pl
+
+import shoal
+from benches.census import QUASI_IDENTIFIERS
+
+
+def ordered(frame: pl.DataFrame, k: int) -> shoal.Policy:
+    """Return k-anonymity over ordered codes: every value that occurs has a place on a line."""
+    return shoal.Policy(k=k, quasi_identifiers={name: _line(frame[name]) for name in QUASI_IDENTIFIERS})
+
+
+def everyday(k: int) -> shoal.Policy:
+    """Return the policy of a release: ages to intervals, ZIP codes to prefixes, the rest to sets."""
+    roles = {name: shoal.QuasiIdentifier() for name in QUASI_IDENTIFIERS}
+    roles["zip"] = shoal.QuasiIdentifier(hierarchy=shoal.Prefix())
+    return shoal.Policy(
+        k=k,
+        quasi_identifiers=roles,
+        sensitive={"diagnosis": shoal.Sensitive()},
+        insensitive={"income": shoal.Insensitive()},
+    )
+
+
+def _line(column: pl.Series) -> shoal.QuasiIdentifier:
+    """Order a column's values: numbers by value, text by code point."""
+    if column.dtype.is_numeric():
+        return shoal.QuasiIdentifier()
+    values = column.unique().cast(pl.String).sort().to_list()
+    return shoal.QuasiIdentifier(hierarchy=shoal.Order(values=values))
