@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from shoal.frames import IntoFrame, into_lazy
+from shoal.frames import IntoFrame, into_lazy, schema_of
 from shoal.observing import OnProgress, observe, threads
 from shoal.regrouping import ROWS
 from shoal.verifying import recount
@@ -22,6 +22,8 @@ from shoal_engine.errors import VerificationFailed
 if TYPE_CHECKING:
     from shoal_engine.anonymity.fitting import Fit
     from shoal_engine.anonymity.release import Release
+
+_LOSS = "__loss"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ def anonymize_file(
     started = time.perf_counter()
     tell = on_progress or (lambda step: None)
     output = Path(output)
-    inputs = files.sources(frame) if isinstance(frame, (str, Path)) else []
+    inputs = [frame] if isinstance(frame, (str, Path)) else []
     kind = files.check_output(output, inputs)
     if certificate is not None:
         files.check_folder(Path(certificate), [*inputs, output])
@@ -188,9 +190,11 @@ def prepare(
     from shoal_engine.anonymity.release import Release
 
     n_threads = threads(n_threads)
-    names = frame.collect_schema().names()
+    names = schema_of(frame).names()
     tell("reading")
-    observation = observe(frame, policy, carry=True, n_threads=n_threads)
+    # Relaxed cuts may part equal rows, so which row goes where follows the order of rows.
+    in_order = method == "mondrian-relaxed"
+    observation = observe(frame, policy, carry=True, n_threads=n_threads, in_order=in_order)
     tell("grouping")
     table = observation.finish()
     tell("partitioning")
@@ -258,10 +262,10 @@ def _loss(classes: pl.DataFrame, fitted: "Fit", assessment: Assessment) -> Loss:
             lost += float((losses[j] * class_rows).sum()) / len(losses)
         else:
             seen = classes.join(label_loss, on=names, how="left", nulls_equal=True)
-            if seen.get_column("loss").has_nulls():
+            if seen.get_column(_LOSS).has_nulls():
                 msg = f"{names[0]!r} of the release says what no class says; it was not handed out, please report this"
                 raise VerificationFailed(msg)
-            lost += float(seen.select((pl.col("loss") * pl.col(ROWS)).sum()).item()) / len(losses)
+            lost += float(seen.select((pl.col(_LOSS) * pl.col(ROWS)).sum()).item()) / len(losses)
     squares = int((sizes * sizes).sum())
     return Loss(
         ncp=lost / total,
@@ -280,8 +284,8 @@ def _labels_with_loss(fitted: "Fit") -> "Iterator[tuple[list[str], pl.DataFrame 
             yield names, None
             continue
         labels = {part.name: pl.Series(part.values).gather(part.index_of_class) for part in parts}
-        table = pl.DataFrame({**labels, "loss": fitted.recoding.loss_of_class[j]})
-        yield names, table.group_by(names).agg(pl.col("loss").max())
+        table = pl.DataFrame({**labels, _LOSS: fitted.recoding.loss_of_class[j]})
+        yield names, table.group_by(names).agg(pl.col(_LOSS).max())
 
 
 def _notes(fitted: "Fit") -> "Iterator[str]":

@@ -22,12 +22,11 @@ def assess(frame: IntoFrame, policy: Policy, *, n_threads: int | None = None) ->
     Returns
     -------
     Assessment
-        Of an empty table: no rows, no classes, no risk.
 
     Raises
     ------
     ColumnError, HierarchyError, InputError
-        The table does not fit the policy.
+        The table does not fit the policy, or has no rows.
 
     Examples
     --------

@@ -1,16 +1,16 @@
 """Tables on disk: Parquet, CSV and IPC in; out under the final name only when whole and verified."""
 
 import contextlib
-import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import polars as pl
 
-from shoal_engine.errors import ColumnError, InputError, OutputError
+from shoal.delimited import scan_csv
+from shoal_engine.errors import InputError, OutputError
 
 Format: TypeAlias = Literal["parquet", "csv", "ipc"]
 
@@ -33,7 +33,7 @@ def format_of(path: str | Path) -> Format | None:
 
 def _existing(path: Path) -> list[Path]:
     """Return the files behind a path, folder or glob."""
-    if any(character in _GLOB for character in str(path)):
+    if not path.exists() and any(character in _GLOB for character in str(path)):
         anchor = Path(path.anchor) if path.is_absolute() else Path()
         pattern = str(path.relative_to(path.anchor)) if path.is_absolute() else str(path)
         return sorted(found for found in anchor.glob(pattern) if found.is_file())
@@ -61,13 +61,6 @@ def sources(path: str | Path) -> list[Path]:
     return files
 
 
-def _csv_separator(file: Path) -> str:
-    """Return the separator of a delimited file: the likeliest of its header line."""
-    with file.open("r", encoding="utf-8", errors="replace") as stream:
-        header = stream.readline()
-    return max(",;\t|", key=header.count)
-
-
 def scan(path: str | Path) -> pl.LazyFrame:
     """Open files as one lazy frame.
 
@@ -82,45 +75,16 @@ def scan(path: str | Path) -> pl.LazyFrame:
     try:
         match format_of(files[0]):
             case "parquet":
-                frame = pl.scan_parquet(files)
+                frame = pl.scan_parquet(files, glob=False)
             case "ipc":
-                frame = pl.scan_ipc(files)
+                frame = pl.scan_ipc(files, glob=False)
             case _:
-                frame = _scan_csv(files)
+                frame = scan_csv(files)
         frame.collect_schema()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise unreadable(path) from error
+    except (pl.exceptions.PolarsError, OSError):
+        # Without the cause: it may quote a cell of a malformed file.
+        raise unreadable(path) from None
     return frame
-
-
-def _scan_csv(files: list[Path]) -> pl.LazyFrame:
-    """Open delimited files; quoted ZIP codes with leading zeros stay text."""
-    separator = _csv_separator(files[0])
-    names = pl.read_csv(files[0], separator=separator, n_rows=0, has_header=True, infer_schema=False).columns
-    twice = [name for name in names if name.rpartition("_duplicated_")[0] in names]
-    if twice:
-        column = twice[0].rpartition("_duplicated_")[0]
-        msg = f"column {column!r} stands more than once in the header of {files[0].name!r}; rename one"
-        raise ColumnError(msg)
-    frame = pl.scan_csv(files, separator=separator, try_parse_dates=True, infer_schema_length=10_000)
-    padded = _columns_with_leading_zeros(files[0], separator)
-    if not padded:
-        return frame
-    overrides = dict.fromkeys(padded, pl.String)
-    return pl.scan_csv(
-        files,
-        separator=separator,
-        try_parse_dates=True,
-        infer_schema_length=10_000,
-        schema_overrides=overrides,
-    )
-
-
-def _columns_with_leading_zeros(file: Path, separator: str) -> list[str]:
-    """Return the columns whose digits start with a zero, as codes do and numbers do not."""
-    head = pl.read_csv(file, separator=separator, n_rows=10_000, infer_schema=False)
-    found = head.select(pl.all().str.contains(r"^0\d").any()).row(0, named=True) if head.height else {}
-    return [name for name, is_padded in found.items() if is_padded]
 
 
 def unreadable(path: str | Path) -> InputError:
@@ -129,8 +93,8 @@ def unreadable(path: str | Path) -> InputError:
     return InputError(msg)
 
 
-def check_output(output: Path, inputs: list[Path]) -> Format:
-    """Check that `output` can be written and is none of the inputs.
+def check_output(output: Path, inputs: Sequence[str | Path]) -> Format:
+    """Check that `output` can be written and is no part of the inputs: files, folders or globs.
 
     Raises
     ------
@@ -145,13 +109,13 @@ def check_output(output: Path, inputs: list[Path]) -> Format:
     return kind
 
 
-def check_folder(output: Path, inputs: list[Path]) -> None:
-    """Check that a file can be put at `output` and is none of `inputs`.
+def check_folder(output: Path, inputs: Sequence[str | Path]) -> None:
+    """Check that a file can be put at `output` and is no part of `inputs`: files, folders or globs.
 
     Raises
     ------
     OutputError
-        No such folder, a folder of that name, or one of the inputs.
+        No such folder, a folder of that name, or a part of the inputs.
     """
     if not output.parent.is_dir():
         msg = f"folder {str(output.parent)!r} does not exist; create it first"
@@ -159,9 +123,28 @@ def check_folder(output: Path, inputs: list[Path]) -> None:
     if output.is_dir():
         msg = f"{str(output)!r} is a folder; name a file"
         raise OutputError(msg)
-    if any(output.resolve() == source.resolve() for source in inputs):
+    if any(_is_part_of(output.resolve(), Path(source)) for source in inputs):
         msg = f"{str(output)!r} is part of the input or the output itself; write somewhere else"
         raise OutputError(msg)
+
+
+def _is_part_of(file: Path, source: Path) -> bool:
+    """Tell whether reading `source` reads `file`, or would once `file` is there."""
+    if source.resolve() == file or (source.is_dir() and source.resolve() in file.parents):
+        return True
+    if any(found.resolve() == file or (file.exists() and found.samefile(file)) for found in _existing(source)):
+        return True
+    is_glob = not source.exists() and not _GLOB.isdisjoint(str(source))
+    return is_glob and _matches(file, source.absolute())
+
+
+def _matches(file: Path, pattern: Path) -> bool:
+    """Tell whether a glob, whose ``**`` stands for any folders, matches a path."""
+    if "**" in pattern.parts:
+        stem = Path(*pattern.parts[: pattern.parts.index("**")])
+        return stem.resolve() in file.parents and file.match(pattern.name)
+    # Folders may be links, the last part is what the output is named.
+    return file.match(pattern.name) and file.parent.match(str(pattern.parent.resolve()))
 
 
 def separator_of(path: Path) -> str:
@@ -173,11 +156,11 @@ def open_as(path: Path, kind: Format, schema: pl.Schema, *, separator: str) -> p
     """Open a file that was just written, whose format and columns are known whatever its name."""
     match kind:
         case "parquet":
-            return pl.scan_parquet(path)
+            return pl.scan_parquet(path, glob=False)
         case "ipc":
-            return pl.scan_ipc(path)
+            return pl.scan_ipc(path, glob=False)
         case "csv":
-            return pl.scan_csv(path, separator=separator, schema=schema)
+            return pl.scan_csv(path, separator=separator, schema=schema, glob=False)
 
 
 @contextlib.contextmanager
@@ -187,7 +170,7 @@ def written_whole(output: Path) -> "Iterator[Path]":
     Raises
     ------
     OutputError
-        The disk is full or the folder cannot be written.
+        The disk is full, the folder cannot be written, or writing failed in another way.
     """
     draft = output.with_name(f".{output.name}.{secrets.token_hex(4)}.part")
     try:
@@ -200,10 +183,9 @@ def written_whole(output: Path) -> "Iterator[Path]":
         draft.replace(output)
         _sync_folder(output.parent)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EFBIG):
-            msg = f"cannot write {str(output)!r}: {os.strerror(error.errno)}; nothing was left behind"
-            raise OutputError(msg) from error
-        raise
+        reason = os.strerror(error.errno) if error.errno else "the system refused without a reason"
+        msg = f"cannot write {str(output)!r}: {reason}; nothing was left behind"
+        raise OutputError(msg) from None
     finally:
         draft.unlink(missing_ok=True)
 
@@ -228,9 +210,16 @@ def write(batches: "Iterator[Any]", schema: Any, output: Path, kind: Format, *, 
     kind : "parquet" | "csv" | "ipc"
     separator : str
         Between the values of a delimited file.
+
+    Raises
+    ------
+    OutputError
+        A delimited file cannot hold a column's type.
     """
     import pyarrow as pa
 
+    if kind == "csv":
+        _check_text(schema)
     match kind:
         case "parquet":
             import pyarrow.parquet as pq
@@ -250,6 +239,25 @@ def write(batches: "Iterator[Any]", schema: Any, output: Path, kind: Format, *, 
                 for number, batch in enumerate(batches):
                     part = pl.DataFrame(batch)
                     part.write_csv(sink, include_header=number == 0, separator=separator)
+
+
+def _check_text(schema: Any) -> None:
+    """Check that every column has a type that delimited text can hold.
+
+    Raises
+    ------
+    OutputError
+        A column has none; the message names it.
+    """
+    import pyarrow.types as types
+
+    for column in schema:
+        kind = column.type
+        if types.is_nested(kind) or types.is_duration(kind) or types.is_binary(kind) or types.is_large_binary(kind):
+            msg = (
+                f"column {column.name!r} has type {kind}, which CSV cannot hold; write Parquet or IPC, or leave it out"
+            )
+            raise OutputError(msg)
 
 
 def _plain(kind: Any) -> Any:

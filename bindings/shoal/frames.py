@@ -30,13 +30,13 @@ def into_lazy(frame: IntoFrame) -> pl.LazyFrame:
     Raises
     ------
     InputError
-        A path cannot be read.
+        A path cannot be read, or a frame cannot be taken over through Arrow.
     ColumnError
         Two columns have the same name.
     TypeError
         The object is no frame.
     """
-    from shoal_engine.errors import ColumnError
+    from shoal_engine.errors import InputError
 
     if isinstance(frame, pl.LazyFrame):
         return frame
@@ -47,11 +47,13 @@ def into_lazy(frame: IntoFrame) -> pl.LazyFrame:
 
         return scan(frame)
     if hasattr(frame, "__arrow_c_stream__") or hasattr(frame, "__arrow_c_array__"):
+        _check_names(frame)
         try:
             return pl.DataFrame(frame).lazy()
-        except (pl.exceptions.DuplicateError, ValueError) as error:
-            msg = "the frame cannot be read through Arrow: two columns may share a name; rename one"
-            raise ColumnError(msg) from error
+        except (pl.exceptions.PolarsError, ValueError, TypeError, NotImplementedError):
+            # Without the cause: other packages quote the cell that they cannot convert.
+            msg = "the frame cannot be read through Arrow; give each column values of one type, and a name of its own"
+            raise InputError(msg) from None
     msg = (
         f"got {type(frame).__name__}; give a Polars frame, an object with the Arrow PyCapsule interface "
         "(pandas, DuckDB, pyarrow) or a path to Parquet, CSV or IPC files"
@@ -59,8 +61,44 @@ def into_lazy(frame: IntoFrame) -> pl.LazyFrame:
     raise TypeError(msg)
 
 
-def batches(frame: pl.LazyFrame, columns: list[str]) -> "Iterator[Any]":
+def _check_names(frame: Any) -> None:
+    """Check that no two columns of a pandas frame or an Arrow table share a name."""
+    from shoal_engine.errors import ColumnError
+
+    schema = getattr(frame, "schema", None)
+    names = [str(name) for name in getattr(schema, "names", getattr(frame, "columns", ()))]
+    for name in names:
+        if names.count(name) > 1:
+            msg = f"column {name!r} stands more than once in the table; rename one"
+            raise ColumnError(msg)
+
+
+def schema_of(frame: pl.LazyFrame) -> pl.Schema:
+    """Return the columns of a lazy frame.
+
+    Raises
+    ------
+    InputError
+        What the frame is made of cannot be read.
+    """
+    from shoal_engine.errors import InputError
+
+    try:
+        return frame.collect_schema()
+    except (pl.exceptions.PolarsError, OSError):
+        msg = "the lazy frame cannot be resolved: a file or a column that it needs is missing or damaged"
+        raise InputError(msg) from None
+
+
+def batches(frame: pl.LazyFrame, columns: list[str], *, in_order: bool = False) -> "Iterator[Any]":
     """Yield the frame's columns as Arrow record batches, never all at once for a frame on disk.
+
+    Parameters
+    ----------
+    frame : pl.LazyFrame
+    columns : list of str
+    in_order : bool
+        Keep the order of rows; without it, batches come as they are ready.
 
     Yields
     ------
@@ -68,5 +106,5 @@ def batches(frame: pl.LazyFrame, columns: list[str]) -> "Iterator[Any]":
         At most `BATCH_ROWS` rows each.
     """
     newest = pl.CompatLevel.newest()
-    for part in frame.select(columns).collect_batches(chunk_size=BATCH_ROWS, maintain_order=False):
+    for part in frame.select(columns).collect_batches(chunk_size=BATCH_ROWS, maintain_order=in_order):
         yield from part.to_arrow(compat_level=newest).to_batches(max_chunksize=BATCH_ROWS)

@@ -90,9 +90,7 @@ def look(frame: IntoFrame, *, sample_rows: int | None = None) -> Look:
     ['diagnosis']
     """
     if sample_rows is not None and sample_rows < 1:
-        msg = (
-            f"sample_rows={sample_rows} asked for, at least 1 row is needed; leave it out to let shoal choose"
-        )
+        msg = f"sample_rows={sample_rows} asked for, at least 1 row is needed; leave it out to let shoal choose"
         raise ValueError(msg)
     lazy = into_lazy(frame)
     names = lazy.collect_schema().names()

@@ -6,13 +6,16 @@ from typing import TypeAlias
 
 import polars as pl
 
-from shoal.frames import batches
+from shoal.frames import batches, schema_of
 from shoal_engine.anonymity.observation import Observation, check_columns, needed_columns
 from shoal_engine.anonymity.policy import Policy
-from shoal_engine.errors import InputError
+from shoal_engine.errors import ColumnError, InputError
 
 OnProgress: TypeAlias = Callable[[str], None]
 """Is told what begins: reading, grouping, partitioning, writing, verifying."""
+
+_NOT_ARROW = (pl.Int128, pl.UInt128, pl.Object)
+"""Types of Polars that have no place in an Arrow batch."""
 
 
 def threads(n_threads: int | None) -> int:
@@ -25,8 +28,8 @@ def threads(n_threads: int | None) -> int:
     return n_threads
 
 
-def observe(frame: pl.LazyFrame, policy: Policy, *, carry: bool, n_threads: int) -> Observation:
-    """Observe every row of a frame.
+def observe(frame: pl.LazyFrame, policy: Policy, *, carry: bool, n_threads: int, in_order: bool = False) -> Observation:
+    """Observe every row of a frame, in its order if asked to.
 
     Raises
     ------
@@ -35,14 +38,19 @@ def observe(frame: pl.LazyFrame, policy: Policy, *, carry: bool, n_threads: int)
     ColumnError
         A column of the policy is missing or of a type that cannot be observed.
     """
-    check_columns(policy.columns, frame.collect_schema().names())
+    schema = schema_of(frame)
+    check_columns(policy.columns, schema.names())
     columns = needed_columns(policy) if carry else [*policy.quasi_identifiers, *policy.sensitive]
+    for name in columns:
+        if isinstance(schema[name], _NOT_ARROW):
+            msg = f"column {name!r} has type {schema[name]}, which Arrow cannot take; cast it to another"
+            raise ColumnError(msg)
     observation = Observation(policy, carry=carry, n_threads=n_threads)
     try:
-        for batch in batches(frame, columns):
+        for batch in batches(frame, columns, in_order=in_order):
             observation.observe(batch)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        # The engine's own message may quote a cell of a malformed file.
+    except (pl.exceptions.PolarsError, OSError):
+        # Without the cause: the engine's own message may quote a cell of a malformed file.
         msg = "the input cannot be read to its end: it is truncated, damaged or not of its declared types"
-        raise InputError(msg) from error
+        raise InputError(msg) from None
     return observation

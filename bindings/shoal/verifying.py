@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from shoal.frames import IntoFrame, into_lazy
+from shoal.frames import IntoFrame, into_lazy, schema_of
 from shoal.regrouping import Ground, regroup
 from shoal_engine.anonymity.assessment import Assessment
 from shoal_engine.anonymity.policy import Policy
@@ -63,7 +63,7 @@ def verify(frame: IntoFrame, policy: Policy) -> Verification:
     False
     """
     lazy = into_lazy(frame)
-    present = lazy.collect_schema().names()
+    present = schema_of(lazy).names()
     left = [
         f"identifier {name!r} was to be dropped and is still there"
         for name, role in policy.identifiers.items()
@@ -75,12 +75,10 @@ def verify(frame: IntoFrame, policy: Policy) -> Verification:
 
 def recount(frame: pl.LazyFrame, policy: Policy) -> tuple[Assessment, pl.DataFrame]:
     """Return the assessment of a released table, and its classes."""
-    present = frame.collect_schema().names()
+    present = schema_of(frame).names()
     for name in [*released_names(policy), *policy.sensitive]:
         if name not in present:
-            msg = (
-                f"the table has no column {name!r}, which its policy releases; give the table of this policy"
-            )
+            msg = f"the table has no column {name!r}, which its policy releases; give the table of this policy"
             raise ColumnError(msg)
     recursive = {
         name: [model.l for model in role.models if isinstance(model, Recursive)]

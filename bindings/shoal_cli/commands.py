@@ -11,16 +11,10 @@ from shoal_cli.running import MET, NOT_VERIFIED, run, with_progress
 if TYPE_CHECKING:
     from shoal_engine.anonymity.policy import Policy
 
-_POLICY = click.option(
-    "--policy", "-p", "policy_file", type=click.Path(dir_okay=False), help="Policy as TOML."
-)
-_QUASI = click.option(
-    "--quasi-identifier", "-q", "quasi", multiple=True, metavar="COL", help="Repeat for several."
-)
+_POLICY = click.option("--policy", "-p", "policy_file", type=click.Path(dir_okay=False), help="Policy as TOML.")
+_QUASI = click.option("--quasi-identifier", "-q", "quasi", multiple=True, metavar="COL", help="Repeat for several.")
 _SENSITIVE = click.option("--sensitive", "-s", multiple=True, metavar="COL", help="Repeat for several.")
-_JSON = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to standard output."
-)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to standard output.")
 _THREADS = click.option("--threads", type=click.IntRange(min=1), help="All cores unless given.")
 _STEPS = 5
 
@@ -51,21 +45,23 @@ def main() -> NoReturn:
 
 @cli.command()
 @click.argument("source", metavar="INPUT")
-@click.option(
-    "--policy-out", type=click.Path(dir_okay=False, writable=True), help="Write a commented policy here."
-)
+@click.option("--policy-out", type=click.Path(dir_okay=False, writable=True), help="Write a commented policy here.")
 @_JSON
 def look(source: str, policy_out: str | None, as_json: bool) -> int:  # noqa: FBT001
     """Guess the role of each column, and tell which columns together single people out."""
+    from shoal.files import check_folder, written_whole
     from shoal.looking import look as look_at
     from shoal_cli.showing import show_look
 
+    if policy_out is not None:
+        check_folder(Path(policy_out), [source])
     found = look_at(source)
     if policy_out is not None:
-        _write_text(Path(policy_out), found.policy_toml(k=None))
+        with written_whole(Path(policy_out)) as draft:
+            draft.write_text(found.policy_toml(k=None), encoding="utf-8")
     if as_json:
         body = {"columns": found.frame.to_dicts(), "combinations": found.combinations.to_dicts()}
-        click.echo(json.dumps(body, default=str))
+        _print_json(body)
     else:
         show_look(found, policy_out)
     return MET
@@ -91,10 +87,10 @@ def assess(
     from shoal_cli.showing import show_assessment
 
     # Nothing is released here, so the least k there is may stand for a k that was not given.
-    policy = _policy(policy_file, quasi, sensitive, k=2)
+    policy = _policy(policy_file, quasi, sensitive, k=2 if policy_file is None else None)
     assessment = assess_frame(source, policy, n_threads=threads)
     if as_json:
-        click.echo(json.dumps(assessment.to_dict()))
+        _print_json(assessment.to_dict())
     else:
         show_assessment(assessment)
     return MET
@@ -152,7 +148,7 @@ def anonymize(
         steps=_STEPS,
     )
     if as_json:
-        click.echo(json.dumps(report.to_dict()))
+        _print_json(report.to_dict())
     else:
         show_report(report, output)
     return MET
@@ -160,9 +156,7 @@ def anonymize(
 
 @cli.command()
 @click.argument("output", metavar="OUTPUT")
-@click.option(
-    "--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy as TOML."
-)
+@click.option("--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy as TOML.")
 @_JSON
 def verify(output: str, policy_file: str, as_json: bool) -> int:  # noqa: FBT001
     """Recount a released table from its rows alone and compare it with its policy."""
@@ -172,7 +166,7 @@ def verify(output: str, policy_file: str, as_json: bool) -> int:  # noqa: FBT001
     found = verify_frame(output, _policy(policy_file, (), ()))
     if as_json:
         body = {**found.assessment.to_dict(), "met": found.met, "broken": list(found.broken)}
-        click.echo(json.dumps(body))
+        _print_json(body)
     else:
         show_assessment(found.assessment)
         show_broken(found.broken)
@@ -181,9 +175,7 @@ def verify(output: str, policy_file: str, as_json: bool) -> int:  # noqa: FBT001
 
 @cli.command()
 @click.option("--rows", type=click.IntRange(min=1000), default=100_000, show_default=True)
-@click.option(
-    "--seed", type=int, default=7, show_default=True, help="Of the invented records, not of any noise."
-)
+@click.option("--seed", type=int, default=7, show_default=True, help="Of the invented records, not of any noise.")
 @click.option("--output", type=click.Path(file_okay=False), default="demo-output", show_default=True)
 @_JSON
 def demo(rows: int, seed: int, output: str, as_json: bool) -> int:  # noqa: FBT001
@@ -192,7 +184,7 @@ def demo(rows: int, seed: int, output: str, as_json: bool) -> int:  # noqa: FBT0
 
     body = demonstrate(rows=rows, seed=seed, folder=Path(output), quiet=as_json)
     if as_json:
-        click.echo(json.dumps(body))
+        _print_json(body)
     return MET
 
 
@@ -235,8 +227,8 @@ def _policy(
     from shoal_engine.anonymity.policy import Policy
 
     if file is not None:
-        if quasi or sensitive or l is not None or t is not None:
-            msg = "give either --policy or columns and models (-q, -s, --l, --t), not both"
+        if quasi or sensitive or any(number is not None for number in (k, l, t)):
+            msg = "give either --policy or columns and models (-k, -q, -s, --l, --t), not both"
             raise click.UsageError(msg)
         policy = Policy.load(file)
         return policy if suppress is None else msgspec.structs.replace(policy, suppress=suppress)
@@ -249,10 +241,8 @@ def _policy(
     return Policy.of(k=k, quasi_identifiers=quasi, sensitive=sensitive, l=l, t=t, suppress=suppress or 0.0)
 
 
-def _write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    from shoal.files import check_folder, written_whole
+def _print_json(body: Any) -> None:
+    """Print JSON; a figure without bound is null, as JSON has no infinity."""
+    import msgspec
 
-    check_folder(path, [])
-    with written_whole(path) as draft:
-        draft.write_text(text, encoding="utf-8")
+    click.echo(msgspec.json.encode(body, enc_hook=str).decode())

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from shoal.looking import Look
     from shoal_engine.anonymity.assessment import Assessment, Report
 
-_CONSOLE = Console()
+# Without markup: names of columns and files may hold brackets.
+_CONSOLE = Console(markup=False)
 
 
 def _figures(assessment: "Assessment") -> list[tuple[str, str]]:
@@ -65,21 +66,21 @@ def show_report(report: "Report", output: str) -> None:
     """Print what a release reaches and what it costs."""
     show_assessment(report)
     _CONSOLE.print(
-        f"Verified from its own rows and written to [bold]{output}[/bold] by {report.method} in "
+        f"Verified from its own rows and written to {output} by {report.method} in "
         f"{report.seconds:.1f} s, with at most {report.peak_bytes / 2**20:,.0f} MiB. "
         f"Loss (ncp) {report.loss.ncp:.4f}, average class {report.loss.average_class_size:.1f} rows, "
         f"{report.suppressed_rows:,} rows suppressed."
     )
     if report.dropped:
-        _CONSOLE.print(f"Not in the policy, so dropped: {', '.join(report.dropped)}.", markup=False)
+        _CONSOLE.print(f"Not in the policy, so dropped: {', '.join(report.dropped)}.")
     for note in report.notes:
-        _CONSOLE.print(f"Note: {note}.", markup=False)
+        _CONSOLE.print(f"Note: {note}.")
 
 
 def show_broken(broken: Sequence[str]) -> None:
     """Print what a table misses."""
     for promise in broken:
-        _CONSOLE.print(f"Not met: {promise}.", markup=False)
+        _CONSOLE.print(f"Not met: {promise}.")
     if not broken:
         _CONSOLE.print("Met: the table holds everything that the policy promises.")
 

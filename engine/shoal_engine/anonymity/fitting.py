@@ -15,6 +15,7 @@ from shoal_kernels._jit import freeze
 from shoal_kernels.models import Cells
 
 Method: TypeAlias = Literal["tight", "mondrian", "mondrian-relaxed"]
+MIN_K = 2
 METHODS: tuple[Method, ...] = ("tight", "mondrian", "mondrian-relaxed")
 
 
@@ -39,9 +40,7 @@ class Fit:
     def class_rows(self) -> npt.NDArray[np.int64]:
         """Return the rows of each class, as the method made it; (n_classes,)."""
         kept = self.class_of_tuple >= 0
-        return np.bincount(self.class_of_tuple[kept], weights=self.table.grouped.weight[kept]).astype(
-            np.int64
-        )
+        return np.bincount(self.class_of_tuple[kept], weights=self.table.grouped.weight[kept]).astype(np.int64)
 
     @property
     def suppressed_rows(self) -> int:
@@ -64,7 +63,10 @@ def fit(table: Table, *, method: Method, n_threads: int) -> Fit:
         raise PolicyError(msg)
     policy = table.policy
     if table.n_rows < policy.k:
-        msg = f"k = {policy.k} asks for more rows than the table has; the nearest that it can: k = {table.n_rows}"
+        msg = f"k = {policy.k} asks for more rows than the table has; "
+        if table.n_rows < MIN_K:
+            raise PolicyNotMet(msg + "no k protects a single row, add rows")
+        msg += f"the nearest that it can: k = {table.n_rows}"
         raise PolicyNotMet(msg, nearest={"k": table.n_rows})
     if method == "mondrian-relaxed":
         table = by_row(table)

@@ -6,13 +6,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from shoal_engine.anonymity.suppression import SUPPRESSED, with_released_shares
 from shoal_engine.errors import PolicyNotMet
 from shoal_kernels._jit import freeze
 from shoal_kernels.dimensions import Dimensions
 from shoal_kernels.models import Cells, Models
-
-SUPPRESSED = -1
-"""Class id of a tuple that is left out of the release."""
 
 
 def partition(
@@ -55,18 +53,39 @@ def partition(
     """
     class_of_tuple = np.full(weight.size, SUPPRESSED, np.int64)
     n_classes = 0
-    left_out = 0
-    for tuples in _segments(dims, words, apart):
-        part = _subset(words, weight, cells, tuples)
-        if not _holds(part[1], part[2], models):
-            left_out += int(part[1].sum())
-            if left_out > max_suppressed:
-                raise _not_met(weight, cells, models, apart_names)
-            continue
-        classes = _cut(method, dims, *part, models, n_threads)
+    parts, released = _parts_that_hold(_segments(dims, words, apart), words, weight, cells, models)
+    if weight.sum() - sum(int(weight[tuples].sum()) for tuples in parts) > max_suppressed:
+        raise _not_met(weight, cells, models, apart_names)
+    for tuples in parts:
+        classes = _cut(method, dims, *_subset(words, weight, cells, tuples), released, n_threads)
         class_of_tuple[tuples] = classes + n_classes
         n_classes += int(classes.max()) + 1
     return class_of_tuple
+
+
+def _parts_that_hold(
+    segments: list[npt.NDArray[np.int64]],
+    words: npt.NDArray[np.uint64],
+    weight: npt.NDArray[np.int64],
+    cells: Cells,
+    models: Models,
+) -> tuple[list[npt.NDArray[np.int64]], Models]:
+    """Return the segments that meet the models as one class, and the models as the rows of these alone bind.
+
+    A segment left out changes the distribution that closeness compares with, so the rest is asked again.
+    """
+    while True:
+        holding: list[npt.NDArray[np.int64]] = []
+        for tuples in segments:
+            _, rows, values = _subset(words, weight, cells, tuples)
+            if _holds(rows, values, models):
+                holding.append(tuples)
+        if len(holding) == len(segments):
+            return segments, models
+        class_of_tuple = np.full(weight.size, SUPPRESSED, np.int64)
+        for tuples in holding:
+            class_of_tuple[tuples] = 0
+        segments, models = holding, with_released_shares(cells, models, class_of_tuple)
 
 
 def _cut(
@@ -130,9 +149,7 @@ def _holds(weight: npt.NDArray[np.int64], cells: Cells, models: Models) -> bool:
     return satisfied(weight, cells, models, one_class, 1)
 
 
-def _not_met(
-    weight: npt.NDArray[np.int64], cells: Cells, models: Models, apart_names: Sequence[str]
-) -> PolicyNotMet:
+def _not_met(weight: npt.NDArray[np.int64], cells: Cells, models: Models, apart_names: Sequence[str]) -> PolicyNotMet:
     """Tell which model the whole table misses, and the nearest it can meet."""
     from shoal_engine.anonymity.measures import nearest
 

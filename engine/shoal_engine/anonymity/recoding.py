@@ -136,9 +136,7 @@ def _distinct_spans(extent: _Extent, size: int) -> tuple[Ints, Ints, Ints]:
     return pairs // size, pairs % size, inverse
 
 
-def _label(
-    column: Dimension, dims: Dimensions, j: int, extent: _Extent
-) -> tuple[list[ReleasedColumn], Floats]:
+def _label(column: Dimension, dims: Dimensions, j: int, extent: _Extent) -> tuple[list[ReleasedColumn], Floats]:
     """Name each class: an interval, a set, or a node of the hierarchy."""
     size = int(dims.size[j])
     if dims.kind[j] == TREE:
@@ -178,9 +176,7 @@ def _mixes_null(column: Dimension, extent: _Extent) -> npt.NDArray[np.bool_]:
     return column.domain.has_null & (extent.low == 0) & (extent.high > 0)
 
 
-def _bounds(
-    column: Dimension, dims: Dimensions, j: int, extent: _Extent
-) -> tuple[list[ReleasedColumn], Floats]:
+def _bounds(column: Dimension, dims: Dimensions, j: int, extent: _Extent) -> tuple[list[ReleasedColumn], Floats]:
     """Give each class its lowest and highest value as two columns; null in both where it holds a null."""
     values = _values(column)
     mixed = pa.array(_mixes_null(column, extent))
@@ -192,9 +188,7 @@ def _bounds(
     return columns, _span_losses(dims, j, extent)
 
 
-def _center(
-    column: Dimension, dims: Dimensions, j: int, extent: _Extent
-) -> tuple[list[ReleasedColumn], Floats]:
+def _center(column: Dimension, dims: Dimensions, j: int, extent: _Extent) -> tuple[list[ReleasedColumn], Floats]:
     """Give each class the middle of its lowest and highest value; null where it holds a null."""
     values = _values(column)
     low, high = values.take(pa.array(extent.low)), values.take(pa.array(extent.high))
@@ -205,7 +199,7 @@ def _center(
         span = pc.subtract(pc.cast(high.view(whole), pa.int64()), low_number)
         middle = pc.cast(pc.add(low_number, pc.shift_right(span, 1)), whole).view(values.type)
     else:
-        low_number, high_number = pc.cast(low, pa.float64()), pc.cast(high, pa.float64())
+        low_number, high_number = (pc.cast(end, pa.float64(), safe=False) for end in (low, high))
         middle = pc.add(pc.divide(low_number, 2.0), pc.divide(high_number, 2.0))
     mixed = pa.array(_mixes_null(column, extent))
     center = pc.if_else(mixed, pa.scalar(None, middle.type), middle)
@@ -224,7 +218,7 @@ def _class_means(
     """Return the mean value of each class's rows; null where it holds a null."""
     kept = class_of_tuple >= 0
     code = ((words[dims.word[j]] >> np.uint64(dims.shift[j])) & dims.mask[j]).astype(np.int64)[kept]
-    number = pc.cast(_values(column), pa.float64()).to_numpy(zero_copy_only=False)
+    number = pc.cast(_values(column), pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     classes, rows = class_of_tuple[kept], weight[kept]
     total = np.bincount(classes, weights=number[code] * rows, minlength=n_classes)
     mean = total / np.bincount(classes, weights=rows, minlength=n_classes)

@@ -94,9 +94,7 @@ class Release:
         for start in range(0, max(1, self._rows.size), BATCH_ROWS):
             rows = self._rows[start : start + BATCH_ROWS]
             classes = self._class_of_tuple[self._tuple_of_row[rows]]
-            yield pa.record_batch(
-                [column.take(rows, classes) for column in self._columns], schema=self.schema
-            )
+            yield pa.record_batch([column.take(rows, classes) for column in self._columns], schema=self.schema)
 
 
 def _columns(table: Table, recoding: Recoding, names: Sequence[str]) -> Iterator[_Column]:
@@ -135,9 +133,7 @@ def _row_order(
     if table.policy.order == "shuffled":
         rows = secure_permutation(class_of_row.size)
         return rows if (class_of_tuple >= 0).all() else rows[class_of_row[rows] >= 0]
-    rest = {
-        f"{number}": _sortable(column) for number, column in enumerate(columns) if column.by_class is None
-    }
+    rest = {f"{number}": _sortable(column) for number, column in enumerate(columns) if column.by_class is None}
     keys = pa.table({"class": pa.array(class_of_row), **rest})
     order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names])
     rows = order.to_numpy()
@@ -150,6 +146,12 @@ def _sortable(column: _Column) -> pa.Array:
         # Pseudonyms sort by what is released, never by what they hide.
         rank = pc.rank(column.values, tiebreaker="first").to_numpy()
         return pa.array(rank[column.by_row])
-    if pa.types.is_boolean(column.values.type):
+    kind = column.values.type
+    if pa.types.is_boolean(kind):
         return pc.cast(column.values, pa.int8())
+    if pa.types.is_dictionary(kind):
+        return column.values.cast(kind.value_type)
+    if pa.types.is_nested(kind) or pa.types.is_null(kind):
+        # Arrow sorts no lists and structs; any order will do that depends on the values alone.
+        return pa.array([repr(value) for value in column.values.to_pylist()], pa.large_string())
     return column.values

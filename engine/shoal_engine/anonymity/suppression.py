@@ -4,10 +4,13 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.measures import satisfied
-from shoal_engine.anonymity.partitioning import SUPPRESSED
+from shoal_kernels._jit import freeze
 from shoal_kernels.dimensions import Dimensions
 from shoal_kernels.models import Cells, Models
 from shoal_kernels.trimming import worthwhile_removals
+
+SUPPRESSED = -1
+"""Class id of a tuple that is left out of the release."""
 
 
 def suppress(
@@ -39,6 +42,7 @@ def suppress(
         The classes, `SUPPRESSED` where a tuple is left out. The input itself where the closeness models would
         not hold against the distribution of the released rows.
     """
+    models = with_released_shares(cells, models, class_of_tuple)
     kept = np.flatnonzero(class_of_tuple >= 0)
     order = kept[np.argsort(class_of_tuple[kept], kind="stable")]
     n_classes = int(class_of_tuple.max()) + 1
@@ -52,4 +56,20 @@ def suppress(
     affordable = np.cumsum(weight[candidates]) <= max_rows
     result = class_of_tuple.copy()
     result[candidates[affordable]] = SUPPRESSED
-    return result if satisfied(weight, cells, models, result, n_classes) else class_of_tuple
+    released = with_released_shares(cells, models, result)
+    return result if satisfied(weight, cells, released, result, n_classes) else class_of_tuple
+
+
+def with_released_shares(cells: Cells, models: Models, class_of_tuple: npt.NDArray[np.int64]) -> Models:
+    """Return the models with the shares that sensitive values have in the rows that are not left out.
+
+    Closeness is a promise about the released table, and that is what anyone can compare a class with.
+    """
+    kept = np.repeat(class_of_tuple >= 0, np.diff(cells.start))
+    if kept.all() or not models.kind.size:
+        return models
+    count = np.bincount(cells.value[kept], weights=cells.count[kept], minlength=models.reference.size)
+    rows = np.ones_like(count)
+    for first, last in zip(models.first, models.last, strict=True):
+        rows[first:last] = max(1.0, count[first:last].sum())
+    return freeze(models._replace(reference=count / rows))
