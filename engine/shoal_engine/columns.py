@@ -134,6 +134,10 @@ class ColumnEncoder:
     def _number(self, distinct: pa.Array) -> npt.NDArray[np.uint32]:
         """Return the provisional code of each entry, numbering those that are new."""
         assert self._values is not None
+        if not len(self._values):
+            self._values = unique = pc.unique(distinct)
+            if len(unique) == len(distinct):
+                return np.arange(len(distinct), dtype=np.uint32)
         codes = pc.index_in(distinct, value_set=self._values)
         if codes.null_count:
             new = pc.unique(distinct.filter(codes.is_null()))

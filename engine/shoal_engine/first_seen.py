@@ -15,8 +15,8 @@ NEAR = 1 << 20
 """Whole numbers are encoded by a table where largest - smallest is below this."""
 BLOCK = 1 << 15
 """Views that are encoded at a time."""
-MOST_VIEWS = 1 << 20
-"""With more distinct views than this, strings are left to pyarrow."""
+MOST_STRINGS = 1 << 18
+"""With more distinct ones than this, strings are left to pyarrow."""
 
 
 def plain_type(name: str, kind: pa.DataType) -> pa.DataType:
@@ -50,7 +50,7 @@ def _is_whole(kind: pa.DataType) -> bool:
 def encode_batch(array: pa.Array) -> tuple[Codes, pa.Array]:
     """Return codes in order of first appearance, and the value of each code in the column's plain type.
 
-    The values may hold null (once) and, for dictionaries and long strings, a value more than once.
+    The values may hold null (once) and, for dictionaries, a value more than once.
     """
     kind = array.type
     if pa.types.is_dictionary(kind):
@@ -129,25 +129,27 @@ def _encode_views(array: pa.Array) -> tuple[Codes, pa.Array]:
     """Encode strings by their views."""
     bits, valid, valid_from = read_buffers(array)
     views = bits.view(np.uint64)
+    # `array` keeps the buffers where they are while kernels read them.
+    texts = np.array([0 if text is None else text.address for text in array.buffers()[2:]], np.uint64)
     codes: Codes = np.empty(len(array), np.uint8)
     block = np.empty(min(BLOCK, len(array)), np.uint32)
-    slot, seen = np.zeros(1 << 12, np.uint32), np.zeros((1 << 11, 2), np.uint64)
+    slot, seen = np.zeros(1 << 13, np.uint32), np.zeros((1 << 11, 2), np.uint64)
     state = np.array([0, -1, 0], np.int64)
     at = 0
     while at < len(array):
         part = views[at : at + BLOCK]
-        kernels.encode_views(part, valid, valid_from + at, slot, seen, state, block)
+        kernels.encode_views(part, valid, valid_from + at, texts, slot, seen, state, block)
         done, n_codes = int(state[kernels.ROW]), int(state[kernels.N_CODES])
         if n_codes - 1 > np.iinfo(codes.dtype).max:
             codes = codes.astype(np.min_scalar_type(n_codes - 1))
         codes[at : at + done] = block[:done]
         at += done
         if n_codes == len(seen):
-            if n_codes >= MOST_VIEWS:
+            if n_codes >= MOST_STRINGS:
                 return _encode_any(array.cast(pa.large_string()))
             seen = np.concatenate([seen, np.zeros((3 * n_codes, 2), np.uint64)])
-            slot = np.zeros(8 * n_codes, np.uint32)
-            kernels.rehash_views(seen, state, slot)
+            slot = np.zeros(16 * n_codes, np.uint32)
+            kernels.rehash_views(seen, state, texts, slot)
     return codes, _strings(array, seen[: state[kernels.N_CODES]], int(state[kernels.NULL_CODE]))
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from numba import types
 
 from shoal_kernels._jit import Kernel, inlined, inner, kernel, matrix, vector
+from shoal_kernels.memory import word_at
 
 N_CODES, NULL_CODE, ROW = 0, 1, 2
 """Places in `state`: codes given so far, the code of null or -1, the next row."""
@@ -97,9 +98,47 @@ ENCODE_NEAR: dict[tuple[str, str], Kernel[Any, None]] = {
 """The kernel for each dtype of values and of codes."""
 
 
+INLINE = 12
+"""Strings of up to so many bytes lie in their view; those of longer ones begin in `texts`."""
+
+
 @inlined
-def _slot_of(low: np.uint64, high: np.uint64, shift: np.uint64) -> np.int64:
+def _text_of(high: np.uint64, texts: npt.NDArray[np.uint64]) -> np.uint64:
+    """Return the address of a long string, from its view's buffer number and offset."""
+    return texts[np.int64(high & np.uint64(0xFFFFFFFF))] + (high >> np.uint64(32))
+
+
+@inner
+def _digest(low: np.uint64, high: np.uint64, texts: npt.NDArray[np.uint64]) -> np.uint64:
+    """Return what stands for a long string's second word in its hash: all its bytes."""
+    length = low & np.uint64(0xFFFFFFFF)
+    text = _text_of(high, texts)
+    # The last word may overlap the one before, so that nothing beyond the string is read.
+    mixed = word_at(text + length - np.uint64(8))
+    for at in range(0, np.int64(length) - 8, 8):
+        mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0x9E3779B97F4A7C15) + word_at(text + np.uint64(at))
+    return mixed
+
+
+@inner
+def _same_text(low: np.uint64, high: np.uint64, other_high: np.uint64, texts: npt.NDArray[np.uint64]) -> bool:
+    """Return whether two long strings of equal length and prefix are equal."""
+    length = low & np.uint64(0xFFFFFFFF)
+    text, other = _text_of(high, texts), _text_of(other_high, texts)
+    tail = length - np.uint64(8)
+    if word_at(text + tail) != word_at(other + tail):
+        return False
+    for at in range(0, np.int64(length) - 8, 8):
+        if word_at(text + np.uint64(at)) != word_at(other + np.uint64(at)):
+            return False
+    return True
+
+
+@inlined
+def _slot_of(low: np.uint64, high: np.uint64, shift: np.uint64, texts: npt.NDArray[np.uint64]) -> np.int64:
     """Return where a view begins to look for its slot: the top bits of a multiplicative hash."""
+    if low & np.uint64(0xFFFFFFFF) > np.uint64(INLINE):
+        high = _digest(low, high, texts)
     mixed = (low ^ (high * np.uint64(0x9E3779B97F4A7C15))) * np.uint64(0xD6E8FEB86659FD93)
     return np.int64((mixed ^ (mixed << np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15) >> shift)
 
@@ -109,6 +148,7 @@ def _slot_of(low: np.uint64, high: np.uint64, shift: np.uint64) -> np.int64:
         matrix(types.uint64),
         _BITS,
         types.int64,
+        vector(types.uint64),
         types.uint32[::1],
         types.uint64[:, ::1],
         _STATE,
@@ -119,14 +159,16 @@ def encode_views(
     views: npt.NDArray[np.uint64],
     valid: npt.NDArray[np.uint8],
     valid_from: int,
+    texts: npt.NDArray[np.uint64],
     slot: npt.NDArray[np.uint32],
     seen: npt.NDArray[np.uint64],
     state: npt.NDArray[np.int64],
     codes: npt.NDArray[np.uint32],
 ) -> None:
-    """Encode the 16-byte views of a string array, each view for itself.
+    """Encode a string array by its 16-byte views.
 
-    Equal views are equal strings; a long string may have several views, and then has several codes.
+    A view holds length and bytes of a string of up to 12 bytes, zero-padded; of a longer one length, first
+    four bytes, number of the buffer and offset there, so that equal strings may have different views.
 
     Parameters
     ----------
@@ -134,10 +176,12 @@ def encode_views(
     valid : (any,) uint8, or empty
     valid_from : int
         The bit of row 0.
+    texts : (n_buffers,) uint64
+        Addresses of the buffers that long strings lie in.
     slot : (a power of two, at least 2,) uint32, in and out
         Hash table: 1 + code, or 0 for a free slot.
-    seen : (len(slot) // 2, 2) uint64, in and out
-        View of each code; zeros for null.
+    seen : (at most len(slot) // 2, 2) uint64, in and out
+        First view of each code; zeros for null.
     state : (3,) int64, in and out
         Stops before the first row that would need more codes than `seen` holds; ``state[ROW]`` says where.
     codes : (n,) uint32, out
@@ -156,7 +200,7 @@ def encode_views(
             codes[i] = _null_code(state)
             continue
         low, high = views[i, 0], views[i, 1]
-        at = _slot_of(low, high, shift)
+        at = _slot_of(low, high, shift, texts)
         while True:
             code = np.int64(slot[at]) - 1
             if code < 0:
@@ -165,15 +209,23 @@ def encode_views(
                 slot[at] = code + 1
                 seen[code, 0], seen[code, 1] = low, high
                 break
-            if seen[code, 0] == low and seen[code, 1] == high:
-                break
+            if seen[code, 0] == low:
+                if seen[code, 1] == high:
+                    break
+                if low & np.uint64(0xFFFFFFFF) > np.uint64(INLINE) and _same_text(low, high, seen[code, 1], texts):
+                    break
             at = (at + 1) & last
         codes[i] = code
     state[ROW] = len(views)
 
 
-@kernel(types.void(matrix(types.uint64), _STATE, types.uint32[::1]))
-def rehash_views(seen: npt.NDArray[np.uint64], state: npt.NDArray[np.int64], slot: npt.NDArray[np.uint32]) -> None:
+@kernel(types.void(matrix(types.uint64), _STATE, vector(types.uint64), types.uint32[::1]))
+def rehash_views(
+    seen: npt.NDArray[np.uint64],
+    state: npt.NDArray[np.int64],
+    texts: npt.NDArray[np.uint64],
+    slot: npt.NDArray[np.uint32],
+) -> None:
     """Enter the views seen so far into an empty, larger table; parameters as for `encode_views`."""
     last = len(slot) - 1
     bits = 0
@@ -183,7 +235,7 @@ def rehash_views(seen: npt.NDArray[np.uint64], state: npt.NDArray[np.int64], slo
     for code in range(state[N_CODES]):
         if code == state[NULL_CODE]:
             continue
-        at = _slot_of(seen[code, 0], seen[code, 1], shift)
+        at = _slot_of(seen[code, 0], seen[code, 1], shift, texts)
         while slot[at] != 0:
             at = (at + 1) & last
         slot[at] = code + 1

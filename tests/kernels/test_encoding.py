@@ -46,7 +46,8 @@ def test_encode_near__equals_first_appearance(
     ]
 
 
-VIEWS = st.none() | st.tuples(st.integers(0, 2**64 - 1) | st.integers(0, 3), st.integers(0, 3))
+SHORT = st.builds(lambda length, prefix: prefix << 32 | length, st.integers(0, 12), st.integers(0, 2**32 - 1))
+VIEWS = st.none() | st.tuples(SHORT | st.integers(0, 3), st.integers(0, 3) | st.integers(0, 2**64 - 1))
 
 
 @settings(deadline=None)
@@ -56,14 +57,15 @@ def test_encode_views__equals_first_appearance(values: list[tuple[int, int] | No
     valid = bits_of([None if v is None else 1 for v in values], start)
     slot, seen = np.zeros(4, np.uint32), np.zeros((2, 2), np.uint64)
     state, codes = np.array([0, -1, 0]), np.empty(len(values), np.uint32)
+    texts = np.empty(0, np.uint64)
     at = 0
     while at < len(values):
-        kernels.encode_views(views[at:], valid, start + at, slot, seen, state, codes[at:])
+        kernels.encode_views(views[at:], valid, start + at, texts, slot, seen, state, codes[at:])
         at += int(state[kernels.ROW])
         if state[kernels.N_CODES] == len(seen):
             seen = np.concatenate([seen, np.zeros_like(seen)])
             slot = np.zeros(2 * len(seen), np.uint32)
-            kernels.rehash_views(seen, state, slot)
+            kernels.rehash_views(seen, state, texts, slot)
     distinct = list(dict.fromkeys(values))
     assert codes.tolist() == [distinct.index(v) for v in values]
     assert [tuple(view) for view in seen[: len(distinct)].tolist()] == [v or (0, 0) for v in distinct]

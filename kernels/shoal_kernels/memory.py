@@ -1,0 +1,24 @@
+"""Reading memory by its address, for layouts that point from one Arrow buffer into others."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+
+def _word_at(typing_context: Any, address: Any) -> Any:
+    """Generate the load."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        word = builder.load(builder.inttoptr(args[0], ir.IntType(64).as_pointer()))
+        word.align = 1
+        return word
+
+    return types.uint64(types.uint64), generate
+
+
+word_at = cast("Callable[[np.uint64], np.uint64]", intrinsic(_word_at))
+"""Return the 8 bytes at an address, aligned or not; the caller knows that they are there and stay there."""
