@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from shoal_kernels._jit import Kernel, inlined, inner, kernel, matrix, vector
+from shoal_kernels._jit import Kernel, inlined, kernel, lean, matrix, vector
 from shoal_kernels.memory import word_at
 
 N_CODES, NULL_CODE, ROW = 0, 1, 2
@@ -20,13 +20,13 @@ _WIDTHS = {"uint8": types.uint8, "uint16": types.uint16, "uint32": types.uint32,
 _BITS, _STATE = vector(types.uint8), types.int64[::1]
 
 
-@inlined
+@lean
 def _is_null(valid: npt.NDArray[np.uint8], at: int) -> bool:
     """Return whether the bit at `at` is unset."""
     return (valid[at >> 3] >> np.uint8(at & 7)) & np.uint8(1) == np.uint8(0)
 
 
-@inner
+@lean
 def _null_code(state: npt.NDArray[np.int64]) -> int:
     """Return the code of null, giving it one on its first appearance."""
     if state[NULL_CODE] < 0:
@@ -102,13 +102,13 @@ INLINE = 12
 """Strings of up to so many bytes lie in their view; those of longer ones begin in `texts`."""
 
 
-@inlined
+@lean
 def _text_of(high: np.uint64, texts: npt.NDArray[np.uint64]) -> np.uint64:
     """Return the address of a long string, from its view's buffer number and offset."""
     return texts[np.int64(high & np.uint64(0xFFFFFFFF))] + (high >> np.uint64(32))
 
 
-@inner
+@lean
 def _digest(low: np.uint64, high: np.uint64, texts: npt.NDArray[np.uint64]) -> np.uint64:
     """Return what stands for a long string's second word in its hash: all its bytes."""
     length = low & np.uint64(0xFFFFFFFF)
@@ -120,7 +120,7 @@ def _digest(low: np.uint64, high: np.uint64, texts: npt.NDArray[np.uint64]) -> n
     return mixed
 
 
-@inner
+@lean
 def _same_text(low: np.uint64, high: np.uint64, other_high: np.uint64, texts: npt.NDArray[np.uint64]) -> bool:
     """Return whether two long strings of equal length and prefix are equal."""
     length = low & np.uint64(0xFFFFFFFF)
@@ -135,10 +135,8 @@ def _same_text(low: np.uint64, high: np.uint64, other_high: np.uint64, texts: np
 
 
 @inlined
-def _slot_of(low: np.uint64, high: np.uint64, shift: np.uint64, texts: npt.NDArray[np.uint64]) -> np.int64:
+def _slot_of(low: np.uint64, high: np.uint64, shift: np.uint64) -> np.int64:
     """Return where a view begins to look for its slot: the top bits of a multiplicative hash."""
-    if low & np.uint64(0xFFFFFFFF) > np.uint64(INLINE):
-        high = _digest(low, high, texts)
     mixed = (low ^ (high * np.uint64(0x9E3779B97F4A7C15))) * np.uint64(0xD6E8FEB86659FD93)
     return np.int64((mixed ^ (mixed << np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15) >> shift)
 
@@ -200,7 +198,8 @@ def encode_views(
             codes[i] = _null_code(state)
             continue
         low, high = views[i, 0], views[i, 1]
-        at = _slot_of(low, high, shift, texts)
+        is_long = low & np.uint64(0xFFFFFFFF) > np.uint64(INLINE)
+        at = _slot_of(low, _digest(low, high, texts) if is_long else high, shift)
         while True:
             code = np.int64(slot[at]) - 1
             if code < 0:
@@ -212,7 +211,7 @@ def encode_views(
             if seen[code, 0] == low:
                 if seen[code, 1] == high:
                     break
-                if low & np.uint64(0xFFFFFFFF) > np.uint64(INLINE) and _same_text(low, high, seen[code, 1], texts):
+                if is_long and _same_text(low, high, seen[code, 1], texts):
                     break
             at = (at + 1) & last
         codes[i] = code
@@ -235,7 +234,9 @@ def rehash_views(
     for code in range(state[N_CODES]):
         if code == state[NULL_CODE]:
             continue
-        at = _slot_of(seen[code, 0], seen[code, 1], shift, texts)
+        low, high = seen[code, 0], seen[code, 1]
+        is_long = low & np.uint64(0xFFFFFFFF) > np.uint64(INLINE)
+        at = _slot_of(low, _digest(low, high, texts) if is_long else high, shift)
         while slot[at] != 0:
             at = (at + 1) & last
         slot[at] = code + 1
