@@ -7,7 +7,7 @@ a release from its rows alone. The same functions hang on Polars frames as ``df.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from shoal import namespaces as _namespaces  # noqa: F401 - registers the Polars namespaces
+from shoal import namespaces as namespaces  # registers the Polars namespaces
 
 if TYPE_CHECKING:
     from shoal.anonymizing import Anonymized as Anonymized

@@ -54,9 +54,7 @@ NAME_QUASI = _words(
 
 NAME_ZIP = _words("zip", "zip_?code", "post(?:al)?(?:_?code)?", "plz")
 NAME_BIRTH = _words("birth(?:day|date)?", "born", "dob")
-NAME_AMOUNT = _words(
-    "cost|price|amount|total|count|quantity|charge|fee|duration|days|hours|minutes|score|rate"
-)
+NAME_AMOUNT = _words("cost|price|amount|total|count|quantity|charge|fee|duration|days|hours|minutes|score|rate")
 """A measured quantity: many distinct values do not make it an identifier."""
 
 SHAPES = {
@@ -96,7 +94,5 @@ def _passes_luhn(text: pl.Expr) -> pl.Expr:
     """Return whether the digits pass the check of ISO/IEC 7812-1, annex B."""
     backwards = text.str.replace_all(r"\D", "").str.reverse()
     digits = [backwards.str.slice(i, 1).cast(pl.Int32, strict=False).fill_null(0) for i in range(19)]
-    doubled = [
-        digit * 2 - 9 * (digit > 4).cast(pl.Int32) if i % 2 else digit for i, digit in enumerate(digits)
-    ]
+    doubled = [digit * 2 - 9 * (digit > 4).cast(pl.Int32) if i % 2 else digit for i, digit in enumerate(digits)]
     return pl.sum_horizontal(doubled) % 10 == 0

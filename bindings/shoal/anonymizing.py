@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from shoal.frames import IntoFrame, into_lazy, schema_of
-from shoal.observing import OnProgress, observe, threads
+from shoal.observing import OnProgress, observe, quietly, threads
 from shoal.regrouping import ROWS
 from shoal.verifying import recount
 from shoal_engine.anonymity.assessment import Assessment, Loss, Report
@@ -113,7 +113,7 @@ def anonymize(
     ['[21, 23]', '[44, 46]']
     """
     started = time.perf_counter()
-    tell = on_progress or (lambda step: None)
+    tell = on_progress or quietly
     fitted, release, dropped = prepare(into_lazy(frame), policy, method, n_threads, tell)
     tell("writing")
     released = pl.concat([as_frame(batch) for batch in release.batches()])
@@ -156,7 +156,7 @@ def anonymize_file(
     from shoal import files
 
     started = time.perf_counter()
-    tell = on_progress or (lambda step: None)
+    tell = on_progress or quietly
     output = Path(output)
     inputs = [frame] if isinstance(frame, (str, Path)) else []
     kind = files.check_output(output, inputs)

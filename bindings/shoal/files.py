@@ -3,7 +3,7 @@
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -164,7 +164,7 @@ def open_as(path: Path, kind: Format, schema: pl.Schema, *, separator: str) -> p
 
 
 @contextlib.contextmanager
-def written_whole(output: Path) -> "Iterator[Path]":
+def written_whole(output: Path) -> Generator[Path]:
     """Give a hidden path beside `output`; rename it to `output` when the block ends well, remove it otherwise.
 
     Raises

@@ -18,6 +18,10 @@ _NOT_ARROW = (pl.Int128, pl.UInt128, pl.Object)
 """Types of Polars that have no place in an Arrow batch."""
 
 
+def quietly(step: str) -> None:
+    """Tell nobody what begins."""
+
+
 def threads(n_threads: int | None) -> int:
     """Return how many threads to use: as asked, else one for each core that this process may use."""
     if n_threads is None:

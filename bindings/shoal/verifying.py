@@ -108,6 +108,6 @@ def _ground(frame: pl.LazyFrame, policy: Policy, column: str, model: Closeness) 
     has_null = known.len() < values.len()
     assert model.hierarchy is not None
     tree = plant(model.hierarchy, known.to_arrow(), has_null=has_null, column=column, folder=policy.folder)
-    texts: list[str | None] = [None] * has_null + known.cast(pl.String).to_list()
+    texts: list[str | None] = [*([None] if has_null else []), *known.cast(pl.String).to_list()]
     levels = [dict(zip(texts, level[tree.leaf].tolist(), strict=True)) for level in tree.ancestor[1:]]
     return Ground("hierarchical", levels=levels)

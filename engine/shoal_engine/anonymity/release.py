@@ -70,6 +70,7 @@ class Release:
         self, table: Table, recoding: Recoding, class_of_tuple: npt.NDArray[np.int64], names: Sequence[str]
     ) -> None:
         self._class_of_tuple = class_of_tuple
+        assert table.grouped.tuple_of_row is not None, "a release needs the tuple of each row"
         self._tuple_of_row = table.grouped.tuple_of_row
         self._columns = list(_columns(table, recoding, names))
         found = [column.name for column in self._columns]
