@@ -1,5 +1,7 @@
 """What is asked of the census table: the same six quasi-identifiers, generalized in one way or the other."""
 
+from typing import Literal
+
 import polars as pl
 
 import shoal
@@ -11,12 +13,13 @@ def ordered(frame: pl.DataFrame, k: int) -> shoal.Policy:
     return shoal.Policy(k=k, quasi_identifiers={name: _line(frame[name]) for name in QUASI_IDENTIFIERS})
 
 
-def everyday(k: int) -> shoal.Policy:
+def everyday(k: int, *, order: Literal["shuffled", "sorted"] = "shuffled") -> shoal.Policy:
     """Return the policy of a release: ages to intervals, ZIP codes to prefixes, the rest to sets."""
     roles = {name: shoal.QuasiIdentifier() for name in QUASI_IDENTIFIERS}
     roles["zip"] = shoal.QuasiIdentifier(hierarchy=shoal.Prefix())
     return shoal.Policy(
         k=k,
+        order=order,
         quasi_identifiers=roles,
         sensitive={"diagnosis": shoal.Sensitive()},
         insensitive={"income": shoal.Insensitive()},

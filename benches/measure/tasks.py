@@ -1,0 +1,71 @@
+"""Tasks for a process of their own; prints time, memory and result as one line of JSON.
+
+``python -m benches.measure.tasks pipeline '{"source": "a.parquet", "output": "b.parquet"}'``
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+import shoal
+from benches import census_policies
+from benches.census import census
+from benches.floor import class_sizes
+from benches.measure.clock import forget_peak, peak_bytes
+from shoal.warming import warm
+
+K = 10
+
+
+def make(rows: int, output: str, collapse: bool) -> None:  # noqa: FBT001 - given by name, from JSON
+    """Write a census table."""
+    census(rows, seed=1, collapse=collapse).write_parquet(output)
+
+
+def floor(source: str, output: str) -> int:
+    """Do what costs no privacy: read, count classes, write."""
+    return class_sizes(Path(source), Path(output))
+
+
+def pipeline(source: str, output: str, method: Any, n_threads: int | None = None) -> dict[str, Any]:
+    """Anonymize from Parquet to verified Parquet."""
+    policy = census_policies.everyday(K)
+    report = shoal.anonymize_file(source, output, policy, method=method, n_threads=n_threads)
+    return {"rows": report.rows, "k": report.k, "ncp": report.loss.ncp}
+
+
+def above_input(source: str, method: Any) -> int:
+    """Return the bytes that anonymizing a table takes beyond the table itself, which is in memory before."""
+    policy = census_policies.everyday(K)
+    frame = pl.read_parquet(source)
+    warm()
+    forget_peak()
+    held = peak_bytes()
+    shoal.anonymize(frame, policy, method=method)
+    return peak_bytes() - held
+
+
+TASKS: dict[str, Callable[..., Any]] = {
+    "make": make,
+    "floor": floor,
+    "pipeline": pipeline,
+    "above_input": above_input,
+}
+
+
+def main() -> None:
+    """Run the task that the command line names."""
+    task, arguments = TASKS[sys.argv[1]], json.loads(sys.argv[2])
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = task(**arguments)
+    cost = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "peak": peak_bytes()}
+    print(json.dumps({**cost, "result": result}))
+
+
+if __name__ == "__main__":
+    main()
