@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from shoal_kernels._jit import inlined, inner, lean
+from shoal_kernels._jit import inlined, inner
 from shoal_kernels.models import Cells, Models
 from shoal_kernels.sensitive import satisfies
 
@@ -52,7 +52,7 @@ def holds(bond: Bond, weight: Counts, items: Counts) -> bool:
     bond.histogram[:] = 0
     rows = 0
     for item in items:
-        rows += weight[item]
+        rows += int(weight[item])
     if rows < bond.models.k[0]:
         return False
     if bond.models.kind.shape[0] == 0:

@@ -161,7 +161,7 @@ def enclose(field: Field, items: npt.NDArray[np.int64], box: Box) -> int:
     for item in items:
         widen(lane, item, low, high)
         mark(sets, lane, item, bits)
-        rows += weight[item]
+        rows += int(weight[item])
     return rows
 
 
@@ -187,7 +187,7 @@ def unordered_loss(dims: Dimensions, low: Lanes, high: Lanes, bits: Bits) -> flo
                 count += popcount(bits[word])
             total += dims.weight[j] * count / dims.size[j]
         else:
-            total += dims.weight[j] * span_loss(dims, j, np.int64(low[j]), np.int64(high[j]))
+            total += dims.weight[j] * span_loss(dims, j, int(low[j]), int(high[j]))
     return total
 
 

@@ -131,7 +131,7 @@ def chain_bound(
             widen(field.lane, items[p], low, high)
             mark(field.sets, field.lane, items[p], bits)
             count_in(bond, items[p])
-            rows += field.weight[items[p]]
+            rows += int(field.weight[items[p]])
             leaf = wall[end] and p == wall_before
             if rows > most and not leaf:
                 if not wall[end] or p < wall_before:

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_kernels._jit import inner, lean
+from shoal_kernels.arranging import arrange
 from shoal_kernels.binding import Bond
 from shoal_kernels.boxes import Box, Field, Lanes, box_loss, clear, enclose, make_box, mark, widen
 from shoal_kernels.cutting import (
     SAMPLE,
     Bench,
-    arrange,
     best_bound_cut,
     best_cut,
     find_cut,
@@ -33,23 +33,20 @@ class Classes(NamedTuple):
 
     Attributes
     ----------
-    head : (n,) int64
+    head : (n_classes,) int64
         First tuple of each class.
     follower : (n,) int64
         Next tuple of the same class, -1 at the end.
-    size : (n,) int64
+    size : (n_classes,) int64
         Tuples of each class.
-    cost : (n,) float64
+    cost : (n_classes,) float64
         Loss of all rows of the class.
-    count : (1,) int64
-        Classes in use.
     """
 
     head: Counts
     follower: Counts
     size: Counts
     cost: npt.NDArray[np.float64]
-    count: Counts
 
 
 @lean
@@ -97,7 +94,7 @@ def order_around(dims: Dimensions, field: Field, items: Counts, seed: int, n: in
 def is_constant(lane: Lanes, items: Counts, n: int, j: int) -> bool:
     """Return whether the first `n` of `items` are equal in lane `j`."""
     x = lane[items[0], j]
-    for p in range(1, n):
+    for p in range(1, n):  # noqa: SIM110 - compiled, a plain loop is the quick one
         if lane[items[p], j] != x:
             return False
     return True
@@ -136,12 +133,12 @@ def cut_anew(
 ) -> bool:
     """Cut the tuples of the classes of two seeds anew where that loses less; return whether it did."""
     c, other = home[seed], home[other_seed]
-    n = classes.size[c] + classes.size[other]
+    n = int(classes.size[c] + classes.size[other])
     if n > union.shape[0]:
         return False
     gather(classes, other, union, gather(classes, c, union, 0))
     find_new_cuts(dims, field, bond.models.k[0], union, n, seed, other_seed, bench)
-    if bond.models.kind.shape[0] == 0:
+    if bond.models.kind.shape[0] == 0:  # noqa: SIM108
         j = best_cut(bench)
     else:
         j = best_bound_cut(bond, field.weight, bench, 0, n)
@@ -154,6 +151,18 @@ def cut_anew(
 
 
 @inner
+def make_classes(dims: Dimensions, field: Field, items: Counts, begin: Counts, count: int, box: Box) -> Classes:
+    """Return the `count` classes that begin at `begin` in `items`."""
+    n = items.shape[0]
+    follower, cost = np.empty(n, np.int64), np.empty(count, np.float64)
+    classes = Classes(np.empty(count, np.int64), follower, np.empty(count, np.int64), cost)
+    for c in range(count):
+        end = begin[c + 1] if c + 1 < count else n
+        link(dims, field, classes, c, items[begin[c] : end], box)
+    return classes
+
+
+@inner
 def improve(
     dims: Dimensions,
     field: Field,
@@ -163,35 +172,32 @@ def improve(
     count: int,
     rounds: int,
     class_id: Counts,
-) -> int:
-    """Improve the classes that `begin` cuts `items` into; write each tuple's class and return how many there are."""
+) -> None:
+    """Improve the `count` classes that begin at `begin` in `items`, and write the class of each tuple.
+
+    Even rounds take neighbors in the order of classes, odd rounds neighbors but one.
+    """
     n = items.shape[0]
-    classes = Classes(
-        np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n), np.full(1, count)
-    )
     box = make_box(dims)
-    for c in range(count):
-        end = begin[c + 1] if c + 1 < count else n
-        link(dims, field, classes, c, items[begin[c] : end], box)
+    classes = make_classes(dims, field, items, begin, count, box)
     most = min(n, max(SAMPLE, 4 * bond.models.k[0]))
     bench = make_bench(dims, field, most, dims.kind.shape[0] + 2)
     union = np.empty(most, np.int64)
-    home = np.empty(n, np.int64)
+    home = class_id
+    chosen, wall = np.empty(count, np.int64), np.empty(count + 1, np.bool_)
     for round_ in range(rounds):
-        chosen = np.empty(classes.count[0], np.int64)
-        for c in range(classes.count[0]):
+        for c in range(count):
             item = classes.head[c]
             for _ in range((c * 7 + round_) % classes.size[c]):
                 item = classes.follower[item]
             chosen[c] = item
             home[item] = c
-        arrange(dims, field, bond, chosen, np.empty(chosen.shape[0] + 1, np.bool_), False)  # noqa: FBT003
-        for step in (1, 2):
-            for place in range(chosen.shape[0] - step):
-                cut_anew(dims, field, bond, classes, home, chosen[place], chosen[place + step], union, bench, box)
-    for c in range(classes.count[0]):
+        arrange(dims, field, bond, chosen, wall, False)  # noqa: FBT003
+        step = 1 + round_ % 2
+        for place in range(count - step):
+            cut_anew(dims, field, bond, classes, home, chosen[place], chosen[place + step], union, bench, box)
+    for c in range(count):
         item = classes.head[c]
         while item >= 0:
             class_id[item] = c
             item = classes.follower[item]
-    return classes.count[0]

@@ -5,10 +5,11 @@ import numpy.typing as npt
 from numba import types
 
 from shoal_kernels._jit import inner, kernel, matrix, vector
+from shoal_kernels.arranging import arrange
 from shoal_kernels.binding import holds, make_bond
 from shoal_kernels.boxes import make_field
 from shoal_kernels.chaining import chain, chain_bound
-from shoal_kernels.cutting import arrange, best_cut, find_cuts, make_bench, part, sort_by_lane
+from shoal_kernels.cutting import best_cut, find_cuts, make_bench, part, sort_by_lane
 from shoal_kernels.dimensions import DIMENSIONS, Dimensions
 from shoal_kernels.models import CELLS, MODELS, Cells, Models
 from shoal_kernels.resplitting import improve
@@ -114,6 +115,8 @@ def group_tightly(
     ----------
     dims, words, weight : see `shoal_kernels.dimensions`
     cells, models : see `shoal_kernels.models`
+    rounds : int
+        Rounds of local improvement, at least 0.
     tuples : (n,) int64, n at least 1
         The block; as one class it satisfies `models`.
     class_id : (n,) int64, out
@@ -134,4 +137,5 @@ def group_tightly(
     for p in range(n_light, n):
         begin[count] = p
         count += 1
-    n_classes[0] = improve(dims, field, bond, items, begin, count, rounds, class_id)
+    n_classes[0] = count
+    improve(dims, field, bond, items, begin, count, rounds, class_id)

@@ -26,14 +26,10 @@ models = st.lists(
 )
 
 
-def ours(
-    table: Table, k: int, chosen: Sequence[Model] = (), word_bits: int = 64, n_threads: int = 1
-) -> list[int]:
+def ours(table: Table, k: int, chosen: Sequence[Model] = (), word_bits: int = 64, n_threads: int = 1) -> list[int]:
     dims = table.dimensions(word_bits)
     weight = np.array(table.weight, np.int64)
-    return tight(
-        dims, table.words(dims), weight, table.cells(), table.models(k, chosen), n_threads=n_threads
-    ).tolist()
+    return tight(dims, table.words(dims), weight, table.cells(), table.models(k, chosen), n_threads=n_threads).tolist()
 
 
 def classes(found: list[int]) -> list[list[int]]:
@@ -74,9 +70,7 @@ def scattered(n: int, sizes: Sequence[int], seed: int) -> Table:
 
 
 @pytest.mark.parametrize("chosen", [[], [(DISTINCT, 2, 0.0)]])
-def test_tight__blocks_and_threads_make_no_difference(
-    chosen: list[Model], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tight__blocks_and_threads_make_no_difference(chosen: list[Model], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BLOCK_TUPLES", 2000)
     table = scattered(20_000, [90, 2, 3000, 16], seed=1)
     found = ours(table, 5, chosen)

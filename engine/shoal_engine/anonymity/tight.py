@@ -19,7 +19,10 @@ from shoal_kernels.tightening import group_tightly, halve
 BLOCK_TUPLES = 32_768
 """Tuples of a block; more where k is large, so that the borders between blocks stay rare."""
 
-ROUNDS = 8
+MAX_ROUNDS = 16
+"""Rounds of local improvement for a small table."""
+ROUND_TUPLES = 400_000
+"""Tuples that all rounds together may visit, so that large tables stay near the cost of one round."""
 
 Words = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.int64]
@@ -52,10 +55,11 @@ def tight(
     tuples = np.arange(n)
     class_id = np.empty(n, np.int64)
     block = max(BLOCK_TUPLES, 32 * int(models.k[0]))
+    rounds = min(MAX_ROUNDS, max(1, ROUND_TUPLES // max(1, n)))
     n_classes: dict[int, int] = {}
 
     def group(mine: Counts, ids: Counts, found: Counts) -> None:
-        group_tightly(dims, words, weight, cells, models, ROUNDS, mine, ids, found)
+        group_tightly(dims, words, weight, cells, models, rounds, mine, ids, found)
 
     def handle(first: int, last: int) -> list[tuple[int, int]]:
         mine = tuples[first:last]
