@@ -81,7 +81,7 @@ def recount(frame: pl.LazyFrame, policy: Policy) -> tuple[Assessment, pl.DataFra
             msg = f"the table has no column {name!r}, which its policy releases; give the table of this policy"
             raise ColumnError(msg)
     recursive = {
-        name: [model.l for model in role.models if isinstance(model, Recursive)]
+        name: sorted({model.l for model in role.models if isinstance(model, Recursive)})
         for name, role in policy.sensitive.items()
     }
     return regroup(frame, released_names(policy), grounds(frame, policy), recursive=recursive)
