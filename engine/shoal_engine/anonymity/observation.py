@@ -12,7 +12,7 @@ import pyarrow as pa
 from shoal_engine.anonymity.dimensions import Space, bind
 from shoal_engine.anonymity.modeling import Modeling, models_of
 from shoal_engine.anonymity.policy import Policy
-from shoal_engine.columns import ColumnEncoder, Domain
+from shoal_engine.columns import ColumnEncoder, Domain, narrowest, recode
 from shoal_engine.errors import ColumnError, InputError
 from shoal_engine.grouping import Grouped, cells, group
 from shoal_kernels.models import Cells, Models
@@ -190,12 +190,11 @@ class Observation:
     def _final(self, name: str, final_code: npt.NDArray[np.integer]) -> Codes:
         """Return all codes of a column, renumbered, and let go of the batches."""
         parts = self._codes.pop(name)
-        narrow = np.min_scalar_type(max(0, int(final_code.max(initial=0))))
-        table = final_code.astype(narrow)
-        result = np.empty(self.n_rows, narrow)
+        table = final_code.astype(narrowest(int(final_code.max(initial=0)) + 1))
+        result = np.empty(self.n_rows, table.dtype)
         at = 0
         for part in parts:
-            np.take(table, part, out=result[at : at + part.size], mode="clip")
+            recode(part, table, result[at : at + part.size])
             at += part.size
         return result
 
