@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.peeling import peel_where_less
-from shoal_kernels.dimensions import Dimensions
+from shoal_kernels.dimensions import TREE, Dimensions
 from shoal_kernels.models import Cells, Models
 from shoal_kernels.tightening import group_tightly, halve
 
@@ -56,6 +56,8 @@ def tight(
     class_id = np.empty(n, np.int64)
     block = max(BLOCK_TUPLES, 32 * int(models.k[0]))
     rounds = min(MAX_ROUNDS, max(1, ROUND_TUPLES // max(1, n)))
+    if (dims.kind == TREE).all():
+        rounds = 1  # Peeling mostly loses less than any number of rounds.
     n_classes: dict[int, int] = {}
 
     def group(mine: Counts, ids: Counts, found: Counts) -> None:
