@@ -1,5 +1,6 @@
 """Delimited text as a table: separator, types that hold for every row, and what tells a damaged file."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,19 @@ def _check_csv(file: Path, separator: str) -> None:
         stream.seek(max(0, file.stat().st_size - _TAIL_BYTES))
         tail = stream.read().decode("utf-8", errors="replace").rstrip("\r\n")
     before, _, last = tail.rpartition("\n")
-    # A line with quotes may be the end of a longer record; the reader tells where a quote is not closed.
-    if before and '"' not in last and last.count(separator) < len(names) - 1:
-        msg = f"the last line of {file.name!r} has fewer values than columns: the file is truncated; get it whole"
+    # A line with quotes may be the end of a longer record.
+    if _is_open(file, last, separator) or (before and '"' not in last and last.count(separator) < len(names) - 1):
+        msg = f"the last line of {file.name!r} is not complete: the file is truncated; get it whole"
         raise InputError(msg)
+
+
+def _is_open(file: Path, last: str, separator: str) -> bool:
+    """Tell whether the last line opens a quote that nothing closes."""
+    if re.search(rf'(^|{re.escape(separator)})"[^"]*$', last) is None:
+        return False
+    with file.open("rb") as stream:
+        quotes = sum(block.count(b'"') for block in iter(lambda: stream.read(_TAIL_BYTES), b""))
+    return quotes % 2 == 1
 
 
 def _csv_separator(file: Path) -> str:

@@ -222,7 +222,7 @@ def test_output__an_interrupted_run_leaves_nothing(number: signal.Signals, tmp_p
     if number == signal.SIGKILL:
         assert run.returncode == -signal.SIGKILL
     else:
-        assert (run.returncode, told) == (130, "shoal: interrupted; nothing was left behind\n")
+        assert (run.returncode, told.strip()) == (130, "shoal: interrupted; nothing was left behind")
         assert [f.name for f in tmp_path.iterdir()] == ["in.parquet"]
 
 

@@ -120,9 +120,14 @@ def test_anonymize_file__types_survive(tmp_path: Path) -> None:
 def test_written_whole__keeps_what_was_there_when_the_block_fails(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
     path.write_text("before")
-    with pytest.raises(KeyboardInterrupt), files.written_whole(path) as draft:
-        draft.write_text("half")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with files.written_whole(path) as draft:
+            draft.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
     with files.written_whole(path) as draft:

@@ -37,10 +37,12 @@ class _Column:
     def take(self, rows: npt.NDArray[np.integer], classes: npt.NDArray[np.integer]) -> pa.Array:
         """Return the column's values of some rows, which lie in `classes`."""
         if self.by_class is not None:
-            index = pa.array(self.by_class[classes])
-            if pa.types.is_dictionary(self.type):
-                return pa.DictionaryArray.from_arrays(index, self.values)
-            return self.values.take(index)
+            index = self.by_class[classes]
+            if not pa.types.is_dictionary(self.type):
+                return self.values.take(pa.array(index))
+            # Null belongs to the rows: Parquet takes no dictionary that holds it.
+            hidden = np.asarray(self.values.is_null())[index] if self.values.null_count else None
+            return pa.DictionaryArray.from_arrays(pa.array(index, mask=hidden), self.values.fill_null(""))
         if self.by_row is not None:
             return self.values.take(pa.array(self.by_row[rows]))
         return self.values.take(pa.array(rows))

@@ -1,0 +1,232 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import shoal
+from shoal_cli.commands import cli
+from shoal_cli.running import run
+
+CHILD = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
+FIGURES = {"rows", "k", "equivalence_classes", "unique_rows", "risk", "sensitive"}
+ADULT = Path(__file__).parents[2] / ".." / "shared" / "data" / "adult"
+
+
+@pytest.fixture
+def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    rows = range(60)
+    frame = pl.DataFrame({"age": [20 + i % 17 for i in rows], "zip": [f"0{2100 + i % 9}" for i in rows]})
+    frame.with_columns(sick=pl.Series(["flu", "gout", "hiv"] * 20), name=pl.Series([f"n{i}" for i in rows])).write_csv(
+        "in.csv"
+    )
+    Path("policy.toml").write_text(
+        "k = 3\n[identifier.name]\n[quasi_identifier.age]\n[quasi_identifier.zip]\n"
+        "[sensitive.sick]\nmodels = [{ kind = 'distinct', l = 2 }]\n"
+    )
+    return tmp_path
+
+
+def shoal_cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["shoal", *line.split()])
+    with pytest.raises(SystemExit) as caught:
+        run(cli)
+    out, err = capsys.readouterr()
+    assert isinstance(caught.value.code, int)
+    return caught.value.code, out, err
+
+
+@pytest.fixture
+def call(people: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    return lambda line: shoal_cli(monkeypatch, capsys, line)
+
+
+def figures(call: Any, line: str) -> dict[str, Any]:
+    code, out, err = call(line + " --json")
+    assert (code, err) == (0, "")
+    return json.loads(out)
+
+
+def test_anonymize__json_holds_every_figure(call: Any) -> None:
+    body = figures(call, "anonymize in.csv out.parquet --policy policy.toml --certificate c.json")
+    assert body.keys() >= FIGURES | {"suppressed_rows", "seconds", "peak_bytes", "loss"}
+    assert body["loss"].keys() == {"ncp", "discernibility", "average_class_size"}
+    assert body["risk"].keys() == {"highest", "average"}
+    assert body["sensitive"]["sick"].keys() >= {"l_distinct", "l_entropy", "t"}
+    assert body["rows"] == 60
+    assert body["k"] >= 3
+    paper = json.loads(Path("c.json").read_text())
+    assert paper["verified"] is True
+    assert paper["figures"]["k"] == body["k"]
+    verified = figures(call, "verify out.parquet --policy policy.toml")
+    assert verified.keys() >= FIGURES
+    assert (verified["met"], verified["k"]) == (True, body["k"])
+
+
+def test_assess__json_by_policy_and_by_columns(call: Any) -> None:
+    by_policy = figures(call, "assess in.csv --policy policy.toml")
+    by_columns = figures(call, "assess in.csv -q age -q zip -s sick")
+    assert by_policy.keys() == FIGURES
+    assert by_policy == by_columns
+
+
+def test_assess__a_figure_without_bound_is_null(call: Any) -> None:
+    text = Path("policy.toml").read_text().replace("kind = 'distinct', l = 2", "kind = 'recursive', c = 2, l = 2")
+    Path("policy.toml").write_text(text)
+    body = figures(call, "assess in.csv --policy policy.toml")
+    assert body["sensitive"]["sick"]["c_recursive"] == {"2": None}
+
+
+@pytest.mark.parametrize(
+    "line", ["-k 4 -q age", "-k 4 -q age -q zip -s sick --l 2 --t 0.5", "-k 4 -q age --suppress 0.1 --method mondrian"]
+)
+def test_anonymize__columns_instead_of_a_policy(line: str, call: Any) -> None:
+    assert figures(call, f"anonymize in.csv out.csv {line}")["k"] >= 4
+
+
+def test_look__writes_a_policy_to_be_completed(call: Any) -> None:
+    body = figures(call, "look in.csv --policy-out new.toml")
+    assert {row["column"] for row in body["columns"]} == {"age", "zip", "sick", "name"}
+    assert "combinations" in body
+    with pytest.raises(shoal.PolicyError, match="k"):
+        shoal.Policy.load("new.toml")
+
+
+def test_commands__tables_for_people(call: Any) -> None:
+    Path("[b].csv").write_bytes(Path("in.csv").read_bytes().replace(b"age", b"[/x]"))
+    for line in (
+        "look [b].csv --policy-out new.toml",
+        "assess [b].csv -q [/x] -s sick",
+        "anonymize [b].csv [out].csv -k 3 -q [/x] -s sick",
+        "anonymize in.csv out.csv --policy policy.toml",
+        "verify out.csv --policy policy.toml",
+        "schema",
+    ):
+        code, out, err = call(line)
+        assert (code, err) == (0, ""), line
+        assert out
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "told"),
+    [
+        ("anonymize in.csv out.csv -q age", 1, "no default k"),
+        ("anonymize in.csv out.csv -k 3", 1, "name the quasi-identifiers"),
+        ("anonymize in.csv out.csv -k 3 -q age --policy policy.toml", 1, "not both"),
+        ("anonymize in.csv out.csv -k 9 --policy policy.toml", 1, "not both"),
+        ("anonymize in.csv out.csv -k 1 -q age", 1, "k"),
+        ("anonymize in.csv out.csv -k x -q age", 1, "x"),
+        ("anonymize in.csv out.csv -k 3 -q age --method loose", 1, "loose"),
+        ("anonymize in.csv out.csv -k 3 -q age --suppress 1", 1, "suppress"),
+        ("anonymize in.csv out.csv -k 3 -q age --t 2 -s sick", 1, "t"),
+        ("anonymize in.csv out.csv -k 3 -q age --threads 0", 1, "threads"),
+        ("anonymize in.csv in.csv -k 3 -q age", 1, "part of the input"),
+        ("anonymize in.csv", 1, "OUTPUT"),
+        ("anonymize in.csv out.csv -k 61 -q age", 2, "k = 60"),
+        ("anonymize in.csv out.csv -k 3 -q age -s sick --l 4", 2, "distinct l = 3"),
+        ("verify in.csv --policy policy.toml", 3, ""),
+        ("verify in.csv --policy no.toml", 1, "no.toml"),
+        ("verify in.csv", 1, "policy"),
+        ("look no.csv", 1, "no file"),
+        ("look in.csv --policy-out in.csv", 1, "part of the input"),
+        ("assess in.csv", 1, "name the quasi-identifiers"),
+        ("assess in.csv -q agee", 1, "did you mean 'age'"),
+        ("nonsense", 1, "nonsense"),
+        ("--nonsense", 1, "nonsense"),
+    ],
+)
+def test_exit_codes__say_what_happened(line: str, code: int, told: str, call: Any) -> None:
+    before = sorted(Path().iterdir())
+    found, out, err = call(line)
+    assert found == code
+    assert told in err
+    assert (code == 3) == bool(out)
+    found, out, err = call(line + " --json")
+    assert (found, err) == (code, "")
+    body = json.loads(out)
+    if code != 3:
+        assert body["exit_code"] == code
+        assert told in body["message"]
+        assert ("nearest" in body) == (code == 2)
+    assert sorted(Path().iterdir()) == before
+
+
+def test_version__is_told(call: Any) -> None:
+    assert call("--version")[:2] == (0, f"shoal {shoal.__version__}\n")
+
+
+def test_demo__writes_release_and_certificate(call: Any) -> None:
+    body = figures(call, "demo --rows 1000 --output demo")
+    assert body["after"]["k"] > body["before"]["k"]
+    for file in body["files"].values():
+        assert Path(file).stat().st_size
+
+
+LOADED = "import sys; {}; print([m for m in ('numba', 'polars', 'pyarrow', 'pandas', 'rich') if m in sys.modules])"
+
+
+@pytest.mark.parametrize(
+    ("statement", "loaded"),
+    [
+        ("import shoal", ["polars"]),
+        ("import shoal; shoal.Policy.of(k=2, quasi_identifiers=['a'])", ["polars"]),
+        ("import shoal_cli", []),
+    ],
+)
+def test_import__loads_nothing_heavy(statement: str, loaded: list[str]) -> None:
+    line = [sys.executable, "-c", LOADED.format(statement)]
+    run = subprocess.run(line, env=CHILD, capture_output=True, text=True, check=True)
+    assert run.stdout == f"{loaded}\n"
+
+
+@pytest.mark.parametrize("option", ["--help", "--version", "anonymize --help", "schema"])
+def test_help__loads_nothing_heavy(option: str) -> None:
+    statement = (
+        f"import shoal_cli\nsys.argv = ['shoal', *'{option}'.split()]\n"
+        "try: shoal_cli.main()\nexcept SystemExit as e: assert e.code == 0, e.code\n"
+        "heavy = [m for m in ('numba', 'polars', 'pyarrow', 'pandas') if m in sys.modules]\nassert not heavy, heavy"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", "import sys\n" + statement], env=CHILD, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout
+
+
+def test_schema__is_a_json_schema(call: Any) -> None:
+    body = json.loads(call("schema")[1])
+    properties = body["$defs"]["Policy"]["properties"]
+    assert properties.keys() >= {"k", "suppress", "order", "identifier", "quasi_identifier", "sensitive", "insensitive"}
+
+
+def test_warm__compiles_every_kernel(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from shoal_kernels import _jit
+
+    compiled: list[Any] = []
+    monkeypatch.setattr(_jit.Kernel, "compile", lambda kernel: compiled.append(kernel))
+    body = figures(call, "warm")
+    assert body["kernels"] == len(compiled) == len(_jit.registered())
+
+
+@pytest.mark.shared
+def test_adult__goes_through_look_anonymize_verify(call: Any) -> None:
+    source = ADULT / "adult.csv"
+    if not source.exists():
+        pytest.skip("the Adult data are not beside the checkout")
+    assert figures(call, f"look {source}")["columns"]
+    names = ("sex", "age", "race", "marital-status", "education", "native-country", "workclass", "occupation")
+    columns = " ".join(f"-q {name}" for name in names)
+    before = figures(call, f"assess {source} {columns} -s salary-class")
+    body = figures(call, f"anonymize {source} out.csv -k 10 {columns} -s salary-class --l 2")
+    assert (before["rows"], body["rows"]) == (30162, 30162)
+    assert body["k"] >= 10
+    assert body["sensitive"]["salary-class"]["l_distinct"] == 2
+    Path("adult.toml").write_text(
+        shoal.Policy.of(k=10, quasi_identifiers=names, sensitive=["salary-class"], l=2).to_toml()
+    )
+    assert figures(call, "verify out.csv --policy adult.toml")["k"] == body["k"]
