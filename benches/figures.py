@@ -17,6 +17,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,7 +32,8 @@ from shoal.warming import warm
 SECTIONS: Final[dict[str, tuple[str, Callable[[Options], Iterator[Figure]]]]] = {
     "grouping": ("Rows into equivalence classes", grouping.figures),
     "partition": ("Classes by method, one core", partition.figures),
-    "pipeline": ("Parquet in, verified Parquet out", pipeline.figures),
+    "pipeline": ("Parquet in, verified Parquet out", partial(pipeline.figures, method="tight")),
+    "pipeline-mondrian": ("The same with Mondrian", partial(pipeline.figures, method="mondrian")),
     "peers": ("Beside other Python tools", peers.figures),
     "memory": ("Memory above the input", memory.figures),
     "quality": ("Information loss", quality.figures),
@@ -70,15 +72,16 @@ def keep(sections: dict[str, Any]) -> None:
 
 
 def tables(kept: dict[str, Any]) -> str:
-    """Return all sections as Markdown; the machine is named once where it stays the same."""
+    """Return all sections' figures that have a mark; the machine is named once where it stays the same."""
     parts: list[str] = []
     where = ""
     for name, (title, _) in SECTIONS.items():
         if name in kept:
             if kept[name]["machine"] != where:
                 where = kept[name]["machine"]
-                parts.append(f"Medians, on {where}.")
-            parts.append(f"**{title}**\n\n{as_markdown(list(map(_figure, kept[name]['figures'])))}")
+                parts.append(f"Medians, on {where}. Figures without a mark stand in `benches/figures.json` only.")
+            marked = [_figure(fields) for fields in kept[name]["figures"] if fields["mark"] is not None]
+            parts.append(f"**{title}**\n\n{as_markdown(marked)}")
     return "\n\n".join(parts)
 
 

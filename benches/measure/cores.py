@@ -12,16 +12,18 @@ from benches.census import QUASI_IDENTIFIERS, census
 from benches.measure.clock import timed
 from benches.measure.figure import Figure, Options
 from benches.partitioning import classes, table_of
+from shoal_engine.anonymity.fitting import Method
 from shoal_engine.anonymity.observation import Table
 
-ROWS = 5_000_000
+ROWS = 2_000_000
 K = 10
 MARK = 1.6
+RUNS: dict[Method, int] = {"mondrian": 5, "tight": 3}
 
 
 def figures(options: Options) -> Iterator[Figure]:
     """Measure wall time on one thread over that on two, and compare the results."""
-    rows, runs = options.rows_or(ROWS), options.runs_or(3)
+    rows = options.rows_or(ROWS)
     frame = census(rows, seed=1, categorical=True)
     policy = census_policies.ordered(frame, K)
     quasi = frame.select(QUASI_IDENTIFIERS)
@@ -33,16 +35,18 @@ def figures(options: Options) -> Iterator[Figure]:
     def same_tuples(one: Table, two: Table) -> bool:
         return np.array_equal(one.grouped.words, two.grouped.words)
 
-    yield _speed_up(f"encoding and grouping, {rows:,} rows", observed, same_tuples, runs)
-    for method in ("mondrian", "tight"):
+    yield _speed_up(f"encoding and grouping, {rows:,} rows", observed, same_tuples, options.runs_or(5))
+    for method, usual in RUNS.items():
         what = f"{method}, {rows:,} rows, k = {K}"
-        yield _speed_up(what, lambda n, m=method: classes(part, m, n_threads=n), np.array_equal, runs)
+        yield _speed_up(what, lambda n, m=method: classes(part, m, n_threads=n), np.array_equal, options.runs_or(usual))
     sorted_rows = census_policies.everyday(K, order="sorted")
 
     def released(n_threads: int) -> pl.DataFrame:
         return shoal.anonymize(frame, sorted_rows, n_threads=n_threads).frame
 
-    yield _speed_up(f"anonymize as a whole, {rows:,} rows", released, pl.DataFrame.equals, runs, mark=None)
+    yield _speed_up(
+        f"anonymize as a whole, {rows:,} rows", released, pl.DataFrame.equals, options.runs_or(3), mark=None
+    )
 
 
 def _speed_up(

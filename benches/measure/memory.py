@@ -13,7 +13,7 @@ MARK = 300.0
 
 def figures(options: Options) -> Iterator[Figure]:
     """Measure both methods, each run in a process of its own."""
-    rows, runs = options.rows_or(ROWS), options.runs_or(3)
+    rows, runs = options.rows_or(ROWS), options.runs_or(5)
     with tempfile.TemporaryDirectory() as folder:
         source = str(Path(folder) / "in.parquet")
         child("make", 1, rows=rows, output=source, collapse=False)

@@ -7,7 +7,7 @@ from benches.measure.figure import Figure
 
 def as_markdown(figures: Sequence[Figure]) -> str:
     """Return a table of figures, one a row."""
-    lines = ["| what | measured | mark | | CPU s | wall s | runs |", "|---|---|---|---|---|---|---|"]
+    lines = ["| what | measured | mark | reached | CPU s | wall s | runs |", "|---|---|---|---|---|---|---|"]
     return "\n".join([*lines, *map(_row, figures)])
 
 
@@ -17,7 +17,7 @@ def _row(figure: Figure) -> str:
     mark = verdict = ""
     if figure.mark is not None:
         mark = f"{'≥' if figure.better == 'more' else '≤'} {_number(figure.mark)}"
-        verdict = "met" if figure.met else "short"
+        verdict = "yes" if figure.met else "no"
     cost = figure.cost
     times = [_number(cost.cpu_seconds), _number(cost.wall_seconds), str(cost.runs)] if cost else [""] * 3
     value = f"{_number(figure.value)} {figure.unit}".strip()
