@@ -231,9 +231,8 @@ def test_errors__hold_no_cell_of_the_table(tmp_path: Path) -> None:
     import traceback
 
     (tmp_path / "in.csv").write_text('age\n1\n"c4n4ry\n')
-    (tmp_path / "mixed.csv").write_text("age,s\n1,c4n4ry\n1,2,3,c4n4ry\n")
     mixed = pd.DataFrame({"age": [1, "c4n4ry", b"c4n4ry"]})
-    for frame in (tmp_path / "in.csv", tmp_path / "mixed.csv", mixed):
+    for frame in (tmp_path / "in.csv", mixed):
         with pytest.raises(shoal.ShoalError) as caught:
             shoal.anonymize(frame, AGE)
         assert "c4n4ry" not in "".join(traceback.format_exception(caught.value))

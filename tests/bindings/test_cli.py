@@ -34,6 +34,8 @@ def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def shoal_cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str) -> tuple[int, str, str]:
     monkeypatch.setattr(sys, "argv", ["shoal", *line.split()])
+    # The handler of the command line is not for the process of the tests.
+    monkeypatch.setattr("signal.signal", lambda number, handler: None)
     with pytest.raises(SystemExit) as caught:
         run(cli)
     out, err = capsys.readouterr()

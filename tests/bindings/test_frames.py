@@ -53,7 +53,7 @@ def test_anonymized__comes_back_through_arrow() -> None:
     assert pa.table(found).num_rows == 12
     assert pl.DataFrame(found).equals(found.frame)
     arrow = pa.table(found)  # noqa: F841 - DuckDB finds it by name
-    assert duckdb.sql("select count(*) from arrow").fetchone() == (12,)
+    assert duckdb.sql("select count(*) from arrow").fetchall() == [(12,)]
 
 
 def test_namespace__has_the_same_functions() -> None:
