@@ -83,7 +83,7 @@ class Kernel(Generic[P, R]):
         functools.update_wrapper(self, function)
         _REGISTERED.append(self)
 
-    def compile(self) -> None:
+    def compile(self) -> Callable[P, R]:
         """Compile the declared signature, or load it from the cache; one thread does, others wait for it."""
         with _COMPILING:
             if self._compiled is None:
@@ -91,12 +91,12 @@ class Kernel(Generic[P, R]):
                 dispatcher.compile(self.signature)
                 dispatcher.disable_compile()
                 self._compiled = dispatcher
+            return self._compiled
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the kernel; the first call compiles it."""
-        if self._compiled is None:
-            self.compile()
-        return self._compiled(*args, **kwargs)
+        compiled = self._compiled or self.compile()
+        return compiled(*args, **kwargs)
 
 
 def kernel(signature: Any, **options: Any) -> Callable[[Callable[P, R]], Kernel[P, R]]:
@@ -124,7 +124,7 @@ def lean(function: Callable[P, R]) -> Callable[P, R]:
     It does not count references to the arrays it is handed. Tuples of many arrays are then as cheap to pass
     as numbers; counted, one call costs more than the arithmetic of a small kernel.
     """
-    return numba.njit(nogil=True, _nrt=False)(function)
+    return numba.njit(nogil=True, _nrt=False)(function)  # pyright: ignore[reportCallIssue, reportUnknownVariableType]
 
 
 def registered() -> "list[Kernel[Any, Any]]":

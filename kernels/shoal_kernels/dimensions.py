@@ -76,7 +76,7 @@ DIMENSIONS = types.NamedTuple([_I, _I, _I, _I, _U, _I, _F, _I, _I, _I, _F, _I, _
 @inlined
 def code_at(dims: Dimensions, words: npt.NDArray[np.uint64], j: int, i: int) -> int:
     """Return the code of tuple `i` in dimension `j`."""
-    return np.int64((words[dims.word[j], i] >> np.uint64(dims.shift[j])) & dims.mask[j])
+    return int(np.int64((words[dims.word[j], i] >> np.uint64(dims.shift[j])) & dims.mask[j]))
 
 
 @inlined
@@ -86,9 +86,9 @@ def span_loss(dims: Dimensions, j: int, low: int, high: int) -> float:
         return 0.0
     if dims.kind[j] == ORDERED:
         start = dims.start[j]
-        return min(1.0, dims.position[start + high] - dims.position[start + low])
+        return min(1.0, float(dims.position[start + high] - dims.position[start + low]))
     size = dims.size[j]
     row = dims.tree_start[j]
     while dims.ancestor[row + low] != dims.ancestor[row + high]:
         row += size
-    return dims.share[dims.ancestor[row + low]]
+    return float(dims.share[dims.ancestor[row + low]])

@@ -40,7 +40,7 @@ class Cells(NamedTuple):
 
     start: npt.NDArray[np.int64]
     value: npt.NDArray[np.int64]
-    count: npt.NDArray[np.int64]
+    count: npt.NDArray[np.int64]  # pyright: ignore[reportIncompatibleMethodOverride] - no one counts in it
 
 
 class Models(NamedTuple):
@@ -71,7 +71,7 @@ class Models(NamedTuple):
     kind: npt.NDArray[np.int64]
     first: npt.NDArray[np.int64]
     last: npt.NDArray[np.int64]
-    count: npt.NDArray[np.int64]
+    count: npt.NDArray[np.int64]  # pyright: ignore[reportIncompatibleMethodOverride] - no one counts in it
     limit: npt.NDArray[np.float64]
     reference: npt.NDArray[np.float64]
     depth: npt.NDArray[np.int64]

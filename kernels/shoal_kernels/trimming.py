@@ -52,9 +52,7 @@ def _grow(dims: Dimensions, words: Bits, i: int, low: Ints, high: Ints, bits: Bi
 
 
 @inner
-def _losses_without(
-    dims: Dimensions, words: Bits, members: Ints, n: int, loss: npt.NDArray[np.float64]
-) -> float:
+def _losses_without(dims: Dimensions, words: Bits, members: Ints, n: int, loss: npt.NDArray[np.float64]) -> float:
     """Fill in the loss of a row when each of the first `n` members is left out; return it with all of them.
 
     The extent of all others joins the extents of those before and of those behind, so one sweep each way is
@@ -149,7 +147,7 @@ def worthwhile_removals(
                 saved = (rows * now - (rows - w) * loss[p] - w) / w
                 if saved > best_gain + 1e-12 and rows - w >= models.k[0]:
                     _shift_histogram(cells, members[p], -1, histogram)
-                    if satisfies(models, histogram, rows - w):
+                    if satisfies(models, histogram, int(rows - w)):
                         best, best_gain = p, saved
                     _shift_histogram(cells, members[p], 1, histogram)
             if best < 0:
