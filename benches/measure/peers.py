@@ -1,7 +1,7 @@
 """Against other Python tools: Mondrian on Adult and on a million rows, and the measures of pycanon.
 
 Where `SHOAL_PEERS_PYTHON` is set, anonypy and pycanon are run now; else their CPU seconds as they were
-measured before are used, and the note says so. All times are CPU seconds of the call alone.
+measured on another machine are used, and the note says so. All times are CPU seconds of the call alone.
 """
 
 import tempfile
@@ -12,8 +12,8 @@ from typing import Final
 import polars as pl
 
 import shoal
-from benches import adult
-from benches.census import QUASI_IDENTIFIERS, census
+from benches import adult, census_policies
+from benches.census import census
 from benches.measure.clock import timed
 from benches.measure.figure import Figure, Options
 from benches.partitioning import table_of
@@ -22,7 +22,7 @@ from shoal_engine.anonymity.fitting import fit
 
 K: Final = 10
 ROWS: Final = 1_000_000
-MEASURED_BEFORE: Final = {
+ELSEWHERE: Final = {
     "anonypy-mondrian": 45.0,
     "quickest": 0.44,
     "quickest, a million rows": 20.0,
@@ -30,7 +30,7 @@ MEASURED_BEFORE: Final = {
     "pycanon-l": 2.8,
     "pycanon-t": 9.1,
 }
-"""CPU seconds on a machine of two cores; `quickest` is the quickest Mondrian in Python that was found."""
+"""CPU seconds on another machine of two cores; `quickest` is the quickest Mondrian in Python that was found."""
 
 
 def figures(options: Options) -> Iterator[Figure]:
@@ -39,7 +39,7 @@ def figures(options: Options) -> Iterator[Figure]:
         yield from _adult(options.runs_or(5))
     rows = options.rows_or(ROWS)
     frame = census(rows, seed=1)
-    policy = shoal.Policy.of(k=K, quasi_identifiers=QUASI_IDENTIFIERS, sensitive=["diagnosis"])
+    policy = census_policies.everyday(K)
     marks = {"quickest, a million rows": 50.0}
     yield from _mondrian(frame, policy, f"census, {rows:,} rows", options.runs_or(5), marks)
 
@@ -82,7 +82,7 @@ def _mondrian(
 def _peer(frame: pl.DataFrame, peer: str) -> tuple[float, str]:
     """Return a peer's CPU seconds on Adult, and where they come from."""
     if calling.peers_python() is None or peer.startswith("quickest"):
-        return MEASURED_BEFORE[peer], "as measured before"
+        return ELSEWHERE[peer], "on another machine"
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "table.csv"
         frame.write_csv(table)
