@@ -29,8 +29,11 @@ def test_anonymize_file__the_file_holds_the_release(
         return
     report = shoal.anonymize_file(case.frame, folder / f"out.{kind}", policy, certificate=folder / "c.json")
     assert sorted(f.name for f in folder.iterdir()) == ["c.json", f"out.{kind}"]
-    same = ("rows", "k", "equivalence_classes", "unique_rows", "sensitive", "loss", "suppressed_rows")
+    same = ("rows", "k", "equivalence_classes", "unique_rows", "suppressed_rows")
     assert all(getattr(report, name) == getattr(expected.report, name) for name in same)
+    # Sums of shares may be added in another order.
+    assert report.loss.ncp == pytest.approx(expected.report.loss.ncp)
+    assert report.sensitive["disease"].t == pytest.approx(expected.report.sensitive["disease"].t)
     if kind not in ("csv", "tsv"):
         read = files.scan(folder / f"out.{kind}").collect()
         assert read.rows() == expected.frame.rows()

@@ -72,20 +72,20 @@ def _parts_that_hold(
 ) -> tuple[list[npt.NDArray[np.int64]], Models]:
     """Return the segments that meet the models as one class, and the models as the rows of these alone bind.
 
-    A segment left out changes the distribution that closeness compares with, so the rest is asked again.
+    A segment left out changes the distribution that closeness compares with, so the smallest that fails goes
+    first, and the rest is asked again.
     """
     while True:
-        holding: list[npt.NDArray[np.int64]] = []
-        for tuples in segments:
-            _, rows, values = _subset(words, weight, cells, tuples)
-            if _holds(rows, values, models):
-                holding.append(tuples)
-        if len(holding) == len(segments):
+        parts = [_subset(words, weight, cells, tuples) for tuples in segments]
+        failing = [i for i, (_, rows, values) in enumerate(parts) if not _holds(rows, values, models)]
+        if not failing:
             return segments, models
+        smallest = min(failing, key=lambda i: int(parts[i][1].sum()))
+        segments = [*segments[:smallest], *segments[smallest + 1 :]]
         class_of_tuple = np.full(weight.size, SUPPRESSED, np.int64)
-        for tuples in holding:
+        for tuples in segments:
             class_of_tuple[tuples] = 0
-        segments, models = holding, with_released_shares(cells, models, class_of_tuple)
+        models = with_released_shares(cells, models, class_of_tuple)
 
 
 def _cut(

@@ -1,0 +1,43 @@
+import pytest
+
+from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
+from shoal_engine.anonymity.policy import Policy
+from shoal_engine.anonymity.promises import broken_promises, released_names
+from shoal_engine.anonymity.roles import Closeness, Distinct, Entropy, Model, QuasiIdentifier, Recursive, Sensitive
+
+
+def broken(model: Model | None = None, k: int = 2, rows: int = 9, **reached: object) -> list[str]:
+    policy = Policy(
+        k=2, quasi_identifiers={"a": QuasiIdentifier()}, sensitive={"s": Sensitive(models=[model] if model else [])}
+    )
+    reach = SensitiveReach(**{"l_distinct": 2, "l_entropy": 2.0, "t": 0.2, **reached})
+    found = Assessment.of(rows=rows, k=k, equivalence_classes=1, unique_rows=0, sensitive={"s": reach})
+    return broken_promises(policy, found)
+
+
+def test_broken_promises__k() -> None:
+    assert broken() == []
+    assert broken(k=1) == ["a class has fewer than k = 2 rows"]
+    assert broken(k=0, rows=0) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "met", "missed"),
+    [
+        (Distinct(l=3), {"l_distinct": 3}, {"l_distinct": 2}),
+        (Entropy(l=1.5), {"l_entropy": 1.5}, {"l_entropy": 1.49}),
+        (Recursive(c=2, l=2), {"c_recursive": {"2": 1.99}}, {"c_recursive": {"2": 2.0}}),
+        (Closeness(t=0.2), {"closeness": {"equal": 0.2}}, {"closeness": {"equal": 0.21}}),
+    ],
+)
+def test_broken_promises__limits_are_as_the_papers_set_them(
+    model: Model, met: dict[str, object], missed: dict[str, object]
+) -> None:
+    assert broken(model, **met) == []
+    (told,) = broken(model, **missed)
+    assert "'s'" in told
+
+
+def test_released_names__bounds_become_two_columns() -> None:
+    roles = {"a": QuasiIdentifier(output="bounds"), "b": QuasiIdentifier()}
+    assert released_names(Policy(k=2, quasi_identifiers=roles)) == ["a_lower", "a_upper", "b"]
