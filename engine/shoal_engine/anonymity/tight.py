@@ -22,7 +22,7 @@ BLOCK_TUPLES = 32_768
 MAX_ROUNDS = 16
 """Rounds of local improvement for a small table."""
 ROUND_TUPLES = 400_000
-"""Tuples that all rounds together may visit, so that large tables stay near the cost of one round."""
+"""Tuples that all rounds together may visit; a larger table has none, and keeps its near-linear cost."""
 
 Words = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.int64]
@@ -55,9 +55,9 @@ def tight(
     tuples = np.arange(n)
     class_id = np.empty(n, np.int64)
     block = max(BLOCK_TUPLES, 32 * int(models.k[0]))
-    rounds = min(MAX_ROUNDS, max(1, ROUND_TUPLES // max(1, n)))
+    rounds = min(MAX_ROUNDS, ROUND_TUPLES // max(1, n))
     if (dims.kind == TREE).all():
-        rounds = 1  # Peeling mostly loses less than any number of rounds.
+        rounds = min(1, rounds)  # Peeling mostly loses less than any number of rounds.
     n_classes: dict[int, int] = {}
 
     def group(mine: Counts, ids: Counts, found: Counts) -> None:
