@@ -21,9 +21,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from benches import quality
 from benches.measure import cores, grouping, memory, partition, peers, pipeline, start
-from benches.measure.clock import Cost
 from benches.measure.figure import Figure, Options
 from benches.measure.machine import machine
 from benches.measure.showing import as_markdown
@@ -80,15 +81,9 @@ def tables(kept: dict[str, Any]) -> str:
             if kept[name]["machine"] != where:
                 where = kept[name]["machine"]
                 parts.append(f"Medians, on {where}. Figures without a mark stand in `benches/figures.json` only.")
-            marked = [_figure(fields) for fields in kept[name]["figures"] if fields["mark"] is not None]
+            marked = [msgspec.convert(fields, Figure) for fields in kept[name]["figures"] if fields["mark"] is not None]
             parts.append(f"**{title}**\n\n{as_markdown(marked)}")
     return "\n\n".join(parts)
-
-
-def _figure(fields: dict[str, Any]) -> Figure:
-    """Return a figure as it was kept."""
-    told = {name: value for name, value in fields.items() if name != "met"}
-    return Figure(**told | {"cost": told["cost"] and Cost(**told["cost"])})
 
 
 def main() -> None:
