@@ -69,6 +69,8 @@ def verify(frame: IntoFrame, policy: Policy) -> Verification:
         for name, role in policy.identifiers.items()
         if role.action == "drop" and name in present
     ]
+    expected = {*policy.columns, *released_names(policy)}
+    left += [f"column {name!r} is none of the policy's" for name in present if name not in expected]
     assessment, _ = recount(lazy, policy)
     return Verification(assessment, (*left, *broken_promises(policy, assessment)))
 

@@ -242,9 +242,7 @@ def test_policy_toml__parses_with_k() -> None:
     assert policy.k == 7
     roles = dict(found.frame.select("column", "role").iter_rows())
     assert set(policy.columns) == set(roles)
-    assert set(policy.quasi_identifiers) == {
-        name for name, role in roles.items() if role == "quasi_identifier"
-    }
+    assert set(policy.quasi_identifiers) == {name for name, role in roles.items() if role == "quasi_identifier"}
 
 
 def test_policy_toml__without_k_is_no_policy_until_chosen() -> None:

@@ -120,13 +120,9 @@ def test_models_of__declared_order() -> None:
     assert len(set(leaves[column.value])) == 4
 
 
-def test_models_of__two_orders() -> None:
-    with pytest.raises(PolicyError, match="`col` are ordered in different ways"):
-        modeling_of(
-            Domain(pa.array(["a", "b"])),
-            Closeness(t=0.2, distance="ordered"),
-            Closeness(t=0.2, distance="ordered", hierarchy=Order(values=["b", "a"])),
-        )
+def test_sensitive__two_models_of_one_distance() -> None:
+    with pytest.raises(PolicyError, match="same distance"):
+        Sensitive(models=[Closeness(t=0.2, distance="ordered"), Closeness(t=0.1, distance="ordered")])
 
 
 def test_models_of__value_outside_its_hierarchy() -> None:

@@ -66,6 +66,7 @@ MODELS = [
     shoal.Closeness(t=0.23, distance="ordered"),
     shoal.Closeness(t=0.23, distance="hierarchical", hierarchy=SICK),
 ]
+CONJUNCTIONS = st.lists(st.sampled_from(MODELS), max_size=2, unique_by=str)
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,9 @@ def cases(draw: st.DrawFn, max_rows: int = 40) -> Case:
         suppress=draw(st.sampled_from([0.0, 0.0, 0.2, 0.5])),
         order=draw(st.sampled_from(["sorted", "shuffled"])),
         quasi_identifiers=roles,
-        sensitive={"disease": shoal.Sensitive(models=draw(st.lists(st.sampled_from(MODELS), max_size=2)))},
+        sensitive={
+            "disease": shoal.Sensitive(models=draw(st.lists(st.sampled_from(MODELS), max_size=2, unique_by=str)))
+        },
         insensitive={"row": shoal.Insensitive()},
     )
     return Case(pl.DataFrame(columns), policy)
@@ -173,6 +176,8 @@ def place(value: Any) -> float:
 
 def row_loss(name: str, role: shoal.QuasiIdentifier, members: list[Any], everyone: list[Any]) -> float:
     """What each row of a class loses in one quasi-identifier, from the true values of the class and the table."""
+    if role.output != "label" and role.nulls == "generalize" and None in members:
+        return 1.0
     if len(set(members)) == 1:
         return 0.0
     known = set(members) - {None}

@@ -159,18 +159,14 @@ def kind_of(arrow_type: pa.DataType) -> Kind | None:
         return "number"
     if types.is_date(arrow_type) or types.is_timestamp(arrow_type):
         return "date"
-    is_text = (
-        types.is_string(arrow_type) or types.is_large_string(arrow_type) or types.is_string_view(arrow_type)
-    )
+    is_text = types.is_string(arrow_type) or types.is_large_string(arrow_type) or types.is_string_view(arrow_type)
     return "category" if is_text or types.is_boolean(arrow_type) else None
 
 
 def domain_of(name: str, domains: "Mapping[str, Domain]") -> "Domain":
     """Return the domain of a column of the policy; ColumnError where the table has no such column."""
     if name not in domains:
-        msg = (
-            f"the policy names column `{name}`, which the table does not have; correct the name or remove it"
-        )
+        msg = f"the policy names column `{name}`, which the table does not have; correct the name or remove it"
         raise ColumnError(msg)
     return domains[name]
 
@@ -200,9 +196,7 @@ def _kind(name: str, role: QuasiIdentifier, arrow_type: pa.DataType) -> Kind:
     return kind
 
 
-def _on_line(
-    name: str, values: pa.Array
-) -> npt.NDArray[np.int64] | npt.NDArray[np.uint64] | npt.NDArray[np.float64]:
+def _on_line(name: str, values: pa.Array) -> npt.NDArray[np.int64] | npt.NDArray[np.uint64] | npt.NDArray[np.float64]:
     """Return numbers as they are, dates as days and datetimes as counts of their unit."""
     types = pa.types
     if types.is_date32(values.type):

@@ -55,9 +55,7 @@ class Tree:
         return self.ancestor.shape[1]
 
 
-def plant(
-    hierarchy: Hierarchy, values: pa.Array, *, has_null: bool, column: str, folder: str | Path = ""
-) -> Tree:
+def plant(hierarchy: Hierarchy, values: pa.Array, *, has_null: bool, column: str, folder: str | Path = "") -> Tree:
     """Return the tree of a declared hierarchy over a column's values.
 
     Parameters

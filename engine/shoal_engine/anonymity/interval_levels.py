@@ -48,11 +48,7 @@ def _numbers(values: pa.Array, column: str) -> npt.NDArray[np.int64] | npt.NDArr
     """Return the values as int64 where they fit, as float64 otherwise."""
     if pa.types.is_signed_integer(values.type) or pa.types.is_uint8(values.type):
         return values.to_numpy(zero_copy_only=False).astype(np.int64)
-    if (
-        pa.types.is_integer(values.type)
-        or pa.types.is_floating(values.type)
-        or pa.types.is_decimal(values.type)
-    ):
+    if pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_decimal(values.type):
         return pc.cast(values, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     msg = f"column `{column}` has type {values.type}, and intervals need numbers; cast it"
     raise ColumnError(msg)
@@ -82,9 +78,7 @@ def _number(exact: Fraction) -> Number:
     return int(exact) if exact.denominator == 1 else float(exact)
 
 
-def _level(
-    bounds: Sequence[Number], numbers: npt.NDArray[np.int64] | npt.NDArray[np.float64], column: str
-) -> Level:
+def _level(bounds: Sequence[Number], numbers: npt.NDArray[np.int64] | npt.NDArray[np.float64], column: str) -> Level:
     """Return the level of intervals between the bounds."""
     interval = np.searchsorted(np.array(bounds), numbers, side="right").astype(np.int64) - 1
     n = len(bounds) - 1

@@ -55,9 +55,7 @@ def interval_labels(
     return pc.if_else(pa.array((low == 0) & (high > 0)), EVERYTHING, label)
 
 
-def set_labels(
-    text: pa.StringArray, masks: npt.NDArray[np.uint64]
-) -> tuple[pa.StringArray, npt.NDArray[np.int64]]:
+def set_labels(text: pa.StringArray, masks: npt.NDArray[np.uint64]) -> tuple[pa.StringArray, npt.NDArray[np.int64]]:
     """Name sets of codes: ``{Married, Widowed}``, a single value by itself, all values ``*``.
 
     Parameters

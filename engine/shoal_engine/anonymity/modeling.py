@@ -13,7 +13,6 @@ from shoal_engine.anonymity.hierarchies import order_ranks, plant
 from shoal_engine.anonymity.hierarchy_specs import Order
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import Closeness, Distinct, Entropy, Model, Recursive, Sensitive
-from shoal_engine.errors import PolicyError
 from shoal_kernels import models as kernel
 from shoal_kernels._jit import freeze
 
@@ -112,8 +111,6 @@ def models_of(policy: Policy, domains: "Mapping[str, Domain]") -> Modeling:
         A column is not there, or its type cannot take its hierarchy.
     HierarchyError
         A hierarchy is malformed or does not cover the values.
-    PolicyError
-        A column has ordered models over different orders.
     """
     columns: list[SensitiveColumn] = []
     rows: list[_Row] = []
@@ -128,13 +125,7 @@ def models_of(policy: Policy, domains: "Mapping[str, Domain]") -> Modeling:
 
 def _bound(name: str, role: Sensitive, domain: "Domain", first: int) -> SensitiveColumn:
     """Give the values of a column the numbers from `first` on."""
-    orders = {
-        m.hierarchy for m in role.models if isinstance(m, Closeness) and m.distance == "ordered"
-    }  # None stands for the sorted values.
-    if len(orders) > 1:
-        msg = f"models of `{name}` are ordered in different ways; use one `hierarchy` for all of them"
-        raise PolicyError(msg)
-    order = next(iter(orders), None)
+    order = next((m.hierarchy for m in role.models if isinstance(m, Closeness) and m.distance == "ordered"), None)
     if not isinstance(order, Order):
         return SensitiveColumn(name, role, domain, first, domain.size, np.arange(domain.size) + first)
     value = np.full(domain.size, first)

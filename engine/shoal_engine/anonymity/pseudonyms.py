@@ -55,6 +55,4 @@ def pseudonyms(values: pa.Array, key: bytes) -> pa.StringArray:
     key : bytes
     """
     texts = pc.cast(values, pa.string()).to_pylist()
-    return pa.array(
-        [hmac.digest(key, text.encode(), "sha256").hex()[:_DIGITS] for text in texts], pa.string()
-    )
+    return pa.array([hmac.digest(key, text.encode(), "sha256").hex()[:_DIGITS] for text in texts], pa.string())

@@ -97,7 +97,7 @@ def recode(
         if column.role.output == "mean":
             mean = _class_means(column, dims, j, words, weight, class_of_tuple, n_classes)
             columns.append(_released(column.name, mean))
-            losses[j] = _span_losses(dims, j, extent)
+            losses[j] = _span_losses(column, dims, j, extent)
         else:
             released, losses[j] = _RENDER[column.role.output](column, dims, j, extent)
             columns.extend(released)
@@ -110,11 +110,16 @@ def _released(name: str, values: pa.Array) -> ReleasedColumn:
     return ReleasedColumn(name, encoded.dictionary, encoded.indices.to_numpy().astype(np.int32))
 
 
-def _span_losses(dims: Dimensions, j: int, extent: _Extent) -> Floats:
-    """Return the loss of each class in an ORDERED dimension."""
+def _span_losses(column: Dimension, dims: Dimensions, j: int, extent: _Extent) -> Floats:
+    """Return the loss of each class in an ORDERED dimension whose output is a value.
+
+    Where nulls generalize, a null in the output also stands for null beside values: it loses everything.
+    """
     start = int(dims.start[j])
     position = dims.position[start : start + int(dims.size[j])]
-    return np.minimum(1.0, position[extent.high] - position[extent.low])
+    loss = np.minimum(1.0, position[extent.high] - position[extent.low])
+    vague = column.domain.has_null and column.role.nulls == "generalize"
+    return np.where(vague & (extent.low == 0), 1.0, loss)
 
 
 def _values(column: Dimension) -> pa.Array:
@@ -185,7 +190,7 @@ def _bounds(column: Dimension, dims: Dimensions, j: int, extent: _Extent) -> tup
         _released(f"{column.name}_{end}", pc.if_else(mixed, nothing, values.take(pa.array(codes))))
         for end, codes in (("lower", extent.low), ("upper", extent.high))
     ]
-    return columns, _span_losses(dims, j, extent)
+    return columns, _span_losses(column, dims, j, extent)
 
 
 def _center(column: Dimension, dims: Dimensions, j: int, extent: _Extent) -> tuple[list[ReleasedColumn], Floats]:
@@ -203,7 +208,7 @@ def _center(column: Dimension, dims: Dimensions, j: int, extent: _Extent) -> tup
         middle = pc.add(pc.divide(low_number, 2.0), pc.divide(high_number, 2.0))
     mixed = pa.array(_mixes_null(column, extent))
     center = pc.if_else(mixed, pa.scalar(None, middle.type), middle)
-    return [_released(column.name, center)], _span_losses(dims, j, extent)
+    return [_released(column.name, center)], _span_losses(column, dims, j, extent)
 
 
 def _class_means(

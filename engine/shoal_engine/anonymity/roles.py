@@ -152,6 +152,13 @@ class Sensitive(PolicyValue, frozen=True):
 
     models: Sequence[Model] = ()
 
+    def _check(self) -> None:
+        """Check that every distance is bound once, for figures are told by distance."""
+        distances = [model.distance for model in self.models if isinstance(model, Closeness)]
+        if len(set(distances)) < len(distances):
+            msg = "two closeness models of one column use the same distance; keep the stricter one"
+            raise PolicyError(msg)
+
 
 class Insensitive(PolicyValue, frozen=True):
     """A column that is kept as it is."""
