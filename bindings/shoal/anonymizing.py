@@ -1,5 +1,6 @@
 """`anonymize`: observe a table, find classes, release, and recount the release before anyone sees it."""
 
+import re
 import resource
 import sys
 import time
@@ -168,7 +169,7 @@ def anonymize_file(
         separator = files.separator_of(output)
         files.write(release.batches(), release.schema, draft, kind, separator=separator)
         tell("verifying")
-        columns = as_frame(release.schema.empty_table()).schema
+        columns = pl.DataFrame(release.schema.empty_table()).cast({pl.Categorical: pl.String}).schema
         rows = files.open_as(draft, kind, columns, separator=separator)
         report = verified(rows, fitted, release, method=method, dropped=dropped, started=started)
         if certificate is not None:
@@ -204,9 +205,14 @@ def prepare(
 
 
 def as_frame(batch: Any) -> pl.DataFrame:
-    """Return a released batch as a Polars frame, labels as text."""
-    frame = pl.DataFrame(batch)
-    return frame.with_columns(pl.col(pl.Categorical).cast(pl.String))
+    """Return a released batch as a Polars frame, labels as text; rows share the bytes of their labels."""
+    columns = [
+        pl.Series(name, column.dictionary).gather(pl.Series(column.indices))
+        if hasattr(column, "dictionary")
+        else pl.Series(name, column)
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    ]
+    return pl.DataFrame(columns)
 
 
 def verified(
@@ -297,5 +303,11 @@ def _notes(fitted: "Fit") -> "Iterator[str]":
 
 def peak_bytes() -> int:
     """Return the most memory that this process ever held."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # The resource usage of a child begins with the peak of its parent; this figure does not.
+        found = re.search(r"^VmHWM:\s+(\d+) kB$", status.read_text(), re.MULTILINE)
+        if found:
+            return int(found[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

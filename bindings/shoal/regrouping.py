@@ -22,8 +22,9 @@ _EQUAL = "__equal"
 _RECURSIVE = "__recursive_"
 _CELLS_AT_ONCE = 1 << 22
 """Cells of the dense table (classes x values) that closeness over ranks or a hierarchy holds at a time."""
-_ROWS_AT_ONCE = 1 << 22
-"""Rows whose classes are counted at a time."""
+_ROWS_AT_ONCE = 1 << 18
+"""Rows whose classes are counted at a time, as long as that takes few passes over the table."""
+_MOST_PARTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def regroup(
     schema = frame.collect_schema()
     texts = [name for name in dict.fromkeys([*keys, *sensitive]) if schema[name] == pl.String]
     n_rows = int(frame.select(pl.len()).collect(engine="streaming").item())
-    parts = list(_parts(frame, keys, -(-n_rows // _ROWS_AT_ONCE)))
+    parts = list(_parts(frame, keys, min(_MOST_PARTS, -(-n_rows // _ROWS_AT_ONCE))))
     # Labels are few and long: as categories they are compared by number.
     parts = [part.with_columns(pl.col(texts).cast(pl.Categorical)) for part in parts]
     measured: dict[str, SensitiveReach] = {}

@@ -14,7 +14,7 @@ from shoal_engine.anonymity.recoding import Recoding
 from shoal_engine.errors import ColumnError
 from shoal_engine.shuffling import secure_permutation
 
-BATCH_ROWS = 1 << 19
+BATCH_ROWS = 1 << 17
 """Rows of a released batch."""
 
 
