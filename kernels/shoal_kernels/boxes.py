@@ -2,7 +2,8 @@
 
 A tuple's *lanes* are its codes as 32-bit floats in rows padded to a multiple of eight, so that the bounding
 box of a class grows by straight vector minima and maxima. An ORDERED lane holds the code's position times the
-dimension's weight, which makes its loss a plain difference; other lanes hold the code itself. Lanes only
+dimension's weight, which makes its loss a plain difference; a SET lane holds the code's rank, so that a box's
+bits are those of ranks, which loses the same; a TREE lane holds the code itself. Lanes only
 guide the choice of classes: that different codes of an enormous domain may share a lane value costs quality,
 never safety.
 """
@@ -93,6 +94,8 @@ def make_field(
             if dims.kind[j] == ORDERED:
                 lane[row, j] = dims.weight[j] * dims.position[dims.start[j] + code]
             else:
+                if dims.kind[j] == SET:
+                    code = int(dims.position[dims.start[j] + code])
                 lane[row, j] = min(code, EXACT - 1)
     return Field(n_ordered == d, cap, lane, rows, sets[:, :n_sets].copy())
 

@@ -37,7 +37,8 @@ class Dimensions(NamedTuple):
         Where the dimension's entries begin in `position`.
     position : (sum of size,) float64
         ORDERED: the code's place on the line, the domain scaled to 0..1; a null stands at -1, so that any
-        class that mixes it with a value loses everything. Not read for other kinds.
+        class that mixes it with a value loses everything. SET: the code's rank in the order in which codes are
+        cut apart, a permutation of 0..size - 1. Not read for TREE.
     depth : (d,) int64
         TREE: number of levels, leaf and root included. 0 for other kinds.
     tree_start : (d,) int64

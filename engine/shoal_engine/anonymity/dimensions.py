@@ -243,7 +243,7 @@ def _arrays(dimensions: tuple[Dimension, ...]) -> Dimensions:
     trees = [dimension.tree for dimension in dimensions]
     depth = np.array([tree.n_levels if tree else 0 for tree in trees], np.int64)
     bit_words = np.array([-(-m.size // BITS_PER_WORD) * (m.geometry == SET) for m in dimensions], np.int64)
-    positions = [np.zeros(m.size) if m.position is None else m.position for m in dimensions]
+    positions = [np.arange(m.size, dtype=np.float64) if m.position is None else m.position for m in dimensions]
     first_node = _starts(np.array([len(tree.share) if tree else 0 for tree in trees], np.int64))
     grown = [(tree, first) for tree, first in zip(trees, first_node, strict=True) if tree is not None]
     return Dimensions(

