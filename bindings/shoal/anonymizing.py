@@ -21,7 +21,7 @@ from shoal_engine.anonymity.promises import broken_promises
 from shoal_engine.errors import VerificationFailed
 
 if TYPE_CHECKING:
-    from shoal_engine.anonymity.fitting import Fit
+    from shoal_engine.anonymity.fitting import Classes
     from shoal_engine.anonymity.release import Release
 
 _LOSS = "__loss"
@@ -115,11 +115,12 @@ def anonymize(
     """
     started = time.perf_counter()
     tell = on_progress or quietly
-    fitted, release, dropped = prepare(into_lazy(frame), policy, method, n_threads, tell)
+    release, classes, dropped = prepare(into_lazy(frame), policy, method, n_threads, tell)
     tell("writing")
     released = pl.concat([as_frame(batch) for batch in release.batches()])
+    del release  # and with it the table, before the recount takes memory of its own
     tell("verifying")
-    report = verified(released.lazy(), fitted, release, method=method, dropped=dropped, started=started)
+    report = verified(released.lazy(), classes, method=method, dropped=dropped, started=started)
     return Anonymized(released, report, policy)
 
 
@@ -163,15 +164,16 @@ def anonymize_file(
     kind = files.check_output(output, inputs)
     if certificate is not None:
         files.check_folder(Path(certificate), [*inputs, output])
-    fitted, release, dropped = prepare(into_lazy(frame), policy, method, n_threads, tell)
+    release, classes, dropped = prepare(into_lazy(frame), policy, method, n_threads, tell)
     with files.written_whole(output) as draft:
         tell("writing")
         separator = files.separator_of(output)
         files.write(release.batches(), release.schema, draft, kind, separator=separator)
-        tell("verifying")
         columns = pl.DataFrame(release.schema.empty_table()).cast({pl.Categorical: pl.String}).schema
+        del release
+        tell("verifying")
         rows = files.open_as(draft, kind, columns, separator=separator)
-        report = verified(rows, fitted, release, method=method, dropped=dropped, started=started)
+        report = verified(rows, classes, method=method, dropped=dropped, started=started)
         if certificate is not None:
             document = certificates.certificate(policy, report, output_digest=certificates.file_digest(draft))
             with files.written_whole(Path(certificate)) as paper:
@@ -185,8 +187,8 @@ def prepare(
     method: Literal["tight", "mondrian", "mondrian-relaxed"],
     n_threads: int | None,
     tell: OnProgress,
-) -> "tuple[Fit, Release, tuple[str, ...]]":
-    """Observe, fit and recode; return the fit, the release and the columns left out."""
+) -> "tuple[Release, Classes, tuple[str, ...]]":
+    """Observe, fit and recode; return the release, its classes and the columns left out."""
     from shoal_engine.anonymity.fitting import fit
     from shoal_engine.anonymity.release import Release
 
@@ -200,8 +202,8 @@ def prepare(
     table = observation.finish()
     tell("partitioning")
     fitted = fit(table, method=method, n_threads=n_threads)
-    release = Release(fitted.table, fitted.recoding, fitted.class_of_tuple, names)
-    return fitted, release, tuple(name for name in names if name not in policy.columns)
+    release = Release(fitted.table, fitted.classes.recoding, fitted.class_of_tuple, names)
+    return release, fitted.classes, tuple(name for name in names if name not in policy.columns)
 
 
 def as_frame(batch: Any) -> pl.DataFrame:
@@ -217,8 +219,7 @@ def as_frame(batch: Any) -> pl.DataFrame:
 
 def verified(
     released: pl.LazyFrame,
-    fitted: "Fit",
-    release: "Release",
+    made: "Classes",
     *,
     method: str,
     dropped: tuple[str, ...],
@@ -231,12 +232,12 @@ def verified(
     VerificationFailed
         It breaks a promise, or rows or classes differ from what the method made.
     """
-    policy = fitted.table.policy
+    policy = made.policy
     assessment, classes = recount(released, policy)
     broken = broken_promises(policy, assessment)
-    if assessment.rows != release.n_rows:
+    if assessment.rows != int(made.class_rows.sum()):
         broken.append("rows were lost or gained on the way out")
-    if assessment.k < int(fitted.class_rows.min(initial=assessment.k)):
+    if assessment.k < int(made.class_rows.min(initial=assessment.k)):
         broken.append("classes fell apart on the way out")
     if broken:
         msg = f"the release does not hold its policy ({'; '.join(broken)}); it was not handed out, please report this"
@@ -245,24 +246,24 @@ def verified(
     return Report(
         **reached,
         method=method,
-        suppressed_rows=fitted.suppressed_rows,
-        loss=_loss(classes, fitted, assessment),
+        suppressed_rows=made.suppressed_rows,
+        loss=_loss(classes, made, assessment),
         seconds=time.perf_counter() - started,
         peak_bytes=peak_bytes(),
         dropped=dropped,
-        notes=tuple(_notes(fitted)),
+        notes=tuple(_notes(made)),
     )
 
 
-def _loss(classes: pl.DataFrame, fitted: "Fit", assessment: Assessment) -> Loss:
+def _loss(classes: pl.DataFrame, made: "Classes", assessment: Assessment) -> Loss:
     """Return what the release costs, from the labels that stand in it."""
-    suppressed = fitted.suppressed_rows
+    suppressed = made.suppressed_rows
     total = assessment.rows + suppressed
     sizes = classes.get_column(ROWS).cast(pl.Int64)
     lost = float(suppressed)
-    losses = fitted.recoding.loss_of_class
-    class_rows = fitted.class_rows
-    for j, (names, label_loss) in enumerate(_labels_with_loss(fitted)):
+    losses = made.recoding.loss_of_class
+    class_rows = made.class_rows
+    for j, (names, label_loss) in enumerate(_labels_with_loss(made)):
         if label_loss is None:
             # A center or mean does not tell the interval that it stands for.
             lost += float((losses[j] * class_rows).sum()) / len(losses)
@@ -280,23 +281,23 @@ def _loss(classes: pl.DataFrame, fitted: "Fit", assessment: Assessment) -> Loss:
     )
 
 
-def _labels_with_loss(fitted: "Fit") -> "Iterator[tuple[list[str], pl.DataFrame | None]]":
+def _labels_with_loss(made: "Classes") -> "Iterator[tuple[list[str], pl.DataFrame | None]]":
     """Yield, per quasi-identifier, its output columns and the loss of each label that they can hold."""
-    columns = iter(fitted.recoding.columns)
-    for j, bound in enumerate(fitted.table.space.dimensions):
+    columns = iter(made.recoding.columns)
+    for j, bound in enumerate(made.dimensions):
         parts = [next(columns) for _ in range(2 if bound.role.output == "bounds" else 1)]
         names = [part.name for part in parts]
         if bound.role.output in ("center", "mean"):
             yield names, None
             continue
         labels = {part.name: pl.Series(part.values).gather(part.index_of_class) for part in parts}
-        table = pl.DataFrame({**labels, _LOSS: fitted.recoding.loss_of_class[j]})
+        table = pl.DataFrame({**labels, _LOSS: made.recoding.loss_of_class[j]})
         yield names, table.group_by(names).agg(pl.col(_LOSS).max())
 
 
-def _notes(fitted: "Fit") -> "Iterator[str]":
+def _notes(made: "Classes") -> "Iterator[str]":
     """Yield what a reader of the report should know."""
-    for column in fitted.table.space.dimensions:
+    for column in made.dimensions:
         if column.domain.size == 1:
             yield f"quasi-identifier {column.name!r} has the same value in every row; it tells nobody apart"
 

@@ -62,7 +62,9 @@ class Table:
         position, start, depth, tree_start, ancestor, share = [], [], [], [], [], []
         for kind, size in zip(self.kinds, self.sizes, strict=True):
             start.append(len(position))
-            position += [v / max(1, size - 1) for v in range(size)] if kind == ORDERED else [float(v) for v in range(size)]
+            position += (
+                [v / max(1, size - 1) for v in range(size)] if kind == ORDERED else [float(v) for v in range(size)]
+            )
             tree_start.append(len(ancestor))
             levels = max(1, (size - 1).bit_length() + 1) if kind == TREE else 0
             depth.append(levels)

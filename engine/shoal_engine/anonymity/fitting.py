@@ -7,8 +7,10 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from shoal_engine.anonymity.dimensions import Dimension
 from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.partitioning import partition
+from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.recoding import Recoding, recode
 from shoal_engine.errors import PolicyError, PolicyNotMet
 from shoal_kernels._jit import freeze
@@ -17,6 +19,28 @@ from shoal_kernels.models import Cells
 Method: TypeAlias = Literal["tight", "mondrian", "mondrian-relaxed"]
 MIN_K = 2
 METHODS: tuple[Method, ...] = ("tight", "mondrian", "mondrian-relaxed")
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """The classes of a table without its rows: what a release is checked against.
+
+    Attributes
+    ----------
+    policy : Policy
+    dimensions : tuple of Dimension
+    recoding : Recoding
+    class_rows : (n_classes,) int64
+        Rows of each class, as the method made it.
+    suppressed_rows : int
+        Rows that are left out.
+    """
+
+    policy: Policy
+    dimensions: tuple[Dimension, ...]
+    recoding: Recoding
+    class_rows: npt.NDArray[np.int64]
+    suppressed_rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +53,12 @@ class Fit:
         As observed; by row rather than by distinct tuple for the relaxed method.
     class_of_tuple : (n,) int64
         Negative where suppressed.
-    recoding : Recoding
+    classes : Classes
     """
 
     table: Table
     class_of_tuple: npt.NDArray[np.int64]
-    recoding: Recoding
-
-    @property
-    def class_rows(self) -> npt.NDArray[np.int64]:
-        """Return the rows of each class, as the method made it; (n_classes,)."""
-        kept = self.class_of_tuple >= 0
-        return np.bincount(self.class_of_tuple[kept], weights=self.table.grouped.weight[kept]).astype(np.int64)
-
-    @property
-    def suppressed_rows(self) -> int:
-        """Return the number of rows that are left out."""
-        return int(self.table.grouped.weight[self.class_of_tuple < 0].sum())
+    classes: Classes
 
 
 def fit(table: Table, *, method: Method, n_threads: int) -> Fit:
@@ -92,11 +105,15 @@ def fit(table: Table, *, method: Method, n_threads: int) -> Fit:
         class_of_tuple = suppress(
             dims, grouped.words, grouped.weight, table.cells, table.models, class_of_tuple, max_rows=left
         )
-    return Fit(
-        table,
-        class_of_tuple,
-        recode(table.space.dimensions, dims, grouped.words, grouped.weight, class_of_tuple),
+    kept = class_of_tuple >= 0
+    classes = Classes(
+        policy=policy,
+        dimensions=table.space.dimensions,
+        recoding=recode(table.space.dimensions, dims, grouped.words, grouped.weight, class_of_tuple),
+        class_rows=np.bincount(class_of_tuple[kept], weights=grouped.weight[kept]).astype(np.int64),
+        suppressed_rows=int(grouped.weight[~kept].sum()),
     )
+    return Fit(table, class_of_tuple, classes)
 
 
 def by_row(table: Table) -> Table:
