@@ -32,8 +32,10 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
     from shoal.assessing import assess
     from shoal.hospital import hospital_policy, hospital_records
     from shoal_cli.running import with_progress
-    from shoal_cli.showing import show_before_and_after, show_report
+    from shoal_cli.showing import show_before_and_after, show_cost, show_rows
 
+    if not quiet:
+        _CONSOLE.print(f"Inventing {rows:,} hospital records. The first run compiles kernels, for about a minute.")
     folder.mkdir(parents=True, exist_ok=True)
     names = {
         "records": "hospital.parquet",
@@ -54,8 +56,8 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
     )
     if not quiet:
         show_before_and_after(before, after)
-        _CONSOLE.print(pl.read_parquet(files["release"], n_rows=5), markup=False)
-        show_report(after, str(files["release"]))
+        show_rows(pl.read_parquet(files["release"], n_rows=5))
+        show_cost(after, str(files["release"]))
         _CONSOLE.print(f"Everything is in {folder}/: look at it, and try `shoal verify` on the release.")
     return {
         "before": before.to_dict(),

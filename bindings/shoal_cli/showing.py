@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from shoal.looking import Look
     from shoal_engine.anonymity.assessment import Assessment, Report
 
@@ -62,9 +64,24 @@ def show_before_and_after(before: "Assessment", after: "Report") -> None:
     _CONSOLE.print(table)
 
 
+def show_rows(frame: "pl.DataFrame") -> None:
+    """Print some rows of a released table."""
+    table = Table(title="Some released rows", title_justify="left", title_style="bold")
+    for name in frame.columns:
+        table.add_column(name)
+    for row in frame.iter_rows():
+        table.add_row(*("" if value is None else str(value) for value in row))
+    _CONSOLE.print(table)
+
+
 def show_report(report: "Report", output: str) -> None:
     """Print what a release reaches and what it costs."""
     show_assessment(report)
+    show_cost(report, output)
+
+
+def show_cost(report: "Report", output: str) -> None:
+    """Print how a release was made and what it costs."""
     _CONSOLE.print(
         f"Verified from its own rows and written to {output} by {report.method} in "
         f"{report.seconds:.1f} s, with at most {report.peak_bytes / 2**20:,.0f} MiB. "
