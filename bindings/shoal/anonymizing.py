@@ -1,10 +1,6 @@
 """`anonymize`: observe a table, find classes, release, and recount the release before anyone sees it."""
 
-import re
-import resource
-import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,18 +9,13 @@ import polars as pl
 
 from shoal.frames import IntoFrame, into_lazy, schema_of
 from shoal.observing import OnProgress, observe, quietly, threads
-from shoal.regrouping import ROWS
-from shoal.verifying import recount
-from shoal_engine.anonymity.assessment import Assessment, Loss, Report
+from shoal.reporting import report_of
+from shoal_engine.anonymity.assessment import Report
 from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.promises import broken_promises
-from shoal_engine.errors import VerificationFailed
 
 if TYPE_CHECKING:
     from shoal_engine.anonymity.fitting import Classes
     from shoal_engine.anonymity.release import Release
-
-_LOSS = "__loss"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +111,7 @@ def anonymize(
     released = pl.concat([as_frame(batch) for batch in release.batches()])
     del release  # and with it the table, before the recount takes memory of its own
     tell("verifying")
-    report = verified(released.lazy(), classes, method=method, dropped=dropped, started=started)
+    report = report_of(released.lazy(), classes, method=method, dropped=dropped, started=started)
     return Anonymized(released, report, policy)
 
 
@@ -173,7 +164,7 @@ def anonymize_file(
         del release
         tell("verifying")
         rows = files.open_as(draft, kind, columns, separator=separator)
-        report = verified(rows, classes, method=method, dropped=dropped, started=started)
+        report = report_of(rows, classes, method=method, dropped=dropped, started=started)
         if certificate is not None:
             document = certificates.certificate(policy, report, output_digest=certificates.file_digest(draft))
             with files.written_whole(Path(certificate)) as paper:
@@ -215,100 +206,3 @@ def as_frame(batch: Any) -> pl.DataFrame:
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
     ]
     return pl.DataFrame(columns)
-
-
-def verified(
-    released: pl.LazyFrame,
-    made: "Classes",
-    *,
-    method: str,
-    dropped: tuple[str, ...],
-    started: float,
-) -> Report:
-    """Recount a release from its rows and report what it reaches.
-
-    Raises
-    ------
-    VerificationFailed
-        It breaks a promise, or rows or classes differ from what the method made.
-    """
-    policy = made.policy
-    assessment, classes = recount(released, policy)
-    broken = broken_promises(policy, assessment)
-    if assessment.rows != int(made.class_rows.sum()):
-        broken.append("rows were lost or gained on the way out")
-    if assessment.k < int(made.class_rows.min(initial=assessment.k)):
-        broken.append("classes fell apart on the way out")
-    if broken:
-        msg = f"the release does not hold its policy ({'; '.join(broken)}); it was not handed out, please report this"
-        raise VerificationFailed(msg)
-    reached = {name: getattr(assessment, name) for name in Assessment.__struct_fields__}
-    return Report(
-        **reached,
-        method=method,
-        suppressed_rows=made.suppressed_rows,
-        loss=_loss(classes, made, assessment),
-        seconds=time.perf_counter() - started,
-        peak_bytes=peak_bytes(),
-        dropped=dropped,
-        notes=tuple(_notes(made)),
-    )
-
-
-def _loss(classes: pl.DataFrame, made: "Classes", assessment: Assessment) -> Loss:
-    """Return what the release costs, from the labels that stand in it."""
-    suppressed = made.suppressed_rows
-    total = assessment.rows + suppressed
-    sizes = classes.get_column(ROWS).cast(pl.Int64)
-    lost = float(suppressed)
-    losses = made.recoding.loss_of_class
-    class_rows = made.class_rows
-    for j, (names, label_loss) in enumerate(_labels_with_loss(made)):
-        if label_loss is None:
-            # A center or mean does not tell the interval that it stands for.
-            lost += float((losses[j] * class_rows).sum()) / len(losses)
-        else:
-            seen = classes.join(label_loss, on=names, how="left", nulls_equal=True)
-            if seen.get_column(_LOSS).has_nulls():
-                msg = f"{names[0]!r} of the release says what no class says; it was not handed out, please report this"
-                raise VerificationFailed(msg)
-            lost += float(seen.select((pl.col(_LOSS) * pl.col(ROWS)).sum()).item()) / len(losses)
-    squares = int((sizes * sizes).sum())
-    return Loss(
-        ncp=lost / total,
-        discernibility=squares + suppressed * total,
-        average_class_size=assessment.rows / max(1, assessment.equivalence_classes),
-    )
-
-
-def _labels_with_loss(made: "Classes") -> "Iterator[tuple[list[str], pl.DataFrame | None]]":
-    """Yield, per quasi-identifier, its output columns and the loss of each label that they can hold."""
-    columns = iter(made.recoding.columns)
-    for j, bound in enumerate(made.dimensions):
-        parts = [next(columns) for _ in range(2 if bound.role.output == "bounds" else 1)]
-        names = [part.name for part in parts]
-        if bound.role.output in ("center", "mean"):
-            yield names, None
-            continue
-        labels = {part.name: pl.Series(part.values).gather(part.index_of_class) for part in parts}
-        table = pl.DataFrame({**labels, _LOSS: made.recoding.loss_of_class[j]})
-        yield names, table.group_by(names).agg(pl.col(_LOSS).max())
-
-
-def _notes(made: "Classes") -> "Iterator[str]":
-    """Yield what a reader of the report should know."""
-    for column in made.dimensions:
-        if column.domain.size == 1:
-            yield f"quasi-identifier {column.name!r} has the same value in every row; it tells nobody apart"
-
-
-def peak_bytes() -> int:
-    """Return the most memory that this process ever held."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        # The resource usage of a child begins with the peak of its parent; this figure does not.
-        found = re.search(r"^VmHWM:\s+(\d+) kB$", status.read_text(), re.MULTILINE)
-        if found:
-            return int(found[1]) * 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
