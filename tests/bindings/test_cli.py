@@ -216,10 +216,9 @@ def test_warm__compiles_every_kernel(call: Any, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.shared
+@pytest.mark.skipif(not ADULT.exists(), reason="the real data folder is not beside the checkout")
 def test_adult__goes_through_look_anonymize_verify(call: Any) -> None:
     source = ADULT / "adult.csv"
-    if not source.exists():
-        pytest.skip("the Adult data are not beside the checkout")
     assert figures(call, f"look {source}")["columns"]
     names = ("sex", "age", "race", "marital-status", "education", "native-country", "workclass", "occupation")
     columns = " ".join(f"-q {name}" for name in names)

@@ -70,11 +70,10 @@ def assert_equals_rows(tree: Tree, texts: list[str], rows: list[list[str]], *, h
 
 
 @pytest.mark.shared
+@pytest.mark.skipif(not ADULT.exists(), reason="the real data folder is not beside the checkout")
 @pytest.mark.parametrize("has_null", [False, True])
 @pytest.mark.parametrize("column", ADULT_COLUMNS)
 def test_plant__adult(column: str, *, has_null: bool) -> None:
-    if not ADULT.exists():
-        pytest.skip("the Adult data are not beside the checkout")
     table = pyarrow.csv.read_csv(ADULT / "adult.csv", parse_options=pyarrow.csv.ParseOptions(delimiter=";"))
     values = pa.array(sorted(table[column].unique().to_pylist()))
     hierarchy = NamedTree(file=f"adult_hierarchy_{column}.csv")

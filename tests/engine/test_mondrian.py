@@ -8,25 +8,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from naive import mondrian as naive
-from naive.tables import Model, Table, tables
+from naive.tables import Model, Table, models, tables
 from shoal_engine.anonymity.mondrian import mondrian, mondrian_relaxed
 from shoal_kernels._jit import freeze
 from shoal_kernels.dimensions import ORDERED, SET
-from shoal_kernels.models import CLOSE_EQUAL, CLOSE_ORDERED, DISTINCT, ENTROPY, RECURSIVE
-
-models = st.lists(
-    st.sampled_from(
-        [
-            (DISTINCT, 2, 0.0),
-            (DISTINCT, 3, 0.0),
-            (ENTROPY, 0, 2.0),
-            (RECURSIVE, 2, 1.7),
-            (CLOSE_EQUAL, 0, 0.3183),
-            (CLOSE_ORDERED, 0, 0.2113),
-        ]
-    ),
-    max_size=3,
-)
 
 
 def ours(table: Table, k: int, chosen: Sequence[Model], word_bits: int = 64, n_threads: int = 1) -> list[int]:

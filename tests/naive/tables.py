@@ -164,3 +164,18 @@ def tables(draw: st.DrawFn, max_rows: int = 40, n_values: int = 5, max_d: int = 
     distinct = sorted(found)
     bits = [max(1, (s - 1).bit_length()) for s in sizes]
     return Table(kinds, sizes, bits, distinct, [found[t] for t in distinct], n_values)
+
+
+models = st.lists(
+    st.sampled_from(
+        [
+            (DISTINCT, 2, 0.0),
+            (DISTINCT, 3, 0.0),
+            (ENTROPY, 0, 2.0),
+            (RECURSIVE, 2, 1.7),
+            (CLOSE_EQUAL, 0, 0.3183),
+            (CLOSE_ORDERED, 0, 0.2113),
+        ]
+    ),
+    max_size=3,
+)
