@@ -42,6 +42,12 @@ def assert_well_formed(tree: Tree, n_values: int, *, has_null: bool) -> None:
     np.testing.assert_array_equal(tree.ancestor[0], np.arange(n))
     assert len(set(tree.ancestor[-1])) == 1
     assert ((tree.share >= 0) & (tree.share <= 1)).all()
+    assert tree.leaves.dtype == np.int64
+    assert len(tree.leaves) == len(tree.label)
+    assert tree.total_leaves >= max(1, n_values)
+    inner = tree.leaves[:-1] > 1
+    assert tree.share[:-1][inner] == pytest.approx(tree.leaves[:-1][inner] / tree.total_leaves)
+    assert not tree.share[:-1][~inner].any()
     for below, above in zip(tree.ancestor, tree.ancestor[1:], strict=False):
         # Leaves under a node are neighbors, and have one parent.
         assert len({(b, a) for b, a in zip(below, above, strict=True)}) == len(set(below))
@@ -67,6 +73,12 @@ def assert_equals_rows(tree: Tree, texts: list[str], rows: list[list[str]], *, h
         assert common(tree, one + has_null, other + has_null) == (name, pytest.approx(share, abs=1e-15))
     if has_null:
         assert all(common(tree, 0, i + 1) == (rows[0][-1], 1.0) for i in range(len(texts)))
+    assert tree.total_leaves == len(rows)
+    by_leaf = {row[0]: row for row in rows}
+    for code, text in enumerate(texts):
+        nodes = tree.ancestor[:, tree.leaf[code + has_null]]
+        assert tree.label.take(pa.array(nodes)).to_pylist() == by_leaf[text]
+        assert tree.leaves[nodes].tolist() == naive.leaves_above(rows, text)
 
 
 @pytest.mark.shared

@@ -21,6 +21,12 @@ def common(rows: list[list[str]], first: str, second: str) -> tuple[str, float]:
     raise AssertionError
 
 
+def leaves_above(rows: list[list[str]], leaf: str) -> list[int]:
+    """Return how many leaves of the hierarchy each node on the way from a leaf to the root has."""
+    way = next(row for row in rows if row[0] == leaf)
+    return [sum(row[height] == node for row in rows) for height, node in enumerate(way)]
+
+
 def prefix_rows(texts: list[str], mask: str = "*") -> list[list[str]]:
     """Return the rows of a prefix hierarchy over some texts."""
     longest = max(map(len, texts))

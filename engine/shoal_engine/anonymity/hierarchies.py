@@ -35,6 +35,9 @@ class Tree:
         Leaves under the node / leaves of the hierarchy; 0 for a node with a single leaf. A named tree counts
         its own leaves, whether they occur in the data or not; prefixes, intervals and dates count the
         distinct values of the data.
+    leaves : (n_nodes,) int64
+        Leaves of the hierarchy under each node, counted as for `share`, 1 or more; 1 for the leaf of null,
+        which the nodes above it do not count.
     label : (n_nodes,) strings
         Null for the leaf of null.
     """
@@ -42,6 +45,7 @@ class Tree:
     leaf: npt.NDArray[np.int64]
     ancestor: npt.NDArray[np.int64]
     share: npt.NDArray[np.float64]
+    leaves: npt.NDArray[np.int64]
     label: pa.StringArray
 
     @property
@@ -53,6 +57,11 @@ class Tree:
     def n_leaves(self) -> int:
         """Distinct values of the data, null included."""
         return self.ancestor.shape[1]
+
+    @property
+    def total_leaves(self) -> int:
+        """Leaves of the hierarchy, null not counted."""
+        return int(self.leaves[-1])
 
 
 def plant(hierarchy: Hierarchy, values: pa.Array, *, has_null: bool, column: str, folder: str | Path = "") -> Tree:
@@ -134,4 +143,4 @@ def _assembled(levels: Sequence[Level], *, has_null: bool) -> Tree:
     if has_null and n:
         # A class with null and the only value of the hierarchy still says nothing.
         share[-1] = 1.0
-    return Tree(leaf, ancestor, share, pa.concat_arrays(labels))
+    return Tree(leaf, ancestor, share, under, pa.concat_arrays(labels))
