@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from shoal_engine.anonymity.roles import Insensitive as Insensitive
     from shoal_engine.anonymity.roles import QuasiIdentifier as QuasiIdentifier
     from shoal_engine.anonymity.roles import Sensitive as Sensitive
+    from shoal_engine.anonymity.transform_specs import Microaggregate as Microaggregate
+    from shoal_engine.anonymity.transform_specs import Noise as Noise
+    from shoal_engine.anonymity.transform_specs import PostRandomize as PostRandomize
+    from shoal_engine.anonymity.transform_specs import RankSwap as RankSwap
+    from shoal_engine.anonymity.transform_specs import Round as Round
+    from shoal_engine.anonymity.transform_specs import TopBottom as TopBottom
     from shoal_engine.errors import PolicyNotMet as PolicyNotMet
     from shoal_engine.errors import ShoalError as ShoalError
     from shoal_engine.errors import VerificationFailed as VerificationFailed
@@ -50,6 +56,14 @@ _MODULES = {
         "QuasiIdentifier",
         "Recursive",
         "Sensitive",
+    ),
+    "shoal_engine.anonymity.transform_specs": (
+        "Microaggregate",
+        "Noise",
+        "PostRandomize",
+        "RankSwap",
+        "Round",
+        "TopBottom",
     ),
     "shoal_engine.errors": (
         "ColumnError",

@@ -34,6 +34,8 @@ class Classes:
         Rows of each class, as the method made it.
     suppressed_rows : int
         Rows that are left out.
+    notes : tuple of str
+        What transformations did to the table before.
     """
 
     policy: Policy
@@ -41,6 +43,7 @@ class Classes:
     recoding: Recoding
     class_rows: npt.NDArray[np.int64]
     suppressed_rows: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ def fit(table: Table, *, method: Method, n_threads: int) -> Fit:
         recoding=recode(table.space.dimensions, dims, grouped.words, grouped.weight, class_of_tuple),
         class_rows=np.bincount(class_of_tuple[kept], weights=grouped.weight[kept]).astype(np.int64),
         suppressed_rows=int(grouped.weight[~kept].sum()),
+        notes=table.notes,
     )
     return Fit(table, class_of_tuple, classes)
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from shoal_engine.anonymity.dimensions import Space, bind
 from shoal_engine.anonymity.modeling import Modeling, models_of
 from shoal_engine.anonymity.policy import Policy
+from shoal_engine.anonymity.transform_specs import grouped_columns
 from shoal_engine.columns import ColumnEncoder, Domain, narrowest, recode
 from shoal_engine.errors import ColumnError, InputError
 from shoal_engine.grouping import Grouped, cells, group
@@ -41,6 +42,8 @@ class Table:
         Sensitive columns, and identifiers that become pseudonyms.
     carried : dict of column to pa.Array
         Insensitive columns, as they came.
+    notes : tuple of str
+        What transformations did, for the report.
     """
 
     policy: Policy
@@ -51,6 +54,7 @@ class Table:
     models: Models
     coded: dict[str, tuple[Domain, Codes]]
     carried: dict[str, pa.Array]
+    notes: tuple[str, ...] = ()
 
     @property
     def n_rows(self) -> int:
@@ -153,6 +157,8 @@ class Observation:
         remaps: dict[str, npt.NDArray[np.integer]] = {}
         for name, encoder in self._encoders.items():
             domains[name], remaps[name] = encoder.finish()
+        # An assessment tells of the table as it is.
+        notes = self._transform(domains, remaps) if self._carry else ()
         for name in self._policy.quasi_identifiers:
             if not len(domains[name].values):
                 msg = f"quasi-identifier {name!r} is null in every row; drop it from the policy"
@@ -185,7 +191,24 @@ class Observation:
             models=modeling.with_reference(count.astype(np.int64)),
             coded=coded,
             carried={name: _joined(parts) for name, parts in self._carried.items()},
+            notes=notes,
         )
+
+    def _transform(self, domains: dict[str, Domain], remaps: dict[str, npt.NDArray[np.integer]]) -> tuple[str, ...]:
+        """Transform the columns whose role says so, in place; return what is to be told of it."""
+        transforms = grouped_columns(self._policy.quasi_identifiers)
+        if not transforms:
+            return ()
+        from shoal_engine.transforming.applying import apply_transforms
+        from shoal_engine.transforming.coded_columns import CodedColumn
+
+        names = [*self._policy.quasi_identifiers, *self._policy.sensitive]
+        columns = {name: CodedColumn(name, domains[name], self._final(name, remaps[name])) for name in names}
+        columns, applied = apply_transforms(columns, transforms)
+        for name, column in columns.items():
+            domains[name], self._codes[name] = column.domain, [column.codes]
+            remaps[name] = np.arange(column.domain.size, dtype=np.uint32)
+        return tuple(change.note() for change in applied)
 
     def _final(self, name: str, final_code: npt.NDArray[np.integer]) -> Codes:
         """Return all codes of a column, renumbered, and let go of the batches."""

@@ -40,6 +40,7 @@ from shoal_engine.anonymity.roles import (
     Role,
     Sensitive,
 )
+from shoal_engine.anonymity.transform_specs import grouped_columns
 from shoal_engine.errors import PolicyError
 
 T = TypeVar("T")
@@ -55,6 +56,9 @@ _EXAMPLES = {
     "hierarchy": "hierarchy = { kind = 'intervals', width = [5, 10], lower = 0, upper = 120 }, "
     "{ kind = 'order', values = ['low', 'high'] }, { kind = 'prefix' }, { kind = 'date' } "
     "or { kind = 'tree', file = 'tree.csv' }",
+    "transform": "transform = { kind = 'microaggregate', k = 5 }, { kind = 'top-bottom', upper = 90 }, "
+    "{ kind = 'round', base = 10 }, { kind = 'pram', pd = 0.8 }, { kind = 'rank-swap', share = 0.05 } "
+    "or { kind = 'noise', variance = 0.1 }",
     "k": "k = 10, a whole number of at least 2",
     "suppress": "suppress = 0.01, a share of rows, at least 0 and below 1",
     "order": "order = 'shuffled' or order = 'sorted'",
@@ -126,6 +130,7 @@ class Policy(
                     raise PolicyError(msg)
                 seen[column] = section
             msgspec.structs.force_setattr(self, field, MappingProxyType(columns))
+        grouped_columns(self.quasi_identifiers)
         if not self.quasi_identifiers:
             msg = f"the policy names no quasi-identifier; add {_EXAMPLES['quasi_identifier']}"
             raise PolicyError(msg)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta
 
 from shoal_engine.anonymity.hierarchy_specs import Dates, Hierarchy, Intervals, Order, PolicyValue, Prefix
+from shoal_engine.anonymity.transform_specs import Transform
 from shoal_engine.errors import PolicyError
 
 Kind: TypeAlias = Literal["number", "category", "date"]
@@ -122,12 +123,16 @@ class QuasiIdentifier(PolicyValue, frozen=True):
         says nothing of the column.
     hierarchy : Hierarchy, optional
         Without it, numbers and dates are cut at any value, and categories become sets.
+    transform : Transform, optional
+        What happens to the values before classes are formed: microaggregation, top and bottom coding,
+        rounding, post-randomization, rank swapping or noise.
     """
 
     kind: Kind | None = None
     output: Output = "label"
     nulls: Nulls = "apart"
     hierarchy: Hierarchy | None = None
+    transform: Transform | None = None
 
     def _check(self) -> None:
         """Check that kind, hierarchy and output belong together."""
