@@ -16,8 +16,17 @@ if TYPE_CHECKING:
     from shoal.assessing import assess as assess
     from shoal.hospital import hospital_policy as hospital_policy
     from shoal.hospital import hospital_records as hospital_records
+    from shoal.linking import LinkageRisk as LinkageRisk
+    from shoal.linking import linkage_risk as linkage_risk
     from shoal.looking import Look as Look
     from shoal.looking import look as look
+    from shoal.transforming import Transformed as Transformed
+    from shoal.transforming import add_noise as add_noise
+    from shoal.transforming import microaggregate as microaggregate
+    from shoal.transforming import post_randomize as post_randomize
+    from shoal.transforming import round_values as round_values
+    from shoal.transforming import swap_ranks as swap_ranks
+    from shoal.transforming import top_bottom_code as top_bottom_code
     from shoal.verifying import Verification as Verification
     from shoal.verifying import verify as verify
     from shoal_engine.anonymity.assessment import Assessment as Assessment
@@ -42,7 +51,17 @@ _MODULES = {
     "shoal.anonymizing": ("Anonymized", "anonymize", "anonymize_file"),
     "shoal.assessing": ("assess",),
     "shoal.hospital": ("hospital_policy", "hospital_records"),
+    "shoal.linking": ("LinkageRisk", "linkage_risk"),
     "shoal.looking": ("Look", "look"),
+    "shoal.transforming": (
+        "Transformed",
+        "add_noise",
+        "microaggregate",
+        "post_randomize",
+        "round_values",
+        "swap_ranks",
+        "top_bottom_code",
+    ),
     "shoal.verifying": ("Verification", "verify"),
     "shoal_engine.anonymity.assessment": ("Assessment", "Report"),
     "shoal_engine.anonymity.hierarchy_specs": ("Dates", "Intervals", "NamedTree", "Order", "Prefix"),

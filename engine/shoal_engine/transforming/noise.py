@@ -8,7 +8,7 @@ import numpy.typing as npt
 from shoal_engine.anonymity.transform_specs import Noise
 from shoal_engine.transforming.coded_columns import CodedColumn, encode_numbers, row_numbers
 from shoal_engine.transforming.secure_words import Words, normals
-from shoal_engine.transforming.standardizing import center_and_deviation, standardized
+from shoal_engine.transforming.standardizing import center_and_deviation, sample_deviation, standardized
 
 Matrix = npt.NDArray[np.float64]
 
@@ -40,13 +40,11 @@ def add_noise(columns: Sequence[CodedColumn], spec: Noise, words: Words) -> list
     for j in range(len(columns)):
         rows = present[:, j]
         numbers = matrix[rows, j]
-        mean, deviation = center_and_deviation(numbers) if numbers.size else (0.0, 0.0)
-        if not deviation:
+        if not numbers.size or not sample_deviation(numbers):
             continue
-        # Of the population that the rows are a sample of.
-        deviation *= np.sqrt(numbers.size / (numbers.size - 1))
-        added = noise[rows, j] * (deviation * np.sqrt(spec.variance))
+        added = noise[rows, j] * (sample_deviation(numbers) * np.sqrt(spec.variance))
         if spec.preserve:
+            mean, _ = center_and_deviation(numbers)
             result[rows, j] = mean + (numbers - mean + added) / np.sqrt(1 + spec.variance)
         else:
             result[rows, j] = numbers + added

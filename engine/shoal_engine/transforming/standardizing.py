@@ -40,6 +40,11 @@ def center_and_deviation(numbers: Matrix) -> tuple[float, float]:
     return float(numbers.min() + ascending.mean() * 2.0 * half), float(ascending.std() * 2.0 * half)
 
 
+def sample_deviation(numbers: Matrix) -> float:
+    """Return the deviation with divisor n - 1 of numbers as for `center_and_deviation`; 0 for a single one."""
+    return center_and_deviation(numbers)[1] * (numbers.size / max(1, numbers.size - 1)) ** 0.5
+
+
 def _unit(numbers: Matrix) -> tuple[Matrix, float]:
     """Return numbers scaled to 0..1, and half their range, so that nothing overflows; all 0 where it is 0."""
     low = numbers.min() / 2
