@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shoal.assessing import assess as assess
     from shoal.hospital import hospital_policy as hospital_policy
     from shoal.hospital import hospital_records as hospital_records
+    from shoal.lattices import lattice as lattice
     from shoal.linking import LinkageRisk as LinkageRisk
     from shoal.linking import linkage_risk as linkage_risk
     from shoal.looking import Look as Look
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from shoal.verifying import verify as verify
     from shoal_engine.anonymity.assessment import Assessment as Assessment
     from shoal_engine.anonymity.assessment import Report as Report
+    from shoal_engine.anonymity.full_domain_specs import FullDomain as FullDomain
     from shoal_engine.anonymity.policy import Policy as Policy
     from shoal_engine.anonymity.roles import Identifier as Identifier
     from shoal_engine.anonymity.roles import Insensitive as Insensitive
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "shoal.anonymizing": ("Anonymized", "anonymize", "anonymize_file"),
     "shoal.assessing": ("assess",),
+    "shoal.lattices": ("lattice",),
     "shoal.hospital": ("hospital_policy", "hospital_records"),
     "shoal.linking": ("LinkageRisk", "linkage_risk"),
     "shoal.looking": ("Look", "look"),
@@ -64,6 +67,7 @@ _MODULES = {
     ),
     "shoal.verifying": ("Verification", "verify"),
     "shoal_engine.anonymity.assessment": ("Assessment", "Report"),
+    "shoal_engine.anonymity.full_domain_specs": ("FullDomain",),
     "shoal_engine.anonymity.hierarchy_specs": ("Dates", "Intervals", "NamedTree", "Order", "Prefix"),
     "shoal_engine.anonymity.policy": ("Policy",),
     "shoal_engine.anonymity.roles": (

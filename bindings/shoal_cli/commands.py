@@ -107,7 +107,7 @@ def assess(
 @click.option("--t", "t", type=float, help="Largest distance of a class to the table.")
 @click.option(
     "--method",
-    type=click.Choice(["tight", "mondrian", "mondrian-relaxed"]),
+    type=click.Choice(["tight", "mondrian", "mondrian-relaxed", "full-domain"]),
     default="tight",
     show_default=True,
 )
@@ -151,6 +151,30 @@ def anonymize(
         _print_json(report.to_dict())
     else:
         show_report(report, output)
+    return MET
+
+
+@cli.command()
+@click.argument("source", metavar="INPUT")
+@click.option("--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy as TOML.")
+@click.option("--output", "-o", type=click.Path(), help="Write every node here; its suffix tells the format.")
+@_THREADS
+@_JSON
+def lattice(source: str, policy_file: str, output: str | None, threads: int | None, as_json: bool) -> int:  # noqa: FBT001
+    """Tell what every combination of hierarchy levels would suppress and cost."""
+    from shoal.files import check_output, write_frame
+    from shoal.lattices import lattice as lattice_of
+    from shoal_cli.showing import show_lattice
+
+    if output is not None:
+        check_output(Path(output), [source])
+    nodes = lattice_of(source, _policy(policy_file, (), ()), n_threads=threads)
+    if output is not None:
+        write_frame(nodes, Path(output))
+    if as_json:
+        _print_json(nodes.to_dicts())
+    else:
+        show_lattice(nodes, output)
     return MET
 
 

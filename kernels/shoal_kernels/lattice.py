@@ -161,10 +161,10 @@ def _join(words: Words, rows: Ints, class_of: npt.NDArray[np.uint32], slots: npt
 @inlined
 def _equal(words: Words, a: int, b: int) -> bool:
     """Tell whether two classes have the same words."""
+    differing = np.uint64(0)
     for w in range(words.shape[0]):
-        if words[w, a] != words[w, b]:
-            return False
-    return True
+        differing |= words[w, a] ^ words[w, b]
+    return bool(differing == np.uint64(0))
 
 
 @inner
@@ -180,7 +180,7 @@ def _join_wide(words: Words, rows: Ints, class_of: npt.NDArray[np.uint32], slots
             digest = (digest ^ (digest >> np.uint64(29)) ^ words[w, i]) * _GOLDEN
         slot = np.int64(digest >> down)
         c = np.int64(slots[slot])
-        while c > 0 and not _equal(words, c - 1, i):
+        while c > 0 and not _equal(words, int(c - 1), i):
             slot = (slot + 1) & mask
             c = np.int64(slots[slot])
         if c == 0:

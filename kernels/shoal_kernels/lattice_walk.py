@@ -8,7 +8,6 @@ coarser nodes never suppress more (predictive tagging: Kohlmayer et al. 2012, "F
 pruning of prefixes: LeFevre, DeWitt, Ramakrishnan 2005, section 3).
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +29,9 @@ from shoal_kernels.models import MODELS, Models
 from shoal_kernels.sensitive import satisfies
 
 Places = npt.NDArray[np.uint32]
+
+_EVERYTHING = 2**62
+"""More rows than there can be."""
 
 
 class Stack(NamedTuple):
@@ -129,9 +131,7 @@ class Log(NamedTuple):
 
 _I64, _F64, _U32 = types.int64[::1], types.float64[::1], types.uint32[::1]
 STACK = types.NamedTuple([types.uint64[:, ::1], _I64, _I64, _I64, _I64, _I64, _I64, _I64, _I64], Stack)
-SCRATCH = types.NamedTuple(
-    [_U32, _U32, _U32, types.uint8[::1], _F64, _I64, _I64, _I64, _I64, _F64, _I64], Scratch
-)
+SCRATCH = types.NamedTuple([_U32, _U32, _U32, types.uint8[::1], _F64, _I64, _I64, _I64, _I64, _F64, _I64], Scratch)
 FOUND = types.NamedTuple([_I64, _I64, _F64, _I64], Found)
 LOG = types.NamedTuple([_I64, _I64, _I64, _F64], Log)
 
@@ -214,9 +214,7 @@ def _climb(
     to, cells_to = begin + n, stack.cell_end[source]
     if target == source:
         to, cells_to = begin, (stack.cell_end[source - 1] if source > 0 else 0)
-    m = roll_up(
-        lattice, level, first, last, stack.words, stack.rows, begin, n, to, scratch.class_of, scratch.slots
-    )
+    m = roll_up(lattice, level, first, last, stack.words, stack.rows, begin, n, to, scratch.class_of, scratch.slots)
     if len(models.kind) > 0:
         cells_to = _join_cells(stack, scratch, begin, n, to, m, cells_to)
     stack.list_begin[target], stack.list_size[target], stack.cell_end[target] = to, m, cells_to
@@ -235,9 +233,7 @@ def _tip_fails(
 
 
 @inner
-def _raise(
-    lattice: Lattice, models: Models, stack: Stack, scratch: Scratch, found: Found, floor: Ints
-) -> int:
+def _raise(lattice: Lattice, models: Models, stack: Stack, scratch: Scratch, found: Found, floor: Ints) -> int:
     """Move to the next node in order; return the quasi-identifier that rose, or -1 after the last."""
     level, j = found.level, found.counts[3]
     while j >= 0 and level[j] + 1 >= lattice.n_levels[j]:
@@ -276,7 +272,7 @@ def _visit(
     begin, n = stack.list_begin[d], stack.list_size[d]
     logs = len(log.cost) > 0
     rows = stack.rows[begin : begin + n]
-    suppressed = _judge(models, stack, scratch, begin, n, np.int64(2**62) if logs else limit)
+    suppressed = _judge(models, stack, scratch, begin, n, _EVERYTHING if logs else limit)
     if suppressed > limit and not logs:
         return
     words, area, holds = stack.words[:, begin : begin + n], scratch.area[:n], scratch.holds[:n]
@@ -296,7 +292,7 @@ def _visit(
         MODELS,
         vector(types.int64),
         types.int64,
-        types.boolean,
+        types.int64,
         types.int64,
         STACK,
         SCRATCH,
@@ -310,7 +306,7 @@ def walk(
     models: Models,
     floor: Ints,
     limit: int,
-    monotone: bool,
+    monotone: int,
     budget: int,
     stack: Stack,
     scratch: Scratch,
@@ -326,8 +322,8 @@ def walk(
         Lowest level of each quasi-identifier; the classes of that node are the first list of the stack.
     limit : int
         Rows that may be suppressed.
-    monotone : bool
-        A coarser node never suppresses more rows.
+    monotone : int
+        1 if a coarser node never suppresses more rows.
     budget : int
     stack, scratch : Stack, Scratch, in and out
     found : Found, in and out
@@ -374,8 +370,27 @@ def walk(
                 level[j] = lattice.n_levels[j]
                 counts[3] = j
                 continue
-            if monotone and j < d - 1 and level[j] < lattice.n_levels[j] - 1:
-                if _tip_fails(lattice, models, stack, scratch, level, j, limit):
-                    counts[3] = j
-                    continue
+            behind = j < d - 1 and level[j] < lattice.n_levels[j] - 1
+            if monotone == 1 and behind and _tip_fails(lattice, models, stack, scratch, level, j, limit):
+                counts[3] = j
+                continue
         _visit(lattice, objective, models, stack, scratch, found, limit, log)
+
+
+@kernel(types.void(LATTICE, OBJECTIVE, MODELS, vector(types.int64), STACK, SCRATCH, FOUND, LOG))
+def visit(
+    lattice: Lattice,
+    objective: Objective,
+    models: Models,
+    level: Ints,
+    stack: Stack,
+    scratch: Scratch,
+    found: Found,
+    log: Log,
+) -> None:
+    """Write one node into ``log``, whose strides are 0; its classes replace the first list of the stack."""
+    d = len(level)
+    _climb(lattice, models, stack, scratch, level, 0, d, 0, 0)
+    stack.list_begin[d], stack.list_size[d] = stack.list_begin[0], stack.list_size[0]
+    found.level[:] = level
+    _visit(lattice, objective, models, stack, scratch, found, _EVERYTHING, log)

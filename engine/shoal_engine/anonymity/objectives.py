@@ -27,15 +27,13 @@ one. Suppressing a row never costs less than releasing it, except as `balance` s
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from msgspec import Meta
 
 from shoal_engine.anonymity.dimensions import Dimension
-from shoal_engine.anonymity.hierarchy_specs import PolicyValue
+from shoal_engine.anonymity.full_domain_specs import FullDomain, ObjectiveName
 from shoal_engine.anonymity.lattice import Levels
 from shoal_engine.errors import PolicyError
 from shoal_kernels import lattice_costs as kernel
@@ -43,17 +41,6 @@ from shoal_kernels._jit import freeze
 from shoal_kernels.lattice import Lattice
 
 Floats = npt.NDArray[np.float64]
-ObjectiveName: TypeAlias = Literal[
-    "loss",
-    "average-class-size",
-    "discernibility",
-    "discernibility-even",
-    "entropy",
-    "entropy-suppressed",
-    "precision",
-    "ambiguity",
-    "divergence",
-]
 
 _BY_CLASS = {
     "average-class-size": kernel.CLASS_SIZE,
@@ -62,55 +49,12 @@ _BY_CLASS = {
     "ambiguity": kernel.AMBIGUITY,
     "divergence": kernel.DIVERGENCE,
 }
-_OF_HIERARCHY = ("loss", "precision", "ambiguity", "divergence")
-
-
-class FullDomain(PolicyValue, frozen=True):
-    """How full-domain generalization chooses among the levels.
-
-    Attributes
-    ----------
-    objective : str
-        What is minimized; see `shoal_engine.anonymity.objectives`.
-    weights : mapping of column to float
-        What a column counts, at least 0; 1 unless given. Of ``loss``, ``entropy`` and ``precision``.
-    balance : float
-        From 0, only generalization costs, over 0.5, both in full, to 1, only suppression costs.
-    search : str
-        ``optimal``: the best node, proven. ``top-down``: the best of at most `max_steps` nodes, from the roots
-        down, with the gap to the best there could be. ``datafly``: the column with most distinct values is
-        generalized until few enough rows are left (Sweeney 2002b, section 4.1).
-    max_steps : int, optional
-        Most nodes that ``top-down`` looks at.
-    rounds : int
-        How often the rows that were suppressed are searched again by themselves, each time over their own
-        lattice: local recoding. 1 is full-domain generalization proper.
-    """
-
-    objective: ObjectiveName = "loss"
-    weights: Mapping[str, Annotated[float, Meta(ge=0)]] = {}
-    balance: Annotated[float, Meta(ge=0, le=1)] = 0.5
-    search: Literal["optimal", "top-down", "datafly"] = "optimal"
-    max_steps: Annotated[int, Meta(ge=1)] | None = None
-    rounds: Annotated[int, Meta(ge=1)] = 1
-
-    def _check(self) -> None:
-        """Check that weights weigh something, and that numbers are finite."""
-        if not all(math.isfinite(weight) and weight >= 0 for weight in self.weights.values()):
-            msg = "`full_domain.weights` must be finite numbers of at least 0"
-            raise PolicyError(msg)
-        if self.weights and self.objective in _BY_CLASS:
-            able = "loss, entropy, entropy-suppressed or precision"
-            msg = f"objective = '{self.objective}' looks at classes, not columns, and takes no weights; use {able}"
-            raise PolicyError(msg)
-        if self.max_steps is not None and self.search != "top-down":
-            msg = "`full_domain.max_steps` bounds search = 'top-down'; leave it out, or ask for that search"
-            raise PolicyError(msg)
+OF_HIERARCHY = ("loss", "precision", "ambiguity", "divergence")
 
 
 def check_objective(how: FullDomain, dimensions: Sequence[Dimension]) -> None:
-    """Raise PolicyError where the objective needs a hierarchy that a column does not have, or weighs no column."""
-    if how.objective in _OF_HIERARCHY:
+    """Raise PolicyError where a choice does not fit the columns: a hierarchy, a weight or a level too many or few."""
+    if how.objective in OF_HIERARCHY:
         for column in dimensions:
             if column.tree is None:
                 msg = (
@@ -119,10 +63,15 @@ def check_objective(how: FullDomain, dimensions: Sequence[Dimension]) -> None:
                 )
                 raise PolicyError(msg)
     names = [column.name for column in dimensions]
-    for name in how.weights:
-        if name not in names:
-            msg = f"`full_domain.weights` names {name!r}, which is no quasi-identifier; there are {', '.join(names)}"
-            raise PolicyError(msg)
+    for key, named in (("weights", how.weights), ("levels", how.levels)):
+        for name in named:
+            if name not in names:
+                msg = f"`full_domain.{key}` names {name!r}, which is no quasi-identifier; there are {', '.join(names)}"
+                raise PolicyError(msg)
+    missing = [name for name in names if how.levels and name not in how.levels]
+    if missing:
+        msg = f"`full_domain.levels` names no level for {missing[0]!r}; give one for every quasi-identifier"
+        raise PolicyError(msg)
 
 
 def bind_objective(

@@ -30,6 +30,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from shoal_engine.anonymity.full_domain_specs import FullDomain
 from shoal_engine.anonymity.roles import (
     Closeness,
     Distinct,
@@ -66,6 +67,7 @@ _EXAMPLES = {
     "quasi_identifier": "[quasi_identifier.age] with kind = 'number', output = 'label', nulls = 'apart'",
     "sensitive": "[sensitive.diagnosis] with models = [{ kind = 'distinct', l = 3 }]",
     "insensitive": "[insensitive.cost] with nothing in it",
+    "full_domain": "[full_domain] with objective = 'loss', balance = 0.5, weights = { age = 2 }",
 }
 
 
@@ -88,6 +90,8 @@ class Policy(
         Order of the output's rows: shuffled, from the secure source, or sorted, by class.
     identifiers, quasi_identifiers, sensitive, insensitive : mapping of str to the role's value
         Columns by role; the order of the quasi-identifiers breaks ties between them.
+    full_domain : FullDomain
+        How method full-domain chooses among the levels of the hierarchies.
     folder : str
         Where relative files of the policy are looked for; not a part of its TOML.
 
@@ -110,6 +114,7 @@ class Policy(
     quasi_identifiers: Mapping[str, QuasiIdentifier] = msgspec.field(default_factory=dict)
     sensitive: Mapping[str, Sensitive] = msgspec.field(default_factory=dict)
     insensitive: Mapping[str, Insensitive] = msgspec.field(default_factory=dict)
+    full_domain: FullDomain = FullDomain()
     folder: str = ""
 
     def __post_init__(self) -> None:
@@ -121,6 +126,8 @@ class Policy(
             raise PolicyError(msg)
         msgspec.structs.force_setattr(self, "suppress", suppress)
         _converted(self.order, Literal["shuffled", "sorted"], "order")
+        chosen = _converted(msgspec.to_builtins(self.full_domain, enc_hook=_plain), FullDomain, "full_domain")
+        msgspec.structs.force_setattr(self, "full_domain", chosen)
         seen: dict[str, str] = {}
         for section, (field, role) in _SECTIONS.items():
             columns = _columns(section, getattr(self, field), role)
@@ -220,7 +227,7 @@ class Policy(
         except tomllib.TOMLDecodeError as error:
             msg = f"the policy is not TOML: {error}"
             raise PolicyError(msg) from None
-        known = ["k", "suppress", "order", *_SECTIONS]
+        known = ["k", "suppress", "order", *_SECTIONS, "full_domain"]
         for key in document:
             if key not in known:
                 close = difflib.get_close_matches(key, known, n=1)
@@ -243,6 +250,8 @@ class Policy(
     def to_builtins(self) -> dict[str, Any]:
         """Return the policy as plain tables and lists, as its TOML reads, without its folder."""
         document = _without_absent(msgspec.to_builtins(self, enc_hook=_plain))
+        if self.full_domain == FullDomain():
+            document.pop("full_domain")
         return {key: value for key, value in document.items() if key != "folder" and value != {}}
 
     def locate(self, file: str) -> Path:

@@ -16,6 +16,12 @@ def released_names(policy: Policy) -> list[str]:
     return names
 
 
+def promised(policy: Policy) -> list[str]:
+    """Return every model of a policy in words, k-anonymity first, then those of the sensitive columns in order."""
+    named = [f"{_named(model)} of {column!r}" for column, role in policy.sensitive.items() for model in role.models]
+    return [f"{policy.k}-anonymity", *named]
+
+
 def broken_promises(policy: Policy, reached: Assessment) -> list[str]:
     """Return what the table misses, in words that hold no value of it and no count below k.
 
