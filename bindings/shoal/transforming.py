@@ -59,16 +59,16 @@ def microaggregate(
 ) -> Transformed:
     """Replace numbers by the mean or median of groups of at least `k` near rows.
 
-    Columns are grouped together, standardized; one by one with the univariate method. They become Float64. A
-    null stays null, and rows with the same columns null are grouped among themselves; where fewer than `k` rows
-    share a pattern of nulls, all of their values become null. Which of several rows with equal numbers share a
-    group is told by the order of rows; the numbers that result, row by row, are the same in any order but for that.
+    Columns are grouped together, standardized; one by one with the univariate method. Numbers become Float64;
+    dates stay dates, rounded down. A null stays null, and rows with the same columns null are grouped among
+    themselves; where fewer than `k` rows share a pattern of nulls, all of their values become null. Rows with
+    equal numbers are told apart by the order of rows alone; nothing else follows it.
 
     Parameters
     ----------
     frame : frame, table or path
     columns : sequence of str
-        Columns of numbers.
+        Columns of numbers or dates.
     k : int
         Rows of a group at least; 2 or more.
     method : "mdav" | "v-mdav" | "univariate"
@@ -207,13 +207,15 @@ def add_noise(
     method: Literal["additive", "correlated"] = "additive",
     preserve: bool = False,
 ) -> Transformed:
-    """Add normal noise to numbers, which become Float64; a null stays null. This is not differential privacy.
+    """Add normal noise to numbers; a null stays null. This is not differential privacy.
+
+    Numbers become Float64; dates stay dates, rounded down.
 
     Parameters
     ----------
     frame : frame, table or path
     columns : sequence of str
-        Columns of numbers.
+        Columns of numbers or dates.
     variance : float
         Variance of the noise as a share of each column's; above 0.
     method : "additive" | "correlated"

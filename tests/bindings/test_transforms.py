@@ -144,8 +144,17 @@ def test_policy__columns_of_a_group_ask_for_the_same() -> None:
         shoal.Policy(k=2, quasi_identifiers=roles)
 
 
+def test_anonymize__dates_are_grouped_and_perturbed() -> None:
+    born = PEOPLE.with_columns(born=pl.date(1950, 1, 1) + pl.duration(days=pl.col("age") * 37))
+    for kind in ("microaggregate", "noise", "rank-swap", "pram"):
+        asked = policy(KINDS[kind], column="born", output="bounds")
+        release = shoal.anonymize(born, asked)
+        assert release.frame.schema["born_lower"] == pl.Date
+        assert shoal.verify(release, asked).met
+
+
 def test_anonymize__columns_that_cannot_take_their_transform() -> None:
-    for kind in ("microaggregate", "top-bottom", "round", "noise"):
+    for kind in ("microaggregate", "top-bottom", "round", "random round", "noise"):
         with pytest.raises(shoal.ColumnError, match="`word` has type large_string"):
             shoal.anonymize(PEOPLE.with_columns(word=pl.col("job")), policy(KINDS[kind], column="word"))
     with pytest.raises(shoal.PolicyNotMet, match="k = 401 asks for more rows"):

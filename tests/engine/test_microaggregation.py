@@ -1,3 +1,5 @@
+import datetime as dt
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -117,6 +119,17 @@ def test_microaggregate__very_large_and_very_small_numbers() -> None:
     assert run([[1e-200, 0.0, 1e-200, 0.0]], Microaggregate(k=2))[0] == [1e-200, 0.0] * 2
 
 
+@pytest.mark.parametrize("kind", [pa.date32(), pa.date64(), pa.timestamp("us"), pa.timestamp("ms", "UTC")])
+def test_microaggregate__dates_stay_dates(kind: pa.DataType) -> None:
+    days = [dt.datetime(1950, 1, 1), dt.datetime(1950, 1, 2), dt.datetime(2000, 5, 1), dt.datetime(2000, 5, 5), None]
+    column = encode("born", pa.array(days, pa.timestamp("us")).cast(kind))
+    found = microaggregate([column], Microaggregate(k=2))[0].to_arrow()
+    assert found.type == kind
+    noon = dt.datetime(1950, 1, 1, 0 if pa.types.is_date(kind) else 12)
+    expected = pa.array([noon] * 2 + [dt.datetime(2000, 5, 3)] * 2 + [None], pa.timestamp("us")).cast(kind)
+    assert found.equals(expected)
+
+
 def test_microaggregate__bad_input() -> None:
     with pytest.raises(PolicyNotMet, match="k = 4 asks for more rows than have numbers in `c0`"):
         run([[1.0, 2.0, None, 3.0]], Microaggregate(k=4))
@@ -124,7 +137,7 @@ def test_microaggregate__bad_input() -> None:
         run([[1.0, None], [None, 1.0]], Microaggregate(k=2))
     with pytest.raises(ColumnError, match="`c0` holds numbers that are not finite"):
         run([[1.0, float("inf")]], Microaggregate(k=2))
-    with pytest.raises(ColumnError, match="`t` has type large_string; microaggregation needs numbers"):
+    with pytest.raises(ColumnError, match="`t` has type large_string; microaggregation needs numbers or dates"):
         microaggregate([encode("t", pa.array(["a", "b"]))], Microaggregate(k=2))
 
 

@@ -200,6 +200,15 @@ def test_noise__nulls_and_constants_stay() -> None:
     assert add_noise(nothing, Noise(variance=0.1), secure_words)[0].to_arrow().to_pylist() == [None, None]
 
 
+def test_noise__dates_stay_within_their_type() -> None:
+    before = column([dt.date(2000, 1, 1), dt.date(2020, 1, 1), None], pa.date32())
+    after = add_noise([before], Noise(variance=0.01), seeded(1))[0].to_arrow()
+    assert after.type == pa.date32()
+    assert after[2].as_py() is None
+    with pytest.raises(ColumnError, match="has no place for"):
+        add_noise([before], Noise(variance=1e12), seeded(1))
+
+
 def test_losses__shares_and_percent() -> None:
     before, after = column([1, 2, 3, None]), column([1.0, 2.5, 2.5, None])
     assert changed_share(before, after) == 0.5

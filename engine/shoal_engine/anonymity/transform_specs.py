@@ -15,7 +15,7 @@ from shoal_engine.errors import PolicyError
 
 
 class Microaggregate(PolicyValue, frozen=True, tag_field="kind", tag="microaggregate"):
-    """Numbers are replaced by the mean or median of a group of at least `k` near rows.
+    """Numbers or dates are replaced by the mean or median of a group of at least `k` near rows.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ class RankSwap(PolicyValue, frozen=True, tag_field="kind", tag="rank-swap"):
 
 
 class Noise(PolicyValue, frozen=True, tag_field="kind", tag="noise"):
-    """Normal noise is added to numbers (Kim 1986). This is not differential privacy.
+    """Normal noise is added to numbers or dates (Kim 1986). This is not differential privacy.
 
     Attributes
     ----------

@@ -11,7 +11,7 @@ from shoal_engine.errors import InputError
 Codes = npt.NDArray[np.int64]
 Matrix = npt.NDArray[np.float64]
 
-MOST_COUNTS = 1 << 27
+MOST_COUNTS = 1 << 25
 """Counts (patterns x records) that are held at a time."""
 
 _ROUNDS = 1000

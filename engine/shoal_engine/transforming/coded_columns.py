@@ -13,6 +13,8 @@ from shoal_engine.errors import ColumnError
 Codes = npt.NDArray[np.unsignedinteger]
 Numbers = npt.NDArray[np.float64]
 
+_DAY_IN_MILLISECONDS = 86_400_000
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CodedColumn:
@@ -69,9 +71,30 @@ def encode(name: str, array: pa.Array) -> CodedColumn:
     return CodedColumn(name, domain, final.astype(narrowest(domain.size))[codes])
 
 
-def encode_numbers(name: str, numbers: Numbers) -> CodedColumn:
-    """Return a column of floating-point numbers; NaN is null."""
-    return encode(name, pa.array(numbers, from_pandas=True))
+def replace_numbers(column: CodedColumn, numbers: Numbers) -> CodedColumn:
+    """Return a column with other numbers, (n,) float64, NaN for null: floats, or dates rounded down to their unit.
+
+    Raises
+    ------
+    ColumnError
+        A date has no place in the column's type.
+    """
+    kind = column.domain.type
+    if not is_date(kind):
+        return encode(column.name, pa.array(numbers, from_pandas=True))
+    unit = _DAY_IN_MILLISECONDS if pa.types.is_date64(kind) else 1
+    absent = np.isnan(numbers)
+    whole = np.floor(np.where(absent, 0.0, numbers) / unit) * unit
+    if (np.abs(whole) >= 2.0 ** (kind.bit_width - 1)).any():
+        msg = f"column `{column.name}` would hold dates that {kind} has no place for; transform it less, or as a number"
+        raise ColumnError(msg)
+    integers = whole.astype(np.int32 if kind.bit_width == 32 else np.int64)
+    return encode(column.name, pa.array(integers, mask=absent).view(kind))
+
+
+def is_date(kind: pa.DataType) -> bool:
+    """Tell whether values of an Arrow type are dates or datetimes."""
+    return pa.types.is_date(kind) or pa.types.is_timestamp(kind)
 
 
 def is_number(kind: pa.DataType) -> bool:
@@ -79,8 +102,8 @@ def is_number(kind: pa.DataType) -> bool:
     return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
 
 
-def check_numbers(column: CodedColumn, purpose: str) -> None:
-    """Check that a column holds numbers, all finite.
+def check_numbers(column: CodedColumn, purpose: str, *, dates: bool = False) -> None:
+    """Check that a column holds numbers, all finite, or dates where they will do.
 
     Parameters
     ----------
@@ -94,33 +117,37 @@ def check_numbers(column: CodedColumn, purpose: str) -> None:
         It does not.
     """
     kind = column.domain.type
-    if not is_number(kind):
-        msg = f"column `{column.name}` has type {kind}; {purpose} needs numbers, cast it or take the transform away"
+    if not (is_number(kind) or (dates and is_date(kind))):
+        wanted = "numbers or dates" if dates else "numbers"
+        msg = f"column `{column.name}` has type {kind}; {purpose} needs {wanted}, cast it or leave it out"
         raise ColumnError(msg)
     if pa.types.is_floating(kind) and pc.any(pc.invert(pc.is_finite(column.domain.values))).as_py():
         msg = f"column `{column.name}` holds numbers that are not finite; set them to null first"
         raise ColumnError(msg)
 
 
-def distinct_numbers(column: CodedColumn, purpose: str) -> Numbers:
-    """Return the number of each code, (size,) float64, NaN for null.
+def distinct_numbers(column: CodedColumn, purpose: str, *, dates: bool = False) -> Numbers:
+    """Return the number of each code, (size,) float64, NaN for null; of dates, their count of days or other units.
 
     Raises
     ------
     ColumnError
         As for `check_numbers`; also where the range of the numbers is no float.
     """
-    check_numbers(column, purpose)
-    numbers = pc.cast(column.domain.values, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    check_numbers(column, purpose, dates=dates)
+    values = column.domain.values
+    if is_date(values.type):
+        values = values.view(pa.int32() if values.type.bit_width == 32 else pa.int64())
+    numbers = pc.cast(values, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     if numbers.size and numbers[-1] / 2 - numbers[0] / 2 > np.finfo(np.float64).max / 2:
         msg = f"column `{column.name}` holds numbers whose difference is too large for a float; rescale it first"
         raise ColumnError(msg)
     return np.concatenate([np.full(int(column.domain.has_null), np.nan), numbers])
 
 
-def row_numbers(column: CodedColumn, purpose: str) -> Numbers:
-    """Return the number of each row, (n,) float64, NaN for null; raises as `distinct_numbers` does."""
-    return distinct_numbers(column, purpose)[column.codes]
+def row_numbers(column: CodedColumn, purpose: str, *, dates: bool = False) -> Numbers:
+    """Return the number of each row, (n,) float64, NaN for null; as `distinct_numbers` does."""
+    return distinct_numbers(column, purpose, dates=dates)[column.codes]
 
 
 def distinct_whole_numbers(column: CodedColumn) -> npt.NDArray[np.int64] | None:

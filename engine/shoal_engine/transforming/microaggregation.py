@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from shoal_engine.anonymity.transform_specs import Microaggregate
 from shoal_engine.errors import PolicyNotMet
-from shoal_engine.transforming.coded_columns import CodedColumn, encode_numbers, row_numbers
+from shoal_engine.transforming.coded_columns import CodedColumn, replace_numbers, row_numbers
 from shoal_engine.transforming.standardizing import standardized
 
 Matrix = npt.NDArray[np.float64]
@@ -33,7 +33,9 @@ class Groups:
 def microaggregate(
     columns: Sequence[CodedColumn], spec: Microaggregate, ties: Sequence[npt.NDArray[np.generic]] = ()
 ) -> list[CodedColumn]:
-    """Replace the numbers of columns by those of their groups; the result is always floating-point.
+    """Replace the numbers of columns by those of their groups.
+
+    Numbers become floating-point; dates stay dates, rounded down.
 
     Rows with the same columns null are grouped among themselves, by the columns that they have; a null stays
     null. Where fewer than k rows share a pattern of nulls there is no group for them, and all of their
@@ -51,11 +53,11 @@ def microaggregate(
     Raises
     ------
     ColumnError
-        A column is not of numbers, or holds numbers that are not finite.
+        A column is not of numbers or dates, or holds numbers that are not finite.
     PolicyNotMet
         No pattern of nulls is shared by k rows.
     """
-    matrix = np.column_stack([row_numbers(column, "microaggregation") for column in columns])
+    matrix = np.column_stack([row_numbers(column, "microaggregation", dates=True) for column in columns])
     sets = [[j] for j in range(len(columns))] if spec.method == "univariate" else [list(range(len(columns)))]
     told_by = [*matrix.T, *ties]
     result = np.full(matrix.shape, np.nan)
@@ -74,7 +76,7 @@ def microaggregate(
             part = np.ascontiguousarray(matrix[rows[:, None], present])
             groups = group_rows(part, spec, [tie[rows] for tie in told_by])
             result[rows[:, None], present] = aggregate(part, groups, spec.aggregate)
-    return [encode_numbers(column.name, result[:, j]) for j, column in enumerate(columns)]
+    return [replace_numbers(column, result[:, j]) for j, column in enumerate(columns)]
 
 
 def group_rows(matrix: Matrix, spec: Microaggregate, ties: Sequence[npt.NDArray[np.generic]] = ()) -> Groups:

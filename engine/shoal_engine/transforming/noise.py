@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.transform_specs import Noise
-from shoal_engine.transforming.coded_columns import CodedColumn, encode_numbers, row_numbers
+from shoal_engine.transforming.coded_columns import CodedColumn, replace_numbers, row_numbers
 from shoal_engine.transforming.secure_words import Words, normals
 from shoal_engine.transforming.standardizing import center_and_deviation, sample_deviation, standardized
 
@@ -14,7 +14,9 @@ Matrix = npt.NDArray[np.float64]
 
 
 def add_noise(columns: Sequence[CodedColumn], spec: Noise, words: Words) -> list[CodedColumn]:
-    """Add normal noise to columns; a null stays null, and the result is always floating-point.
+    """Add normal noise to columns; a null stays null.
+
+    Numbers become floating-point; dates stay dates, rounded down.
 
     additive: variances are a share of the columns' own, as sdcMicro's additive with noise = 100 sqrt(variance).
     correlated: the covariance is that share of the columns' covariance among complete rows, as sdcMicro's
@@ -24,14 +26,14 @@ def add_noise(columns: Sequence[CodedColumn], spec: Noise, words: Words) -> list
     Raises
     ------
     ColumnError
-        A column is not of numbers, or holds numbers that are not finite or too far apart.
+        A column is not of numbers or dates, or holds numbers that are not finite or too far apart.
 
     References
     ----------
     Kim (1986), A method for limiting disclosure in microdata based on random noise and transformation,
     Proceedings of the Section on Survey Research Methods, American Statistical Association.
     """
-    matrix = np.column_stack([row_numbers(column, "noise") for column in columns])
+    matrix = np.column_stack([row_numbers(column, "noise", dates=True) for column in columns])
     noise = normals(matrix.shape, words)
     present = ~np.isnan(matrix)
     if spec.method == "correlated":
@@ -48,7 +50,7 @@ def add_noise(columns: Sequence[CodedColumn], spec: Noise, words: Words) -> list
             result[rows, j] = mean + (numbers - mean + added) / np.sqrt(1 + spec.variance)
         else:
             result[rows, j] = numbers + added
-    return [encode_numbers(column.name, result[:, j]) for j, column in enumerate(columns)]
+    return [replace_numbers(column, result[:, j]) for j, column in enumerate(columns)]
 
 
 def _root(standard: Matrix) -> Matrix:
