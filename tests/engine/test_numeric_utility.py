@@ -21,6 +21,8 @@ def test_numeric_utility__by_hand() -> None:
     assert found["il1s", "c0"] == 0.0
     assert found["il1s", "c1"] == pytest.approx(20 / 3 / (math.sqrt(2) * 10))
     assert found["il1s", None] == pytest.approx(found["il1s", "c1"] / 2)
+    assert found["mean_squared_error", None] == pytest.approx(100 / 3)
+    assert found["correlation_loss", "c0"] == pytest.approx(1.0)
     # Correlation 1 before; a constant column correlates with nothing.
     assert found["correlation_loss", None] == pytest.approx(1.0)
     # Eigenvalues 2 and 0 before, 1 and 1 after: what was 0 is not any more.
@@ -37,6 +39,8 @@ def test_numeric_utility__eigenvalues_and_correlation_by_another_route() -> None
     assert found["eigenvalue_difference", None] == pytest.approx((np.abs(eigen[0] - eigen[1]) / eigen[0]).sum())
     gaps = [abs(before[i, j] - after[i, j]) for i in range(3) for j in range(i)]
     assert found["correlation_loss", None] == pytest.approx(np.mean(gaps))
+    first_gaps = [abs(before[0, j] - after[0, j]) for j in (1, 2)]
+    assert found["correlation_loss", "c0"] == pytest.approx(np.mean(first_gaps))
     # sdcMicro's dUtility, method IL1s, is the sum over rows and columns.
     total = (np.abs(first - then) / (math.sqrt(2) * first.std(axis=0, ddof=1))).sum()
     assert found["il1s", None] * 150 == pytest.approx(total)

@@ -26,15 +26,17 @@ def numeric_utility(names: Sequence[str], original: Matrix, released: Matrix) ->
     such rows a figure is NaN.
 
     mean_squared_error
-        Mean of (x - x')**2, by column; infinite where that is beyond a float.
+        Mean of (x - x')**2, by column, in its own unit, and over all columns their mean; infinite where that is
+        beyond a float.
     il1s
         Mean of ``|x - x'| / (sqrt(2) S)``, S the deviation (divisor n - 1) of the original column; by column, and
         over all columns their mean (Yancey, Winkler, Creecy 2002, section 3.4). sdcMicro's dUtility sums over rows
         and columns instead: that is the overall figure times n d. A constant column gives 0 where nothing
         changed, else infinity.
     correlation_loss
-        Mean absolute difference of the correlations of two columns, over all pairs of columns. A constant
-        column correlates 0 with others. NaN for a single column.
+        Mean absolute difference of the correlations of two columns, by column over all others, and over all pairs
+        (mean absolute error of the correlation matrix). A constant column correlates 0 with others. NaN for a
+        single column.
     eigenvalue_difference
         Sum of ``|e - e'| / e`` over the eigenvalues, descending, of the correlation matrices (sdcMicro's
         dUtility, method eigen). An eigenvalue of 0 in both gives 0, in the original alone infinity.
@@ -52,13 +54,16 @@ def numeric_utility(names: Sequence[str], original: Matrix, released: Matrix) ->
     with np.errstate(over="ignore"):
         squares = [np.square(_differences(original[:, j], released[:, j])) for j in range(len(names))]
     rows = [Measure("mean_squared_error", name, _mean(values)) for name, values in zip(names, squares, strict=True)]
+    rows.append(Measure("mean_squared_error", None, _mean(np.array([row.value for row in rows]))))
     scaled = [_il1s(original[:, j], released[:, j]) for j in range(len(names))]
     rows += [Measure("il1s", name, value) for name, value in zip(names, scaled, strict=True)]
     rows.append(Measure("il1s", None, _mean(np.array(scaled))))
     complete = ~(np.isnan(original) | np.isnan(released)).any(axis=1)
     first, then = (_correlations(matrix[complete]) for matrix in (original, released))
-    pairs = np.triu_indices(len(names), 1)
-    rows.append(Measure("correlation_loss", None, _mean(np.abs(first - then)[pairs])))
+    gaps = np.abs(first - then)
+    others = ~np.eye(len(names), dtype=bool)
+    rows += [Measure("correlation_loss", name, _mean(gaps[j, others[j]])) for j, name in enumerate(names)]
+    rows.append(Measure("correlation_loss", None, _mean(gaps[others])))
     rows.append(Measure("eigenvalue_difference", None, _eigenvalue_difference(first, then)))
     return rows
 
