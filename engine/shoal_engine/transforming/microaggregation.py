@@ -35,9 +35,9 @@ def microaggregate(
 ) -> list[CodedColumn]:
     """Replace the numbers of columns by those of their groups.
 
-    Numbers become floating-point; dates stay dates, rounded down. Rows with the same columns null are grouped among themselves, by the columns that they have; a null stays
-    null. Where fewer than k rows share a pattern of nulls there is no group for them, and all of their
-    values become null.
+    Numbers become floating-point; dates stay dates, rounded down. Rows with the same columns null are grouped
+    among themselves, by the columns that they have; a null stays null. Where fewer than k rows share a pattern
+    of nulls there is no group for them, and all of their values become null.
 
     Parameters
     ----------
