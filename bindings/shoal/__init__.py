@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from shoal.anonymizing import anonymize as anonymize
     from shoal.anonymizing import anonymize_file as anonymize_file
     from shoal.assessing import assess as assess
+    from shoal.hierarchies import Hierarchy as Hierarchy
+    from shoal.hierarchies import build_hierarchy as build_hierarchy
+    from shoal.hierarchies import read_hierarchy as read_hierarchy
     from shoal.hospital import hospital_policy as hospital_policy
     from shoal.hospital import hospital_records as hospital_records
     from shoal.lattices import lattice as lattice
@@ -33,6 +36,14 @@ if TYPE_CHECKING:
     from shoal_engine.anonymity.assessment import Assessment as Assessment
     from shoal_engine.anonymity.assessment import Report as Report
     from shoal_engine.anonymity.full_domain_specs import FullDomain as FullDomain
+    from shoal_engine.anonymity.hierarchy_specs import Auto as Auto
+    from shoal_engine.anonymity.hierarchy_specs import Dates as Dates
+    from shoal_engine.anonymity.hierarchy_specs import Intervals as Intervals
+    from shoal_engine.anonymity.hierarchy_specs import NamedTree as NamedTree
+    from shoal_engine.anonymity.hierarchy_specs import Order as Order
+    from shoal_engine.anonymity.hierarchy_specs import Prefix as Prefix
+    from shoal_engine.anonymity.hierarchy_specs import Priority as Priority
+    from shoal_engine.anonymity.hierarchy_specs import Redaction as Redaction
     from shoal_engine.anonymity.policy import Policy as Policy
     from shoal_engine.anonymity.roles import Identifier as Identifier
     from shoal_engine.anonymity.roles import Insensitive as Insensitive
@@ -53,6 +64,7 @@ _MODULES = {
     "shoal.anonymizing": ("Anonymized", "anonymize", "anonymize_file"),
     "shoal.assessing": ("assess",),
     "shoal.lattices": ("lattice",),
+    "shoal.hierarchies": ("Hierarchy", "build_hierarchy", "read_hierarchy"),
     "shoal.hospital": ("hospital_policy", "hospital_records"),
     "shoal.linking": ("LinkageRisk", "linkage_risk"),
     "shoal.looking": ("Look", "look"),
@@ -68,7 +80,16 @@ _MODULES = {
     "shoal.verifying": ("Verification", "verify"),
     "shoal_engine.anonymity.assessment": ("Assessment", "Report"),
     "shoal_engine.anonymity.full_domain_specs": ("FullDomain",),
-    "shoal_engine.anonymity.hierarchy_specs": ("Dates", "Intervals", "NamedTree", "Order", "Prefix"),
+    "shoal_engine.anonymity.hierarchy_specs": (
+        "Auto",
+        "Dates",
+        "Intervals",
+        "NamedTree",
+        "Order",
+        "Prefix",
+        "Priority",
+        "Redaction",
+    ),
     "shoal_engine.anonymity.policy": ("Policy",),
     "shoal_engine.anonymity.roles": (
         "Closeness",

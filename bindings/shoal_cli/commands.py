@@ -198,6 +198,36 @@ def verify(output: str, policy_file: str, as_json: bool) -> int:  # noqa: FBT001
 
 
 @cli.command()
+@click.argument("source", metavar="INPUT")
+@click.option("--column", "-c", required=True, metavar="COL", help="Column whose values are the leaves.")
+@click.option("--kind", required=True, metavar="KIND", help="Of hierarchy, as in a policy: intervals, auto, ...")
+@click.option("--set", "fields", multiple=True, metavar="TOML", help="A field, as 'width = [5, 10]'; repeat for more.")
+@click.option("--output", "-o", required=True, type=click.Path(dir_okay=False), help="Write ARX's CSV here.")
+@_JSON
+def hierarchy(source: str, column: str, kind: str, fields: tuple[str, ...], output: str, as_json: bool) -> int:  # noqa: FBT001
+    """Build a hierarchy over the values of a column."""
+    import tomllib
+
+    from shoal.files import check_folder
+    from shoal.hierarchies import build_hierarchy
+    from shoal_engine.anonymity.policy import hierarchy_of
+
+    try:
+        described = tomllib.loads("\n".join(fields))
+    except tomllib.TOMLDecodeError:
+        msg = "give each field as in a policy's TOML, for example --set 'width = [5, 10]' --set 'lower = 0'"
+        raise click.UsageError(msg) from None
+    check_folder(Path(output), [source])
+    built = build_hierarchy(hierarchy_of({**described, "kind": kind}), source, column=column)
+    built.write_csv(output)
+    if as_json:
+        _print_json({"leaves": built.n_leaves, "levels": built.n_levels, "output": output})
+    else:
+        click.echo(f"{built.n_leaves} leaves and {built.n_levels} levels written to {output}")
+    return MET
+
+
+@cli.command()
 @click.option("--rows", type=click.IntRange(min=1000), default=100_000, show_default=True)
 @click.option("--seed", type=int, default=7, show_default=True, help="Of the invented records, not of any noise.")
 @click.option("--output", type=click.Path(file_okay=False), default="demo-output", show_default=True)

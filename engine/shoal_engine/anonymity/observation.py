@@ -10,10 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from shoal_engine.anonymity.dimensions import Space, bind
+from shoal_engine.anonymity.hierarchy_specs import counts_rows
 from shoal_engine.anonymity.modeling import Modeling, models_of
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.transform_specs import grouped_columns
-from shoal_engine.columns import ColumnEncoder, Domain, narrowest, recode
+from shoal_engine.columns import ColumnEncoder, Domain, count_codes, narrowest, recode
 from shoal_engine.errors import ColumnError, InputError
 from shoal_engine.grouping import Grouped, cells, group
 from shoal_kernels.models import Cells, Models
@@ -163,7 +164,12 @@ class Observation:
             if not len(domains[name].values):
                 msg = f"quasi-identifier {name!r} is null in every row; drop it from the policy"
                 raise ColumnError(msg)
-        space = bind(self._policy, domains)
+        counts = {
+            name: count_codes(self._codes[name], remaps[name])
+            for name, role in self._policy.quasi_identifiers.items()
+            if counts_rows(role.hierarchy)
+        }
+        space = bind(self._policy, domains, counts)
         modeling = models_of(self._policy, domains)
         codes = [self._final(d.name, d.kernel_code[remaps[d.name]]) for d in space.dimensions]
         sizes = [dimension.size for dimension in space.dimensions]

@@ -31,6 +31,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from shoal_engine.anonymity.full_domain_specs import FullDomain
+from shoal_engine.anonymity.hierarchy_specs import Hierarchy
 from shoal_engine.anonymity.roles import (
     Closeness,
     Distinct,
@@ -55,8 +56,8 @@ _SECTIONS: dict[str, tuple[str, type[Role]]] = {
 _EXAMPLES = {
     "models": "models = [{ kind = 'distinct', l = 3 }, { kind = 'closeness', t = 0.2 }]",
     "hierarchy": "hierarchy = { kind = 'intervals', width = [5, 10], lower = 0, upper = 120 }, "
-    "{ kind = 'order', values = ['low', 'high'] }, { kind = 'prefix' }, { kind = 'date' } "
-    "or { kind = 'tree', file = 'tree.csv' }",
+    "{ kind = 'order', values = ['low', 'high'] }, { kind = 'prefix' }, { kind = 'redaction', redact = 'left' }, "
+    "{ kind = 'date' }, { kind = 'tree', file = 'tree.csv' }, { kind = 'priority' } or { kind = 'auto', fanout = 3 }",
     "transform": "transform = { kind = 'microaggregate', k = 5 }, { kind = 'top-bottom', upper = 90 }, "
     "{ kind = 'round', base = 10 }, { kind = 'pram', pd = 0.8 }, { kind = 'rank-swap', share = 0.05 } "
     "or { kind = 'noise', variance = 0.1 }",
@@ -269,6 +270,22 @@ def json_schema() -> dict[str, Any]:
     schema = msgspec.json.schema(Policy)
     schema["$defs"]["Policy"]["properties"].pop("folder")
     return schema
+
+
+def hierarchy_of(description: Any) -> Hierarchy:
+    """Return the hierarchy that a table as in a policy's TOML, or a value of its classes, describes.
+
+    Raises
+    ------
+    PolicyError
+        There is no such kind, or a field is missing or out of range.
+
+    Examples
+    --------
+    >>> hierarchy_of({"kind": "redaction", "redact": "left"}).redact
+    'left'
+    """
+    return _converted(msgspec.to_builtins(description, enc_hook=_plain), Hierarchy, "hierarchy")
 
 
 def _columns(section: str, columns: Any, role: type[T]) -> dict[str, T]:

@@ -7,7 +7,17 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
-from shoal_engine.anonymity.hierarchy_specs import Dates, Hierarchy, Intervals, Order, PolicyValue, Prefix
+from shoal_engine.anonymity.hierarchy_specs import (
+    Dates,
+    Hierarchy,
+    Intervals,
+    Order,
+    Prefix,
+    Redaction,
+    is_grown,
+    is_line,
+)
+from shoal_engine.anonymity.policy_values import PolicyValue
 from shoal_engine.anonymity.transform_specs import Transform
 from shoal_engine.errors import PolicyError
 
@@ -65,8 +75,11 @@ class Closeness(PolicyValue, frozen=True, tag_field="kind", tag="closeness"):
     def _check(self) -> None:
         """Check that distance and hierarchy belong together."""
         _finite("t", self.t)
-        if self.distance == "hierarchical" and (self.hierarchy is None or isinstance(self.hierarchy, Order)):
+        if self.distance == "hierarchical" and (self.hierarchy is None or is_line(self.hierarchy)):
             msg = "distance = 'hierarchical' needs a `hierarchy` of kind tree, prefix, intervals or date"
+            raise PolicyError(msg)
+        if is_grown(self.hierarchy):
+            msg = "a distance needs a `hierarchy` that is the same for every table; declare its `values` or nodes"
             raise PolicyError(msg)
         if self.distance == "ordered" and not isinstance(self.hierarchy, Order | None):
             msg = "distance = 'ordered' takes a `hierarchy` of kind order, or none for the sorted values"
@@ -142,8 +155,8 @@ class QuasiIdentifier(PolicyValue, frozen=True):
         if isinstance(self.hierarchy, Dates) and self.kind not in (None, "date"):
             msg = "a hierarchy of kind date needs kind = 'date'"
             raise PolicyError(msg)
-        if isinstance(self.hierarchy, Prefix) and self.kind == "date":
-            msg = "a hierarchy of kind prefix masks text; dates take a hierarchy of kind date"
+        if isinstance(self.hierarchy, Prefix | Redaction) and self.kind == "date":
+            msg = "a hierarchy of kind prefix or redaction masks text; dates take a hierarchy of kind date"
             raise PolicyError(msg)
         if self.hierarchy is not None and self.output != "label":
             msg = f"output = '{self.output}' needs a number or date without hierarchy; use output = 'label'"

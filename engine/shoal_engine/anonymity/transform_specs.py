@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Protocol, TypeAlias
 
 from msgspec import Meta
 
-from shoal_engine.anonymity.hierarchy_specs import PolicyValue
+from shoal_engine.anonymity.policy_values import PolicyValue
 from shoal_engine.errors import PolicyError
 
 
