@@ -74,6 +74,21 @@ def test_build_hierarchy__file_and_nodes_stand_for_it(column: str, hierarchy: An
         assert release.report.loss == expected.report.loss
 
 
+def test_anonymize__closeness_on_the_nodes_of_an_order() -> None:
+    order = shoal.Order(values=["smith", "baker", "cook", "clerk", "nurse"], fanout=[2])
+    closeness = shoal.Closeness(t=0.3, distance="hierarchical", hierarchy=order)
+    policy = shoal.Policy(
+        k=5,
+        quasi_identifiers={"age": shoal.QuasiIdentifier()},
+        sensitive={"job": shoal.Sensitive(models=[closeness])},
+    )
+    release = shoal.anonymize(PEOPLE, policy)
+    assert shoal.verify(release.frame, policy).met
+    for hierarchy in (shoal.Auto(), shoal.Order(fanout=[2])):
+        with pytest.raises(shoal.PolicyError, match="the same for every table"):
+            shoal.Closeness(t=0.3, distance="hierarchical", hierarchy=hierarchy)
+
+
 def test_build_hierarchy__from_anything_with_values() -> None:
     spec = shoal.Auto(fanout=2)
     expected = shoal.build_hierarchy(spec, PEOPLE, column="age").frame

@@ -25,8 +25,9 @@ from shoal_engine.anonymity.hierarchy_specs import (
     Redaction,
 )
 from shoal_engine.anonymity.named_trees import nodes_of, read_tree, write_tree
+from shoal_engine.anonymity.observation import Observation
 from shoal_engine.anonymity.policy import Policy, hierarchy_of, json_schema
-from shoal_engine.anonymity.roles import Closeness
+from shoal_engine.anonymity.roles import Closeness, QuasiIdentifier
 from shoal_engine.errors import ColumnError, HierarchyError, PolicyError
 
 CANARY = "c4n4ry"
@@ -223,6 +224,23 @@ def test_priority__rare_values_give_way_first(counts: list[int], levels: int, *,
     by_frequency = sorted(values, key=lambda value: (-counts[int(value[1:])], value))
     tree = grown(Priority(levels=levels), values, has_null=has_null, rows=counts)
     assert_equals_rows(tree, values, naive.priority_rows(by_frequency, levels), has_null=has_null)
+
+
+@pytest.mark.parametrize("hierarchy", [Auto(), Auto(balance="entropy", ordered=True), Priority(levels=4)])
+def test_bind__any_cut_and_order_of_merging_grow_the_same_tree(hierarchy: Hierarchy) -> None:
+    policy = Policy(k=2, quasi_identifiers={"col": QuasiIdentifier(hierarchy=hierarchy)})
+    rows = pa.record_batch({"col": [None if i % 9 == 4 else "vuwzyx"[i * i % 10 % 6] for i in range(90)]})
+    whole = Observation(policy, carry=False, n_threads=1)
+    whole.observe(rows)
+    late, early = (Observation(policy, carry=False, n_threads=1) for _ in range(2))
+    for start in range(0, 90, 30):
+        (early if start else late).observe(rows.slice(start, 30))
+    late.merge(early)
+    trees = [table.space.dimensions[0].tree for table in (whole.finish(), late.finish())]
+    assert trees[0] is not None
+    assert trees[1] is not None
+    assert tree_table(trees[0]) == tree_table(trees[1])
+    assert trees[0].n_levels > 3
 
 
 def partition(tree: Tree, height: int) -> list[list[int]]:
