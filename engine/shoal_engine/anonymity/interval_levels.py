@@ -104,7 +104,8 @@ def _level(
     n = len(bounds) - 1
     least = bounds[0] if intervals.bottom is None else -math.inf if intervals.minimum is None else intervals.minimum
     most = bounds[-1] if intervals.top is None else math.inf if intervals.maximum is None else intervals.maximum
-    known = (numbers >= least) & ((numbers < most) if most < math.inf else numbers == numbers)
+    # Where no end is declared, infinity has a node; what is no number never has.
+    known = (numbers >= least) & ((numbers < most) | (most == math.inf)) & ~np.isnan(numbers)
     if not known.all():
         msg = (
             f"hierarchy of `{column}` does not cover the data: values lie outside "
