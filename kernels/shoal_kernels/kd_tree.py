@@ -231,6 +231,35 @@ def farthest(tree: KdTree, query: Points) -> int:
 
 
 @inner
+def beyond(tree: KdTree, query: Points, square: float, found: Vector) -> int:
+    """Find the points at a squared distance of at least `square`; return how many, or more than `found` holds.
+
+    `found`, (m,) int64, out: their numbers, in no order; of no use where there are more than m.
+    """
+    first_leaf = (1 << tree.height) - 1
+    stack = np.empty(MAX_HEIGHT, np.int64)
+    stack[0] = 0
+    depth, n_found = 1, 0
+    while depth > 0:
+        depth -= 1
+        node = stack[depth]
+        if tree.live[node] == 0 or _most_distance(tree, node, query) < square:
+            continue
+        if node < first_leaf:
+            stack[depth], stack[depth + 1] = 2 * node + 1, 2 * node + 2
+            depth += 2
+            continue
+        begin = tree.number.shape[0] * (node - first_leaf) >> tree.height
+        for p in range(begin, begin + tree.live[node]):
+            if square_distance(tree.point, p, query) >= square:
+                if n_found == found.shape[0]:
+                    return n_found + 1
+                found[n_found] = tree.number[p]
+                n_found += 1
+    return n_found
+
+
+@inner
 def nearest(tree: KdTree, query: Points, found: Vector, distance: Points) -> int:
     """Find the points nearest to a query, ascending by distance, then by number.
 

@@ -12,6 +12,7 @@ from numba import types
 
 from shoal_kernels._jit import inner, kernel, matrix, vector
 from shoal_kernels.kd_tree import KdTree, farthest, grow, nearest, square_distance, take_out
+from shoal_kernels.outer_shell import farthest_from_center, make_shell
 
 Points = npt.NDArray[np.float64]
 Vector = npt.NDArray[np.int64]
@@ -61,9 +62,11 @@ def mdav(point: Points, k: int, group: Vector) -> int:
     for i in range(n):
         total += point[i]
     found, distance = np.empty(k - 1, np.int64), np.empty(k - 1)
+    group[:] = -1
+    shell = make_shell(d)
     left, n_groups = n, 0
     while left >= 3 * k:
-        first = farthest(tree, total / left)
+        first = farthest_from_center(tree, point, group, shell, total / left)
         _gather(tree, point, first, found, distance, group, n_groups, total)
         _gather(tree, point, farthest(tree, point[first]), found, distance, group, n_groups + 1, total)
         left -= 2 * k
@@ -77,6 +80,20 @@ def mdav(point: Points, k: int, group: Vector) -> int:
         take_out(tree, first)
         group[first] = n_groups
     return n_groups + 1
+
+
+@inner
+def _from_center(point: Points) -> Vector:
+    """Return all points from the one farthest from the average of all to the nearest; ties in order."""
+    n, d = point.shape
+    center = np.zeros(d)
+    for i in range(n):
+        center += point[i]
+    center /= n
+    closeness = np.empty(n)
+    for i in range(n):
+        closeness[i] = -square_distance(point, i, center)
+    return np.argsort(closeness, kind="mergesort")
 
 
 @inner
@@ -115,18 +132,18 @@ def v_mdav(point: Points, k: int, gain: float, group: Vector) -> int:
     """
     n, d = point.shape
     tree = grow(point)
-    center = np.zeros(d)
-    for i in range(n):
-        center += point[i]
-    center /= n
+    outward = _from_center(point)
     found, distance = np.empty(k - 1, np.int64), np.empty(k - 1)
     one, at = np.empty(1, np.int64), np.empty(1)
     two, both = np.empty(2, np.int64), np.empty(2)
     member = np.empty(2 * k - 1, np.int64)
     mean, size = np.zeros((n // k, d)), np.zeros(n // k, np.int64)
-    n_groups = 0
+    group[:] = -1
+    n_groups, seen = 0, 0
     while tree.live[0] >= k:
-        member[0] = farthest(tree, center)
+        while group[outward[seen]] >= 0:
+            seen += 1
+        member[0] = outward[seen]
         take_out(tree, member[0])
         nearest(tree, point[member[0]], found, distance)
         member[1:k] = found

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benches import scanning
 from naive import microaggregation as naive
 from shoal_kernels.microaggregation import best_on_line, mdav, v_mdav
 
@@ -50,6 +51,26 @@ def test_mdav__equals_naive_with_many_leaves(coarse: bool) -> None:  # noqa: FBT
         group = np.empty(len(table), np.int64)
         n_groups = mdav(table, k, group)
         assert as_lists(group, n_groups) == [sorted(members) for members in naive.mdav(table.tolist(), k)]
+
+
+@pytest.mark.parametrize("shape", ["skewed", "round", "corners", "far point"])
+def test_mdav__equals_computing_every_distance(shape: str) -> None:
+    """Enough points for the outer shell to be used, worn out, and too small for all that are equally far."""
+    random = np.random.default_rng(6)
+    numbers = random.lognormal(0.0, 1.0, (6000, 3))
+    if shape == "round":
+        numbers = random.normal(size=(6000, 3))
+        numbers /= np.linalg.norm(numbers, axis=1)[:, None]
+    if shape == "corners":
+        numbers = random.choice([-1.0, 1.0], (6000, 3))
+    if shape == "far point":
+        numbers[0] = 1e6
+    table = np.rint(numbers / GRID) * GRID
+    table = np.ascontiguousarray(table[np.lexsort(table.T[::-1])])
+    for k in (2, 5):
+        group = np.empty(len(table), np.int64)
+        mdav(table, k, group)
+        assert np.array_equal(group, scanning.mdav(table, k))
 
 
 @given(points(), st.integers(1, 8), st.sampled_from([0.0, 0.2, 1.1, 3.0]))

@@ -1,6 +1,6 @@
 """Microaggregation: rows form small groups of near numbers, and each says what its group says."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,24 +57,31 @@ def microaggregate(
     """
     matrix = np.column_stack([row_numbers(column, "microaggregation", dates=True) for column in columns])
     sets = [[j] for j in range(len(columns))] if spec.method == "univariate" else [list(range(len(columns)))]
-    told_by = [*matrix.T, *ties]
     result = np.full(matrix.shape, np.nan)
     for axes in sets:
-        absent = np.isnan(matrix[:, axes])
-        patterns, pattern, rows_of = np.unique(absent, axis=0, return_inverse=True, return_counts=True)
-        if not any(rows >= spec.k and not nothing.all() for nothing, rows in zip(patterns, rows_of, strict=True)):
+        told_by = [*(matrix[:, j] for j in range(len(columns)) if j not in axes), *ties]
+        parts = [(rows, present) for rows, present in _by_nulls(matrix, axes) if rows.size >= spec.k and present]
+        if not parts:
             names = " and ".join(f"`{columns[j].name}`" for j in axes)
             msg = f"microaggregation with k = {spec.k} asks for more rows than have numbers in {names}; lower its k"
             raise PolicyNotMet(msg)
-        for number, nothing in enumerate(patterns):
-            present = [axis for axis, gone in zip(axes, nothing, strict=True) if not gone]
-            if not present or rows_of[number] < spec.k:
-                continue
-            rows = np.flatnonzero(pattern.reshape(-1) == number)
+        for rows, present in parts:
             part = np.ascontiguousarray(matrix[rows[:, None], present])
             groups = group_rows(part, spec, [tie[rows] for tie in told_by])
             result[rows[:, None], present] = aggregate(part, groups, spec.aggregate)
     return [replace_numbers(column, result[:, j]) for j, column in enumerate(columns)]
+
+
+def _by_nulls(matrix: Matrix, axes: Sequence[int]) -> Iterator[tuple[Vector, list[int]]]:
+    """Yield the rows of each pattern of nulls (NaN) in some columns, and the columns that are not null there."""
+    pattern = np.zeros(len(matrix), np.int64)
+    for axis in axes:
+        absent = np.isnan(matrix[:, axis])
+        if absent.any():
+            pattern = np.unique(2 * pattern + absent, return_inverse=True)[1].reshape(-1)
+    for number in range(int(pattern.max(initial=-1)) + 1):
+        rows = np.flatnonzero(pattern == number)
+        yield rows, [axis for axis in axes if not np.isnan(matrix[rows[0], axis])]
 
 
 def group_rows(matrix: Matrix, spec: Microaggregate, ties: Sequence[npt.NDArray[np.generic]] = ()) -> Groups:
