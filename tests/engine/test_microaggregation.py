@@ -142,6 +142,7 @@ def test_microaggregate__bad_input() -> None:
 
 
 @given(st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=50), st.randoms())
+@settings(deadline=None)
 def test_standardized__sums_are_exact(values: list[float], random: st.randoms) -> None:
     found = standardized(np.array(values)[:, None])[:, 0].tolist()
     shuffled = found.copy()

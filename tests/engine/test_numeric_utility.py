@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shoal_engine.utility.numeric import numeric_utility
@@ -47,6 +47,7 @@ def test_numeric_utility__eigenvalues_and_correlation_by_another_route() -> None
 
 
 @given(st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3)), min_size=1, max_size=20))
+@settings(deadline=None)
 def test_numeric_utility__nothing_changed_is_nothing_lost(rows: list[tuple[float, float]]) -> None:
     assert all(value == 0 for value in measured([*map(list, rows)], [*map(list, rows)]).values())
 

@@ -100,6 +100,7 @@ def test_round__a_multiple_never_moves() -> None:
 
 
 @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=12), st.floats(0.05, 1.0), st.floats(0.0, 1.0))
+@settings(deadline=None)
 def test_invariant_matrix__leaves_the_frequencies(count: list[int], pd: float, alpha: float) -> None:
     t = np.array(count)
     matrix = invariant_matrix(t, PostRandomize(pd=pd, alpha=alpha))
