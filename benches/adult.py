@@ -56,14 +56,19 @@ def _role(frame: pl.DataFrame, name: str, kind: Kind) -> shoal.QuasiIdentifier:
 
 def leaves(name: str) -> list[str]:
     """Return the leaves of a column's hierarchy, depth first, siblings as the file has them."""
-    with hierarchy(name).open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.reader(file, delimiter=";") if row]
+    rows = paths(name)
     rank: list[dict[str, int]] = [{} for _ in rows[0]]
     for row in rows:
         for height, node in enumerate(row):
             rank[height].setdefault(node, len(rank[height]))
     rows.sort(key=lambda row: [rank[height][row[height]] for height in reversed(range(len(row)))])
     return [row[0] for row in rows]
+
+
+def paths(name: str) -> list[list[str]]:
+    """Return the rows of a column's hierarchy: leaf, level 1, ..., root."""
+    with hierarchy(name).open(encoding="utf-8", newline="") as file:
+        return [row for row in csv.reader(file, delimiter=";") if row]
 
 
 def hierarchy(name: str) -> Path:

@@ -44,7 +44,7 @@ def lattice(frame: IntoFrame, policy: Policy, *, n_threads: int | None = None) -
     """
     from shoal_engine.anonymity.lattice_table import lattice_table
 
-    table = observe(into_lazy(frame), policy, carry=False, n_threads=threads(n_threads)).finish()
+    table = observe(into_lazy(frame), policy, carry=True, n_threads=threads(n_threads)).finish()
     found = lattice_table(table, policy.full_domain)
     nodes = pl.DataFrame(
         {f"{name}_level": level for name, level in zip(table.space.names, found.levels, strict=True)}

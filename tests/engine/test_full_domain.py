@@ -231,26 +231,60 @@ def _stated(text: str) -> tuple[int, list[object]] | None:
     return k, models
 
 
-@pytest.mark.shared
-@pytest.mark.skipif(not adult.present(), reason=adult.MISSING)
-@pytest.mark.parametrize("row", _published(), ids=lambda row: f"{row['models']}-{row['suppression']}")
-def test_optimum__equals_the_published_one(row: dict[str, str]) -> None:
-    stated = _stated(row["models"])
-    if stated is None:
-        pytest.skip("the model needs a population table that is not at hand")
-    k, models = stated
-    frame, sensitive_column = adult.read(), row["sensitive"]
-    names = [name for name in frame.columns if name != sensitive_column]
+def _table(row: dict[str, str], k: int, models: list[object]) -> Table:
+    """Observe Adult under a published conjunction, its other columns along their hierarchies."""
+    frame = adult.read()
+    names = [name for name in frame.columns if name != row["sensitive"]]
     tree = {name: shoal.NamedTree(file=str(adult.hierarchy(name))) for name in names}
     policy = shoal.Policy(
         k=k,
-        suppress=min(float(row["suppression"]), 0.999),
         quasi_identifiers={name: shoal.QuasiIdentifier(hierarchy=tree[name]) for name in names},
-        sensitive={sensitive_column: shoal.Sensitive(models=models)} if sensitive_column else {},
+        sensitive={row["sensitive"]: shoal.Sensitive(models=models)} if models else {},
         full_domain=shoal.FullDomain(objective=_OBJECTIVES[row["metric"]]),
     )
-    table = observe(frame.lazy(), policy, carry=False, n_threads=1).finish()
+    return observe(frame.lazy(), policy, carry=False, n_threads=1).finish()
+
+
+def _lost_a_model(row: dict[str, str]) -> bool:
+    """Tell whether a row names a sensitive column and no model of it: its cost is not the least of what it states."""
+    return bool(row["sensitive"]) and re.fullmatch(r"KAnonymity\(\d+\)", row["models"]) is not None
+
+
+_PUBLISHED = _published()
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not adult.present(), reason=adult.MISSING)
+@pytest.mark.parametrize(
+    "row",
+    [row for row in _PUBLISHED if not _lost_a_model(row)],
+    ids=lambda row: row["models"],
+)
+def test_optimum__equals_the_published_one(row: dict[str, str]) -> None:
+    stated = _stated(row["models"])
+    if stated is None:
+        pytest.skip("the model is measured against a population table that is not at hand")
+    table = _table(row, *stated)
     limit = math.floor(float(row["suppression"]) * table.n_rows)
-    node = full_domain.optimum(full_domain.prepare(table, policy.full_domain, limit=limit))
+    node = full_domain.optimum(full_domain.prepare(table, table.policy.full_domain, limit=limit))
     assert node is not None
     assert node.cost == pytest.approx(float(row["expected_loss"]), rel=1e-9)
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not adult.present(), reason=adult.MISSING)
+@pytest.mark.parametrize("row", [row for row in _PUBLISHED if _lost_a_model(row)], ids=lambda row: row["models"])
+def test_optimum__is_cheaper_where_a_published_row_lost_a_model(row: dict[str, str]) -> None:
+    """Recounted by plain Polars, a node is k-anonymous and costs less than the row says, so it binds something else."""
+    k = int(re.findall(r"\d+", row["models"])[0])
+    table = _table(row, k, [])
+    limit = math.floor(float(row["suppression"]) * table.n_rows)
+    node = full_domain.optimum(full_domain.prepare(table, table.policy.full_domain, limit=limit))
+    assert node is not None
+    assert node.cost < float(row["expected_loss"])
+    labels = [
+        pl.col(name).cast(pl.String).replace_strict({path[0]: path[level] for path in adult.paths(name)})
+        for name, level in zip(table.space.names, node.levels, strict=True)
+    ]
+    sizes = adult.read().select(labels).group_by(pl.all()).len()
+    assert sizes.filter(pl.col("len") < k)["len"].sum() == node.suppressed <= limit
