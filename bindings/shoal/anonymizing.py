@@ -10,7 +10,7 @@ import polars as pl
 from shoal.frames import IntoFrame, into_lazy, schema_of
 from shoal.observing import OnProgress, observe, quietly, threads
 from shoal.reporting import report_of
-from shoal_engine.anonymity.assessment import Report
+from shoal_engine.anonymity.assessment import Report, UtilityFigure
 from shoal_engine.anonymity.policy import Policy
 
 if TYPE_CHECKING:
@@ -47,6 +47,16 @@ class Anonymized:
             f"ncp={r.loss.ncp:.4f}, suppressed_rows={r.suppressed_rows})"
         )
 
+    @property
+    def utility(self) -> pl.DataFrame:
+        """Return every measure of utility: measure, column (null for all together) and value.
+
+        Empty unless ``anonymize(..., utility=True)`` asked for it.
+        """
+        schema = {"measure": pl.String, "column": pl.String, "value": pl.Float64}
+        rows = [(figure.measure, figure.column, figure.value) for figure in self.report.utility]
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
     def certificate(self) -> dict[str, Any]:
         """Return the certificate of this release: policy, versions, digests and figures."""
         from shoal.certificate import certificate, frame_digest
@@ -59,6 +69,7 @@ def anonymize(
     policy: Policy,
     *,
     method: Literal["tight", "mondrian", "mondrian-relaxed", "full-domain"] = "tight",
+    utility: bool = False,
     n_threads: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> Anonymized:
@@ -73,6 +84,8 @@ def anonymize(
     method : "tight" | "mondrian" | "mondrian-relaxed" | "full-domain"
         The least loss that is reached in near-linear time; or the cuts of LeFevre et al. 2006, strict
         (equal values stay together) or relaxed.
+    utility : bool
+        Measure everything that the release keeps; see `Anonymized.utility`.
     n_threads : int, optional
         All cores that this process may use, unless given; the classes do not depend on it.
     on_progress : callable, optional
@@ -106,12 +119,12 @@ def anonymize(
     """
     started = time.perf_counter()
     tell = on_progress or quietly
-    release, classes, dropped = prepare(into_lazy(frame), policy, method, n_threads, tell)
+    release, classes, dropped, kept = prepare(into_lazy(frame), policy, method, n_threads, tell, utility=utility)
     tell("writing")
     released = pl.concat([as_frame(batch) for batch in release.batches()])
     del release  # and with it the table, before the recount takes memory of its own
     tell("verifying")
-    report = report_of(released.lazy(), classes, method=method, dropped=dropped, started=started)
+    report = report_of(released.lazy(), classes, method=method, dropped=dropped, started=started, utility=kept)
     return Anonymized(released, report, policy)
 
 
@@ -122,6 +135,7 @@ def anonymize_file(
     *,
     certificate: str | Path | None = None,
     method: Literal["tight", "mondrian", "mondrian-relaxed", "full-domain"] = "tight",
+    utility: bool = False,
     n_threads: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> Report:
@@ -135,7 +149,7 @@ def anonymize_file(
     policy : Policy
     certificate : path, optional
         Where to write what was promised, reached and with which versions, as JSON.
-    method, n_threads, on_progress
+    method, utility, n_threads, on_progress
         As for `anonymize`.
 
     Raises
@@ -155,7 +169,7 @@ def anonymize_file(
     kind = files.check_output(output, inputs)
     if certificate is not None:
         files.check_folder(Path(certificate), [*inputs, output])
-    release, classes, dropped = prepare(into_lazy(frame), policy, method, n_threads, tell)
+    release, classes, dropped, kept = prepare(into_lazy(frame), policy, method, n_threads, tell, utility=utility)
     with files.written_whole(output) as draft:
         tell("writing")
         separator = files.separator_of(output)
@@ -164,7 +178,7 @@ def anonymize_file(
         del release
         tell("verifying")
         rows = files.open_as(draft, kind, columns, separator=separator)
-        report = report_of(rows, classes, method=method, dropped=dropped, started=started)
+        report = report_of(rows, classes, method=method, dropped=dropped, started=started, utility=kept)
         if certificate is not None:
             document = certificates.certificate(policy, report, output_digest=certificates.file_digest(draft))
             with files.written_whole(Path(certificate)) as paper:
@@ -178,8 +192,10 @@ def prepare(
     method: Literal["tight", "mondrian", "mondrian-relaxed", "full-domain"],
     n_threads: int | None,
     tell: OnProgress,
-) -> "tuple[Release, Classes, tuple[str, ...]]":
-    """Observe, fit and recode; return the release, its classes and the columns left out."""
+    *,
+    utility: bool,
+) -> "tuple[Release, Classes, tuple[str, ...], tuple[UtilityFigure, ...]]":
+    """Observe, fit and recode; return the release, its classes, the columns left out, and its utility if asked."""
     from shoal_engine.anonymity.fitting import fit
     from shoal_engine.anonymity.release import Release
 
@@ -194,7 +210,13 @@ def prepare(
     tell("partitioning")
     fitted = fit(table, method=method, n_threads=n_threads)
     release = Release(fitted.table, fitted.classes.recoding, fitted.class_of_tuple, names)
-    return release, fitted.classes, tuple(name for name in names if name not in policy.columns)
+    dropped = tuple(name for name in names if name not in policy.columns)
+    if not utility:
+        return release, fitted.classes, dropped, ()
+    from shoal_engine.utility.released import released_utility
+
+    figures = (UtilityFigure(measure=m, column=c, value=v) for m, c, v in released_utility(fitted))
+    return release, fitted.classes, dropped, tuple(figures)
 
 
 def as_frame(batch: Any) -> pl.DataFrame:

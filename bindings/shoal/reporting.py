@@ -12,7 +12,7 @@ import polars as pl
 
 from shoal.regrouping import ROWS
 from shoal.verifying import recount
-from shoal_engine.anonymity.assessment import Assessment, Loss, Report
+from shoal_engine.anonymity.assessment import Assessment, Loss, Report, UtilityFigure
 from shoal_engine.anonymity.promises import broken_promises
 from shoal_engine.errors import VerificationFailed
 
@@ -29,6 +29,7 @@ def report_of(
     method: str,
     dropped: tuple[str, ...],
     started: float,
+    utility: tuple[UtilityFigure, ...] = (),
 ) -> Report:
     """Recount a release from its rows and report what it reaches.
 
@@ -57,6 +58,7 @@ def report_of(
         peak_bytes=peak_bytes(),
         dropped=dropped,
         notes=tuple(_notes(made)),
+        utility=utility,
     )
 
 

@@ -113,6 +113,7 @@ def assess(
 )
 @click.option("--suppress", type=float, help="Share of rows that may be left out; none unless given.")
 @click.option("--certificate", type=click.Path(), help="Write what was promised and reached here, as JSON.")
+@click.option("--utility", is_flag=True, help="Measure everything that the release keeps.")
 @_THREADS
 @_JSON
 def anonymize(
@@ -127,6 +128,7 @@ def anonymize(
     method: Any,
     suppress: float | None,
     certificate: str | None,
+    utility: bool,  # noqa: FBT001
     threads: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> int:
@@ -142,6 +144,7 @@ def anonymize(
             policy,
             certificate=certificate,
             method=method,
+            utility=utility,
             n_threads=threads,
             on_progress=tell,
         ),

@@ -93,6 +93,11 @@ def show_cost(report: "Report", output: str) -> None:
         _CONSOLE.print(f"Not in the policy, so dropped: {', '.join(report.dropped)}.")
     for note in report.notes:
         _CONSOLE.print(f"Note: {note}.")
+    if report.utility:
+        table = _table("What is kept", "measure", "column", "value")
+        for figure in report.utility:
+            table.add_row(figure.measure, figure.column or "all", f"{figure.value:.6g}")
+        _CONSOLE.print(table)
 
 
 def show_lattice(nodes: "pl.DataFrame", output: str | None) -> None:

@@ -15,17 +15,12 @@ import shoal
 from benches import adult
 from naive import lattice as naive
 from naive import sensitive
+from naive.trees_of_text import COLUMNS, TREES, roles, rows_of
 from shoal.observing import observe
 from shoal_engine.anonymity import full_domain, lattice_table, objectives
 from shoal_engine.anonymity.full_domain_heuristics import datafly, top_down
 from shoal_engine.anonymity.observation import Table
 
-TREES = [
-    {leaf: (leaf, leaf[0], "*") for leaf in ("aa", "ab", "ac", "ba", "bb", "ca")},
-    {leaf: (leaf, leaf[:2], leaf[0], "*") for leaf in ("xxx", "xxy", "xyx", "yxx", "yyx")},
-    {leaf: (leaf, "*") for leaf in ("m", "f")},
-]
-COLUMNS = ["one", "two", "three"]
 RELEASED_MODELS = [
     [],
     [shoal.Distinct(l=2)],
@@ -34,35 +29,11 @@ RELEASED_MODELS = [
 ]
 
 
-def _roles() -> dict[str, shoal.QuasiIdentifier]:
-    return {
-        name: shoal.QuasiIdentifier(hierarchy=shoal.NamedTree(nodes=_leaves_listed(tree)))
-        for name, tree in zip(COLUMNS, TREES, strict=True)
-    }
-
-
-def _leaves_listed(tree: dict[str, tuple[str, ...]]) -> dict[str, object]:
-    def below(prefix: tuple[str, ...], depth: int) -> object:
-        children = sorted({path[depth] for path in tree.values() if path[depth + 1 :] == prefix})
-        if depth == 0:
-            return children
-        return {child: below((child, *prefix), depth - 1) for child in children}
-
-    height = len(next(iter(tree.values())))
-    return {"*": below(("*",), height - 2)}
-
-
-@st.composite
-def rows_of(draw: st.DrawFn) -> list[tuple[str, ...]]:
-    row = st.tuples(*(st.sampled_from(sorted(tree)) for tree in TREES), st.sampled_from("pqr"))
-    return draw(st.lists(row, min_size=1, max_size=25))
-
-
 def _observed(rows: list[tuple[str, ...]], k: int, models: list[object], **how: object) -> Table:
     frame = pl.DataFrame(rows, schema=[*COLUMNS, "secret"], orient="row")
     policy = shoal.Policy(
         k=k,
-        quasi_identifiers=_roles(),
+        quasi_identifiers=roles(),
         sensitive={"secret": shoal.Sensitive(models=models)},
         full_domain=shoal.FullDomain(**how),
     )
@@ -174,7 +145,7 @@ def test_full_domain__refuses_weights_that_are_negative_or_of_no_use() -> None:
         shoal.FullDomain(weights={"age": -1.0})
     with pytest.raises(shoal.PolicyError, match="takes no weights"):
         shoal.FullDomain(objective="discernibility", weights={"age": 1.0})
-    policy = shoal.Policy(k=2, quasi_identifiers=_roles(), full_domain=shoal.FullDomain(weights={"ones": 1.0}))
+    policy = shoal.Policy(k=2, quasi_identifiers=roles(), full_domain=shoal.FullDomain(weights={"ones": 1.0}))
     with pytest.raises(shoal.PolicyError, match="no quasi-identifier"):
         shoal.lattice(pl.DataFrame({"one": ["aa"] * 2, "two": ["xxx"] * 2, "three": ["m"] * 2}), policy)
 

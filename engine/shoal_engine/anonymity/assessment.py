@@ -113,6 +113,14 @@ class Loss(Struct, frozen=True, kw_only=True):
     average_class_size: float
 
 
+class UtilityFigure(Struct, frozen=True, kw_only=True):
+    """One measure of what a release keeps; `column` is None where it is about all columns together."""
+
+    measure: str
+    column: str | None
+    value: float
+
+
 class Report(Assessment, frozen=True, kw_only=True):
     """A release: what it reaches, as recounted from its rows, and what it costs.
 
@@ -129,6 +137,8 @@ class Report(Assessment, frozen=True, kw_only=True):
         Columns that the policy does not name.
     notes : sequence of str
         What a reader should know: constant columns, for instance.
+    utility : sequence of UtilityFigure
+        Every measure of utility, where that was asked for; see `shoal_engine.utility.released`.
     """
 
     method: str
@@ -138,3 +148,4 @@ class Report(Assessment, frozen=True, kw_only=True):
     peak_bytes: int
     dropped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    utility: tuple[UtilityFigure, ...] = ()

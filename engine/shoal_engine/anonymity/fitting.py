@@ -1,7 +1,7 @@
 """From an observed table to a release: classes by the chosen method, then what each of them says."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -57,11 +57,14 @@ class Fit:
     class_of_tuple : (n,) int64
         Negative where suppressed.
     classes : Classes
+    levels_of_class : (n_classes, d) int64, or None
+        Levels of the hierarchies that labels were moved to, by the method that does so.
     """
 
     table: Table
     class_of_tuple: npt.NDArray[np.int64]
     classes: Classes
+    levels_of_class: npt.NDArray[np.int64] | None = None
 
 
 def fit(table: Table, *, method: Method, n_threads: int) -> Fit:
@@ -137,7 +140,8 @@ def _generalized(table: Table, max_suppressed: int) -> Fit:
     recoding = recode_levels(
         table.space.dimensions, table.space.arrays, table.grouped.words, found.class_of_tuple, found.levels_of_class
     )
-    return _fit(table, found.class_of_tuple, recoding, notes=found.notes(table.space.names))
+    fitted = _fit(table, found.class_of_tuple, recoding, notes=found.notes(table.space.names))
+    return replace(fitted, levels_of_class=found.levels_of_class)
 
 
 def _fit(
@@ -161,8 +165,6 @@ def by_row(table: Table) -> Table:
 
     The relaxed cuts of LeFevre et al. 2006 (section 2.2) may part rows of equal values.
     """
-    from dataclasses import replace
-
     grouped = table.grouped
     assert grouped.tuple_of_row is not None
     order = np.argsort(grouped.tuple_of_row, kind="stable")
