@@ -91,15 +91,15 @@ _MODULES = {
         "Redaction",
     ),
     "shoal_engine.anonymity.policy": ("Policy",),
-    "shoal_engine.anonymity.roles": (
+    "shoal_engine.anonymity.roles": ("Identifier", "Insensitive", "QuasiIdentifier", "Sensitive"),
+    "shoal_engine.anonymity.value_models": (
+        "Alpha",
+        "BetaLikeness",
         "Closeness",
+        "DeltaDisclosure",
         "Distinct",
         "Entropy",
-        "Identifier",
-        "Insensitive",
-        "QuasiIdentifier",
         "Recursive",
-        "Sensitive",
     ),
     "shoal_engine.anonymity.transform_specs": (
         "Microaggregate",

@@ -189,13 +189,17 @@ def _stated(text: str) -> tuple[int, list[object]] | None:
         "EqualDistanceTCloseness": lambda t: shoal.Closeness(t=float(t)),
         "RecursiveCLDiversity": lambda c, l: shoal.Recursive(c=float(c), l=int(l)),
         "EntropyLDiversity": lambda l: shoal.Entropy(l=float(l)),
+        "Grassberger": lambda l: shoal.Entropy(l=float(l), estimator="grassberger"),
+        "BasicBLikeness": lambda beta: shoal.BetaLikeness(beta=float(beta), enhanced=False),
+        "EnhancedBLikeness": lambda beta: shoal.BetaLikeness(beta=float(beta), enhanced=True),
     }
     k, models = 1, []
     for one in text.split(" & "):
         name, figures = one.split("(")[0], re.findall(r"\d+\.?\d*", one.split("hierarchy")[0])
+        name = "Grassberger" if "GRASSBERGER" in one else name
         if name == "KAnonymity":
             k = int(figures[0])
-        elif name in readers and "GRASSBERGER" not in one:
+        elif name in readers:
             models.append(readers[name](*figures))
         else:
             return None

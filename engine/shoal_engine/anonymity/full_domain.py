@@ -22,7 +22,7 @@ from shoal_engine.errors import PolicyError
 from shoal_kernels.lattice import Lattice
 from shoal_kernels.lattice_costs import Objective
 from shoal_kernels.lattice_walk import Found, Log, Scratch, Stack, visit, walk
-from shoal_kernels.models import DISTINCT, Cells, Models
+from shoal_kernels.models import DELTA, DISTINCT, GRASSBERGER, Cells, Models
 
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
@@ -85,10 +85,15 @@ class Search:
     def monotone(self) -> bool:
         """Tell whether coarser nodes never suppress more rows.
 
-        Larger classes keep k and distinct values. The other models are kept by the union of two classes that
-        have them, but may be lost by the union of one that has them with one that is suppressed.
+        Larger classes keep k and distinct values. Most other models are kept by the union of two classes that
+        have them, for they bound something convex in the shares of values, but may be lost by the union of one
+        that has them with one that is suppressed. Two are not kept at all: Grassberger's estimate depends on the
+        size of a class, and delta-disclosure leaves out the values that a class lacks.
         """
-        return self.limit == 0 or bool((self.models.kind == DISTINCT).all())
+        kinds = self.models.kind
+        if self.limit > 0:
+            return bool((kinds == DISTINCT).all())
+        return not np.isin(kinds, (GRASSBERGER, DELTA)).any()
 
     def in_order(self, levels: Sequence[int]) -> Ints:
         """Return levels in the order of the lattice."""
