@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+import numpy as np
 import polars as pl
 
 import shoal
@@ -29,6 +30,17 @@ def present() -> bool:
 def read() -> pl.DataFrame:
     """Return the table: 30,162 rows, age as a number, all else text."""
     return pl.read_csv(TABLE, separator=";")
+
+
+def drawn_anew(rows: int, *, changed: float = 0.1) -> pl.DataFrame:
+    """Return rows drawn from the table with replacement, each cell from another row with chance `changed`."""
+    frame, random = read(), np.random.default_rng(1)
+    base = random.integers(0, frame.height, rows)
+    columns = {}
+    for name in frame.columns:
+        other = np.where(random.random(rows) < changed, random.integers(0, frame.height, rows), base)
+        columns[name] = frame[name].gather(other)
+    return pl.DataFrame(columns)
 
 
 def policy(frame: pl.DataFrame, kind: Kind, k: int) -> shoal.Policy:

@@ -5,7 +5,7 @@ from typing import Literal
 import polars as pl
 
 import shoal
-from benches.census import QUASI_IDENTIFIERS
+from benches.census import EDUCATION, MARITAL, OCCUPATION, QUASI_IDENTIFIERS
 
 
 def ordered(frame: pl.DataFrame, k: int) -> shoal.Policy:
@@ -32,3 +32,18 @@ def _line(column: pl.Series) -> shoal.QuasiIdentifier:
         return shoal.QuasiIdentifier()
     values = column.unique().cast(pl.String).sort().to_list()
     return shoal.QuasiIdentifier(hierarchy=shoal.Order(values=values))
+
+
+def hierarchical(k: int, *, suppress: float = 0.0) -> shoal.Policy:
+    """Return the policy of full-domain generalization: every column along a hierarchy."""
+    halves = {"low": EDUCATION[:8], "high": EDUCATION[8:]}
+    trees = {
+        "age": shoal.Intervals(width=[5, 10, 20, 40], lower=10, upper=100),
+        "sex": shoal.NamedTree(nodes={"*": ["female", "male"]}),
+        "zip": shoal.Prefix(),
+        "education": shoal.NamedTree(nodes={"*": halves}),
+        "marital": shoal.NamedTree(nodes={"*": {"alone": MARITAL[:1] + MARITAL[2:], "with": MARITAL[1:2]}}),
+        "occupation": shoal.NamedTree(nodes={"*": OCCUPATION}),
+    }
+    roles = {name: shoal.QuasiIdentifier(hierarchy=tree) for name, tree in trees.items()}
+    return shoal.Policy(k=k, suppress=suppress, quasi_identifiers=roles)
