@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from shoal_kernels._jit import inner, kernel, vector
+from shoal_kernels._jit import inner, kernel, matrix, vector
 from shoal_kernels.lattice import LATTICE, Ints, Lattice, Words, roll_up
 from shoal_kernels.lattice_costs import (
     OBJECTIVE,
@@ -394,3 +394,22 @@ def visit(
     stack.list_begin[d], stack.list_size[d] = stack.list_begin[0], stack.list_size[0]
     found.level[:] = level
     _visit(lattice, objective, models, stack, scratch, found, _EVERYTHING, log)
+
+
+@kernel(
+    types.void(
+        LATTICE,
+        OBJECTIVE,
+        vector(types.int64),
+        matrix(types.uint64),
+        vector(types.int64),
+        vector(types.uint8),
+        types.float64[::1],
+    )
+)
+def price(
+    lattice: Lattice, objective: Objective, level: Ints, words: Words, rows: Ints, holds: Flags, cost: Floats
+) -> None:
+    """Write into ``cost``, (1,) float64, what a node costs that suppresses the classes where ``holds`` is 0."""
+    area, column = np.empty(len(rows)), np.empty(len(level))
+    cost[0] = cost_of_node(objective, lattice, level, words, rows, holds, area, column)

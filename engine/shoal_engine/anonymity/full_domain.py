@@ -191,11 +191,37 @@ def ranked(search: Search) -> Iterator[Node]:
 
 def look_at(search: Search, levels: tuple[int, ...]) -> Node:
     """Return one node, feasible or not."""
+    seen = visited(search, levels)
+    return Node(levels, seen.cost, int(seen.rows[seen.holds == 0].sum()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Visited:
+    """The classes of a node, numbered by their first tuple.
+
+    Attributes
+    ----------
+    words, rows : (n_words, n_classes) uint64, (n_classes,) int64
+    holds : (n_classes,) uint8
+        0 where a class misses a model.
+    cost : float
+    """
+
+    words: Words
+    rows: Ints
+    holds: npt.NDArray[np.uint8]
+    cost: float
+
+
+def visited(search: Search, levels: tuple[int, ...]) -> Visited:
+    """Visit one node."""
     d = len(levels)
     log = Log(np.zeros(d, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1))
     stack, scratch = _memory(search, lists=1)
     visit(search.lattice, search.objective, search.models, search.in_order(levels), stack, scratch, _start(d), log)
-    return Node(levels, float(log.cost[0]), int(log.suppressed[0]))
+    n = int(stack.list_size[0])
+    words = np.ascontiguousarray(stack.words[:, :n])
+    return Visited(words, stack.rows[:n], scratch.holds[:n], float(log.cost[0]))
 
 
 def chosen(search: Search, levels: Sequence[int], names: Sequence[str]) -> Node | None:

@@ -1,14 +1,13 @@
 """Searches for lattices too large to be searched to the end, and the greedy one that is older than both."""
 
 import heapq
-import math
 
 import numpy as np
 
 from shoal_engine.anonymity.full_domain import Node, Search, look_at
+from shoal_engine.anonymity.lattice_bounds import bounds_of
 from shoal_engine.anonymity.objectives import FullDomain
 from shoal_engine.anonymity.tuples import codes_of
-from shoal_kernels.lattice_costs import SUM
 
 _STEPS = 10_000
 """Nodes that are looked at unless a policy says how many."""
@@ -43,7 +42,9 @@ def top_down(search: Search, how: FullDomain) -> Node | None:
                 heapq.heappush(opened, (node.cost, tuple(-one for one in below), below))
     if best is None:
         return None
-    return Node(best.levels, best.cost, best.suppressed, gap=0.0 if not opened else _gap(search, best, floor))
+    return Node(
+        best.levels, best.cost, best.suppressed, gap=best.cost - float(bounds_of(search, [floor])[0]) if opened else 0.0
+    )
 
 
 def _floor(search: Search, top: tuple[int, ...]) -> tuple[int, ...]:
@@ -60,19 +61,6 @@ def _floor(search: Search, top: tuple[int, ...]) -> tuple[int, ...]:
                 floor[j] = level
                 break
     return tuple(floor)
-
-
-def _gap(search: Search, best: Node, floor: tuple[int, ...]) -> float:
-    """Return how far the cost of `best` lies above what no node can fall below."""
-    objective = search.objective
-    if int(objective.kind[0]) > SUM:
-        return math.inf
-    level = search.in_order(floor)
-    column = objective.bound[0] * objective.total[objective.total_start + level]
-    weighed = objective.weight * column
-    if objective.kind[0] == SUM:
-        return best.cost - float(weighed.sum())
-    return best.cost - float(np.prod(1.0 + weighed) ** (1.0 / level.size) - 1.0)
 
 
 def datafly(search: Search) -> Node | None:

@@ -1,0 +1,85 @@
+"""Full-domain search under models that bind the sizes of all classes together: risks and uniqueness.
+
+A node that misses such a model suppresses its smallest classes, those of a size in the order of their first
+tuple, until the rest holds it (ARX does so too, those of a size in the order of rows). Nodes are looked at by
+rising bound until none that is left can be cheaper than the best.
+"""
+
+from collections.abc import Callable
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from shoal_engine.anonymity.full_domain import Node, Search, check_size, visited
+from shoal_engine.anonymity.lattice_bounds import bounds_of
+from shoal_kernels.lattice_walk import price
+
+Sizes = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.uint8]
+Accepts = Callable[[Sizes], bool]
+
+
+def optimum_by_sizes(search: Search, accepts: Accepts) -> Node | None:
+    """Return the cheapest feasible node; None if there is none.
+
+    Parameters
+    ----------
+    search : Search
+    accepts : callable of (n_classes,) int64 to bool
+        Whether released classes of these rows are acceptable; once they are, they stay so as the smallest go.
+
+    Raises
+    ------
+    PolicyError
+        The lattice is too large to be searched to the end.
+    """
+    check_size(search)
+    nodes = list(product(*(range(one.n_levels) for one in search.levels)))
+    bounds = bounds_of(search, nodes)
+    best: Node | None = None
+    for number in np.argsort(bounds, kind="stable"):
+        if best is not None and bounds[number] >= best.cost:
+            break
+        node = node_by_sizes(search, nodes[number], accepts)
+        if node.suppressed <= search.limit and (best is None or node.cost < best.cost):
+            best = node
+    return best
+
+
+def node_by_sizes(search: Search, levels: tuple[int, ...], accepts: Accepts) -> Node:
+    """Return one node, feasible or not."""
+    seen = visited(search, levels)
+    holds = accepted(seen.rows, seen.holds, accepts)
+    cost = np.zeros(1)
+    price(search.lattice, search.objective, search.in_order(levels), seen.words, seen.rows, holds, cost)
+    return Node(levels, float(cost[0]), int(seen.rows[holds == 0].sum()))
+
+
+def accepted(rows: Sizes, holds: Flags, accepts: Accepts) -> Flags:
+    """Suppress the fewest of the smallest classes so that the rest is accepted.
+
+    Parameters
+    ----------
+    rows : (n_classes,) int64
+    holds : (n_classes,) uint8
+        0 where a class is suppressed already.
+    accepts : callable
+
+    Returns
+    -------
+    (n_classes,) uint8
+        0 where a class is suppressed.
+    """
+    order = np.flatnonzero(holds)
+    order = order[np.argsort(rows[order], kind="stable")]
+    low, high = 0, order.size
+    while low < high:
+        middle = (low + high) // 2
+        if accepts(rows[order[middle:]]):
+            high = middle
+        else:
+            low = middle + 1
+    kept = np.zeros(rows.size, np.uint8)
+    kept[order[low:]] = 1
+    return kept
