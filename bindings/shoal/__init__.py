@@ -41,15 +41,15 @@ _MODULES = {
     "shoal_engine.anonymity.assessment": ("Assessment", "Report"),
     "shoal_engine.anonymity.hierarchy_specs": ("Dates", "Intervals", "NamedTree", "Order", "Prefix"),
     "shoal_engine.anonymity.policy": ("Policy",),
-    "shoal_engine.anonymity.roles": (
+    "shoal_engine.anonymity.roles": ("Identifier", "Insensitive", "QuasiIdentifier", "Sensitive"),
+    "shoal_engine.anonymity.value_models": (
+        "Alpha",
+        "BetaLikeness",
         "Closeness",
+        "DeltaDisclosure",
         "Distinct",
         "Entropy",
-        "Identifier",
-        "Insensitive",
-        "QuasiIdentifier",
         "Recursive",
-        "Sensitive",
     ),
     "shoal_engine.errors": (
         "ColumnError",

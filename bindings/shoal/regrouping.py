@@ -9,7 +9,9 @@ from functools import reduce
 
 import polars as pl
 
+from shoal.recounting import Further, Seen, further
 from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
+from shoal_engine.anonymity.value_models import Model
 
 ROWS = "__rows"
 _CLASS = "__class"
@@ -51,6 +53,7 @@ def regroup(
     sensitive: Mapping[str, Sequence[Ground]],
     *,
     recursive: Mapping[str, Sequence[int]] | None = None,
+    besides: Mapping[str, Sequence[Model]] | None = None,
 ) -> tuple[Assessment, pl.DataFrame]:
     """Count the equivalence classes of a table and measure its sensitive columns, from its rows alone.
 
@@ -60,6 +63,7 @@ def regroup(
     quasi_identifiers : names of the columns whose equal values make a class
     sensitive : ground distances per sensitive column, the one for ``t`` first; none means equal distance
     recursive : the l of each recursive (c, l)-diversity to measure, per sensitive column
+    besides : further models to measure, per sensitive column; see `shoal.recounting`
 
     Returns
     -------
@@ -79,7 +83,8 @@ def regroup(
     classes = pl.DataFrame()
     for column, grounds in sensitive.items():
         ranks = (recursive or {}).get(column, ())
-        classes, measured[column] = _measured(frame, parts, keys, column, grounds or [Ground()], ranks)
+        asked = further((besides or {}).get(column, ()))
+        classes, measured[column] = _measured(frame, parts, keys, column, grounds or [Ground()], ranks, asked)
     if not sensitive:
         counts = [part.group_by(keys).agg(pl.len().cast(pl.Int64).alias(ROWS)) for part in parts]
         classes = pl.concat([part.collect(engine="streaming") for part in counts])
@@ -115,6 +120,7 @@ def _measured(
     column: str,
     grounds: Sequence[Ground],
     recursive: Sequence[int],
+    asked: Mapping[str, Further],
 ) -> tuple[pl.DataFrame, SensitiveReach]:
     """Return the classes, and what the worst of them reaches in one sensitive column."""
     value = pl.col(column).alias(_VALUE)
@@ -126,8 +132,8 @@ def _measured(
     for part in parts:
         counted = part.group_by([*keys, value]).agg(pl.len().cast(pl.Int64).alias(_COUNT))
         cells = counted.collect(engine="streaming")
-        found = _classes(cells, keys, whole, recursive)
-        classes.append(found.select(*keys, ROWS, _DISTINCT, _ENTROPY, _EQUAL, pl.col(f"^{_RECURSIVE}.*$")))
+        found = _classes(cells, keys, whole, recursive, asked)
+        classes.append(found.select(*keys, ROWS, _DISTINCT, _ENTROPY, _EQUAL, pl.col(f"^{_RECURSIVE}.*$"), *asked))
         for ground in grounds:
             if ground.kind != "equal" and found.height:
                 distance = _closeness(cells, found, keys, moving[ground.kind], ground)
@@ -136,7 +142,10 @@ def _measured(
     if not every.height:
         return every.select(*keys, ROWS), SensitiveReach(l_distinct=0, l_entropy=0.0, t=0.0)
     worst = every.select(
-        pl.col(_DISTINCT, _ENTROPY).min(), pl.col(_EQUAL).max(), pl.col(f"^{_RECURSIVE}.*$").max()
+        pl.col(_DISTINCT, _ENTROPY).min(),
+        pl.col(_EQUAL).max(),
+        pl.col(f"^{_RECURSIVE}.*$").max(),
+        *(pl.col(field).min() if how.more_is_better else pl.col(field).max() for field, how in asked.items()),
     ).row(0, named=True)
     if "equal" in closeness:
         closeness["equal"] = max(0.0, worst[_EQUAL])
@@ -146,27 +155,37 @@ def _measured(
         t=closeness[grounds[0].kind],
         closeness=closeness,
         c_recursive={str(l): float(worst[f"{_RECURSIVE}{l}"]) for l in recursive},
+        **{field: float(worst[field]) for field in asked},
     )
     return every.select(*keys, ROWS), reach
 
 
-def _classes(cells: pl.DataFrame, keys: Sequence[str], whole: pl.DataFrame, recursive: Sequence[int]) -> pl.DataFrame:
+def _classes(
+    cells: pl.DataFrame,
+    keys: Sequence[str],
+    whole: pl.DataFrame,
+    recursive: Sequence[int],
+    asked: Mapping[str, Further],
+) -> pl.DataFrame:
     """Measure every class from the counts of its sensitive values."""
-    count = pl.col(_COUNT)
+    count, whole_share = pl.col(_COUNT), pl.col(_SHARE)
     share = count / count.sum()
     by_rank = [
         (count.max() / count.sort(descending=True).slice(l - 1).sum()).alias(f"{_RECURSIVE}{l}") for l in recursive
     ]
+    seen = Seen(pl.col(_VALUE), count, whole_share, whole.height)
     return (
         cells.join(_like(whole, cells), on=_VALUE, how="left", nulls_equal=True)
+        .with_columns(how.ahead(seen).alias(f"{field}_ahead") for field, how in asked.items())
         .group_by(keys)
         .agg(
             count.sum().alias(ROWS),
             pl.len().alias(_DISTINCT),
             (count.sum().log() - (count * count.log()).sum() / count.sum()).exp().alias(_ENTROPY),
             # Values that a class lacks add their whole share, so only those that it holds need a row.
-            (((share - pl.col(_SHARE)).abs().sum() + 1.0 - pl.col(_SHARE).sum()) / 2).alias(_EQUAL),
+            (((share - whole_share).abs().sum() + 1.0 - whole_share.sum()) / 2).alias(_EQUAL),
             *by_rank,
+            *(how.worst(seen, pl.col(f"{field}_ahead")).alias(field) for field, how in asked.items()),
         )
     )
 

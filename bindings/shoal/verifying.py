@@ -86,7 +86,8 @@ def recount(frame: pl.LazyFrame, policy: Policy) -> tuple[Assessment, pl.DataFra
         name: sorted({model.l for model in role.models if isinstance(model, Recursive)})
         for name, role in policy.sensitive.items()
     }
-    return regroup(frame, released_names(policy), grounds(frame, policy), recursive=recursive)
+    besides = {name: role.models for name, role in policy.sensitive.items()}
+    return regroup(frame, released_names(policy), grounds(frame, policy), recursive=recursive, besides=besides)
 
 
 def grounds(frame: pl.LazyFrame, policy: Policy) -> Mapping[str, Sequence[Ground]]:

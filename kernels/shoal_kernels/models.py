@@ -25,6 +25,18 @@ CLOSE_ORDERED = 4
 """Earth mover's distance over equally spaced ranks at most `limit` (section 4.1)."""
 CLOSE_TREE = 5
 """Earth mover's distance over a hierarchy at most `limit` (section 4.2)."""
+GRASSBERGER = 6
+"""At least `limit` values, and their entropy as Grassberger 2003 estimates it at least log(`limit`) nats."""
+DELTA = 7
+"""abs(ln(q / p)) < `limit` for every value that the class holds (Brickell, Shmatikov 2008, section 4)."""
+DELTA_STRICT = 8
+"""The same for every value of the table; one that the class lacks breaks it."""
+BETA = 9
+"""(q - p) / p at most `limit` for every value (Cao, Karras 2012, section 3, equation 1)."""
+BETA_ENHANCED = 10
+"""The same, and at most -ln p (definition 3)."""
+ALPHA = 11
+"""Every bound value's share of the class at most `limit` (Wong et al. 2006, section 2)."""
 
 
 class Cells(NamedTuple):
@@ -56,15 +68,17 @@ class Models(NamedTuple):
     count : (m,) int64
         l of DISTINCT and RECURSIVE.
     limit : (m,) float64
-        l of ENTROPY, c of RECURSIVE, t of the CLOSE models.
+        l of ENTROPY and GRASSBERGER, c of RECURSIVE, t of the CLOSE models, delta of DELTA in nats, beta, alpha.
     reference : (n_values,) float64
         Share of each value in the whole table; sums to 1 over each column.
     depth : (m,) int64
-        CLOSE_TREE: number of levels, leaf and root included; 0 otherwise.
+        CLOSE_TREE: number of levels, leaf and root included. ALPHA: 1 where only some values are bound.
+        0 otherwise.
     tree_start : (m,) int64
-        CLOSE_TREE: where the model's rows begin in `ancestor`, level-major, ``last - first`` entries a level.
+        Where the model's rows begin in `ancestor`, level-major, ``last - first`` entries a level.
     ancestor : (any,) int64
-        Node of each value at each level, numbered from 0 within each level of each model.
+        CLOSE_TREE: node of each value at each level, numbered from 0 within each level of each model. ALPHA: 1
+        for a value that is bound, 0 for others.
     """
 
     k: npt.NDArray[np.int64]

@@ -12,11 +12,17 @@ from naive.tables import Model, Table, tables
 from shoal_engine.anonymity.measures import class_sizes, measure, nearest, satisfied, worst
 from shoal_kernels._jit import freeze
 from shoal_kernels.models import (
+    ALPHA,
+    BETA,
+    BETA_ENHANCED,
     CLOSE_EQUAL,
     CLOSE_ORDERED,
     CLOSE_TREE,
+    DELTA,
+    DELTA_STRICT,
     DISTINCT,
     ENTROPY,
+    GRASSBERGER,
     RECURSIVE,
     Cells,
     Models,
@@ -28,6 +34,12 @@ EVERY: list[Model] = [
     (RECURSIVE, 2, 3.0),
     (CLOSE_EQUAL, 0, 0.4),
     (CLOSE_ORDERED, 0, 0.4),
+    (GRASSBERGER, 0, 2.1),
+    (DELTA, 0, 1.1),
+    (DELTA_STRICT, 0, 1.1),
+    (BETA, 0, 0.7001),
+    (BETA_ENHANCED, 0, 0.7001),
+    (ALPHA, 0, 0.61),
 ]
 
 
@@ -58,6 +70,12 @@ def test_measure__equals_naive(case: tuple[Table, list[int]]) -> None:
             ranked[0] / rest if rest else math.inf,
             float(naive.distance_equal(counts, reference)),
             float(naive.distance_ordered(counts, reference)),
+            naive.grassberger_values(counts),
+            naive.delta(counts, reference, strict=False),
+            naive.delta(counts, reference, strict=True),
+            float(naive.beta(counts, reference)),
+            naive.beta_enhanced(counts, reference),
+            float(naive.alpha(counts)),
         ]
         assert measured[:, c] == pytest.approx(expected, abs=1e-12)
 

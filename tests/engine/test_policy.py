@@ -201,7 +201,8 @@ def test_load__unreadable(tmp_path: Path, content: bytes | None) -> None:
     ("text", "says"),
     [
         ("[quasi_identifier.age]", "`k`.*no default.*k = 10"),
-        ("k = 1\n[quasi_identifier.age]", "`k`.*>= 2"),
+        ("k = 0\n[quasi_identifier.age]", "`k`.*>= 1"),
+        ("k = 1\n[quasi_identifier.age]\n[sensitive.s]", "k = 1 protects nobody by itself"),
         ("k = true\n[quasi_identifier.age]", "`k`"),
         ("k = 2.5\n[quasi_identifier.age]", "`k`"),
         ("k = 5", "no quasi-identifier.*quasi_identifier.age"),
@@ -303,4 +304,9 @@ def test_json_schema__describes_the_toml() -> None:
     assert set(policy["properties"]) == expected
     assert policy["required"] == ["k"]
     assert policy["additionalProperties"] is False
-    assert policy["properties"]["k"]["minimum"] == 2
+    assert policy["properties"]["k"]["minimum"] == 1
+
+
+def test_policy__k_of_one_where_another_model_protects() -> None:
+    text = "k = 1\n[quasi_identifier.age]\n[sensitive.s]\nmodels = [{ kind = 'alpha', alpha = 0.5 }]"
+    assert Policy.from_toml(text).k == 1

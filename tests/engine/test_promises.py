@@ -3,7 +3,17 @@ import pytest
 from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.promises import broken_promises, released_names
-from shoal_engine.anonymity.roles import Closeness, Distinct, Entropy, Model, QuasiIdentifier, Recursive, Sensitive
+from shoal_engine.anonymity.roles import QuasiIdentifier, Sensitive
+from shoal_engine.anonymity.value_models import (
+    Alpha,
+    BetaLikeness,
+    Closeness,
+    DeltaDisclosure,
+    Distinct,
+    Entropy,
+    Model,
+    Recursive,
+)
 
 
 def broken(model: Model | None = None, k: int = 2, rows: int = 9, **reached: object) -> list[str]:
@@ -28,6 +38,14 @@ def test_broken_promises__k() -> None:
         (Entropy(l=1.5), {"l_entropy": 1.5}, {"l_entropy": 1.49}),
         (Recursive(c=2, l=2), {"c_recursive": {"2": 1.99}}, {"c_recursive": {"2": 2.0}}),
         (Closeness(t=0.2), {"closeness": {"equal": 0.2}}, {"closeness": {"equal": 0.21}}),
+        (Entropy(l=1.5, estimator="grassberger"), {"l_entropy_grassberger": 1.5}, {"l_entropy_grassberger": 1.49}),
+        (DeltaDisclosure(delta=1), {"delta_disclosure": 0.99}, {"delta_disclosure": 1.0}),
+        (DeltaDisclosure(delta=1, log="binary"), {"delta_disclosure": 0.69}, {"delta_disclosure": 0.7}),
+        (DeltaDisclosure(delta=1, absent="infinite"), {"delta_disclosure_strict": 0.9}, {"delta_disclosure": 0.9}),
+        (BetaLikeness(beta=1), {"beta_basic": 1.0}, {"beta_basic": 1.01}),
+        (BetaLikeness(beta=1, enhanced=True), {"beta_enhanced": 1.0}, {"beta_basic": 1.0}),
+        (Alpha(alpha=0.5), {"alpha": 0.5}, {"alpha": 0.51}),
+        (Alpha(alpha=0.5, values=["x"]), {"alpha_declared": 0.5}, {"alpha": 0.5}),
     ],
 )
 def test_broken_promises__limits_are_as_the_papers_set_them(

@@ -10,12 +10,19 @@ from numba import types
 
 from naive import sensitive as naive
 from shoal_kernels._jit import freeze, kernel, vector
+from shoal_kernels.diversity import grassberger
 from shoal_kernels.models import (
+    ALPHA,
+    BETA,
+    BETA_ENHANCED,
     CLOSE_EQUAL,
     CLOSE_ORDERED,
     CLOSE_TREE,
+    DELTA,
+    DELTA_STRICT,
     DISTINCT,
     ENTROPY,
+    GRASSBERGER,
     MODELS,
     RECURSIVE,
     Models,
@@ -33,7 +40,7 @@ def judge(
 ) -> None:
     verdict[0] = satisfies(models, histogram, n_rows)
     for j in range(len(models.kind)):
-        if models.kind[j] >= CLOSE_EQUAL:
+        if CLOSE_EQUAL <= models.kind[j] <= CLOSE_TREE:
             distance[j] = distance_to_reference(models, j, histogram, n_rows)
 
 
@@ -194,3 +201,77 @@ def test_k__binds_before_any_model() -> None:
     model = one_model(DISTINCT, 2, k=3, count=2)
     assert not verdict(model, [1, 1])
     assert verdict(model, [2, 1])
+
+
+@kernel(types.void(vector(types.int64), types.float64[::1]))
+def stand_ins(counts: npt.NDArray[np.int64], out: npt.NDArray[np.float64]) -> None:
+    for i in range(len(counts)):
+        out[i] = grassberger(counts[i])
+
+
+def test_grassberger__equals_the_digamma_function() -> None:
+    """G(2n) = psi(n + 1 / 2) + ln 2, from the table and from the expansion."""
+    special = pytest.importorskip("scipy.special")
+    counts = np.concatenate([np.arange(1, 400), [10**5, 10**9 + 1]])
+    found = np.empty(counts.size)
+    stand_ins(counts, found)
+    np.testing.assert_allclose(found, special.digamma(counts // 2 + 0.5) + np.log(2), rtol=1e-14, atol=1e-14)
+
+
+@given(counts, st.floats(1.0, 9.0))
+@settings(deadline=None)
+def test_grassberger__equals_naive(counts: list[int], l: float) -> None:
+    assert verdict(one_model(GRASSBERGER, len(counts), limit=l), counts) == (naive.grassberger_values(counts) >= l)
+
+
+def test_grassberger__needs_the_values_however_few_the_rows() -> None:
+    assert naive.grassberger_values([1, 1]) == 2  # the estimate itself is exp(2)
+    assert verdict(one_model(GRASSBERGER, 2, limit=2.0), [1, 1])
+    assert not verdict(one_model(GRASSBERGER, 2, limit=2.5), [1, 1])
+
+
+@given(class_and_table(), st.sampled_from([0.1, 0.7001, 1.1, 2.3]))
+@settings(deadline=None)
+def test_likeness__equals_naive(case: tuple[list[int], list[Fraction]], limit: float) -> None:
+    mine, reference = case
+    shares = [float(q) for q in reference]
+
+    def holds(kind: int) -> bool:
+        return verdict(one_model(kind, len(mine), limit=limit, reference=shares), mine)
+
+    assert holds(DELTA) == (naive.delta(mine, reference, strict=False) < limit)
+    assert holds(DELTA_STRICT) == (naive.delta(mine, reference, strict=True) < limit)
+    assert holds(BETA) == (naive.beta(mine, reference) <= Fraction(limit))
+    assert holds(BETA_ENHANCED) == (naive.beta_enhanced(mine, reference) <= limit)
+
+
+def test_delta__a_ratio_on_the_limit_is_refused() -> None:
+    """The paper asks for less than delta: three quarters of the class against one of the table."""
+    model = one_model(DELTA, 2, limit=float(np.log(3)), reference=[0.25, 0.75])
+    assert not verdict(model, [3, 1])
+    assert verdict(one_model(DELTA, 2, limit=float(np.log(3)) + 1e-9, reference=[0.25, 0.75]), [3, 1])
+
+
+@given(class_and_table())
+@settings(deadline=None)
+def test_beta__a_gain_on_the_limit_is_enough(case: tuple[list[int], list[Fraction]]) -> None:
+    mine, reference = case
+    exact = float(naive.beta(mine, reference))
+    assert verdict(one_model(BETA, len(mine), limit=exact, reference=[float(q) for q in reference]), mine)
+
+
+@given(counts, st.data())
+@settings(deadline=None)
+def test_alpha__equals_naive(counts: list[int], data: st.DataObject) -> None:
+    bound = data.draw(st.lists(st.integers(0, 1), min_size=len(counts), max_size=len(counts)))
+    n = sum(counts)
+    for most in range(1, n + 1):
+        limit = most / n
+        assert verdict(one_model(ALPHA, len(counts), limit=limit), counts) == (naive.alpha(counts) * n <= most)
+        named = one_model(ALPHA, len(counts), limit=limit, levels=[bound])
+        assert verdict(named, counts) == all(c <= most for c, b in zip(counts, bound, strict=True) if b)
+
+
+def test_alpha__decimal_limit_admits_the_fraction_that_it_names() -> None:
+    assert verdict(one_model(ALPHA, 2, limit=0.7), [7, 3])
+    assert not verdict(one_model(ALPHA, 2, limit=0.7), [7001, 2999])

@@ -5,12 +5,14 @@ import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import polars as pl
 from hypothesis import strategies as st
 
 import shoal
+from naive import sensitive
 
 LETTERS = ["a", "b", "c", "d"]
 TREE = {"*": {"ab": ["a", "b"], "cd": ["c", "d"]}}
@@ -65,6 +67,13 @@ MODELS = [
     shoal.Closeness(t=0.31),
     shoal.Closeness(t=0.23, distance="ordered"),
     shoal.Closeness(t=0.23, distance="hierarchical", hierarchy=SICK),
+    shoal.Entropy(l=1.4, estimator="grassberger"),
+    shoal.DeltaDisclosure(delta=1.51),
+    shoal.DeltaDisclosure(delta=1.51, log="binary", absent="infinite"),
+    shoal.BetaLikeness(beta=0.71),
+    shoal.BetaLikeness(beta=0.71, enhanced=True),
+    shoal.Alpha(alpha=0.61),
+    shoal.Alpha(alpha=0.31, values=["hiv", "mumps"]),
 ]
 CONJUNCTIONS = st.lists(st.sampled_from(MODELS), max_size=2, unique_by=str)
 
@@ -140,10 +149,14 @@ def misses(policy: shoal.Policy, released: pl.DataFrame) -> list[str]:
 def model_holds(model: Any, here: Counter[str], everyone: Counter[str]) -> bool:
     """One class under one model."""
     counts = sorted(here.values(), reverse=True)
+    mine = [here[v] for v in sorted(everyone)]
+    shares = [Fraction(everyone[v], everyone.total()) for v in sorted(everyone)]
     p = {v: here[v] / here.total() - everyone[v] / everyone.total() for v in sorted(everyone)}
     match model:
         case shoal.Distinct(l=l):
             return len(counts) >= l
+        case shoal.Entropy(l=l, estimator="grassberger"):
+            return sensitive.grassberger_values(counts) >= l - 1e-9
         case shoal.Entropy(l=l):
             return math.exp(-sum(c / sum(counts) * math.log(c / sum(counts)) for c in counts)) >= l - 1e-9
         case shoal.Recursive(c=c, l=l):
@@ -158,6 +171,17 @@ def model_holds(model: Any, here: Counter[str], everyone: Counter[str]) -> bool:
             pairs = [[p.get("flu", 0), p.get("gout", 0)], [p.get("hiv", 0), p.get("mumps", 0)]]
             within = sum(min(sum(max(v, 0) for v in pair), sum(max(-v, 0) for v in pair)) for pair in pairs)
             return within / 2 + abs(sum(pairs[0])) <= t + 1e-9
+        case shoal.DeltaDisclosure(delta=delta, log=log, absent=absent):
+            bits = sensitive.delta(mine, shares, strict=absent == "infinite") / math.log(
+                2 if log == "binary" else math.e
+            )
+            return bits < delta
+        case shoal.BetaLikeness(beta=beta, enhanced=True):
+            return sensitive.beta_enhanced(mine, shares) <= beta + 1e-9
+        case shoal.BetaLikeness(beta=beta):
+            return sensitive.beta(mine, shares) <= beta + 1e-9
+        case shoal.Alpha(alpha=alpha, values=values):
+            return all(here[v] / here.total() <= alpha for v in values or here)
     raise AssertionError
 
 

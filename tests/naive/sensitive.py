@@ -51,3 +51,41 @@ def distance_tree(counts: Sequence[int], reference: Sequence[Fraction], levels: 
 def histogram(values: Sequence[int], n_values: int) -> list[int]:
     seen = Counter(values)
     return [seen[v] for v in range(n_values)]
+
+
+def grassberger_values(counts: Sequence[int]) -> float:
+    """exp of psi(n / 2 + 1 / 2) - sum of the same over counts, of even halves; no more than the values there are."""
+
+    def stand_in(count: int) -> Fraction:  # without -gamma - ln 2, which cancels
+        return sum((Fraction(2, 2 * i - 1) for i in range(1, count // 2 + 1)), Fraction(0))
+
+    n = sum(counts)
+    entropy = stand_in(n) - sum((Fraction(c, n) * stand_in(c) for c in counts), Fraction(0))
+    return min(math.exp(entropy), sum(c > 0 for c in counts))
+
+
+def ratios(counts: Sequence[int], reference: Sequence[Fraction]) -> list[Fraction]:
+    """q / p of every value of the table."""
+    n = sum(counts)
+    return [Fraction(c, n) / p for c, p in zip(counts, reference, strict=True) if p]
+
+
+def delta(counts: Sequence[int], reference: Sequence[Fraction], *, strict: bool) -> float:
+    found = ratios(counts, reference)
+    if strict and 0 in found:
+        return math.inf
+    return max(abs(math.log(r)) for r in found if r)
+
+
+def beta(counts: Sequence[int], reference: Sequence[Fraction]) -> Fraction:
+    return max(r - 1 for r in ratios(counts, reference))
+
+
+def beta_enhanced(counts: Sequence[int], reference: Sequence[Fraction]) -> float:
+    shares = [p for p in reference if p]
+    gains = [(r - 1, -math.log(p)) for r, p in zip(ratios(counts, reference), shares, strict=True) if r > 1]
+    return math.inf if any(gain > surprise for gain, surprise in gains) else float(beta(counts, reference))
+
+
+def alpha(counts: Sequence[int]) -> Fraction:
+    return Fraction(max(counts), sum(counts))

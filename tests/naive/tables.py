@@ -11,7 +11,21 @@ from hypothesis import strategies as st
 from naive import sensitive
 from shoal_kernels._jit import freeze
 from shoal_kernels.dimensions import ORDERED, SET, TREE, Dimensions
-from shoal_kernels.models import CLOSE_EQUAL, CLOSE_ORDERED, DISTINCT, ENTROPY, RECURSIVE, Cells, Models
+from shoal_kernels.models import (
+    ALPHA,
+    BETA,
+    BETA_ENHANCED,
+    CLOSE_EQUAL,
+    CLOSE_ORDERED,
+    DELTA,
+    DELTA_STRICT,
+    DISTINCT,
+    ENTROPY,
+    GRASSBERGER,
+    RECURSIVE,
+    Cells,
+    Models,
+)
 
 Model = tuple[int, int, float]
 
@@ -146,6 +160,12 @@ class Table:
             RECURSIVE: lambda l, c: sensitive.recursive_holds(counts, Fraction(c), l),
             CLOSE_EQUAL: lambda _, t: sensitive.distance_equal(counts, reference) <= Fraction(t),
             CLOSE_ORDERED: lambda _, t: sensitive.distance_ordered(counts, reference) <= Fraction(t),
+            GRASSBERGER: lambda _, l: sensitive.grassberger_values(counts) >= l,
+            DELTA: lambda _, d: sensitive.delta(counts, reference, strict=False) < d,
+            DELTA_STRICT: lambda _, d: sensitive.delta(counts, reference, strict=True) < d,
+            BETA: lambda _, b: sensitive.beta(counts, reference) <= Fraction(b),
+            BETA_ENHANCED: lambda _, b: sensitive.beta_enhanced(counts, reference) <= b,
+            ALPHA: lambda _, a: sensitive.alpha(counts) <= Fraction(a),
         }
         return all(verdicts[kind](count, limit) for kind, count, limit in models)
 
@@ -175,6 +195,12 @@ models = st.lists(
             (RECURSIVE, 2, 1.7),
             (CLOSE_EQUAL, 0, 0.3183),
             (CLOSE_ORDERED, 0, 0.2113),
+            (GRASSBERGER, 0, 2.0),
+            (DELTA, 0, 1.0001),
+            (DELTA_STRICT, 0, 1.0001),
+            (BETA, 0, 0.70001),
+            (BETA_ENHANCED, 0, 0.70001),
+            (ALPHA, 0, 0.61803),
         ]
     ),
     max_size=3,

@@ -1,5 +1,6 @@
 """How exposed a table is as it stands: its own equal tuples are its classes."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -10,7 +11,31 @@ from shoal_engine.anonymity.measures import measure, worst
 from shoal_engine.anonymity.modeling import models_of
 from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.roles import Closeness, Distinct, Entropy, Recursive, Sensitive
+from shoal_engine.anonymity.roles import Sensitive
+from shoal_engine.anonymity.value_models import (
+    Alpha,
+    BetaLikeness,
+    Closeness,
+    DeltaDisclosure,
+    Distinct,
+    Entropy,
+    Model,
+    Recursive,
+)
+
+_ALWAYS: dict[str, Model] = {
+    "l_distinct": Distinct(l=1),
+    "l_entropy": Entropy(l=1),
+    "l_entropy_grassberger": Entropy(l=1, estimator="grassberger"),
+    "delta_disclosure": DeltaDisclosure(delta=1),
+    "delta_disclosure_strict": DeltaDisclosure(delta=1, absent="infinite"),
+    "beta_basic": BetaLikeness(beta=1),
+    "beta_enhanced": BetaLikeness(beta=1, enhanced=True),
+    "alpha": Alpha(alpha=1),
+}
+"""Measures that need no more than the column, by the field that tells them."""
+_RANKS = (2, 3, 4, 5)
+"""The l of the recursive (c, l)-diversities that are always told."""
 
 
 def assess_table(table: Table) -> Assessment:
@@ -26,7 +51,7 @@ def assess_table(table: Table) -> Assessment:
 
 
 def _reached(table: Table) -> dict[str, SensitiveReach]:
-    """Measure every sensitive column under the measures that are always told and the models of its policy."""
+    """Measure every sensitive column, in one pass over the classes."""
     policy = _measuring(table.policy)
     modeling = models_of(policy, {name: domain for name, (domain, _) in table.coded.items()})
     if not modeling.columns:
@@ -35,28 +60,39 @@ def _reached(table: Table) -> dict[str, SensitiveReach]:
     models = modeling.with_reference(count.astype(np.int64))
     tuples = np.arange(table.grouped.n_tuples, dtype=np.int64)
     figures = iter(worst(models, measure(table.cells, tuples, tuples.size, models)).tolist())
-    return {name: _reach(role, figures) for name, role in policy.sensitive.items()}
+    return {name: _reach(role, figures) for name, role in table.policy.sensitive.items()}
 
 
 def _measuring(policy: Policy) -> Policy:
     """Return the policy with the measures that are told of every sensitive column ahead of its own models."""
-    sensitive: dict[str, Sensitive] = {}
-    for name, role in policy.sensitive.items():
-        always: list[Any] = [Distinct(l=1), Entropy(l=1)]
-        if not any(isinstance(model, Closeness) for model in role.models):
-            always.append(Closeness(t=1))
-        sensitive[name] = Sensitive(models=(*always, *role.models))
-    return msgspec.structs.replace(policy, sensitive=sensitive)
+    return msgspec.structs.replace(
+        policy, sensitive={name: Sensitive(models=_every_measure(role)) for name, role in policy.sensitive.items()}
+    )
 
 
-def _reach(role: Sensitive, figures: Any) -> SensitiveReach:
-    """Read the figures of one column, one for each of its models, in their order."""
-    told = [(model, next(figures)) for model in role.models]
-    closeness = {model.distance: figure for model, figure in reversed(told) if isinstance(model, Closeness)}
+def _every_measure(role: Sensitive) -> list[Model]:
+    """Return models that stand for every measure, the column's own where they differ; their limits bind nothing."""
+    named: dict[str, Model] = {model.distance: model for model in role.models if isinstance(model, Closeness)}
+    ranks = {*_RANKS, *(model.l for model in role.models if isinstance(model, Recursive))}
+    return [
+        *_ALWAYS.values(),
+        *({"equal": Closeness(t=1), "ordered": Closeness(t=1, distance="ordered")} | named).values(),
+        *(Recursive(c=1, l=l) for l in sorted(ranks)),
+        *(model for model in role.models if isinstance(model, Alpha) and model.values),
+    ]
+
+
+def _reach(role: Sensitive, figures: Iterator[float]) -> SensitiveReach:
+    """Read the figures of one column, one for each measure, in their order."""
+    told = [(model, next(figures)) for model in _every_measure(role)]
+    closeness = {model.distance: figure for model, figure in told if isinstance(model, Closeness)}
+    first = next((model.distance for model in role.models if isinstance(model, Closeness)), "equal")
+    fields: dict[str, Any] = {field: figure for field, (_, figure) in zip(_ALWAYS, told, strict=False)}
+    fields["l_distinct"] = int(fields["l_distinct"])
     return SensitiveReach(
-        l_distinct=int(told[0][1]),
-        l_entropy=told[1][1],
-        t=next(figure for model, figure in told if isinstance(model, Closeness)),
+        **fields,
+        t=closeness[first],
         closeness=closeness,
         c_recursive={str(model.l): figure for model, figure in told if isinstance(model, Recursive)},
+        alpha_declared=next((figure for model, figure in told if isinstance(model, Alpha) and model.values), None),
     )

@@ -25,6 +25,9 @@ class Risk(Struct, frozen=True, kw_only=True):
 class SensitiveReach(Struct, frozen=True, kw_only=True):
     """What a sensitive column reaches in every class: the worst class counts.
 
+    An assessment tells everything; a recount of a release only what its policy binds besides l and t, and None
+    elsewhere. Definitions are those of `shoal_engine.anonymity.value_models`.
+
     Attributes
     ----------
     l_distinct : int
@@ -34,9 +37,24 @@ class SensitiveReach(Struct, frozen=True, kw_only=True):
     t : float
         Largest distance of a class to the table, by the first distance that the policy names, else equal.
     closeness : mapping of str to float
-        The same for each distance that was measured: equal, ordered, hierarchical.
+        The same for each distance that was measured: equal, ordered, and hierarchical where a policy names one.
     c_recursive : mapping of str to float
-        For each l of a recursive model, the largest r1 / (r_l + ... + r_m); any greater c is met.
+        For each l, the largest r1 / (r_l + ... + r_m), infinite where a class has fewer than l values; any
+        greater c is met.
+    l_entropy_grassberger : float, optional
+        Smallest exp(entropy in nats) as Grassberger 2003 estimates it, or number of values where that is smaller.
+    delta_disclosure : float, optional
+        Largest abs(ln(q / p)) of a value that its class holds, in nats; any greater delta is met.
+    delta_disclosure_strict : float, optional
+        The same, infinite where a class lacks a value of the table.
+    beta_basic : float, optional
+        Largest (q - p) / p.
+    beta_enhanced : float, optional
+        The same, infinite where a gain exceeds -ln p.
+    alpha : float, optional
+        Largest share of a value in its class.
+    alpha_declared : float, optional
+        Largest share of a value that the policy names.
     """
 
     l_distinct: int
@@ -44,6 +62,13 @@ class SensitiveReach(Struct, frozen=True, kw_only=True):
     t: float
     closeness: Mapping[str, float] = {}
     c_recursive: Mapping[str, float] = {}
+    l_entropy_grassberger: float | None = None
+    delta_disclosure: float | None = None
+    delta_disclosure_strict: float | None = None
+    beta_basic: float | None = None
+    beta_enhanced: float | None = None
+    alpha: float | None = None
+    alpha_declared: float | None = None
 
 
 class Assessment(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_kernels.class_measures import judge_classes, measure_classes, sort_by_class, sum_by_class
-from shoal_kernels.models import DISTINCT, ENTROPY, RECURSIVE, Cells, Models
+from shoal_kernels.models import ALPHA, DISTINCT, ENTROPY, GRASSBERGER, RECURSIVE, Cells, Models
 
 Vector = npt.NDArray[np.int64]
 Shares = npt.NDArray[np.float64]
@@ -50,8 +50,9 @@ def measure(cells: Cells, class_of_tuple: Vector, n_classes: int, models: Models
     Returns
     -------
     (m, n_classes) float64
-        DISTINCT: number of values. ENTROPY: exp of the entropy, in values. RECURSIVE: the number that c must
-        exceed, infinite where there are fewer than l values. CLOSE models: the distance.
+        DISTINCT: number of values. ENTROPY, GRASSBERGER: exp of the entropy, in values. RECURSIVE: the number that
+        c must exceed, infinite where there are fewer than l values. CLOSE models: the distance. DELTA models: the
+        largest abs(ln(q / p)). BETA models: the largest gain, infinite where no beta would do. ALPHA: the share.
     """
     class_start, by_class = _classes(class_of_tuple, n_classes)
     measured = np.empty((models.kind.size, n_classes))
@@ -62,9 +63,9 @@ def measure(cells: Cells, class_of_tuple: Vector, n_classes: int, models: Models
 def worst(models: Models, measured: Shares) -> Shares:
     """Return, for each model, what the class that protects least reaches: a vector of m float64.
 
-    DISTINCT and ENTROPY are better when larger, the others when smaller.
+    DISTINCT and the entropies are better when larger, the others when smaller.
     """
-    more_is_better = (models.kind == DISTINCT) | (models.kind == ENTROPY)
+    more_is_better = np.isin(models.kind, (DISTINCT, ENTROPY, GRASSBERGER))
     return np.where(more_is_better, measured.min(axis=1), measured.max(axis=1))
 
 
@@ -83,7 +84,7 @@ def nearest(weight: Vector, cells: Cells, models: Models) -> dict[str, float]:
     """Return, for each kind of model that the whole table misses as one class, the parameter that it meets.
 
     Rounded to four decimals on the side that the table still meets. A recursive c is missing where the column
-    has fewer than l values, for no c would do. The CLOSE models never fail here: the table is the reference.
+    has fewer than l values, for no c would do. Models that compare with the table never fail here: it is the table.
     """
     rows = int(weight.sum())
     can: dict[str, float] = {} if rows >= models.k[0] else {"k": rows}
@@ -93,12 +94,14 @@ def nearest(weight: Vector, cells: Cells, models: Models) -> dict[str, float]:
     for kind, count, limit, value in zip(models.kind, models.count, models.limit, reached, strict=True):
         if kind == DISTINCT and value < count:
             can["distinct l"] = min(int(value), can.get("distinct l", math.inf))
-        elif kind == ENTROPY and value < limit:
+        elif kind in (ENTROPY, GRASSBERGER) and value < limit:
             below = math.floor(value * _DECIMALS) / _DECIMALS
             can["entropy l"] = min(below, can.get("entropy l", math.inf))
         elif kind == RECURSIVE and limit <= value < math.inf:
             above = math.floor(value * _DECIMALS + 1) / _DECIMALS
             can["recursive c"] = max(above, can.get("recursive c", 0.0))
+        elif kind == ALPHA and value > limit:
+            can["alpha"] = max(math.ceil(value * _DECIMALS) / _DECIMALS, can.get("alpha", 0.0))
     return can
 
 

@@ -12,7 +12,18 @@ from shoal_engine.anonymity.dimensions import domain_of
 from shoal_engine.anonymity.hierarchies import order_ranks, plant
 from shoal_engine.anonymity.hierarchy_specs import Order
 from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.roles import Closeness, Distinct, Entropy, Model, Recursive, Sensitive
+from shoal_engine.anonymity.roles import Sensitive
+from shoal_engine.anonymity.value_models import (
+    Alpha,
+    BetaLikeness,
+    Closeness,
+    DeltaDisclosure,
+    Distinct,
+    Entropy,
+    Model,
+    Recursive,
+)
+from shoal_engine.errors import ColumnError
 from shoal_kernels import models as kernel
 from shoal_kernels._jit import freeze
 
@@ -140,13 +151,37 @@ def _row(model: Model, column: SensitiveColumn, folder: str | Path) -> _Row:
     match model:
         case Distinct(l=l):
             return _Row(kernel.DISTINCT, first, last, l, 0.0, nothing)
-        case Entropy(l=l):
-            return _Row(kernel.ENTROPY, first, last, 0, float(l), nothing)
+        case Entropy(l=l, estimator=estimator):
+            kind = kernel.ENTROPY if estimator == "shannon" else kernel.GRASSBERGER
+            return _Row(kind, first, last, 0, float(l), nothing)
         case Recursive(c=c, l=l):
             return _Row(kernel.RECURSIVE, first, last, l, float(c), nothing)
         case Closeness(t=t, distance=distance):
             ancestor = nothing if distance != "hierarchical" else _ancestors(model, column, folder)
             return _Row(_CLOSE[distance], first, last, 0, float(t), ancestor)
+        case DeltaDisclosure(absent=absent):
+            kind = kernel.DELTA if absent == "ignored" else kernel.DELTA_STRICT
+            return _Row(kind, first, last, 0, model.nats, nothing)
+        case BetaLikeness(beta=beta, enhanced=enhanced):
+            return _Row(kernel.BETA_ENHANCED if enhanced else kernel.BETA, first, last, 0, float(beta), nothing)
+        case Alpha(alpha=alpha, values=values):
+            bound = _bound_values(values, column) if values else nothing
+            return _Row(kernel.ALPHA, first, last, 0, float(alpha), bound)
+
+
+def _bound_values(values: Sequence[str], column: SensitiveColumn) -> npt.NDArray[np.int64]:
+    """Return 1 for each value of the column that is among `values`, (1, size) int64."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    known = column.domain.values.cast(pa.string())
+    found = np.asarray(pc.is_in(known, value_set=pa.array(values, pa.string())))
+    if not found.any():
+        msg = f"none of the values that `alpha` binds in `{column.name}` occurs there; check their spelling"
+        raise ColumnError(msg)
+    bound = np.zeros((1, column.size), np.int64)
+    bound[0, column.value[column.domain.has_null :] - column.first] = found
+    return bound
 
 
 def _ancestors(model: Closeness, column: SensitiveColumn, folder: str | Path) -> npt.NDArray[np.int64]:

@@ -55,7 +55,7 @@ _EXAMPLES = {
     "hierarchy": "hierarchy = { kind = 'intervals', width = [5, 10], lower = 0, upper = 120 }, "
     "{ kind = 'order', values = ['low', 'high'] }, { kind = 'prefix' }, { kind = 'date' } "
     "or { kind = 'tree', file = 'tree.csv' }",
-    "k": "k = 10, a whole number of at least 2",
+    "k": "k = 10, a whole number of at least 1",
     "suppress": "suppress = 0.01, a share of rows, at least 0 and below 1",
     "order": "order = 'shuffled' or order = 'sorted'",
     "identifier": "[identifier.name] with action = 'drop', or action = 'pseudonym' and key_env = 'SHOAL_KEY'",
@@ -77,7 +77,7 @@ class Policy(
     Attributes
     ----------
     k : int
-        Rows that every class holds at least; 2 or more.
+        Rows that every class holds at least; 1 only where another model protects the rows.
     suppress : float
         Share of the rows that may be left out where that lowers the total loss; at least 0, below 1.
     order : str
@@ -99,7 +99,7 @@ class Policy(
     True
     """
 
-    k: Annotated[int, Meta(ge=2)]
+    k: Annotated[int, Meta(ge=1)]
     suppress: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     order: Literal["shuffled", "sorted"] = "shuffled"
     identifiers: Mapping[str, Identifier] = msgspec.field(default_factory=dict)
@@ -110,7 +110,7 @@ class Policy(
 
     def __post_init__(self) -> None:
         """Check every value and freeze the mappings."""
-        _converted(self.k, Annotated[int, Meta(ge=2)], "k")
+        _converted(self.k, Annotated[int, Meta(ge=1)], "k")
         suppress = _converted(self.suppress, Annotated[float, Meta(ge=0, lt=1)], "suppress")
         if suppress != suppress:
             msg = f"`suppress` must be a number; write {_EXAMPLES['suppress']}"
@@ -128,6 +128,9 @@ class Policy(
             msgspec.structs.force_setattr(self, field, MappingProxyType(columns))
         if not self.quasi_identifiers:
             msg = f"the policy names no quasi-identifier; add {_EXAMPLES['quasi_identifier']}"
+            raise PolicyError(msg)
+        if self.k == 1 and not any(role.models for role in self.sensitive.values()):
+            msg = "k = 1 protects nobody by itself; raise k, or bind a sensitive column with " + _EXAMPLES["models"]
             raise PolicyError(msg)
 
     def __reduce__(self) -> tuple[Any, ...]:

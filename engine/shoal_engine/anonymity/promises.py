@@ -1,8 +1,19 @@
 """What a policy promises of a released table, and whether an assessment of it holds every promise."""
 
+from typing import Any
+
 from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
 from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.roles import Closeness, Distinct, Entropy, Model, Recursive
+from shoal_engine.anonymity.value_models import (
+    Alpha,
+    BetaLikeness,
+    Closeness,
+    DeltaDisclosure,
+    Distinct,
+    Entropy,
+    Model,
+    Recursive,
+)
 
 _ROUNDING = 1e-9
 """Relative slack for figures that two programs add up in different orders; counts have none."""
@@ -37,17 +48,45 @@ def broken_promises(policy: Policy, reached: Assessment) -> list[str]:
     return broken
 
 
+def field_of(model: Model) -> str:
+    """Return the field of `SensitiveReach` that tells what a model binds."""
+    match model:
+        case Distinct():
+            return "l_distinct"
+        case Entropy(estimator=estimator):
+            return "l_entropy" if estimator == "shannon" else "l_entropy_grassberger"
+        case Recursive():
+            return "c_recursive"
+        case Closeness():
+            return "closeness"
+        case DeltaDisclosure(absent=absent):
+            return "delta_disclosure" if absent == "ignored" else "delta_disclosure_strict"
+        case BetaLikeness(enhanced=enhanced):
+            return "beta_enhanced" if enhanced else "beta_basic"
+        case Alpha(values=values):
+            return "alpha_declared" if values else "alpha"
+
+
 def _holds(model: Model, reach: SensitiveReach) -> bool:
-    """Tell whether the worst class meets a model."""
+    """Tell whether the worst class meets a model; what was not measured does not."""
+    figure: Any = getattr(reach, field_of(model))
+    if figure is None:
+        return False
     match model:
         case Distinct(l=l):
-            return reach.l_distinct >= l
+            return figure >= l
         case Entropy(l=l):
-            return reach.l_entropy >= l * (1 - _ROUNDING)
+            return figure >= l * (1 - _ROUNDING)
         case Recursive(c=c, l=l):
-            return reach.c_recursive[str(l)] < c
+            return figure[str(l)] < c
         case Closeness(t=t, distance=distance):
-            return reach.closeness[distance] <= t + _ROUNDING
+            return figure[distance] <= t + _ROUNDING
+        case DeltaDisclosure():
+            return figure < model.nats
+        case BetaLikeness(beta=beta):
+            return figure <= beta + _ROUNDING * (1 + beta)
+        case Alpha(alpha=alpha):
+            return figure <= alpha
 
 
 def _named(model: Model) -> str:
@@ -55,9 +94,15 @@ def _named(model: Model) -> str:
     match model:
         case Distinct(l=l):
             return f"distinct {l}-diversity"
-        case Entropy(l=l):
-            return f"entropy {l:g}-diversity"
+        case Entropy(l=l, estimator=estimator):
+            return f"entropy {l:g}-diversity" + ("" if estimator == "shannon" else f" ({estimator})")
         case Recursive(c=c, l=l):
             return f"recursive ({c:g}, {l})-diversity"
         case Closeness(t=t, distance=distance):
             return f"{t:g}-closeness ({distance} distance)"
+        case DeltaDisclosure(delta=delta, absent=absent):
+            return f"{delta:g}-disclosure privacy" + ("" if absent == "ignored" else " (absent values infinite)")
+        case BetaLikeness(beta=beta, enhanced=enhanced):
+            return f"{'enhanced' if enhanced else 'basic'} {beta:g}-likeness"
+        case Alpha(alpha=alpha):
+            return f"the largest share alpha = {alpha:g}"

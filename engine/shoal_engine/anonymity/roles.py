@@ -1,13 +1,18 @@
-"""What a policy says of one column: its role, and the models that bind a sensitive value."""
+"""What a policy says of one column: its role."""
 
-import math
 import re
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from msgspec import Meta
-
-from shoal_engine.anonymity.hierarchy_specs import Dates, Hierarchy, Intervals, Order, PolicyValue, Prefix
+from shoal_engine.anonymity.hierarchy_specs import Dates, Hierarchy, Intervals, PolicyValue, Prefix
+from shoal_engine.anonymity.value_models import Alpha as Alpha
+from shoal_engine.anonymity.value_models import BetaLikeness as BetaLikeness
+from shoal_engine.anonymity.value_models import Closeness as Closeness
+from shoal_engine.anonymity.value_models import DeltaDisclosure as DeltaDisclosure
+from shoal_engine.anonymity.value_models import Distinct as Distinct
+from shoal_engine.anonymity.value_models import Entropy as Entropy
+from shoal_engine.anonymity.value_models import Model as Model
+from shoal_engine.anonymity.value_models import Recursive as Recursive
 from shoal_engine.errors import PolicyError
 
 Kind: TypeAlias = Literal["number", "category", "date"]
@@ -15,67 +20,6 @@ Output: TypeAlias = Literal["label", "bounds", "center", "mean"]
 Nulls: TypeAlias = Literal["apart", "generalize"]
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-class Distinct(PolicyValue, frozen=True, tag_field="kind", tag="distinct"):
-    """Every class holds at least `l` distinct values (Machanavajjhala et al. 2007, section 3)."""
-
-    l: Annotated[int, Meta(ge=1)]
-
-
-class Entropy(PolicyValue, frozen=True, tag_field="kind", tag="entropy"):
-    """The entropy of every class is at least log(`l`) (Machanavajjhala et al. 2007, definition 4.1)."""
-
-    l: Annotated[float, Meta(ge=1)]
-
-    def _check(self) -> None:
-        """Check that the limit is a number."""
-        _finite("l", self.l)
-
-
-class Recursive(PolicyValue, frozen=True, tag_field="kind", tag="recursive"):
-    """The most frequent value is rarer than `c` times those from rank `l` on (ibid., definition 4.2)."""
-
-    c: Annotated[float, Meta(gt=0)]
-    l: Annotated[int, Meta(ge=1)]
-
-    def _check(self) -> None:
-        """Check that the factor is a number."""
-        _finite("c", self.c)
-
-
-class Closeness(PolicyValue, frozen=True, tag_field="kind", tag="closeness"):
-    """Every class lies within `t` of the whole table (Li et al. 2007).
-
-    Attributes
-    ----------
-    t : float
-        From 0, each class like the table, to 1, no bound.
-    distance : str
-        equal, ordered (over the sorted values, or over an order given as `hierarchy`) or hierarchical.
-    hierarchy : Hierarchy, optional
-        What `distance` is measured on; needed for hierarchical.
-    """
-
-    t: Annotated[float, Meta(ge=0, le=1)]
-    distance: Literal["equal", "ordered", "hierarchical"] = "equal"
-    hierarchy: Hierarchy | None = None
-
-    def _check(self) -> None:
-        """Check that distance and hierarchy belong together."""
-        _finite("t", self.t)
-        if self.distance == "hierarchical" and (self.hierarchy is None or isinstance(self.hierarchy, Order)):
-            msg = "distance = 'hierarchical' needs a `hierarchy` of kind tree, prefix, intervals or date"
-            raise PolicyError(msg)
-        if self.distance == "ordered" and not isinstance(self.hierarchy, Order | None):
-            msg = "distance = 'ordered' takes a `hierarchy` of kind order, or none for the sorted values"
-            raise PolicyError(msg)
-        if self.distance == "equal" and self.hierarchy is not None:
-            msg = "distance = 'equal' takes no `hierarchy`; leave it out, or ask for another distance"
-            raise PolicyError(msg)
-
-
-Model: TypeAlias = Distinct | Entropy | Recursive | Closeness
 
 
 class Identifier(PolicyValue, frozen=True):
@@ -153,10 +97,13 @@ class Sensitive(PolicyValue, frozen=True):
     models: Sequence[Model] = ()
 
     def _check(self) -> None:
-        """Check that every distance is bound once, for figures are told by distance."""
+        """Check that every distance, and the share of named values, is bound once, for figures are told by these."""
         distances = [model.distance for model in self.models if isinstance(model, Closeness)]
         if len(set(distances)) < len(distances):
             msg = "two closeness models of one column use the same distance; keep the stricter one"
+            raise PolicyError(msg)
+        if sum(isinstance(model, Alpha) and bool(model.values) for model in self.models) > 1:
+            msg = "two alpha models of one column name values; name all of them in one"
             raise PolicyError(msg)
 
 
@@ -177,10 +124,4 @@ def check_output(output: Output, kind: Kind) -> None:
     kinds = able.get(output, ("number",))
     if kind not in kinds:
         msg = f"output = '{output}' needs kind {' or '.join(kinds)}, this is a {kind}; use output = 'label'"
-        raise PolicyError(msg)
-
-
-def _finite(name: str, number: float) -> None:
-    if not math.isfinite(number):
-        msg = f"`{name}` must be a finite number"
         raise PolicyError(msg)
