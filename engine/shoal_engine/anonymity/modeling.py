@@ -13,6 +13,7 @@ from shoal_engine.anonymity.hierarchies import order_ranks, plant
 from shoal_engine.anonymity.hierarchy_specs import Order
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import Sensitive
+from shoal_engine.anonymity.table_models import LKC
 from shoal_engine.anonymity.value_models import (
     Alpha,
     BetaLikeness,
@@ -126,10 +127,12 @@ def models_of(policy: Policy, domains: "Mapping[str, Domain]") -> Modeling:
     columns: list[SensitiveColumn] = []
     rows: list[_Row] = []
     first = 0
+    # Shares of combinations are bound through those of the classes that make them up.
+    implied = [Alpha(alpha=model.c) for model in policy.models if isinstance(model, LKC)]
     for name, role in policy.sensitive.items():
         column = _bound(name, role, domain_of(name, domains), first)
         columns.append(column)
-        rows += [_row(model, column, policy.folder) for model in role.models]
+        rows += [_row(model, column, policy.folder) for model in (*role.models, *implied)]
         first += column.size
     return Modeling(tuple(columns), _models(policy.k, rows, first))
 
