@@ -43,7 +43,7 @@ def policy(frame: pl.DataFrame, kind: Kind, k: int) -> shoal.Policy:
 def _role(frame: pl.DataFrame, name: str, kind: Kind) -> shoal.QuasiIdentifier:
     """Return what becomes of one column."""
     if kind == "hierarchy nodes":
-        tree = shoal.NamedTree(file=str(_hierarchy(name)))
+        tree = shoal.NamedTree(file=str(hierarchy(name)))
         return shoal.QuasiIdentifier(hierarchy=tree)
     if kind == "ordered codes":
         occurring = set(frame[name].cast(pl.String))
@@ -56,8 +56,7 @@ def _role(frame: pl.DataFrame, name: str, kind: Kind) -> shoal.QuasiIdentifier:
 
 def leaves(name: str) -> list[str]:
     """Return the leaves of a column's hierarchy, depth first, siblings as the file has them."""
-    with _hierarchy(name).open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.reader(file, delimiter=";") if row]
+    rows = paths(name)
     rank: list[dict[str, int]] = [{} for _ in rows[0]]
     for row in rows:
         for height, node in enumerate(row):
@@ -66,5 +65,12 @@ def leaves(name: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def _hierarchy(name: str) -> Path:
+def paths(name: str) -> list[list[str]]:
+    """Return the rows of a column's hierarchy: leaf, level 1, ..., root."""
+    with hierarchy(name).open(encoding="utf-8", newline="") as file:
+        return [row for row in csv.reader(file, delimiter=";") if row]
+
+
+def hierarchy(name: str) -> Path:
+    """Return where the hierarchy of a column is, as ARX writes it."""
     return FOLDER / f"adult_hierarchy_{name}.csv"

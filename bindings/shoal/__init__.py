@@ -14,19 +14,47 @@ if TYPE_CHECKING:
     from shoal.anonymizing import anonymize as anonymize
     from shoal.anonymizing import anonymize_file as anonymize_file
     from shoal.assessing import assess as assess
+    from shoal.hierarchies import Hierarchy as Hierarchy
+    from shoal.hierarchies import build_hierarchy as build_hierarchy
+    from shoal.hierarchies import read_hierarchy as read_hierarchy
     from shoal.hospital import hospital_policy as hospital_policy
     from shoal.hospital import hospital_records as hospital_records
+    from shoal.lattices import lattice as lattice
+    from shoal.linking import LinkageRisk as LinkageRisk
+    from shoal.linking import linkage_risk as linkage_risk
     from shoal.looking import Look as Look
     from shoal.looking import look as look
+    from shoal.transforming import Transformed as Transformed
+    from shoal.transforming import add_noise as add_noise
+    from shoal.transforming import microaggregate as microaggregate
+    from shoal.transforming import post_randomize as post_randomize
+    from shoal.transforming import round_values as round_values
+    from shoal.transforming import swap_ranks as swap_ranks
+    from shoal.transforming import top_bottom_code as top_bottom_code
     from shoal.verifying import Verification as Verification
     from shoal.verifying import verify as verify
     from shoal_engine.anonymity.assessment import Assessment as Assessment
     from shoal_engine.anonymity.assessment import Report as Report
+    from shoal_engine.anonymity.full_domain_specs import FullDomain as FullDomain
+    from shoal_engine.anonymity.hierarchy_specs import Auto as Auto
+    from shoal_engine.anonymity.hierarchy_specs import Dates as Dates
+    from shoal_engine.anonymity.hierarchy_specs import Intervals as Intervals
+    from shoal_engine.anonymity.hierarchy_specs import NamedTree as NamedTree
+    from shoal_engine.anonymity.hierarchy_specs import Order as Order
+    from shoal_engine.anonymity.hierarchy_specs import Prefix as Prefix
+    from shoal_engine.anonymity.hierarchy_specs import Priority as Priority
+    from shoal_engine.anonymity.hierarchy_specs import Redaction as Redaction
     from shoal_engine.anonymity.policy import Policy as Policy
     from shoal_engine.anonymity.roles import Identifier as Identifier
     from shoal_engine.anonymity.roles import Insensitive as Insensitive
     from shoal_engine.anonymity.roles import QuasiIdentifier as QuasiIdentifier
     from shoal_engine.anonymity.roles import Sensitive as Sensitive
+    from shoal_engine.anonymity.transform_specs import Microaggregate as Microaggregate
+    from shoal_engine.anonymity.transform_specs import Noise as Noise
+    from shoal_engine.anonymity.transform_specs import PostRandomize as PostRandomize
+    from shoal_engine.anonymity.transform_specs import RankSwap as RankSwap
+    from shoal_engine.anonymity.transform_specs import Round as Round
+    from shoal_engine.anonymity.transform_specs import TopBottom as TopBottom
     from shoal_engine.errors import PolicyNotMet as PolicyNotMet
     from shoal_engine.errors import ShoalError as ShoalError
     from shoal_engine.errors import VerificationFailed as VerificationFailed
@@ -35,13 +63,36 @@ if TYPE_CHECKING:
 _MODULES = {
     "shoal.anonymizing": ("Anonymized", "anonymize", "anonymize_file"),
     "shoal.assessing": ("assess",),
+    "shoal.lattices": ("lattice",),
+    "shoal.hierarchies": ("Hierarchy", "build_hierarchy", "read_hierarchy"),
     "shoal.hospital": ("hospital_policy", "hospital_records"),
+    "shoal.linking": ("LinkageRisk", "linkage_risk"),
     "shoal.looking": ("Look", "look"),
+    "shoal.transforming": (
+        "Transformed",
+        "add_noise",
+        "microaggregate",
+        "post_randomize",
+        "round_values",
+        "swap_ranks",
+        "top_bottom_code",
+    ),
     "shoal.verifying": ("Verification", "verify"),
     "shoal_engine.anonymity.assessment": ("Assessment", "Report"),
-    "shoal_engine.anonymity.hierarchy_specs": ("Dates", "Intervals", "NamedTree", "Order", "Prefix"),
+    "shoal_engine.anonymity.full_domain_specs": ("FullDomain",),
+    "shoal_engine.anonymity.hierarchy_specs": (
+        "Auto",
+        "Dates",
+        "Intervals",
+        "NamedTree",
+        "Order",
+        "Prefix",
+        "Priority",
+        "Redaction",
+    ),
     "shoal_engine.anonymity.policy": ("Policy",),
     "shoal_engine.anonymity.roles": ("Identifier", "Insensitive", "QuasiIdentifier", "Sensitive"),
+    "shoal_engine.anonymity.table_models": ("LKC", "AverageRisk", "KMap", "SampleUniqueness"),
     "shoal_engine.anonymity.value_models": (
         "Alpha",
         "BetaLikeness",
@@ -50,6 +101,14 @@ _MODULES = {
         "Distinct",
         "Entropy",
         "Recursive",
+    ),
+    "shoal_engine.anonymity.transform_specs": (
+        "Microaggregate",
+        "Noise",
+        "PostRandomize",
+        "RankSwap",
+        "Round",
+        "TopBottom",
     ),
     "shoal_engine.errors": (
         "ColumnError",

@@ -58,7 +58,7 @@ def anonymize(
     frame: IntoFrame,
     policy: Policy,
     *,
-    method: Literal["tight", "mondrian", "mondrian-relaxed"] = "tight",
+    method: Literal["tight", "mondrian", "mondrian-relaxed", "full-domain"] = "tight",
     n_threads: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> Anonymized:
@@ -70,7 +70,7 @@ def anonymize(
         Polars, anything with the Arrow PyCapsule interface, or a path to Parquet, CSV or IPC files.
     policy : Policy
         The role of each column and what the release must hold. A column that it does not name is dropped.
-    method : "tight" | "mondrian" | "mondrian-relaxed"
+    method : "tight" | "mondrian" | "mondrian-relaxed" | "full-domain"
         The least loss that is reached in near-linear time; or the cuts of LeFevre et al. 2006, strict
         (equal values stay together) or relaxed.
     n_threads : int, optional
@@ -121,7 +121,7 @@ def anonymize_file(
     policy: Policy,
     *,
     certificate: str | Path | None = None,
-    method: Literal["tight", "mondrian", "mondrian-relaxed"] = "tight",
+    method: Literal["tight", "mondrian", "mondrian-relaxed", "full-domain"] = "tight",
     n_threads: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> Report:
@@ -175,7 +175,7 @@ def anonymize_file(
 def prepare(
     frame: pl.LazyFrame,
     policy: Policy,
-    method: Literal["tight", "mondrian", "mondrian-relaxed"],
+    method: Literal["tight", "mondrian", "mondrian-relaxed", "full-domain"],
     n_threads: int | None,
     tell: OnProgress,
 ) -> "tuple[Release, Classes, tuple[str, ...]]":

@@ -241,6 +241,23 @@ def write(batches: "Iterator[Any]", schema: Any, output: Path, kind: Format, *, 
                     part.write_csv(sink, include_header=number == 0, separator=separator)
 
 
+def write_frame(frame: pl.DataFrame, output: Path) -> None:
+    """Write a frame that is no release to a file whose suffix tells the format; lists are joined for CSV.
+
+    Raises
+    ------
+    OutputError
+        The output cannot be written.
+    """
+    kind = check_output(output, [])
+    if kind == "csv":
+        lists = [name for name, dtype in frame.schema.items() if dtype == pl.List(pl.String)]
+        frame = frame.with_columns(pl.col(lists).list.join("; "))
+    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    with written_whole(output) as draft:
+        write(iter(table.to_batches()), table.schema, draft, kind, separator=separator_of(output))
+
+
 def _check_text(schema: Any) -> None:
     """Check that every column has a type that delimited text can hold.
 

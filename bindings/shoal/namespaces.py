@@ -38,6 +38,12 @@ class Shoal:
 
         return anonymize(self._frame, policy, **options)
 
+    def lattice(self, policy: "Policy", **options: Any) -> pl.DataFrame:
+        """Tell what every node of full-domain generalization costs; see `shoal.lattice`."""
+        from shoal.lattices import lattice
+
+        return lattice(self._frame, policy, **options)
+
     def verify(self, policy: "Policy") -> "Verification":
         """Recount a released table; see `shoal.verify`."""
         from shoal.verifying import verify

@@ -1,7 +1,7 @@
 """A Polars frame, observed batch by batch."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import polars as pl
@@ -9,7 +9,7 @@ import polars as pl
 from shoal.frames import batches, schema_of
 from shoal_engine.anonymity.observation import Observation, check_columns, needed_columns
 from shoal_engine.anonymity.policy import Policy
-from shoal_engine.errors import ColumnError, InputError
+from shoal_engine.errors import ColumnError, InputError, PolicyError
 
 OnProgress: TypeAlias = Callable[[str], None]
 """Is told what begins: reading, grouping, partitioning, writing, verifying."""
@@ -58,3 +58,39 @@ def observe(frame: pl.LazyFrame, policy: Policy, *, carry: bool, n_threads: int,
         msg = "the input cannot be read to its end: it is truncated, damaged or not of its declared types"
         raise InputError(msg) from None
     return observation
+
+
+def column_list(columns: Sequence[str]) -> list[str]:
+    """Return names of columns as a list; PolicyError where it names none, or one twice."""
+    names = list(columns)
+    if isinstance(columns, str) or not names or len(set(names)) != len(names):
+        msg = "columns is a list that names at least one column, and each once"
+        raise PolicyError(msg)
+    return names
+
+
+def collected(frame: pl.LazyFrame, columns: list[str]) -> pl.DataFrame:
+    """Return a whole table, some of whose columns are to go through Arrow.
+
+    Raises
+    ------
+    InputError
+        The frame's files cannot be read to their end, or hold no rows.
+    ColumnError
+        A column is missing or of a type that Arrow cannot take.
+    """
+    schema = schema_of(frame)
+    check_columns(columns, schema.names())
+    for name in columns:
+        if isinstance(schema[name], _NOT_ARROW):
+            msg = f"column {name!r} has type {schema[name]}, which Arrow cannot take; cast it to another"
+            raise ColumnError(msg)
+    try:
+        table = frame.collect()
+    except (pl.exceptions.PolarsError, OSError):
+        msg = "the input cannot be read to its end: it is truncated, damaged or not of its declared types"
+        raise InputError(msg) from None
+    if not table.height:
+        msg = "the table has no rows"
+        raise InputError(msg)
+    return table

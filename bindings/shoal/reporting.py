@@ -102,6 +102,7 @@ def _labels_with_loss(made: "Classes") -> "Iterator[tuple[list[str], pl.DataFram
 
 def _notes(made: "Classes") -> "Iterator[str]":
     """Yield what a reader of the report should know."""
+    yield from made.notes
     for column in made.dimensions:
         if column.domain.size == 1:
             yield f"quasi-identifier {column.name!r} has the same value in every row; it tells nobody apart"

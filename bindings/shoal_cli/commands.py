@@ -107,7 +107,7 @@ def assess(
 @click.option("--t", "t", type=float, help="Largest distance of a class to the table.")
 @click.option(
     "--method",
-    type=click.Choice(["tight", "mondrian", "mondrian-relaxed"]),
+    type=click.Choice(["tight", "mondrian", "mondrian-relaxed", "full-domain"]),
     default="tight",
     show_default=True,
 )
@@ -155,6 +155,30 @@ def anonymize(
 
 
 @cli.command()
+@click.argument("source", metavar="INPUT")
+@click.option("--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy as TOML.")
+@click.option("--output", "-o", type=click.Path(), help="Write every node here; its suffix tells the format.")
+@_THREADS
+@_JSON
+def lattice(source: str, policy_file: str, output: str | None, threads: int | None, as_json: bool) -> int:  # noqa: FBT001
+    """Tell what every combination of hierarchy levels would suppress and cost."""
+    from shoal.files import check_output, write_frame
+    from shoal.lattices import lattice as lattice_of
+    from shoal_cli.showing import show_lattice
+
+    if output is not None:
+        check_output(Path(output), [source])
+    nodes = lattice_of(source, _policy(policy_file, (), ()), n_threads=threads)
+    if output is not None:
+        write_frame(nodes, Path(output))
+    if as_json:
+        _print_json(nodes.to_dicts())
+    else:
+        show_lattice(nodes, output)
+    return MET
+
+
+@cli.command()
 @click.argument("output", metavar="OUTPUT")
 @click.option("--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy as TOML.")
 @_JSON
@@ -171,6 +195,36 @@ def verify(output: str, policy_file: str, as_json: bool) -> int:  # noqa: FBT001
         show_assessment(found.assessment)
         show_broken(found.broken)
     return MET if found.met else NOT_VERIFIED
+
+
+@cli.command()
+@click.argument("source", metavar="INPUT")
+@click.option("--column", "-c", required=True, metavar="COL", help="Column whose values are the leaves.")
+@click.option("--kind", required=True, metavar="KIND", help="Of hierarchy, as in a policy: intervals, auto, ...")
+@click.option("--set", "fields", multiple=True, metavar="TOML", help="A field, as 'width = [5, 10]'; repeat for more.")
+@click.option("--output", "-o", required=True, type=click.Path(dir_okay=False), help="Write ARX's CSV here.")
+@_JSON
+def hierarchy(source: str, column: str, kind: str, fields: tuple[str, ...], output: str, as_json: bool) -> int:  # noqa: FBT001
+    """Build a hierarchy over the values of a column."""
+    import tomllib
+
+    from shoal.files import check_folder
+    from shoal.hierarchies import build_hierarchy
+    from shoal_engine.anonymity.policy import hierarchy_of
+
+    try:
+        described = tomllib.loads("\n".join(fields))
+    except tomllib.TOMLDecodeError:
+        msg = "give each field as in a policy's TOML, for example --set 'width = [5, 10]' --set 'lower = 0'"
+        raise click.UsageError(msg) from None
+    check_folder(Path(output), [source])
+    built = build_hierarchy(hierarchy_of({**described, "kind": kind}), source, column=column)
+    built.write_csv(output)
+    if as_json:
+        _print_json({"leaves": built.n_leaves, "levels": built.n_levels, "output": output})
+    else:
+        click.echo(f"{built.n_leaves} leaves and {built.n_levels} levels written to {output}")
+    return MET
 
 
 @cli.command()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Without markup: names of columns and files may hold brackets.
 _CONSOLE = Console(markup=False)
+_NODES_SHOWN = 10
 
 
 def _figures(assessment: "Assessment") -> list[tuple[str, str]]:
@@ -92,6 +93,19 @@ def show_cost(report: "Report", output: str) -> None:
         _CONSOLE.print(f"Not in the policy, so dropped: {', '.join(report.dropped)}.")
     for note in report.notes:
         _CONSOLE.print(f"Note: {note}.")
+
+
+def show_lattice(nodes: "pl.DataFrame", output: str | None) -> None:
+    """Print the cheapest nodes of a lattice."""
+    levels = [name for name in nodes.columns if name.endswith("_level")]
+    table = _table(f"Cheapest of {nodes.height:,} nodes", "levels", "suppressed rows", "classes", "cost", "feasible")
+    for row in nodes.head(_NODES_SHOWN).iter_rows(named=True):
+        at = ", ".join(f"{name.removesuffix('_level')} {row[name]}" for name in levels)
+        counts = f"{row['suppressed_rows']:,}", f"{row['released_classes']:,}"
+        table.add_row(at, *counts, f"{row['cost']:.6g}", "yes" if row["feasible"] else "no")
+    _CONSOLE.print(table)
+    if output is not None:
+        _CONSOLE.print(f"Wrote all of them to {output}.")
 
 
 def show_broken(broken: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ A `ColumnEncoder` numbers values as they come. When all batches are seen, `finis
 domain and the final codes depend on neither the cut into batches nor the order of merging.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,6 +145,29 @@ class ColumnEncoder:
             self._values = pa.concat_arrays([self._values, new])
             codes = pc.index_in(distinct, value_set=self._values)
         return codes.to_numpy().astype(np.uint32)
+
+
+def count_codes(parts: Iterable[Codes], final: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """Return how many rows hold each value of a domain.
+
+    Parameters
+    ----------
+    parts : iterable of arrays
+        Provisional codes, batch by batch.
+    final : (size,) integers
+        Final code of each provisional one, as `ColumnEncoder.finish` returns it.
+
+    Returns
+    -------
+    (size,) int64
+        By final code.
+    """
+    provisional = np.zeros(len(final), np.int64)
+    for part in parts:
+        provisional += np.bincount(part, minlength=len(final))
+    count = np.empty(len(final), np.int64)
+    count[final] = provisional
+    return count
 
 
 def narrowest(n_codes: int) -> np.dtype[np.uint8 | np.uint16 | np.uint32]:

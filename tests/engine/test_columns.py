@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from naive import grouping as naive
 from shoal_engine import first_seen
 from shoal_engine.buffers import read_buffers
-from shoal_engine.columns import ColumnEncoder, Domain, recode
+from shoal_engine.columns import ColumnEncoder, Domain, count_codes, recode
 from shoal_engine.errors import ColumnError
 
 TEXT = st.text("aé\U0001f41f\x00", max_size=3) | st.sampled_from(["x" * 40, "x" * 39 + "y", "x" * 12, "x" * 13])
@@ -177,6 +177,17 @@ def test_domain__decodes() -> None:
     domain = Domain(pa.array([10, 20]), has_null=True)
     assert domain.decode(np.array([2, 0, 1], np.uint8)).to_pylist() == [20, None, 10]
     assert Domain(pa.array([10]), has_null=False).decode(np.array([0])).to_pylist() == [10]
+
+
+@given(parts=st.lists(st.lists(st.none() | st.integers(-5, 5), max_size=9), max_size=4))
+@settings(deadline=None)
+def test_count_codes__any_cut_counts_the_rows(parts: list[list[int | None]]) -> None:
+    encoder = ColumnEncoder("c")
+    codes = [encoder.observe(pa.array(part, pa.int64())) for part in parts]
+    domain, final = encoder.finish()
+    rows = [value for part in parts for value in part]
+    values = [*([None] if domain.has_null else []), *domain.values.to_pylist()]
+    assert count_codes(codes, final).tolist() == [rows.count(value) for value in values]
 
 
 def test_recode__writes_where_asked() -> None:

@@ -1,9 +1,7 @@
 import datetime as dt
 from decimal import Decimal
-from itertools import combinations
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pytest
@@ -11,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive import hierarchies as naive
-from shoal_engine.anonymity.hierarchies import Tree, order_ranks, plant
+from naive.trees import assert_equals_rows, assert_well_formed, common, grown
+from shoal_engine.anonymity.hierarchies import order_ranks, plant
 from shoal_engine.anonymity.hierarchy_specs import Dates, Hierarchy, Intervals, NamedTree, Order, Prefix
 from shoal_engine.errors import ColumnError, HierarchyError
 
@@ -22,51 +21,6 @@ ADULT_COLUMNS = (
 )
 
 CANARY = "c4n4ry"
-
-
-def grown(hierarchy: Hierarchy, values: pa.Array | list[object], *, has_null: bool = False) -> Tree:
-    array = values if isinstance(values, pa.Array) else pa.array(values)
-    tree = plant(hierarchy, array, has_null=has_null, column="col")
-    assert_well_formed(tree, len(array), has_null=has_null)
-    return tree
-
-
-def assert_well_formed(tree: Tree, n_values: int, *, has_null: bool) -> None:
-    """Every promise of the class's docstring that needs no second source."""
-    n = n_values + has_null
-    assert tree.ancestor.shape == (tree.n_levels, n)
-    assert tree.ancestor.dtype == tree.leaf.dtype == np.int64
-    assert tree.share.dtype == np.float64
-    assert len(tree.share) == len(tree.label) == tree.ancestor.max() + 1
-    assert sorted(tree.leaf) == list(range(n))
-    np.testing.assert_array_equal(tree.ancestor[0], np.arange(n))
-    assert len(set(tree.ancestor[-1])) == 1
-    assert ((tree.share >= 0) & (tree.share <= 1)).all()
-    for below, above in zip(tree.ancestor, tree.ancestor[1:], strict=False):
-        # Leaves under a node are neighbors, and have one parent.
-        assert len({(b, a) for b, a in zip(below, above, strict=True)}) == len(set(below))
-        assert (np.diff(above) != 0).sum() == len(set(above)) - 1
-    if has_null:
-        assert tree.leaf[0] == 0
-        assert not tree.ancestor[:-1, 0].any()
-        assert tree.label[0].as_py() is None
-
-
-def common(tree: Tree, one: int, other: int) -> tuple[str | None, float]:
-    """Name the lowest common ancestor of two domain codes, and its share."""
-    for nodes in tree.ancestor:
-        if nodes[tree.leaf[one]] == nodes[tree.leaf[other]]:
-            node = int(nodes[tree.leaf[one]])
-            return tree.label[node].as_py(), float(tree.share[node])
-    raise AssertionError
-
-
-def assert_equals_rows(tree: Tree, texts: list[str], rows: list[list[str]], *, has_null: bool = False) -> None:
-    for one, other in combinations(range(len(texts)), 2):
-        name, share = naive.common(rows, texts[one], texts[other])
-        assert common(tree, one + has_null, other + has_null) == (name, pytest.approx(share, abs=1e-15))
-    if has_null:
-        assert all(common(tree, 0, i + 1) == (rows[0][-1], 1.0) for i in range(len(texts)))
 
 
 @pytest.mark.shared
@@ -142,9 +96,11 @@ def test_plant__file_with_quotes_mark_and_blank_line(tmp_path: Path) -> None:
     ("content", "says"),
     [
         (b"a;x;*\nb;*\n", "row 2 has 2 entries, the first row 3"),
-        (b"a;x;*\nb;x;*\na;x;*\n", "row 3 lists a leaf again"),
+        (b"a;x;*\nb;x;*\na;x;*\n", "row 3 lists a leaf again that row 1 has"),
         (b"a;x;*\nb;x;+\n", "row 2 ends in another root"),
-        (b"a;x;p;*\nb;x;q;*\n", "row 2 puts a node below a second parent"),
+        (b"a;x;p;*\nb;x;q;*\n", "row 2 puts a node below a second parent: entry 2 is as in row 1, entry 3"),
+        (b"a;x;*\nb;;*\n", "row 2 has an empty entry 2; name every node"),
+        (b"a;x;\nb;x;\n", "row 1 has an empty entry 3"),
         (b"\n\na;x;*\nb;*\n", "row 4 has 2 entries"),
         (b"a\nb\n", "leaves only"),
         (b"", "no leaf"),

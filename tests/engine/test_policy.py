@@ -237,12 +237,12 @@ def test_load__unreadable(tmp_path: Path, content: bytes | None) -> None:
         (with_age("hierarchy = { kind = 'intervals', bounds = [[1]] }"), "at least two"),
         (with_age("hierarchy = { kind = 'intervals', bounds = [[1, 3, 2]] }"), "ascending"),
         (with_age("hierarchy = { kind = 'intervals', bounds = [[0, 5, 9], [0, 4, 9]] }"), "level before"),
-        (with_age("hierarchy = { kind = 'order', values = [] }"), "hierarchy.values"),
+        (with_age("hierarchy = { kind = 'order', values = [] }"), "needs `values`"),
         (with_age("hierarchy = { kind = 'order', values = ['a', 'a'] }"), "twice"),
         (with_age("hierarchy = { kind = 'prefix', mask = '**' }"), "hierarchy.mask"),
         (with_age("hierarchy = { kind = 'prefix', keep = [2, 3] }"), "descend"),
         (with_age("hierarchy = { kind = 'date', levels = ['year', 'day'] }"), "fine to coarse"),
-        (with_age("hierarchy = { kind = 'date', levels = ['week'] }"), r"hierarchy.levels\[0\]"),
+        (with_age("hierarchy = { kind = 'date', levels = ['fortnight'] }"), r"hierarchy.levels\[0\]"),
         (with_age("hierarchy = { kind = 'tree' }"), "either `file` or `nodes`"),
         (with_model("{ kind = 'distinct', l = 0 }"), r"`sensitive.disease.models\[0\].l`.*>= 1"),
         (with_model("{ kind = 'distinct', l = 2.5 }"), r"`sensitive.disease.models\[0\].l`"),
@@ -300,7 +300,8 @@ def test_constructors__same_checks_as_toml(make: object) -> None:
 def test_json_schema__describes_the_toml() -> None:
     schema = json.loads(json.dumps(json_schema()))
     policy = schema["$defs"]["Policy"]
-    expected = {"k", "suppress", "order", "identifier", "quasi_identifier", "sensitive", "insensitive"}
+    expected = {"k", "suppress", "order", "models", "full_domain"}
+    expected |= {"identifier", "quasi_identifier", "sensitive", "insensitive"}
     assert set(policy["properties"]) == expected
     assert policy["required"] == ["k"]
     assert policy["additionalProperties"] is False

@@ -81,6 +81,8 @@ def _measuring(policy: Policy) -> Policy:
     """Return the policy with the measures that are told of every sensitive column ahead of its own models."""
     return msgspec.structs.replace(
         policy,
+        # Without models k = 1 would be refused; measuring does not read k.
+        k=max(2, policy.k),
         models=(),
         sensitive={name: Sensitive(models=_every_measure(role)) for name, role in policy.sensitive.items()},
     )

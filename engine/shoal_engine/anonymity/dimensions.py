@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shoal_engine.anonymity.hierarchies import Tree, order_ranks, plant
-from shoal_engine.anonymity.hierarchy_specs import Dates, Intervals, Order, Prefix
+from shoal_engine.anonymity.hierarchy_specs import Dates, Intervals, Order, Prefix, Redaction, is_line
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import Kind, QuasiIdentifier, check_output
 from shoal_engine.errors import ColumnError, PolicyError
@@ -94,7 +94,9 @@ class Space:
         return [dimension.name for dimension in self.dimensions]
 
 
-def bind(policy: Policy, domains: "Mapping[str, Domain]") -> Space:
+def bind(
+    policy: Policy, domains: "Mapping[str, Domain]", counts: "Mapping[str, npt.NDArray[np.int64]] | None" = None
+) -> Space:
     """Bind the quasi-identifiers of a policy to the values of a table.
 
     Parameters
@@ -102,6 +104,8 @@ def bind(policy: Policy, domains: "Mapping[str, Domain]") -> Space:
     policy : Policy
     domains : mapping of str to Domain
         One for each quasi-identifier; others are passed over.
+    counts : mapping of str to (size,) int64, optional
+        Rows of each domain code, for columns whose hierarchy is grown from them.
 
     Raises
     ------
@@ -114,7 +118,7 @@ def bind(policy: Policy, domains: "Mapping[str, Domain]") -> Space:
         A column's kind has no such output.
     """
     dimensions = tuple(
-        bind_column(name, role, domain_of(name, domains), folder=policy.folder)
+        bind_column(name, role, domain_of(name, domains), folder=policy.folder, count=(counts or {}).get(name))
         for name, role in policy.quasi_identifiers.items()
     )
     packing = pack_sizes([dimension.size for dimension in dimensions])
@@ -125,7 +129,14 @@ def bind(policy: Policy, domains: "Mapping[str, Domain]") -> Space:
     return Space(dimensions, arrays, packing.n_words, np.array(apart, np.int64))
 
 
-def bind_column(name: str, role: QuasiIdentifier, domain: "Domain", *, folder: str | Path = "") -> Dimension:
+def bind_column(
+    name: str,
+    role: QuasiIdentifier,
+    domain: "Domain",
+    *,
+    folder: str | Path = "",
+    count: npt.NDArray[np.int64] | None = None,
+) -> Dimension:
     """Bind one quasi-identifier to the values of its column; raises as `bind` does."""
     kind = _kind(name, role, domain.values.type)
     hierarchy, has_null = role.hierarchy, domain.has_null
@@ -136,7 +147,7 @@ def bind_column(name: str, role: QuasiIdentifier, domain: "Domain", *, folder: s
         geometry = SET if kind == "category" else ORDERED
         if geometry == ORDERED:
             position = _with_null(_scaled(_on_line(name, domain.values)), has_null=has_null)
-    elif isinstance(hierarchy, Order):
+    elif isinstance(hierarchy, Order) and is_line(hierarchy):
         geometry = ORDERED
         rank = order_ranks(hierarchy, domain.values, column=name)
         kernel_code[has_null:] = np.argsort(np.argsort(rank)) + has_null
@@ -144,7 +155,7 @@ def bind_column(name: str, role: QuasiIdentifier, domain: "Domain", *, folder: s
         position = _with_null(places, has_null=has_null)
     else:
         geometry = TREE
-        tree = plant(hierarchy, domain.values, has_null=has_null, column=name, folder=folder)
+        tree = plant(hierarchy, domain.values, has_null=has_null, column=name, folder=folder, count=count)
         kernel_code = tree.leaf
     domain_code = np.argsort(kernel_code)
     return Dimension(name, role, kind, geometry, domain, kernel_code, domain_code, position, tree)
@@ -184,7 +195,7 @@ def _kind(name: str, role: QuasiIdentifier, arrow_type: pa.DataType) -> Kind:
             f"cast the column, or use kind = '{natural}'"
         )
         raise ColumnError(msg)
-    wrong = {"number": Dates, "category": Intervals | Dates, "date": Intervals | Prefix}[kind]
+    wrong = {"number": Dates, "category": Intervals | Dates, "date": Intervals | Prefix | Redaction}[kind]
     if isinstance(role.hierarchy, wrong):
         msg = f"column `{name}` is a {kind}, which its hierarchy cannot take; cast it, or change that"
         raise ColumnError(msg)

@@ -9,16 +9,18 @@ import numpy.typing as npt
 
 from shoal_engine.anonymity.dimensions import Dimension
 from shoal_engine.anonymity.observation import Table
-from shoal_engine.anonymity.partitioning import partition
+from shoal_engine.anonymity.partitioning import not_met, partition
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.recoding import Recoding, recode
+from shoal_engine.anonymity.table_models import least_and_sufficient_k
+from shoal_engine.anonymity.whole_table import least_k_that_holds, with_k
 from shoal_engine.errors import PolicyError, PolicyNotMet
 from shoal_kernels._jit import freeze
 from shoal_kernels.models import Cells
 
-Method: TypeAlias = Literal["tight", "mondrian", "mondrian-relaxed"]
+Method: TypeAlias = Literal["tight", "mondrian", "mondrian-relaxed", "full-domain"]
 MIN_K = 2
-METHODS: tuple[Method, ...] = ("tight", "mondrian", "mondrian-relaxed")
+METHODS: tuple[Method, ...] = ("tight", "mondrian", "mondrian-relaxed", "full-domain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Classes:
         Rows of each class, as the method made it.
     suppressed_rows : int
         Rows that are left out.
+    notes : tuple of str
+        What transformations did to the table before, and what the method chose.
     """
 
     policy: Policy
@@ -41,6 +45,7 @@ class Classes:
     recoding: Recoding
     class_rows: npt.NDArray[np.int64]
     suppressed_rows: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +80,41 @@ def fit(table: Table, *, method: Method, n_threads: int) -> Fit:
         msg = f"there is no method {method!r}; choose one of {', '.join(METHODS)}"
         raise PolicyError(msg)
     policy = table.policy
-    if table.n_rows < policy.k:
-        msg = f"k = {policy.k} asks for more rows than the table has; "
+    least, sufficient = least_and_sufficient_k(policy.k, policy.models, table.n_rows)
+    if table.n_rows < least:
+        msg = f"k = {least} asks for more rows than the table has; "
         if table.n_rows < MIN_K:
             raise PolicyNotMet(msg + "no k protects a single row, add rows")
         msg += f"the nearest that it can: k = {table.n_rows}"
         raise PolicyNotMet(msg, nearest={"k": table.n_rows})
+
+    def attempt(k: int) -> Fit:
+        return _fit_with(with_k(table, k), method, n_threads)
+
+    return least_k_that_holds(policy.models, least, sufficient, attempt, rows=lambda made: made.classes.class_rows)
+
+
+def _fit_with(table: Table, method: Method, n_threads: int) -> Fit:
+    """Find classes that each hold the table's models."""
+    max_suppressed = math.floor(table.policy.suppress * table.n_rows)
+    if method == "full-domain":
+        return _generalized(table, max_suppressed)
     if method == "mondrian-relaxed":
         table = by_row(table)
-    grouped, dims = table.grouped, table.space.arrays
-    apart = table.space.apart
-    max_suppressed = math.floor(policy.suppress * table.n_rows)
+    class_of_tuple = _partitioned(table, method, max_suppressed, n_threads)
+    grouped = table.grouped
+    recoding = recode(table.space.dimensions, table.space.arrays, grouped.words, grouped.weight, class_of_tuple)
+    return _fit(table, class_of_tuple, recoding)
+
+
+def _partitioned(
+    table: Table,
+    method: Literal["tight", "mondrian", "mondrian-relaxed"],
+    max_suppressed: int,
+    n_threads: int,
+) -> npt.NDArray[np.int64]:
+    """Return classes that are cut or grown, and trimmed where rows may be left out."""
+    grouped, dims, apart = table.grouped, table.space.arrays, table.space.apart
     class_of_tuple = partition(
         dims,
         grouped.words,
@@ -99,19 +128,42 @@ def fit(table: Table, *, method: Method, n_threads: int) -> Fit:
         n_threads=n_threads,
     )
     left = max_suppressed - int(grouped.weight[class_of_tuple < 0].sum())
-    if left > 0:
-        from shoal_engine.anonymity.suppression import suppress
+    if left <= 0:
+        return class_of_tuple
+    from shoal_engine.anonymity.suppression import suppress
 
-        class_of_tuple = suppress(
-            dims, grouped.words, grouped.weight, table.cells, table.models, class_of_tuple, max_rows=left
+    return suppress(dims, grouped.words, grouped.weight, table.cells, table.models, class_of_tuple, max_rows=left)
+
+
+def _generalized(table: Table, max_suppressed: int) -> Fit:
+    """Return classes that move every quasi-identifier to levels of its hierarchy."""
+    from shoal_engine.anonymity.full_domain_methods import generalize
+    from shoal_engine.anonymity.level_recoding import check_outputs, recode_levels
+
+    check_outputs(table.space.dimensions)
+    found = generalize(table, table.policy.full_domain, limit=max_suppressed)
+    if found is None:
+        raise not_met(
+            table.grouped.weight, table.cells, table.models, [table.space.names[j] for j in table.space.apart]
         )
-    kept = class_of_tuple >= 0
+    recoding = recode_levels(
+        table.space.dimensions, table.space.arrays, table.grouped.words, found.class_of_tuple, found.levels_of_class
+    )
+    return _fit(table, found.class_of_tuple, recoding, notes=found.notes(table.space.names))
+
+
+def _fit(
+    table: Table, class_of_tuple: npt.NDArray[np.int64], recoding: Recoding, *, notes: tuple[str, ...] = ()
+) -> Fit:
+    """Return a table with its classes and what they say."""
+    weight, kept = table.grouped.weight, class_of_tuple >= 0
     classes = Classes(
-        policy=policy,
+        policy=table.policy,
         dimensions=table.space.dimensions,
-        recoding=recode(table.space.dimensions, dims, grouped.words, grouped.weight, class_of_tuple),
-        class_rows=np.bincount(class_of_tuple[kept], weights=grouped.weight[kept]).astype(np.int64),
-        suppressed_rows=int(grouped.weight[~kept].sum()),
+        recoding=recoding,
+        class_rows=np.bincount(class_of_tuple[kept], weights=weight[kept]).astype(np.int64),
+        suppressed_rows=int(weight[~kept].sum()),
+        notes=(*table.notes, *notes),
     )
     return Fit(table, class_of_tuple, classes)
 

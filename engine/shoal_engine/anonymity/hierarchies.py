@@ -8,11 +8,26 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from shoal_engine.anonymity.balanced_levels import balanced_levels
 from shoal_engine.anonymity.calendar_levels import date_levels
-from shoal_engine.anonymity.hierarchy_specs import Dates, Hierarchy, Intervals, NamedTree, Order, Prefix
+from shoal_engine.anonymity.calendar_specs import Dates
+from shoal_engine.anonymity.hierarchy_specs import (
+    Auto,
+    Hierarchy,
+    NamedTree,
+    Order,
+    Prefix,
+    Priority,
+    Redaction,
+    counts_rows,
+    is_line,
+)
 from shoal_engine.anonymity.interval_levels import interval_levels
-from shoal_engine.anonymity.levels import Level, leaves_of, places_of, prefix_levels, with_root
-from shoal_engine.anonymity.named_trees import named_levels, read_tree, rows_of_nodes
+from shoal_engine.anonymity.interval_specs import Intervals
+from shoal_engine.anonymity.levels import Level, leaves_of, places_of, with_root
+from shoal_engine.anonymity.named_trees import named_levels, rows_of
+from shoal_engine.anonymity.ordered_levels import order_levels, priority_levels
+from shoal_engine.anonymity.redaction_levels import redaction_levels
 from shoal_engine.errors import HierarchyError
 
 
@@ -32,9 +47,12 @@ class Tree:
         Node of each leaf at each level, by leaf rank; level 0 is the leaf itself, the last level the root.
         Nodes are numbered from 0 through all levels, leaf rank r being node r.
     share : (n_nodes,) float64
-        Leaves under the node / leaves of the hierarchy; 0 for a node with a single leaf. A named tree counts
-        its own leaves, whether they occur in the data or not; prefixes, intervals and dates count the
-        distinct values of the data.
+        Leaves under the node / leaves of the hierarchy; 0 for a node with a single leaf. A named tree, and
+        declared `values`, count their own leaves, whether they occur in the data or not, and a redaction
+        with an alphabet all texts that it can write; everything else counts the distinct values of the data.
+    leaves : (n_nodes,) int64
+        Leaves of the hierarchy under each node, counted as for `share`, 1 or more; 1 for the leaf of null,
+        which the nodes above it do not count.
     label : (n_nodes,) strings
         Null for the leaf of null.
     """
@@ -42,6 +60,7 @@ class Tree:
     leaf: npt.NDArray[np.int64]
     ancestor: npt.NDArray[np.int64]
     share: npt.NDArray[np.float64]
+    leaves: npt.NDArray[np.int64]
     label: pa.StringArray
 
     @property
@@ -54,13 +73,27 @@ class Tree:
         """Distinct values of the data, null included."""
         return self.ancestor.shape[1]
 
+    @property
+    def total_leaves(self) -> int:
+        """Leaves of the hierarchy, null not counted."""
+        return int(self.leaves[-1])
 
-def plant(hierarchy: Hierarchy, values: pa.Array, *, has_null: bool, column: str, folder: str | Path = "") -> Tree:
+
+def plant(
+    hierarchy: Hierarchy,
+    values: pa.Array,
+    *,
+    has_null: bool,
+    column: str,
+    folder: str | Path = "",
+    count: npt.NDArray[np.int64] | None = None,
+) -> Tree:
     """Return the tree of a declared hierarchy over a column's values.
 
     Parameters
     ----------
-    hierarchy : Intervals, Prefix, Dates or NamedTree
+    hierarchy : Hierarchy
+        Any but an order without fanout.
     values : pa.Array
         Distinct values in ascending order, without null.
     has_null : bool
@@ -69,29 +102,80 @@ def plant(hierarchy: Hierarchy, values: pa.Array, *, has_null: bool, column: str
         For messages.
     folder : str or Path
         Where a relative file is looked for.
+    count : (n_leaves,) int64, optional
+        Rows of each domain code; needed where `counts_rows` says so.
 
     Raises
     ------
     HierarchyError
-        The hierarchy is malformed, is an order, or does not cover the values.
+        The hierarchy is malformed, is an order without fanout, does not cover the values, or lacks their counts.
     ColumnError
         The column's type cannot be generalized so.
     """
+    if is_line(hierarchy):
+        msg = f"hierarchy of `{column}` is an order and has no nodes; give it a `fanout`, or use another kind"
+        raise HierarchyError(msg)
+    if counts_rows(hierarchy) and count is None:
+        msg = f"hierarchy of `{column}` is grown from how many rows hold each value, and no rows are at hand"
+        raise HierarchyError(msg)
+    rows = None if count is None else count[has_null:]
+    return _assembled(_levels(hierarchy, values, column, folder, rows), has_null=has_null)
+
+
+def _levels(
+    hierarchy: Hierarchy, values: pa.Array, column: str, folder: str | Path, rows: npt.NDArray[np.int64] | None
+) -> list[Level]:
+    """Return the levels of a hierarchy, leaves first, root last."""
     match hierarchy:
         case Intervals():
-            levels = with_root([leaves_of(values), *interval_levels(hierarchy, values, column)], len(values))
-        case Prefix():
-            levels = with_root([leaves_of(values), *prefix_levels(hierarchy, values)], len(values))
+            return with_root([leaves_of(values), *interval_levels(hierarchy, values, column)], len(values))
         case Dates():
-            levels = with_root([leaves_of(values), *date_levels(hierarchy, values, column)], len(values))
-        case NamedTree(file=None):
-            levels = named_levels(rows_of_nodes(hierarchy.nodes or {}, column), values, column)
-        case NamedTree(file=file):
-            levels = named_levels(read_tree(Path(folder) / (file or ""), column), values, column)
+            return with_root([leaves_of(values), *date_levels(hierarchy, values, column)], len(values))
+        case Redaction():
+            return redaction_levels(hierarchy, values, column)
+        case Prefix(mask=mask, keep=keep):
+            return redaction_levels(Redaction(mask=mask, keep=keep), values, column)
+        case NamedTree():
+            return named_levels(rows_of(hierarchy, column, folder), values, column)
         case Order():
-            msg = f"hierarchy of `{column}` is an order and has no nodes; use tree, prefix, intervals or date"
-            raise HierarchyError(msg)
-    return _assembled(levels, has_null=has_null)
+            return order_levels(hierarchy, values, column)
+        case Priority():
+            return priority_levels(hierarchy, values, rows, column)
+        case Auto():
+            assert rows is not None
+            return balanced_levels(hierarchy, values, rows)
+
+
+def declared_leaves(hierarchy: Hierarchy, *, column: str, folder: str | Path = "") -> list[str] | None:
+    """Return the leaves that a hierarchy declares, or None where they are the values of the data.
+
+    Raises
+    ------
+    HierarchyError
+        The hierarchy is malformed.
+    """
+    match hierarchy:
+        case NamedTree():
+            return [row[0] for row in rows_of(hierarchy, column, folder)]
+        case Order(values=values) | Priority(values=values):
+            return list(values) or None
+        case _:
+            return None
+
+
+def tree_table(tree: Tree) -> pa.Table:
+    """Return a tree as text: one row a leaf, in leaf order and without null, one column a level.
+
+    Columns are ``leaf``, ``level_1`` and so on; the last is the root.
+    """
+    has_null = int(bool(tree.n_leaves) and not tree.label[0].is_valid)
+    columns = [tree.label.take(pa.array(nodes[has_null:])) for nodes in tree.ancestor]
+    return pa.table(columns, names=level_names(tree.n_levels))
+
+
+def level_names(n_levels: int) -> list[str]:
+    """Return the names of levels as columns."""
+    return ["leaf", *(f"level_{height}" for height in range(1, n_levels))]
 
 
 def order_ranks(order: Order, values: pa.Array, *, column: str) -> npt.NDArray[np.int64]:
@@ -134,4 +218,4 @@ def _assembled(levels: Sequence[Level], *, has_null: bool) -> Tree:
     if has_null and n:
         # A class with null and the only value of the hierarchy still says nothing.
         share[-1] = 1.0
-    return Tree(leaf, ancestor, share, pa.concat_arrays(labels))
+    return Tree(leaf, ancestor, share, under, pa.concat_arrays(labels))

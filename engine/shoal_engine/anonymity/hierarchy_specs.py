@@ -4,117 +4,94 @@ All values are frozen. `msgspec` checks their types and ranges when they are rea
 `Policy` is built from them in Python; what spans several fields is checked by each class itself.
 """
 
-import math
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeAlias
 
-from msgspec import Meta, Struct
-from msgspec.structs import force_setattr
+from msgspec import Meta
 
+from shoal_engine.anonymity.calendar_specs import Dates
+from shoal_engine.anonymity.interval_specs import Fanout, Intervals, check_labels
+from shoal_engine.anonymity.policy_values import PolicyValue
 from shoal_engine.errors import PolicyError
 
-DateLevel: TypeAlias = Literal["day", "month", "quarter", "year"]
-
-DATE_LEVELS: tuple[DateLevel, ...] = ("day", "month", "quarter", "year")
-
-
-class PolicyValue(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A frozen part of a policy; lists given to it are kept as tuples."""
-
-    def __post_init__(self) -> None:
-        """Freeze the lists, then check."""
-        for name in self.__struct_fields__:
-            value = getattr(self, name)
-            if isinstance(value, list):
-                force_setattr(self, name, _frozen(value))
-        try:
-            self._check()
-        except TypeError as error:
-            msg = f"a value of {type(self).__name__} has the wrong type; see help({type(self).__name__})"
-            raise PolicyError(msg) from error
-
-    def _check(self) -> None:
-        """Raise PolicyError where fields contradict each other."""
-
-
-class Intervals(PolicyValue, frozen=True, tag_field="kind", tag="intervals"):
-    """Half-open intervals of numbers, finer levels first; a value on a bound belongs to the upper one.
-
-    Either `width` with `lower` and `upper`, or `bounds`.
-
-    Attributes
-    ----------
-    width : sequence of numbers
-        One width a level, each a multiple of the one before, from `lower` up to `upper`; the last interval
-        of a level ends at `upper`.
-    lower, upper : number
-        The line that is cut up; ``lower <= value < upper``.
-    bounds : sequence of sequences of numbers
-        The ends of the intervals, ascending, one sequence a level, each made of bounds of the one before,
-        all with the same first and last bound.
-    """
-
-    width: Sequence[int | float] = ()
-    lower: int | float | None = None
-    upper: int | float | None = None
-    bounds: Sequence[Sequence[int | float]] = ()
-
-    def _check(self) -> None:
-        """Check that exactly one way is used, and that levels nest."""
-        lower, upper = self.lower, self.upper
-        by_width = bool(self.width) or lower is not None or upper is not None
-        if by_width == bool(self.bounds):
-            msg = "intervals need either `width` with `lower` and `upper`, or `bounds`"
-            raise PolicyError(msg)
-        numbers = [*self.width, *(n for level in self.bounds for n in level), lower or 0, upper or 0]
-        if not all(math.isfinite(n) for n in numbers):
-            msg = "intervals need finite numbers"
-            raise PolicyError(msg)
-        if by_width:
-            if not self.width or lower is None or upper is None or lower >= upper:
-                msg = "intervals by `width` need at least one width, and `lower` below `upper`"
-                raise PolicyError(msg)
-            if min(self.width) <= 0:
-                msg = "every `width` must be above 0"
-                raise PolicyError(msg)
-            exact = [Fraction(str(width)) for width in self.width]
-            if any(wide <= narrow or wide % narrow for narrow, wide in pairwise(exact)):
-                msg = "each `width` must be a larger multiple of the one before, as in width = [5, 10]"
-                raise PolicyError(msg)
-            return
-        finer: Sequence[int | float] = self.bounds[0]
-        for level in self.bounds:
-            if len(level) < 2 or any(a >= b for a, b in pairwise(level)):
-                msg = "each level of `bounds` needs at least two numbers, ascending"
-                raise PolicyError(msg)
-            if not set(level) <= set(finer) or (level[0], level[-1]) != (finer[0], finer[-1]):
-                msg = "each level of `bounds` uses bounds of the level before it, the first and last included"
-                raise PolicyError(msg)
-            finer = level
+Character: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1)]
+Keep: TypeAlias = Sequence[Annotated[int, Meta(ge=1)]]
 
 
 class Order(PolicyValue, frozen=True, tag_field="kind", tag="order"):
-    """Leaves on a line, at equal distances, in the declared order.
+    """Leaves on a line, in the declared order; with `fanout`, neighbors on it make nodes.
 
     Attributes
     ----------
     values : sequence of str
-        Every value that may occur, as text, lowest first.
+        Every value that may occur, as text, lowest first; with `fanout` it may be left out for the natural
+        order of the values that occur: numbers by value, text by code point.
+    fanout : sequence of int
+        One number a level: how many neighbors of the level before make a node, counted from the lowest.
+        Without it there are no nodes, and values stand at equal distances on a line.
+    labels : sequence of sequences of str
+        Names of the nodes, one sequence a level of `fanout`; ``[low, high]`` unless given.
     """
 
-    values: Annotated[Sequence[str], Meta(min_length=1)]
+    values: Sequence[str] = ()
+    fanout: Sequence[Fanout] = ()
+    labels: Sequence[Sequence[str]] = ()
 
     def _check(self) -> None:
-        """Check that no value is listed twice."""
+        """Check that no value is listed twice, and that there is a line or nodes."""
+        if not self.values and not self.fanout:
+            msg = "an order needs `values`, lowest first, or a `fanout` over the natural order"
+            raise PolicyError(msg)
         if len(set(self.values)) != len(self.values):
             msg = "`values` of an order lists a value twice"
+            raise PolicyError(msg)
+        check_labels(self.labels, len(self.fanout))
+
+
+class Redaction(PolicyValue, frozen=True, tag_field="kind", tag="redaction"):
+    """Texts that lose one character after the other from one side: 12345, 1234*, 123**, ...
+
+    Attributes
+    ----------
+    mask : str
+        The one character that stands for a lost one.
+    redact : str
+        The side that characters are lost from: right or left.
+    align : str, optional
+        The side on which texts of unequal length stand flush; the one that is kept unless given.
+    pad : str, optional
+        The one character that fills texts up to the longest before any is lost. Without it, a text stays
+        whole as long as only places beyond its end are lost.
+    keep : sequence of int
+        How many places to keep at each level, descending; empty for every number there is.
+    length : int, optional
+        Places of the longest text that may occur; the longest of the data unless given.
+    alphabet : int, optional
+        How many characters may stand at a place: the hierarchy then has ``alphabet ** length`` leaves, and
+        ``alphabet ** n`` of them under a node with n places lost. Without it, the values that occur count.
+    """
+
+    mask: Character = "*"
+    redact: Literal["right", "left"] = "right"
+    align: Literal["left", "right"] | None = None
+    pad: Character | None = None
+    keep: Keep = ()
+    length: Annotated[int, Meta(ge=1)] | None = None
+    alphabet: Annotated[int, Meta(ge=2)] | None = None
+
+    def _check(self) -> None:
+        """Check that every level keeps fewer characters than the one before."""
+        _check_keep(self.keep)
+        if self.length is not None and self.keep and self.keep[0] >= self.length:
+            msg = "`keep` must be below `length`: a level that keeps everything is that of the leaves"
             raise PolicyError(msg)
 
 
 class Prefix(PolicyValue, frozen=True, tag_field="kind", tag="prefix"):
     """Texts that lose one character after the other from the end: 12345, 1234*, 123**, ...
+
+    The common case of `Redaction`.
 
     Attributes
     ----------
@@ -124,33 +101,12 @@ class Prefix(PolicyValue, frozen=True, tag_field="kind", tag="prefix"):
         How many characters to keep at each level, descending; empty for every length there is.
     """
 
-    mask: Annotated[str, Meta(min_length=1, max_length=1)] = "*"
-    keep: Sequence[Annotated[int, Meta(ge=1)]] = ()
+    mask: Character = "*"
+    keep: Keep = ()
 
     def _check(self) -> None:
         """Check that every level keeps fewer characters than the one before."""
-        if any(a <= b for a, b in pairwise(self.keep)):
-            msg = "`keep` must descend, for example keep = [4, 3, 2]"
-            raise PolicyError(msg)
-
-
-class Dates(PolicyValue, frozen=True, tag_field="kind", tag="date"):
-    """Dates by calendar: 2024-05-17, 2024-05, 2024-Q2, 2024.
-
-    Attributes
-    ----------
-    levels : sequence of str
-        Some of day, month, quarter, year, finer first.
-    """
-
-    levels: Annotated[Sequence[DateLevel], Meta(min_length=1)] = DATE_LEVELS
-
-    def _check(self) -> None:
-        """Check that levels are ordered from fine to coarse."""
-        places = [DATE_LEVELS.index(level) for level in self.levels if level in DATE_LEVELS]
-        if any(a >= b for a, b in pairwise(places)):
-            msg = "`levels` must go from fine to coarse: day, month, quarter, year"
-            raise PolicyError(msg)
+        _check_keep(self.keep)
 
 
 class NamedTree(PolicyValue, frozen=True, tag_field="kind", tag="tree"):
@@ -175,8 +131,74 @@ class NamedTree(PolicyValue, frozen=True, tag_field="kind", tag="tree"):
             raise PolicyError(msg)
 
 
-Hierarchy: TypeAlias = Intervals | Order | Prefix | Dates | NamedTree
+class Priority(PolicyValue, frozen=True, tag_field="kind", tag="priority"):
+    """Values give way to one node step by step, those of the lowest priority first.
+
+    Attributes
+    ----------
+    values : sequence of str
+        Every value that may occur, as text, highest priority first. Without it, frequent values come before
+        rare ones, and lower ones before higher ones of the same frequency.
+    levels : int
+        Steps from the leaves to the root; each takes the same number of values, as nearly as can be.
+    other : str
+        Name of the node, followed by its level: ``other 1``.
+    """
+
+    values: Sequence[str] = ()
+    levels: Annotated[int, Meta(ge=2)] = 10
+    other: Annotated[str, Meta(min_length=1)] = "other"
+
+    def _check(self) -> None:
+        """Check that no value is listed twice."""
+        if len(set(self.values)) != len(self.values):
+            msg = "`values` of priorities lists a value twice"
+            raise PolicyError(msg)
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+class Auto(PolicyValue, frozen=True, tag_field="kind", tag="auto"):
+    """A hierarchy grown from the rows: numbers and dates become intervals, other values sets.
+
+    The level d steps below the root has at most ``fanout ** d`` nodes.
+
+    Attributes
+    ----------
+    balance : str
+        frequency: from the root down, nodes are split into parts of as many rows each, as nearly as can be;
+        entropy: from the leaves up, those two nodes are merged that lose the least entropy.
+    fanout : int
+        How much coarser each level is than the one before.
+    levels : int, optional
+        Levels between leaves and root, from the root down; as many as there can be unless given.
+    ordered : bool, optional
+        Only neighbors share a node. Numbers and dates are ordered, other values are not, unless given.
+    """
+
+    balance: Literal["frequency", "entropy"] = "frequency"
+    fanout: Fanout = 2
+    levels: Annotated[int, Meta(ge=1)] | None = None
+    ordered: bool | None = None
+
+
+Hierarchy: TypeAlias = Intervals | Order | Redaction | Prefix | Dates | NamedTree | Priority | Auto
+
+
+def is_line(hierarchy: Hierarchy | None) -> bool:
+    """Tell whether values stand on a line without nodes."""
+    return isinstance(hierarchy, Order) and not hierarchy.fanout
+
+
+def counts_rows(hierarchy: Hierarchy | None) -> bool:
+    """Tell whether the nodes depend on how many rows hold each value."""
+    return isinstance(hierarchy, Auto) or (isinstance(hierarchy, Priority) and not hierarchy.values)
+
+
+def is_grown(hierarchy: Hierarchy | None) -> bool:
+    """Tell whether other values in the data would make other nodes of the same values."""
+    return counts_rows(hierarchy) or (isinstance(hierarchy, Order) and not hierarchy.values)
+
+
+def _check_keep(keep: Keep) -> None:
+    if any(a <= b for a, b in pairwise(keep)):
+        msg = "`keep` must descend, for example keep = [4, 3, 2]"
+        raise PolicyError(msg)

@@ -1,23 +1,21 @@
 """Levels of half-open intervals over numbers."""
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shoal_engine.anonymity.hierarchy_specs import Intervals
+from shoal_engine.anonymity.interval_specs import Intervals, Number
 from shoal_engine.anonymity.levels import Level
 from shoal_engine.errors import ColumnError, HierarchyError
 
 MAX_INTERVALS = 1_000_000
 """More in one level are taken for a mistake in a width."""
-
-Number: TypeAlias = int | float
 
 
 def interval_levels(intervals: Intervals, values: pa.Array, column: str) -> list[Level]:
@@ -41,7 +39,9 @@ def interval_levels(intervals: Intervals, values: pa.Array, column: str) -> list
         A value lies outside the line, or there are more than `MAX_INTERVALS` intervals in a level.
     """
     numbers = _numbers(values, column)
-    return [_level(bounds, numbers, column) for bounds in _bounds(intervals, column)]
+    return [
+        _level(intervals, height, bounds, numbers, column) for height, bounds in enumerate(_bounds(intervals, column))
+    ]
 
 
 def _numbers(values: pa.Array, column: str) -> npt.NDArray[np.int64] | npt.NDArray[np.float64]:
@@ -55,22 +55,37 @@ def _numbers(values: pa.Array, column: str) -> npt.NDArray[np.int64] | npt.NDArr
 
 
 def _bounds(intervals: Intervals, column: str) -> list[Sequence[Number]]:
-    """Return the bounds of each level."""
-    if intervals.bounds:
-        return list(intervals.bounds)
-    lower, upper = intervals.lower, intervals.upper
-    assert lower is not None
-    assert upper is not None
+    """Return the bounds of each level, from where the lowest interval begins to where the highest ends."""
+    levels = _cuts_by_width(intervals, column) if intervals.width else _cuts_by_bounds(intervals)
+    low, high = intervals.line
+    low = low if intervals.bottom is None else intervals.bottom
+    high = high if intervals.top is None else intervals.top
+    return [[low, *cuts, high] for cuts in levels]
+
+
+def _cuts_by_bounds(intervals: Intervals) -> list[Sequence[Number]]:
+    """Return where the levels of declared bounds cut the line."""
+    levels = list(intervals.bounds)
+    for fanout in intervals.fanout:
+        levels.append([*levels[-1][:-1:fanout], levels[-1][-1]])
+    return [level[1:-1] for level in levels]
+
+
+def _cuts_by_width(intervals: Intervals, column: str) -> list[Sequence[Number]]:
+    """Return where the levels of declared widths cut the line, its ends left out."""
     # As decimal fractions, so that 0.1 * 3 is the bound 0.3 that the policy means.
-    low, high = Fraction(str(lower)), Fraction(str(upper))
+    low, high = (Fraction(str(end)) for end in intervals.line)
+    origin = low if intervals.origin is None else Fraction(str(intervals.origin))
+    widths = [Fraction(str(width)) for width in intervals.width]
+    for fanout in intervals.fanout:
+        widths.append(widths[-1] * fanout)
     levels: list[Sequence[Number]] = []
-    for width in intervals.width:
-        step = Fraction(str(width))
+    for step in widths:
         if (high - low) / step > MAX_INTERVALS:
             msg = f"hierarchy of `{column}` has more than {MAX_INTERVALS} intervals of one width; widen it"
             raise HierarchyError(msg)
-        count = -((low - high) // step)
-        levels.append([*(_number(low + step * i) for i in range(count)), upper])
+        first, end = (low - origin) // step + 1, -((origin - high) // step)
+        levels.append([_number(origin + step * i) for i in range(first, end)])
     return levels
 
 
@@ -78,17 +93,37 @@ def _number(exact: Fraction) -> Number:
     return int(exact) if exact.denominator == 1 else float(exact)
 
 
-def _level(bounds: Sequence[Number], numbers: npt.NDArray[np.int64] | npt.NDArray[np.float64], column: str) -> Level:
-    """Return the level of intervals between the bounds."""
-    interval = np.searchsorted(np.array(bounds), numbers, side="right").astype(np.int64) - 1
+def _level(
+    intervals: Intervals,
+    height: int,
+    bounds: Sequence[Number],
+    numbers: npt.NDArray[np.int64] | npt.NDArray[np.float64],
+    column: str,
+) -> Level:
+    """Return the level of intervals between the bounds, and of the nodes below and above them."""
     n = len(bounds) - 1
-    if ((interval < 0) | (interval >= n)).any():
+    least = bounds[0] if intervals.bottom is None else -math.inf if intervals.minimum is None else intervals.minimum
+    most = bounds[-1] if intervals.top is None else math.inf if intervals.maximum is None else intervals.maximum
+    # Where no end is declared, infinity has a node; what is no number never has.
+    known = (numbers >= least) & ((numbers < most) | (most == math.inf)) & ~np.isnan(numbers)
+    if not known.all():
         msg = (
             f"hierarchy of `{column}` does not cover the data: values lie outside "
-            f"[{bounds[0]}, {bounds[-1]}); widen it, or set them to null first"
+            f"[{least}, {most}); widen it, or set them to null first"
         )
         raise HierarchyError(msg)
+    names = [f"[{lower}, {upper})" for lower, upper in pairwise(bounds)]
+    if intervals.labels:
+        if len(intervals.labels[height]) != n:
+            msg = (
+                f"hierarchy of `{column}` has {n} intervals in level {height + 1} and "
+                f"{len(intervals.labels[height])} `labels` for them; name each of them"
+            )
+            raise HierarchyError(msg)
+        names = list(intervals.labels[height])
+    # Interval 0 is what lies below the line, interval n + 1 what lies above it.
+    interval = np.searchsorted(np.array(bounds), numbers, side="right")
     occurring, node = np.unique(interval, return_inverse=True)
-    ends = list(pairwise(bounds))
-    labels = [f"[{ends[i][0]}, {ends[i][1]})" for i in occurring]
+    names = [f"<{bounds[0]}", *names, f">={bounds[-1]}"]
+    labels = [names[i] for i in occurring]
     return Level(node.astype(np.int64), labels, np.bincount(node, minlength=len(labels)).astype(np.int64))

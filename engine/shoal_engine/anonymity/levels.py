@@ -1,4 +1,4 @@
-"""Levels of a hierarchy over the distinct values of a column, and those that prefixes make."""
+"""Levels of a hierarchy over the distinct values of a column: what every kind of hierarchy is made of."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,7 +8,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shoal_engine.anonymity.hierarchy_specs import Prefix
 from shoal_engine.errors import HierarchyError
 
 ROOT = "*"
@@ -64,29 +63,6 @@ def level_of(keys: pa.Array, labels: pa.StringArray) -> Level:
     return Level(node, labels.take(pa.array(first)), np.bincount(node).astype(np.int64))
 
 
-def prefix_levels(prefix: Prefix, values: pa.Array) -> list[Level]:
-    """Return the levels above the leaves of a prefix hierarchy, the root left out.
-
-    At a level that keeps c characters, texts of at least c characters fall together when their first c are
-    equal; the mask fills their label up to the length of the longest text. A shorter text stays whole. So 123
-    joins 12345 at ``123**``. Without declared `keep`, every length down to 1 is a level.
-    """
-    text = pc.cast(values, pa.string())
-    length = pc.utf8_length(text)
-    longest = pc.max(length).as_py() or 0
-    levels: list[Level] = []
-    for keep in prefix.keep or range(longest - 1, 0, -1):
-        if keep >= longest:
-            continue
-        kept = pc.utf8_slice_codeunits(text, 0, keep)
-        whole = pc.less(length, keep)
-        masked = pc.binary_join_element_wise(kept, prefix.mask * (longest - keep), "")
-        # The leading character keeps a short text apart from a prefix that reads the same.
-        key = pc.binary_join_element_wise(pc.if_else(whole, "=", "<"), kept, "")
-        levels.append(level_of(key, pc.if_else(whole, text, masked)))
-    return levels
-
-
-def with_root(levels: Sequence[Level], n: int) -> list[Level]:
-    """Return the levels of `n` values below one root named `ROOT`."""
-    return [*levels, Level(np.zeros(n, np.int64), [ROOT], np.array([max(n, 1)]))]
+def with_root(levels: Sequence[Level], leaves: int) -> list[Level]:
+    """Return the levels below one root named `ROOT` that has so many leaves."""
+    return [*levels, Level(np.zeros(len(levels[0].node), np.int64), [ROOT], np.array([max(leaves, 1)]))]

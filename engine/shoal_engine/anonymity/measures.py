@@ -71,13 +71,20 @@ def worst(models: Models, measured: Shares) -> Shares:
 
 def satisfied(weight: Vector, cells: Cells, models: Models, class_of_tuple: Vector, n_classes: int) -> bool:
     """Tell whether every class holds k rows and satisfies every model; decided as while partitioning."""
+    return bool(holding(weight, cells, models, class_of_tuple, n_classes).all())
+
+
+def holding(
+    weight: Vector, cells: Cells, models: Models, class_of_tuple: Vector, n_classes: int
+) -> npt.NDArray[np.bool_]:
+    """Tell which classes hold k rows and satisfy every model, (n_classes,) bool; parameters as for `measure`."""
     sizes = class_sizes(weight, class_of_tuple, n_classes)
     if not models.kind.size:
-        return bool((sizes >= models.k[0]).all())
+        return sizes >= models.k[0]
     class_start, by_class = _classes(class_of_tuple, n_classes)
     holds = np.empty(n_classes, np.uint8)
     judge_classes(models, cells, by_class, class_start, sizes, holds)
-    return bool(holds.all())
+    return holds.astype(bool)
 
 
 def nearest(weight: Vector, cells: Cells, models: Models) -> dict[str, float]:

@@ -24,7 +24,6 @@ from shoal_engine.anonymity.value_models import (
     Model,
     Recursive,
 )
-from shoal_engine.errors import ColumnError
 from shoal_kernels import models as kernel
 from shoal_kernels._jit import freeze
 
@@ -179,9 +178,6 @@ def _bound_values(values: Sequence[str], column: SensitiveColumn) -> npt.NDArray
 
     known = column.domain.values.cast(pa.string())
     found = np.asarray(pc.is_in(known, value_set=pa.array(values, pa.string())))
-    if not found.any():
-        msg = f"none of the values that `alpha` binds in `{column.name}` occurs there; check their spelling"
-        raise ColumnError(msg)
     bound = np.zeros((1, column.size), np.int64)
     bound[0, column.value[column.domain.has_null :] - column.first] = found
     return bound

@@ -1,19 +1,39 @@
 """Trees with named nodes: ARX's CSV files, and tables of a policy."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from shoal_engine.anonymity.hierarchy_specs import NamedTree
 from shoal_engine.anonymity.levels import ROOT, Level, places_of
 from shoal_engine.errors import HierarchyError
 
 
-def read_tree(path: Path, column: str) -> list[list[str]]:
+def rows_of(tree: NamedTree, column: str, folder: str | Path = "") -> list[list[str]]:
+    """Return ``leaf, level 1, ..., root`` rows of a tree, from its file or its nodes.
+
+    Raises
+    ------
+    HierarchyError
+        The file cannot be read, or the rows are not one tree.
+    """
+    if tree.file is None:
+        return rows_of_nodes(tree.nodes or {}, column)
+    return read_tree(Path(folder) / tree.file, f"hierarchy of `{column}`, file `{tree.file}`")
+
+
+def read_tree(path: Path, where: str) -> list[list[str]]:
     """Read ``leaf;level 1;...;*`` rows in UTF-8, as ARX writes them; blank lines are passed over.
+
+    Parameters
+    ----------
+    path : Path
+    where : str
+        What messages begin with.
 
     Raises
     ------
@@ -25,10 +45,16 @@ def read_tree(path: Path, column: str) -> list[list[str]]:
             rows = [(reader.line_num, row) for reader in [csv.reader(file, delimiter=";")] for row in reader if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not `;`-separated UTF-8 text"
-        msg = f"hierarchy of `{column}`, file `{path}`, cannot be read: {reason}"
-        raise HierarchyError(msg) from error
-    check_rows(rows, f"hierarchy of `{column}`, file `{path}`")
+        msg = f"{where}, cannot be read: {reason}"
+        raise HierarchyError(msg) from None
+    check_rows(rows, where)
     return [row for _, row in rows]
+
+
+def write_tree(rows: Iterable[Sequence[str]], path: Path) -> None:
+    """Write ``leaf;level 1;...;*`` rows in UTF-8, as ARX reads them."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=";", lineterminator="\n").writerows(rows)
 
 
 def rows_of_nodes(nodes: Mapping[str, Any], column: str) -> list[list[str]]:
@@ -52,31 +78,67 @@ def rows_of_nodes(nodes: Mapping[str, Any], column: str) -> list[list[str]]:
     return rows
 
 
+def nodes_of(rows: Iterable[Sequence[str]]) -> dict[str, Any]:
+    """Return the nested tables of ``leaf, level 1, ..., root`` rows; what `rows_of_nodes` reads.
+
+    Raises
+    ------
+    HierarchyError
+        The rows are not one tree.
+    """
+    rows = list(rows)
+    check_rows(list(enumerate(rows, 1)), "the hierarchy")
+    nodes: dict[str, Any] = {}
+    for row in rows:
+        below = nodes
+        for node in row[:1:-1]:
+            below = below.setdefault(node, {})
+        below.setdefault(row[1], []).append(row[0])
+    return nodes
+
+
 def check_rows(rows: Sequence[tuple[int, Sequence[str]]], where: str) -> None:
-    """Raise HierarchyError where numbered rows ``leaf, level 1, ..., root`` are not one tree."""
+    """Raise HierarchyError where numbered rows ``leaf, level 1, ..., root`` are not one tree.
+
+    An empty leaf is the empty text, a value like others; a node needs a name.
+    """
     if not rows:
         msg = f"{where}, holds no leaf; write one row a leaf, for example 12345;123**;*"
         raise HierarchyError(msg)
-    width, root = len(rows[0][1]), rows[0][1][-1]
-    if width < 2:
-        msg = f"{where}, has leaves only; end each row with the root, for example 12345;*"
+    (start, first), *_ = rows
+    if len(first) < 2:
+        msg = f"{where}, row {start} has leaves only; end each row with the root, for example 12345;*"
         raise HierarchyError(msg)
-    leaves: set[str] = set()
-    parents: list[dict[str, str]] = [{} for _ in range(width)]
+    leaves: dict[str, int] = {}
+    parents: list[dict[str, tuple[str, int]]] = [{} for _ in first[1:]]
     for number, row in rows:
         problem = ""
-        if len(row) != width:
-            problem = f"has {len(row)} entries, the first row {width}; give every leaf the same levels"
+        if len(row) != len(first):
+            problem = f"has {len(row)} entries, the first row {len(first)}; give every leaf the same levels"
+        elif "" in row[1:]:
+            problem = f"has an empty entry {row.index('', 1) + 1}; name every node"
         elif row[0] in leaves:
-            problem = "lists a leaf again; list each leaf once"
-        elif row[-1] != root:
-            problem = "ends in another root than the first; end every row with the same one, for example *"
-        elif any(parents[h].setdefault(row[h], row[h + 1]) != row[h + 1] for h in range(width - 1)):
-            problem = "puts a node below a second parent; give each node of a level one parent, or another name"
+            problem = f"lists a leaf again that row {leaves[row[0]]} has; list each leaf once"
+        elif row[-1] != first[-1]:
+            problem = f"ends in another root than row {start}; end every row with the same one, for example *"
+        else:
+            problem = _second_parent(number, row, parents)
         if problem:
             msg = f"{where}, row {number} {problem}"
             raise HierarchyError(msg)
-        leaves.add(row[0])
+        leaves[row[0]] = number
+
+
+def _second_parent(number: int, row: Sequence[str], parents: Sequence[dict[str, tuple[str, int]]]) -> str:
+    """Tell where a row puts a node below another parent than a row before it; note its parents otherwise."""
+    for height, known in enumerate(parents):
+        parent, before = known.setdefault(row[height], (row[height + 1], number))
+        if parent != row[height + 1]:
+            return (
+                f"puts a node below a second parent: entry {height + 1} is as in row {before}, "
+                f"entry {height + 2} is not; give each node of a level one parent, or another name"
+            )
+    return ""
 
 
 def named_levels(rows: Sequence[Sequence[str]], values: pa.Array, column: str) -> list[Level]:

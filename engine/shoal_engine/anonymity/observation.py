@@ -10,9 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from shoal_engine.anonymity.dimensions import Space, bind
+from shoal_engine.anonymity.hierarchy_specs import counts_rows
 from shoal_engine.anonymity.modeling import Modeling, models_of
 from shoal_engine.anonymity.policy import Policy
-from shoal_engine.columns import ColumnEncoder, Domain, narrowest, recode
+from shoal_engine.anonymity.transform_specs import grouped_columns
+from shoal_engine.columns import ColumnEncoder, Domain, count_codes, narrowest, recode
 from shoal_engine.errors import ColumnError, InputError
 from shoal_engine.grouping import Grouped, cells, group
 from shoal_kernels.models import Cells, Models
@@ -41,6 +43,8 @@ class Table:
         Sensitive columns, and identifiers that become pseudonyms.
     carried : dict of column to pa.Array
         Insensitive columns, as they came.
+    notes : tuple of str
+        What transformations did, for the report.
     """
 
     policy: Policy
@@ -51,6 +55,7 @@ class Table:
     models: Models
     coded: dict[str, tuple[Domain, Codes]]
     carried: dict[str, pa.Array]
+    notes: tuple[str, ...] = ()
 
     @property
     def n_rows(self) -> int:
@@ -153,11 +158,18 @@ class Observation:
         remaps: dict[str, npt.NDArray[np.integer]] = {}
         for name, encoder in self._encoders.items():
             domains[name], remaps[name] = encoder.finish()
+        # An assessment tells of the table as it is.
+        notes = self._transform(domains, remaps) if self._carry else ()
         for name in self._policy.quasi_identifiers:
             if not len(domains[name].values):
                 msg = f"quasi-identifier {name!r} is null in every row; drop it from the policy"
                 raise ColumnError(msg)
-        space = bind(self._policy, domains)
+        counts = {
+            name: count_codes(self._codes[name], remaps[name])
+            for name, role in self._policy.quasi_identifiers.items()
+            if counts_rows(role.hierarchy)
+        }
+        space = bind(self._policy, domains, counts)
         modeling = models_of(self._policy, domains)
         codes = [self._final(d.name, d.kernel_code[remaps[d.name]]) for d in space.dimensions]
         sizes = [dimension.size for dimension in space.dimensions]
@@ -185,7 +197,24 @@ class Observation:
             models=modeling.with_reference(count.astype(np.int64)),
             coded=coded,
             carried={name: _joined(parts) for name, parts in self._carried.items()},
+            notes=notes,
         )
+
+    def _transform(self, domains: dict[str, Domain], remaps: dict[str, npt.NDArray[np.integer]]) -> tuple[str, ...]:
+        """Transform the columns whose role says so, in place; return what is to be told of it."""
+        transforms = grouped_columns(self._policy.quasi_identifiers)
+        if not transforms:
+            return ()
+        from shoal_engine.transforming.applying import apply_transforms
+        from shoal_engine.transforming.coded_columns import CodedColumn
+
+        names = [*self._policy.quasi_identifiers, *self._policy.sensitive]
+        columns = {name: CodedColumn(name, domains[name], self._final(name, remaps[name])) for name in names}
+        columns, applied = apply_transforms(columns, transforms)
+        for name, column in columns.items():
+            domains[name], self._codes[name] = column.domain, [column.codes]
+            remaps[name] = np.arange(column.domain.size, dtype=np.uint32)
+        return tuple(change.note() for change in applied)
 
     def _final(self, name: str, final_code: npt.NDArray[np.integer]) -> Codes:
         """Return all codes of a column, renumbered, and let go of the batches."""

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.suppression import SUPPRESSED, with_released_shares
+from shoal_engine.anonymity.tuples import subset_of
 from shoal_engine.errors import PolicyNotMet
-from shoal_kernels._jit import freeze
 from shoal_kernels.dimensions import Dimensions
 from shoal_kernels.models import Cells, Models
 
@@ -55,9 +55,9 @@ def partition(
     n_classes = 0
     parts, released = _parts_that_hold(_segments(dims, words, apart), words, weight, cells, models)
     if weight.sum() - sum(int(weight[tuples].sum()) for tuples in parts) > max_suppressed:
-        raise _not_met(weight, cells, models, apart_names)
+        raise not_met(weight, cells, models, apart_names)
     for tuples in parts:
-        classes = _cut(method, dims, *_subset(words, weight, cells, tuples), released, n_threads)
+        classes = _cut(method, dims, *subset_of(words, weight, cells, tuples), released, n_threads)
         class_of_tuple[tuples] = classes + n_classes
         n_classes += int(classes.max()) + 1
     return class_of_tuple
@@ -76,7 +76,7 @@ def _parts_that_hold(
     first, and the rest is asked again.
     """
     while True:
-        parts = [_subset(words, weight, cells, tuples) for tuples in segments]
+        parts = [subset_of(words, weight, cells, tuples) for tuples in segments]
         failing = [i for i, (_, rows, values) in enumerate(parts) if not _holds(rows, values, models)]
         if not failing:
             return segments, models
@@ -125,22 +125,6 @@ def _segments(
     return [np.flatnonzero(pattern == value) for value in np.unique(pattern)]
 
 
-def _subset(
-    words: npt.NDArray[np.uint64],
-    weight: npt.NDArray[np.int64],
-    cells: Cells,
-    tuples: npt.NDArray[np.int64],
-) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64], Cells]:
-    """Return the tables restricted to some tuples."""
-    if tuples.size == weight.size:
-        return words, weight, cells
-    n_cells = np.diff(cells.start)[tuples]
-    start = np.concatenate([[0], np.cumsum(n_cells)])
-    source = np.repeat(cells.start[tuples] - start[:-1], n_cells) + np.arange(start[-1])
-    chosen = Cells(start, cells.value[source], cells.count[source])
-    return np.ascontiguousarray(words[:, tuples]), weight[tuples], freeze(chosen)
-
-
 def _holds(weight: npt.NDArray[np.int64], cells: Cells, models: Models) -> bool:
     """Tell whether all tuples together, as one class, satisfy the models."""
     from shoal_engine.anonymity.measures import satisfied
@@ -149,7 +133,7 @@ def _holds(weight: npt.NDArray[np.int64], cells: Cells, models: Models) -> bool:
     return satisfied(weight, cells, models, one_class, 1)
 
 
-def _not_met(weight: npt.NDArray[np.int64], cells: Cells, models: Models, apart_names: Sequence[str]) -> PolicyNotMet:
+def not_met(weight: npt.NDArray[np.int64], cells: Cells, models: Models, apart_names: Sequence[str]) -> PolicyNotMet:
     """Tell which model the whole table misses, and the nearest it can meet."""
     from shoal_engine.anonymity.measures import nearest
 

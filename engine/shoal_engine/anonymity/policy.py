@@ -30,6 +30,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from shoal_engine.anonymity.full_domain_specs import FullDomain
+from shoal_engine.anonymity.hierarchy_specs import Hierarchy
 from shoal_engine.anonymity.roles import (
     Closeness,
     Distinct,
@@ -41,6 +43,7 @@ from shoal_engine.anonymity.roles import (
     Sensitive,
 )
 from shoal_engine.anonymity.table_models import TableModel
+from shoal_engine.anonymity.transform_specs import grouped_columns
 from shoal_engine.errors import PolicyError
 
 T = TypeVar("T")
@@ -54,8 +57,11 @@ _SECTIONS: dict[str, tuple[str, type[Role]]] = {
 _EXAMPLES = {
     "models": "models = [{ kind = 'distinct', l = 3 }, { kind = 'closeness', t = 0.2 }]",
     "hierarchy": "hierarchy = { kind = 'intervals', width = [5, 10], lower = 0, upper = 120 }, "
-    "{ kind = 'order', values = ['low', 'high'] }, { kind = 'prefix' }, { kind = 'date' } "
-    "or { kind = 'tree', file = 'tree.csv' }",
+    "{ kind = 'order', values = ['low', 'high'] }, { kind = 'prefix' }, { kind = 'redaction', redact = 'left' }, "
+    "{ kind = 'date' }, { kind = 'tree', file = 'tree.csv' }, { kind = 'priority' } or { kind = 'auto', fanout = 3 }",
+    "transform": "transform = { kind = 'microaggregate', k = 5 }, { kind = 'top-bottom', upper = 90 }, "
+    "{ kind = 'round', base = 10 }, { kind = 'pram', pd = 0.8 }, { kind = 'rank-swap', share = 0.05 } "
+    "or { kind = 'noise', variance = 0.1 }",
     "k": "k = 10, a whole number of at least 1",
     "suppress": "suppress = 0.01, a share of rows, at least 0 and below 1",
     "order": "order = 'shuffled' or order = 'sorted'",
@@ -63,6 +69,7 @@ _EXAMPLES = {
     "quasi_identifier": "[quasi_identifier.age] with kind = 'number', output = 'label', nulls = 'apart'",
     "sensitive": "[sensitive.diagnosis] with l = 3, t = 0.2, or models = [{ kind = 'distinct', l = 3 }]",
     "insensitive": "[insensitive.cost] with nothing in it",
+    "full_domain": "[full_domain] with objective = 'loss', balance = 0.5, weights = { age = 2 }",
 }
 
 
@@ -87,6 +94,8 @@ class Policy(
         What binds the table as a whole, besides k; see `shoal_engine.anonymity.table_models`.
     identifiers, quasi_identifiers, sensitive, insensitive : mapping of str to the role's value
         Columns by role; the order of the quasi-identifiers breaks ties between them.
+    full_domain : FullDomain
+        How method full-domain chooses among the levels of the hierarchies.
     folder : str
         Where relative files of the policy are looked for; not a part of its TOML.
 
@@ -110,6 +119,7 @@ class Policy(
     quasi_identifiers: Mapping[str, QuasiIdentifier] = msgspec.field(default_factory=dict)
     sensitive: Mapping[str, Sensitive] = msgspec.field(default_factory=dict)
     insensitive: Mapping[str, Insensitive] = msgspec.field(default_factory=dict)
+    full_domain: FullDomain = FullDomain()
     folder: str = ""
 
     def __post_init__(self) -> None:
@@ -121,8 +131,9 @@ class Policy(
             raise PolicyError(msg)
         msgspec.structs.force_setattr(self, "suppress", suppress)
         _converted(self.order, Literal["shuffled", "sorted"], "order")
-        plain = [msgspec.to_builtins(model) for model in self.models]
-        table_models = tuple(_converted(plain, list[TableModel], "models"))
+        chosen = _converted(msgspec.to_builtins(self.full_domain, enc_hook=_plain), FullDomain, "full_domain")
+        msgspec.structs.force_setattr(self, "full_domain", chosen)
+        table_models = tuple(_converted(msgspec.to_builtins(self.models, enc_hook=_plain), list[TableModel], "models"))
         if len({type(model) for model in table_models}) < len(table_models):
             msg = "two models of the table are of one kind; keep the stricter one"
             raise PolicyError(msg)
@@ -136,6 +147,7 @@ class Policy(
                     raise PolicyError(msg)
                 seen[column] = section
             msgspec.structs.force_setattr(self, field, MappingProxyType(columns))
+        grouped_columns(self.quasi_identifiers)
         if not self.quasi_identifiers:
             msg = f"the policy names no quasi-identifier; add {_EXAMPLES['quasi_identifier']}"
             raise PolicyError(msg)
@@ -228,7 +240,7 @@ class Policy(
         except tomllib.TOMLDecodeError as error:
             msg = f"the policy is not TOML: {error}"
             raise PolicyError(msg) from None
-        known = ["k", "suppress", "order", "models", *_SECTIONS]
+        known = ["k", "suppress", "order", "models", *_SECTIONS, "full_domain"]
         for key in document:
             if key not in known:
                 close = difflib.get_close_matches(key, known, n=1)
@@ -251,6 +263,8 @@ class Policy(
     def to_builtins(self) -> dict[str, Any]:
         """Return the policy as plain tables and lists, as its TOML reads, without its folder."""
         document = _without_absent(msgspec.to_builtins(self, enc_hook=_plain))
+        if self.full_domain == FullDomain():
+            document.pop("full_domain")
         return {key: value for key, value in document.items() if key != "folder" and value != {}}
 
     def locate(self, file: str) -> Path:
@@ -268,6 +282,22 @@ def json_schema() -> dict[str, Any]:
     schema = msgspec.json.schema(Policy)
     schema["$defs"]["Policy"]["properties"].pop("folder")
     return schema
+
+
+def hierarchy_of(description: Any) -> Hierarchy:
+    """Return the hierarchy that a table as in a policy's TOML, or a value of its classes, describes.
+
+    Raises
+    ------
+    PolicyError
+        There is no such kind, or a field is missing or out of range.
+
+    Examples
+    --------
+    >>> hierarchy_of({"kind": "redaction", "redact": "left"}).redact
+    'left'
+    """
+    return _converted(msgspec.to_builtins(description, enc_hook=_plain), Hierarchy, "hierarchy")
 
 
 def _columns(section: str, columns: Any, role: type[T]) -> dict[str, T]:

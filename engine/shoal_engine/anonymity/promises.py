@@ -4,6 +4,7 @@ from typing import Any
 
 from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
 from shoal_engine.anonymity.policy import Policy
+from shoal_engine.anonymity.table_models import LKC, KMap, TableModel, kind_of
 from shoal_engine.anonymity.value_models import (
     Alpha,
     BetaLikeness,
@@ -27,6 +28,12 @@ def released_names(policy: Policy) -> list[str]:
     return names
 
 
+def promised(policy: Policy) -> list[str]:
+    """Return every model of a policy in words, k-anonymity first, then those of the sensitive columns in order."""
+    named = [f"{_named(model)} of {column!r}" for column, role in policy.sensitive.items() for model in role.models]
+    return [f"{policy.k}-anonymity", *named]
+
+
 def broken_promises(policy: Policy, reached: Assessment) -> list[str]:
     """Return what the table misses, in words that hold no value of it and no count below k.
 
@@ -39,6 +46,7 @@ def broken_promises(policy: Policy, reached: Assessment) -> list[str]:
     if not reached.rows:
         return []
     broken = [] if reached.k >= policy.k else [f"a class has fewer than k = {policy.k} rows"]
+    broken += [f"the table misses {_named_table(m)}" for m in policy.models if not _table_holds(m, reached)]
     for column, role in policy.sensitive.items():
         broken += [
             f"a class misses {_named(model)} of {column!r}"
@@ -106,3 +114,23 @@ def _named(model: Model) -> str:
             return f"{'enhanced' if enhanced else 'basic'} {beta:g}-likeness"
         case Alpha(alpha=alpha):
             return f"the largest share alpha = {alpha:g}"
+
+
+def _table_holds(model: TableModel, reached: Assessment) -> bool:
+    """Tell whether the table as a whole meets a model; what was not measured does not."""
+    figures = reached.table_models
+    if isinstance(model, LKC):
+        return figures.get("lkc-k", 0) >= model.k and figures.get("lkc-c", 1.0) <= model.c
+    figure = figures.get(kind_of(model))
+    return figure is not None and model.holds(figure)
+
+
+def _named_table(model: TableModel) -> str:
+    """Return a model of the whole table with its parameters."""
+    match model:
+        case KMap(k=k):
+            return f"{k}-map"
+        case LKC(l=l, k=k, c=c):
+            return f"LKC-privacy (L = {l}, K = {k}, C = {c:g})"
+        case _:
+            return f"{kind_of(model)} of at most {model.at_most:g}"

@@ -7,7 +7,15 @@ from typing import Annotated, Any, Literal, TypeAlias
 from msgspec import Meta
 from msgspec.structs import force_setattr
 
-from shoal_engine.anonymity.hierarchy_specs import Dates, Hierarchy, Intervals, PolicyValue, Prefix
+from shoal_engine.anonymity.hierarchy_specs import (
+    Dates,
+    Hierarchy,
+    Intervals,
+    Prefix,
+    Redaction,
+)
+from shoal_engine.anonymity.policy_values import PolicyValue
+from shoal_engine.anonymity.transform_specs import Transform
 from shoal_engine.anonymity.value_models import Alpha as Alpha
 from shoal_engine.anonymity.value_models import BetaLikeness as BetaLikeness
 from shoal_engine.anonymity.value_models import Closeness as Closeness
@@ -69,12 +77,16 @@ class QuasiIdentifier(PolicyValue, frozen=True):
         says nothing of the column.
     hierarchy : Hierarchy, optional
         Without it, numbers and dates are cut at any value, and categories become sets.
+    transform : Transform, optional
+        What happens to the values before classes are formed: microaggregation, top and bottom coding,
+        rounding, post-randomization, rank swapping or noise.
     """
 
     kind: Kind | None = None
     output: Output = "label"
     nulls: Nulls = "apart"
     hierarchy: Hierarchy | None = None
+    transform: Transform | None = None
 
     def _check(self) -> None:
         """Check that kind, hierarchy and output belong together."""
@@ -84,8 +96,8 @@ class QuasiIdentifier(PolicyValue, frozen=True):
         if isinstance(self.hierarchy, Dates) and self.kind not in (None, "date"):
             msg = "a hierarchy of kind date needs kind = 'date'"
             raise PolicyError(msg)
-        if isinstance(self.hierarchy, Prefix) and self.kind == "date":
-            msg = "a hierarchy of kind prefix masks text; dates take a hierarchy of kind date"
+        if isinstance(self.hierarchy, Prefix | Redaction) and self.kind == "date":
+            msg = "a hierarchy of kind prefix or redaction masks text; dates take a hierarchy of kind date"
             raise PolicyError(msg)
         if self.hierarchy is not None and self.output != "label":
             msg = f"output = '{self.output}' needs a number or date without hierarchy; use output = 'label'"
@@ -129,7 +141,7 @@ class Sensitive(PolicyValue, frozen=True, repr_omit_defaults=True):
         }
         short = [(name, getattr(self, name)) for name in plain if getattr(self, name) is not None]
         moved = [plain[name](value) if isinstance(value, int | float) else value for name, value in short]
-        force_setattr(self, "models", tuple([*self.models, *moved]))
+        force_setattr(self, "models", (*self.models, *moved))
         for name, _ in short:
             force_setattr(self, name, None)
         super().__post_init__()

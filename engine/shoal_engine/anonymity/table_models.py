@@ -5,13 +5,14 @@ so that a method that only knows k can meet it.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Meta
 
-from shoal_engine.anonymity.hierarchy_specs import PolicyValue
+from shoal_engine.anonymity.policy_values import PolicyValue
 from shoal_engine.anonymity.value_models import check_finite
 from shoal_engine.errors import PolicyError
 
@@ -184,7 +185,7 @@ SizeModel: TypeAlias = AverageRisk | SampleUniqueness | KMap
 TableModel: TypeAlias = SizeModel | LKC
 
 
-def least_and_sufficient_k(k: int, models: "tuple[TableModel, ...]", n_rows: int) -> tuple[int, int]:
+def least_and_sufficient_k(k: int, models: Sequence[TableModel], n_rows: int) -> tuple[int, int]:
     """Return the k that every class of a table of `n_rows` needs, and one from which on every model holds."""
     least = max([k, *(model.sufficient_k(n_rows) for model in models if isinstance(model, KMap | LKC))])
     return least, max([least, *(model.sufficient_k(n_rows) for model in models)])

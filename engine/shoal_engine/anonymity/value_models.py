@@ -10,7 +10,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
-from shoal_engine.anonymity.hierarchy_specs import Hierarchy, Order, PolicyValue
+from shoal_engine.anonymity.hierarchy_specs import Hierarchy, Order, is_grown, is_line
+from shoal_engine.anonymity.policy_values import PolicyValue
 from shoal_engine.errors import PolicyError
 
 
@@ -95,8 +96,11 @@ class Closeness(PolicyValue, frozen=True, tag_field="kind", tag="closeness"):
     def _check(self) -> None:
         """Check that distance and hierarchy belong together."""
         check_finite("t", self.t)
-        if self.distance == "hierarchical" and (self.hierarchy is None or isinstance(self.hierarchy, Order)):
+        if self.distance == "hierarchical" and (self.hierarchy is None or is_line(self.hierarchy)):
             msg = "distance = 'hierarchical' needs a `hierarchy` of kind tree, prefix, intervals or date"
+            raise PolicyError(msg)
+        if is_grown(self.hierarchy):
+            msg = "a distance needs a `hierarchy` that is the same for every table; declare its `values` or nodes"
             raise PolicyError(msg)
         if self.distance == "ordered" and not isinstance(self.hierarchy, Order | None):
             msg = "distance = 'ordered' takes a `hierarchy` of kind order, or none for the sorted values"
@@ -174,7 +178,7 @@ class Alpha(PolicyValue, frozen=True, tag_field="kind", tag="alpha"):
     alpha : float
         Above 0, at most 1.
     values : sequence of str
-        The values that are bound, as text; all of them, unless given.
+        The values that are bound, as text; all of them, unless given. One that the table lacks binds nothing.
 
     Notes
     -----

@@ -1,0 +1,153 @@
+"""From a table to classes by full-domain generalization: the search that the policy asks for, round by round.
+
+Every round but the last leaves as many rows to the next as is cheapest by its own objective, a suppressed row
+being one that the next round generalizes further: local recoding by repeated full-domain search.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from shoal_engine.anonymity.full_domain import Node, Search, chosen, optimum, prepare, ranked, search_over
+from shoal_engine.anonymity.full_domain_heuristics import datafly, top_down
+from shoal_engine.anonymity.lattice_classes import classes_at, kept_classes, settled
+from shoal_engine.anonymity.measures import satisfied
+from shoal_engine.anonymity.objectives import FullDomain
+from shoal_engine.anonymity.observation import Table
+from shoal_engine.anonymity.suppression import SUPPRESSED, with_released_shares
+from shoal_engine.anonymity.tuples import subset_of
+
+Ints = npt.NDArray[np.int64]
+
+_SEARCHES: dict[str, Callable[[Search, FullDomain], Node | None]] = {
+    "optimal": lambda search, how: optimum(search),
+    "top-down": top_down,
+    "datafly": lambda search, how: datafly(search),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FullDomainClasses:
+    """Classes whose labels lie at chosen levels.
+
+    Attributes
+    ----------
+    class_of_tuple : (n,) int64
+        Numbered from 0 without gaps; negative where suppressed.
+    levels_of_class : (n_classes, d) int64
+        Level of each quasi-identifier.
+    nodes : tuple of Node
+        What each round found.
+    """
+
+    class_of_tuple: Ints
+    levels_of_class: Ints
+    nodes: tuple[Node, ...]
+
+    def notes(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Tell which levels were chosen, and how far from the best they may be."""
+        told: list[str] = []
+        for number, node in enumerate(self.nodes, 1):
+            levels = ", ".join(f"{name} {level}" for name, level in zip(names, node.levels, strict=True))
+            turn = f" (round {number})" if len(self.nodes) > 1 else ""
+            gap = f"; the least possible is lower by {node.gap:.6g} at most" if node.gap else ""
+            told.append(f"full-domain levels{turn}: {levels}; objective {node.cost:.10g}{gap}")
+        return tuple(told)
+
+
+def generalize(table: Table, how: FullDomain, *, limit: int) -> FullDomainClasses | None:
+    """Return the classes of a table, or None where no node is feasible.
+
+    Parameters
+    ----------
+    table : Table
+    how : FullDomain
+    limit : int
+        Rows that may be suppressed.
+
+    Raises
+    ------
+    PolicyError
+        The objective or the search cannot be run on these quasi-identifiers.
+    """
+    search = prepare(table, how, limit=limit)
+    class_of_tuple = np.full(search.weight.size, SUPPRESSED, np.int64)
+    left = np.arange(search.weight.size)
+    levels: list[Ints] = []
+    nodes: list[Node] = []
+    for number in range(how.rounds):
+        last = number == how.rounds - 1
+        part = search if number == 0 and last else _restricted(table, how, search, left, last=last)
+        found = _first_that_settles(part, how, table.space.names, last=last)
+        if found is None:
+            break
+        node, classes = found
+        n_before = sum(len(one) for one in levels)
+        released = classes >= 0
+        class_of_tuple[left[released]] = classes[released] + n_before
+        levels.append(np.tile(np.array(node.levels, np.int64), (int(classes.max(initial=-1)) + 1, 1)))
+        nodes.append(node)
+        left = left[~released]
+        if not left.size:
+            break
+    if not nodes:
+        return None
+    return _settled_together(search, class_of_tuple, np.concatenate(levels), tuple(nodes))
+
+
+def _restricted(table: Table, how: FullDomain, whole: Search, tuples: Ints, *, last: bool) -> Search:
+    """Return the search over some of the tuples; before the last round all but one class may be left over."""
+    words, weight, cells = subset_of(whole.words, whole.weight, whole.cells, tuples)
+    limit = whole.limit if last else max(whole.limit, int(weight.sum()) - int(whole.models.k[0]))
+    return search_over(table.space, how, words, weight, cells, whole.models, limit=limit)
+
+
+def _first_that_settles(
+    search: Search, how: FullDomain, names: Sequence[str], *, last: bool
+) -> tuple[Node, Ints] | None:
+    """Return the cheapest node whose classes, and for a round before the last also the rest, can be released."""
+    for node in _candidates(search, how, names):
+        classes = kept_classes(search.weight, search.cells, search.models, classes_at(search, node.levels))
+        if last:
+            classes = settled(search.weight, search.cells, search.models, classes)
+            if int(search.weight[classes < 0].sum()) <= search.limit:
+                return node, classes
+        elif _rest_holds(search, classes):
+            return node, classes
+    return None
+
+
+def _candidates(search: Search, how: FullDomain, names: Sequence[str]) -> Iterator[Node]:
+    """Yield the node that was chosen or found; behind an optimal one, all feasible nodes by rising cost."""
+    if how.levels:
+        first = chosen(search, [how.levels[name] for name in names], names)
+    else:
+        first = _SEARCHES[how.search](search, how)
+    if first is None:
+        return
+    yield first
+    if how.search == "optimal" and not how.levels:
+        yield from ranked(search)
+
+
+def _rest_holds(search: Search, classes: Ints) -> bool:
+    """Tell whether the rows left over satisfy the models as one class, or there are none."""
+    rest = np.where(classes < 0, 0, SUPPRESSED)
+    if not (classes < 0).any():
+        return True
+    return satisfied(search.weight, search.cells, search.models, rest, 1)
+
+
+def _settled_together(
+    search: Search, class_of_tuple: Ints, levels_of_class: Ints, nodes: tuple[Node, ...]
+) -> FullDomainClasses | None:
+    """Return the classes of all rounds as the released rows bind them; None where too many rows are left out."""
+    models = with_released_shares(search.cells, search.models, class_of_tuple)
+    kept = settled(search.weight, search.cells, models, class_of_tuple)
+    if int(search.weight[kept < 0].sum()) > search.limit:
+        return None
+    first = np.unique(kept[kept >= 0], return_index=True)[1]
+    source = class_of_tuple[kept >= 0][first]
+    return FullDomainClasses(kept, levels_of_class[source], nodes)

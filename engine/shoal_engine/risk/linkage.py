@@ -1,0 +1,159 @@
+"""Record linkage: how many masked records an intruder who holds the original records finds again.
+
+Each function gives, for every record, the chance that a guess among the best candidates is right; the mean
+is the share of records that are linked (Domingo-Ferrer, Torra 2001, "A quantitative comparison of disclosure
+control methods for microdata", section 6.2, where ties are not shared).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from shoal_engine.columns import ColumnEncoder
+from shoal_engine.errors import ColumnError, InputError
+from shoal_engine.risk.agreement import Agreement, agree, weigh
+from shoal_engine.transforming.coded_columns import encode, is_number, row_numbers
+from shoal_engine.transforming.standardizing import center_and_deviation, sample_deviation
+
+Matrix = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+
+_SAME_WEIGHT = 1e-9
+"""Patterns whose weights differ by less link equally."""
+
+
+def by_distance(original: Matrix, masked: Matrix) -> Matrix:
+    """Link every record with the masked records nearest to it, on columns standardized as the original ones.
+
+    Parameters
+    ----------
+    original, masked : (n, d) float64
+        Finite; row i of one belongs to row i of the other. A column that is constant among the original
+        records tells nobody apart and does not count.
+
+    Returns
+    -------
+    (n,) float64
+        One over the number of nearest masked records if the record's own is among them, else 0.
+    """
+    from shoal_kernels.nearest_records import link_nearest
+
+    mean, deviation = np.array([center_and_deviation(original[:, j]) for j in range(original.shape[1])]).T
+    scale = np.where(deviation > 0, deviation, np.inf)
+    distinct, own, weight = np.unique((masked - mean) / scale, axis=0, return_inverse=True, return_counts=True)
+    chance = np.empty(len(original))
+    link_nearest(
+        np.ascontiguousarray((original - mean) / scale),
+        np.ascontiguousarray(distinct),
+        weight.astype(np.int64),
+        own.reshape(-1).astype(np.int64),
+        chance,
+    )
+    return chance
+
+
+def by_probability(original: Codes, masked: Codes) -> Matrix:
+    """Link every record with the masked records whose pattern of agreement speaks most for a match.
+
+    Weights are log-likelihood ratios under conditional independence, estimated from all pairs, without
+    knowledge of the true matches, by expectation maximization.
+
+    Parameters
+    ----------
+    original, masked : (n, d) int64
+        Codes; equal values have equal codes in both. Row i of one belongs to row i of the other.
+
+    Returns
+    -------
+    (n,) float64
+        One over the number of masked records of the highest weight if the record's own is among them, else 0.
+
+    Raises
+    ------
+    InputError
+        There are too many records and columns for the patterns of all pairs.
+
+    References
+    ----------
+    Fellegi, Sunter (1969), A theory for record linkage, JASA 64(328). Jaro (1989), Advances in record-linkage
+    methodology, JASA 84(406). Domingo-Ferrer, Torra (2002), Validating distance-based record linkage with
+    probabilistic record linkage, LNCS 2504.
+    """
+    agreement: Agreement = agree(original, masked)
+    weight = weigh(agreement.total)
+    best = np.where(agreement.count > 0, weight[:, None], -np.inf).max(axis=0)
+    highest = weight[:, None] >= best - _SAME_WEIGHT
+    rows = np.where(highest, agreement.count, 0).sum(axis=0)
+    return np.where(weight[agreement.own] >= best - _SAME_WEIGHT, 1.0 / rows, 0.0)
+
+
+def by_interval(original: Matrix, masked: Matrix, width: float) -> Matrix:
+    """Tell whether each original record lies near its masked one in every column, as sdcMicro's dRisk does.
+
+    Parameters
+    ----------
+    original, masked : (n, d) float64
+        Finite; row i of one belongs to row i of the other.
+    width : float
+        Half the interval around a masked value, in deviations (divisor n - 1) of the masked column.
+
+    Returns
+    -------
+    (n,) float64
+        1 or 0.
+    """
+    deviation = np.array([sample_deviation(masked[:, j]) for j in range(masked.shape[1])])
+    inside: npt.NDArray[np.bool_] = np.abs(original - masked) <= width * deviation
+    return np.array(inside.all(axis=1), np.float64)
+
+
+def numbers_of(name: str, array: pa.Array) -> Matrix:
+    """Return a column as numbers, (n,) float64.
+
+    Raises
+    ------
+    ColumnError
+        It is not of numbers, or holds a null or a number that is not finite.
+    """
+    numbers = row_numbers(encode(name, array), "linkage by distance or interval")
+    if np.isnan(numbers).any():
+        msg = f"column `{name}` holds nulls, which have no distance; fill them, or link by probability"
+        raise ColumnError(msg)
+    return numbers
+
+
+def common_codes(name: str, original: pa.Array, masked: pa.Array) -> tuple[Codes, Codes]:
+    """Return codes of two columns, equal where values are; null is a value, and 1 equals 1.0.
+
+    Raises
+    ------
+    ColumnError
+        The types of the two have no values in common, or cannot be encoded.
+    """
+    if original.type != masked.type:
+        if not (is_number(original.type) and is_number(masked.type)):
+            msg = f"column `{name}` is {original.type} in one table and {masked.type} in the other; cast one of them"
+            raise ColumnError(msg)
+        original, masked = (array.cast(pa.float64(), safe=False) for array in (original, masked))
+    encoder = ColumnEncoder(name)
+    first, then = (encoder.observe(array).astype(np.int64) for array in (original, masked))
+    return first, then
+
+
+def as_matrices(columns: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Return pairs of columns, one of each table, as a matrix of each table: rows down, columns across."""
+    first, then = zip(*columns, strict=True)
+    return np.column_stack(first), np.column_stack(then)
+
+
+def check_rows(n_original: int, n_masked: int) -> None:
+    """Raise InputError where two tables are empty or do not belong together row by row."""
+    if n_original != n_masked or not n_original:
+        msg = (
+            f"the original has {n_original} rows and the masked table {n_masked}; linkage needs as many in both, at "
+            "least one, in the same order"
+        )
+        raise InputError(msg)

@@ -1,0 +1,1 @@
+"""Transformations of single columns: values change, rows stay."""

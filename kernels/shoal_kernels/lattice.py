@@ -1,0 +1,222 @@
+"""How kernels see a generalization lattice, and how classes roll up from a finer node to a coarser one.
+
+A *node* moves every quasi-identifier to one level of its hierarchy. At a node the class of a tuple is named by
+the tuple's packed words with each code replaced by the *representative* of its hierarchy node: the lowest leaf
+under it. A representative is a leaf like any other, so one table takes the codes of any finer node to any
+coarser one, and the classes of a node are rolled up from those of a finer node, never from rows
+(LeFevre, DeWitt, Ramakrishnan 2005, "Incognito", section 3: the rollup property).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import inlined, inner, kernel, vector
+
+Ints = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
+
+
+class Lattice(NamedTuple):
+    """The levels of d quasi-identifiers.
+
+    Attributes
+    ----------
+    word, shift : (d,) int64
+        ``code = (words[word, i] >> shift) & mask``.
+    mask : (d,) uint64
+    size : (d,) int64
+        Leaves; codes run from 0 to size - 1.
+    n_levels : (d,) int64
+        At least 1; level 0 are the leaves.
+    start : (d,) int64
+        Where the entries of a quasi-identifier begin in the tables: level-major, ``size`` entries a level.
+    representative : (sum of n_levels * size,) int64
+        Lowest leaf under the node of each leaf.
+    cost : (as representative,) float64
+        What a released row of that leaf costs in that column.
+    leaves : (as representative,) float64
+        Leaves of the hierarchy under the node.
+    """
+
+    word: Ints
+    shift: Ints
+    mask: Words
+    size: Ints
+    n_levels: Ints
+    start: Ints
+    representative: Ints
+    cost: npt.NDArray[np.float64]
+    leaves: npt.NDArray[np.float64]
+
+
+_I, _U, _F = vector(types.int64), vector(types.uint64), vector(types.float64)
+LATTICE = types.NamedTuple([_I, _I, _U, _I, _I, _I, _I, _F, _F], Lattice)
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+@inlined
+def entry(lattice: Lattice, words: Words, j: int, level: int, i: int) -> int:
+    """Return the place in the tables of class `i`, which lies at `level` of quasi-identifier `j` or below."""
+    code = np.int64((words[lattice.word[j], i] >> np.uint64(lattice.shift[j])) & lattice.mask[j])
+    return int(lattice.start[j] + level * lattice.size[j] + code)
+
+
+@inner
+def roll_up(
+    lattice: Lattice,
+    level: Ints,
+    first: int,
+    last: int,
+    words: Words,
+    rows: Ints,
+    source: int,
+    n: int,
+    target: int,
+    class_of: npt.NDArray[np.uint32],
+    slots: npt.NDArray[np.uint32],
+) -> int:
+    """Join the classes that fall together when quasi-identifiers `first` to `last` - 1 move to their `level`.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    level : (d,) int64
+    first, last : int
+        The others are left as they are.
+    words : (n_words, any) uint64, in and out
+        The n classes from place `source` on; the joined ones are written from place `target` on, which is
+        `source` or behind the n classes.
+    rows : (any,) int64, in and out
+        Rows of the classes, placed alike.
+    class_of : (at least n,) uint32, out
+        The joined class of each class, from 0, numbered by first appearance.
+    slots : (a power of two, at least 2 n,) uint32, out
+
+    Returns
+    -------
+    int
+        Number of joined classes.
+    """
+    n_words = words.shape[0]
+    if target != source:
+        for w in range(n_words):
+            words[w, target : target + n] = words[w, source : source + n]
+        rows[target : target + n] = rows[source : source + n]
+    for j in range(first, last):
+        _generalize(lattice, j, level[j], words[lattice.word[j], target : target + n])
+    if n_words == 1:
+        return _join(words[0, target : target + n], rows[target : target + n], class_of, slots)
+    return _join_wide(words[:, target : target + n], rows[target : target + n], class_of, slots)
+
+
+@inner
+def _generalize(lattice: Lattice, j: int, level: int, words: Words) -> None:
+    """Replace the codes of one quasi-identifier by their representatives at `level`."""
+    shift, mask = np.uint64(lattice.shift[j]), lattice.mask[j]
+    begin = lattice.start[j] + level * lattice.size[j]
+    representative = lattice.representative[begin : begin + lattice.size[j]]
+    for i in range(len(words)):
+        code = (words[i] >> shift) & mask
+        words[i] ^= (code ^ np.uint64(representative[np.int64(code)])) << shift
+
+
+@inlined
+def _slot_bits(n: int) -> int:
+    """Return the bits of a slot's number: half of the slots, or more, stay empty."""
+    bits = 1
+    while (1 << bits) < 2 * n:
+        bits += 1
+    return bits
+
+
+@inner
+def _join(words: Words, rows: Ints, class_of: npt.NDArray[np.uint32], slots: npt.NDArray[np.uint32]) -> int:
+    """Join equal classes of one word each, in place; return how many there are."""
+    bits = _slot_bits(len(words))
+    down, mask = np.uint64(64 - bits), np.int64((1 << bits) - 1)
+    slots[: mask + 1] = 0
+    found = 0
+    for i in range(len(words)):
+        word, count = words[i], rows[i]
+        slot = np.int64((word * _GOLDEN) >> down)
+        c = np.int64(slots[slot])
+        while c > 0 and words[c - 1] != word:
+            slot = (slot + 1) & mask
+            c = np.int64(slots[slot])
+        if c == 0:
+            words[found], rows[found] = word, count
+            found += 1
+            c = found
+            slots[slot] = np.uint32(c)
+        else:
+            rows[c - 1] += count
+        class_of[i] = np.uint32(c - 1)
+    return found
+
+
+@inlined
+def _equal(words: Words, a: int, b: int) -> bool:
+    """Tell whether two classes have the same words."""
+    differing = np.uint64(0)
+    for w in range(words.shape[0]):
+        differing |= words[w, a] ^ words[w, b]
+    return bool(differing == np.uint64(0))
+
+
+@inner
+def _join_wide(words: Words, rows: Ints, class_of: npt.NDArray[np.uint32], slots: npt.NDArray[np.uint32]) -> int:
+    """Join equal classes of several words each, as `_join` does."""
+    bits = _slot_bits(words.shape[1])
+    down, mask = np.uint64(64 - bits), np.int64((1 << bits) - 1)
+    slots[: mask + 1] = 0
+    found = 0
+    for i in range(words.shape[1]):
+        digest = np.uint64(0)
+        for w in range(words.shape[0]):
+            digest = (digest ^ (digest >> np.uint64(29)) ^ words[w, i]) * _GOLDEN
+        slot = np.int64(digest >> down)
+        c = np.int64(slots[slot])
+        while c > 0 and not _equal(words, int(c - 1), i):
+            slot = (slot + 1) & mask
+            c = np.int64(slots[slot])
+        if c == 0:
+            for w in range(words.shape[0]):
+                words[w, found] = words[w, i]
+            rows[found] = rows[i]
+            found += 1
+            c = found
+            slots[slot] = np.uint32(c)
+        else:
+            rows[c - 1] += rows[i]
+        class_of[i] = np.uint32(c - 1)
+    return found
+
+
+@kernel(
+    types.void(
+        LATTICE,
+        _I,
+        types.uint64[:, ::1],
+        types.int64[::1],
+        types.int64,
+        types.uint32[::1],
+        types.uint32[::1],
+        types.int64[::1],
+    )
+)
+def roll_up_all(
+    lattice: Lattice,
+    level: Ints,
+    words: Words,
+    rows: Ints,
+    n: int,
+    class_of: npt.NDArray[np.uint32],
+    slots: npt.NDArray[np.uint32],
+    n_classes: Ints,
+) -> None:
+    """Join n classes or tuples into the classes of one node, in place; see `roll_up`."""
+    n_classes[0] = roll_up(lattice, level, 0, len(level), words, rows, 0, n, 0, class_of, slots)

@@ -1,0 +1,65 @@
+"""Values changed at random by two stages that leave expected frequencies as they are, from words that are given."""
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import inlined, kernel, vector
+
+Vector = npt.NDArray[np.int64]
+WordArray = npt.NDArray[np.uint64]
+
+WORDS_A_ROW = 5
+"""Words that each row is given, used or not, so that no row's result depends on another's."""
+
+
+@inlined
+def below(word: np.uint64, bound: int) -> np.int64:
+    """Return the whole part of bound * word / 2**64: each number below `bound` is as likely, up to 2**-64.
+
+    `bound` is 1 to 2**32 - 1.
+    """
+    low_half = np.uint64(0xFFFFFFFF)
+    half = np.uint64(32)
+    b = np.uint64(bound)
+    return np.int64(((word >> half) * b + (((word & low_half) * b) >> half)) >> half)
+
+
+@kernel(
+    types.void(vector(types.uint64), vector(types.uint64), vector(types.int64), vector(types.int64), types.int64[::1])
+)
+def randomize(words: WordArray, threshold: WordArray, by_value: Vector, count: Vector, code: Vector) -> None:
+    """Send each row through two stages.
+
+    A row enters with probability alpha. The first stage keeps its value or takes another, all alike. The second
+    keeps what it is handed or takes the value of another row, drawn among all rows of other values.
+
+    Parameters
+    ----------
+    words : (WORDS_A_ROW * n,) uint64
+        Uniform and independent.
+    threshold : (2 + m,) uint64
+        2**64 times the probability to enter, to be kept by the first stage, and by the second, value by value.
+    by_value : (n_rows,) int64
+        Values of all rows of the table, ascending.
+    count : (m,) int64
+        Rows of each value, m >= 2.
+    code : (n,) int64, in and out
+        Values, below m.
+    """
+    m, n_rows = count.shape[0], by_value.shape[0]
+    first = np.zeros(m, np.int64)
+    for v in range(1, m):
+        first[v] = first[v - 1] + count[v - 1]
+    for i in range(code.shape[0]):
+        word = words[WORDS_A_ROW * i : WORDS_A_ROW * (i + 1)]
+        if word[0] >= threshold[0]:
+            continue
+        value = code[i]
+        if word[1] >= threshold[1]:
+            other = below(word[2], m - 1)
+            value = other + (other >= value)
+        if word[3] >= threshold[2 + value]:
+            row = below(word[4], n_rows - count[value])
+            value = by_value[row if row < first[value] else row + count[value]]
+        code[i] = value
