@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import polars as pl
 
 from shoal.frames import IntoFrame, into_lazy, schema_of
+from shoal.recounting_tables import table_figures
 from shoal.regrouping import Ground, regroup
 from shoal_engine.anonymity.assessment import Assessment
 from shoal_engine.anonymity.policy import Policy
@@ -87,7 +89,10 @@ def recount(frame: pl.LazyFrame, policy: Policy) -> tuple[Assessment, pl.DataFra
         for name, role in policy.sensitive.items()
     }
     besides = {name: role.models for name, role in policy.sensitive.items()}
-    return regroup(frame, released_names(policy), grounds(frame, policy), recursive=recursive, besides=besides)
+    names = released_names(policy)
+    found, classes = regroup(frame, names, grounds(frame, policy), recursive=recursive, besides=besides)
+    figures = table_figures(frame, policy, names, found) if policy.models else {}
+    return msgspec.structs.replace(found, table_models=figures), classes
 
 
 def grounds(frame: pl.LazyFrame, policy: Policy) -> Mapping[str, Sequence[Ground]]:

@@ -7,11 +7,13 @@ import msgspec
 import numpy as np
 
 from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
+from shoal_engine.anonymity.combinations import combinations_reach
 from shoal_engine.anonymity.measures import measure, worst
 from shoal_engine.anonymity.modeling import models_of
 from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import Sensitive
+from shoal_engine.anonymity.table_models import LKC, kind_of
 from shoal_engine.anonymity.value_models import (
     Alpha,
     BetaLikeness,
@@ -47,7 +49,19 @@ def assess_table(table: Table) -> Assessment:
         equivalence_classes=weight.size,
         unique_rows=int((weight == 1).sum()),
         sensitive=_reached(table),
+        table_models=_table_figures(table),
     )
+
+
+def _table_figures(table: Table) -> dict[str, float]:
+    """Measure the models that bind the table as a whole."""
+    figures: dict[str, float] = {}
+    for model in table.policy.models:
+        if isinstance(model, LKC):
+            figures["lkc-k"], figures["lkc-c"] = combinations_reach(table, model.l)
+        else:
+            figures[kind_of(model)] = model.measure(table.grouped.weight)
+    return figures
 
 
 def _reached(table: Table) -> dict[str, SensitiveReach]:
@@ -66,7 +80,11 @@ def _reached(table: Table) -> dict[str, SensitiveReach]:
 def _measuring(policy: Policy) -> Policy:
     """Return the policy with the measures that are told of every sensitive column ahead of its own models."""
     return msgspec.structs.replace(
-        policy, sensitive={name: Sensitive(models=_every_measure(role)) for name, role in policy.sensitive.items()}
+        policy,
+        # Without models k = 1 would be refused; measuring does not read k.
+        k=max(2, policy.k),
+        models=(),
+        sensitive={name: Sensitive(models=_every_measure(role)) for name, role in policy.sensitive.items()},
     )
 
 

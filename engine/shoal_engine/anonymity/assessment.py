@@ -84,6 +84,10 @@ class Assessment(Struct, frozen=True, kw_only=True):
         Rows that stand alone.
     risk : Risk
     sensitive : mapping of column to SensitiveReach
+    table_models : mapping of str to float
+        What the table reaches under each model of the policy that binds it as a whole, by kind: average-risk and
+        sample-uniqueness, shares; k-map, the k that is met; lkc-k and lkc-c, fewest rows and largest share of a
+        sensitive value over combinations of the l quasi-identifiers.
     """
 
     rows: int
@@ -92,6 +96,7 @@ class Assessment(Struct, frozen=True, kw_only=True):
     unique_rows: int
     risk: Risk
     sensitive: Mapping[str, SensitiveReach]
+    table_models: Mapping[str, float] = {}
 
     @classmethod
     def of(
@@ -102,6 +107,7 @@ class Assessment(Struct, frozen=True, kw_only=True):
         equivalence_classes: int,
         unique_rows: int,
         sensitive: Mapping[str, SensitiveReach],
+        table_models: Mapping[str, float] | None = None,
     ) -> "Assessment":
         """Return the assessment with the risks that follow from the counts."""
         risk = Risk(highest=1 / k if k else 0.0, average=equivalence_classes / rows if rows else 0.0)
@@ -112,6 +118,7 @@ class Assessment(Struct, frozen=True, kw_only=True):
             unique_rows=unique_rows,
             risk=risk,
             sensitive=sensitive,
+            table_models=table_models or {},
         )
 
     def to_dict(self) -> dict[str, Any]:

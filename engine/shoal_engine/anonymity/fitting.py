@@ -12,6 +12,8 @@ from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.partitioning import not_met, partition
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.recoding import Recoding, recode
+from shoal_engine.anonymity.table_models import least_and_sufficient_k
+from shoal_engine.anonymity.whole_table import least_k_that_holds, with_k
 from shoal_engine.errors import PolicyError, PolicyNotMet
 from shoal_kernels._jit import freeze
 from shoal_kernels.models import Cells
@@ -81,13 +83,27 @@ def fit(table: Table, *, method: Method, n_threads: int) -> Fit:
         msg = f"there is no method {method!r}; choose one of {', '.join(METHODS)}"
         raise PolicyError(msg)
     policy = table.policy
-    if table.n_rows < policy.k:
-        msg = f"k = {policy.k} asks for more rows than the table has; "
+    least, sufficient = least_and_sufficient_k(policy.k, policy.models, table.n_rows)
+    if table.n_rows < least:
+        msg = f"k = {least} asks for more rows than the table has; "
         if table.n_rows < MIN_K:
             raise PolicyNotMet(msg + "no k protects a single row, add rows")
         msg += f"the nearest that it can: k = {table.n_rows}"
         raise PolicyNotMet(msg, nearest={"k": table.n_rows})
-    max_suppressed = math.floor(policy.suppress * table.n_rows)
+
+    if method == "full-domain" and policy.full_domain.is_exact:
+        # The search itself suppresses what models of the class sizes ask for.
+        return _fit_with(with_k(table, least), method, n_threads)
+
+    def attempt(k: int) -> Fit:
+        return _fit_with(with_k(table, k), method, n_threads)
+
+    return least_k_that_holds(policy.models, least, sufficient, attempt, rows=lambda made: made.classes.class_rows)
+
+
+def _fit_with(table: Table, method: Method, n_threads: int) -> Fit:
+    """Find classes that each hold the table's models."""
+    max_suppressed = math.floor(table.policy.suppress * table.n_rows)
     if method == "full-domain":
         return _generalized(table, max_suppressed)
     if method == "mondrian-relaxed":

@@ -45,12 +45,15 @@ class Node:
         Rows that are left out.
     gap : float
         How far the cost may lie above the least there could be; 0 where it is proven to be the least.
+    n_classes : int
+        Classes that it releases, where these were counted.
     """
 
     levels: tuple[int, ...]
     cost: float
     suppressed: int
     gap: float = 0.0
+    n_classes: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,11 +12,13 @@ import numpy.typing as npt
 
 from shoal_engine.anonymity.full_domain import Node, Search, chosen, optimum, prepare, ranked, search_over
 from shoal_engine.anonymity.full_domain_heuristics import datafly, top_down
-from shoal_engine.anonymity.lattice_classes import classes_at, kept_classes, settled
-from shoal_engine.anonymity.measures import satisfied
+from shoal_engine.anonymity.full_domain_sizes import Accepts, by_sizes
+from shoal_engine.anonymity.lattice_classes import accepted_classes, classes_at, kept_classes, settled
+from shoal_engine.anonymity.measures import class_sizes, satisfied
 from shoal_engine.anonymity.objectives import FullDomain
 from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.suppression import SUPPRESSED, with_released_shares
+from shoal_engine.anonymity.table_models import accepts_of
 from shoal_engine.anonymity.tuples import subset_of
 
 Ints = npt.NDArray[np.int64]
@@ -73,6 +75,7 @@ def generalize(table: Table, how: FullDomain, *, limit: int) -> FullDomainClasse
         The objective or the search cannot be run on these quasi-identifiers.
     """
     search = prepare(table, how, limit=limit)
+    accepts = accepts_of(table.policy.models) if how.is_exact else None
     class_of_tuple = np.full(search.weight.size, SUPPRESSED, np.int64)
     left = np.arange(search.weight.size)
     levels: list[Ints] = []
@@ -80,7 +83,7 @@ def generalize(table: Table, how: FullDomain, *, limit: int) -> FullDomainClasse
     for number in range(how.rounds):
         last = number == how.rounds - 1
         part = search if number == 0 and last else _restricted(table, how, search, left, last=last)
-        found = _first_that_settles(part, how, table.space.names, last=last)
+        found = _first_that_settles(part, how, table.space.names, accepts, last=last)
         if found is None:
             break
         node, classes = found
@@ -105,24 +108,33 @@ def _restricted(table: Table, how: FullDomain, whole: Search, tuples: Ints, *, l
 
 
 def _first_that_settles(
-    search: Search, how: FullDomain, names: Sequence[str], *, last: bool
+    search: Search, how: FullDomain, names: Sequence[str], accepts: Accepts | None, *, last: bool
 ) -> tuple[Node, Ints] | None:
     """Return the cheapest node whose classes, and for a round before the last also the rest, can be released."""
-    for node in _candidates(search, how, names):
+    for node in _candidates(search, how, names, accepts):
         classes = kept_classes(search.weight, search.cells, search.models, classes_at(search, node.levels))
+        classes = accepted_classes(search.weight, classes, accepts)
         if last:
             classes = settled(search.weight, search.cells, search.models, classes)
-            if int(search.weight[classes < 0].sum()) <= search.limit:
+            if int(search.weight[classes < 0].sum()) <= search.limit and _sizes_hold(search, classes, accepts):
                 return node, classes
         elif _rest_holds(search, classes):
             return node, classes
     return None
 
 
-def _candidates(search: Search, how: FullDomain, names: Sequence[str]) -> Iterator[Node]:
+def _sizes_hold(search: Search, classes: Ints, accepts: Accepts | None) -> bool:
+    """Tell whether the sizes of the classes are accepted."""
+    return accepts is None or accepts(class_sizes(search.weight, classes, int(classes.max(initial=-1)) + 1))
+
+
+def _candidates(search: Search, how: FullDomain, names: Sequence[str], accepts: Accepts | None) -> Iterator[Node]:
     """Yield the node that was chosen or found; behind an optimal one, all feasible nodes by rising cost."""
     if how.levels:
         first = chosen(search, [how.levels[name] for name in names], names)
+    elif accepts is not None:
+        yield from by_sizes(search, accepts)
+        return
     else:
         first = _SEARCHES[how.search](search, how)
     if first is None:

@@ -5,7 +5,7 @@ tuple, until the rest holds it (ARX does so too, those of a size in the order of
 rising bound until none that is left can be cheaper than the best.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
@@ -18,6 +18,21 @@ from shoal_kernels.lattice_walk import price
 Sizes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.uint8]
 Accepts = Callable[[Sizes], bool]
+
+
+def by_sizes(search: Search, accepts: Accepts) -> Iterator[Node]:
+    """Yield the cheapest feasible node, then all feasible ones by rising cost; parameters as for the optimum."""
+    best = optimum_by_sizes(search, accepts)
+    if best is None:
+        return
+    yield best
+    every = (node_by_sizes(search, levels, accepts) for levels in _nodes(search))
+    yield from sorted((node for node in every if node.suppressed <= search.limit), key=lambda node: node.cost)
+
+
+def _nodes(search: Search) -> list[tuple[int, ...]]:
+    """Return all nodes, the last quasi-identifier's level fastest."""
+    return list(product(*(range(one.n_levels) for one in search.levels)))
 
 
 def optimum_by_sizes(search: Search, accepts: Accepts) -> Node | None:
@@ -35,7 +50,7 @@ def optimum_by_sizes(search: Search, accepts: Accepts) -> Node | None:
         The lattice is too large to be searched to the end.
     """
     check_size(search)
-    nodes = list(product(*(range(one.n_levels) for one in search.levels)))
+    nodes = _nodes(search)
     bounds = bounds_of(search, nodes)
     best: Node | None = None
     for number in np.argsort(bounds, kind="stable"):
@@ -53,7 +68,7 @@ def node_by_sizes(search: Search, levels: tuple[int, ...], accepts: Accepts) -> 
     holds = accepted(seen.rows, seen.holds, accepts)
     cost = np.zeros(1)
     price(search.lattice, search.objective, search.in_order(levels), seen.words, seen.rows, holds, cost)
-    return Node(levels, float(cost[0]), int(seen.rows[holds == 0].sum()))
+    return Node(levels, float(cost[0]), int(seen.rows[holds == 0].sum()), n_classes=int(holds.sum()))
 
 
 def accepted(rows: Sizes, holds: Flags, accepts: Accepts) -> Flags:

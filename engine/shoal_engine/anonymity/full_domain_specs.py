@@ -57,6 +57,11 @@ class FullDomain(PolicyValue, frozen=True):
     rounds: Annotated[int, Meta(ge=1)] = 1
     levels: Mapping[str, Annotated[int, Meta(ge=0)]] = {}
 
+    @property
+    def is_exact(self) -> bool:
+        """Tell whether one node is sought and proven the best, or chosen by hand."""
+        return self.search == "optimal" and self.rounds == 1
+
     def _check(self) -> None:
         """Check that weights weigh something, and that numbers are finite."""
         if not all(math.isfinite(weight) and weight >= 0 for weight in self.weights.values()):

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.full_domain import Search
+from shoal_engine.anonymity.full_domain_sizes import Accepts, accepted
 from shoal_engine.anonymity.measures import class_sizes, holding
 from shoal_engine.anonymity.suppression import SUPPRESSED, with_released_shares
 from shoal_kernels.lattice import roll_up_all
@@ -42,6 +43,15 @@ def kept_classes(weight: Ints, cells: Cells, models: Models, class_of_tuple: Int
     )
     number = np.append(np.where(holds, np.cumsum(holds) - 1, SUPPRESSED), SUPPRESSED)
     return number[class_of_tuple]
+
+
+def accepted_classes(weight: Ints, class_of_tuple: Ints, accepts: Accepts | None) -> Ints:
+    """Suppress the smallest classes until the sizes of the rest are accepted, and number these anew."""
+    if accepts is None:
+        return class_of_tuple
+    n_classes = int(class_of_tuple.max(initial=-1)) + 1
+    holds = accepted(class_sizes(weight, class_of_tuple, n_classes), np.ones(n_classes, np.uint8), accepts) > 0
+    return np.append(np.where(holds, np.cumsum(holds) - 1, SUPPRESSED), SUPPRESSED)[class_of_tuple]
 
 
 def settled(weight: Ints, cells: Cells, models: Models, class_of_tuple: Ints) -> Ints:

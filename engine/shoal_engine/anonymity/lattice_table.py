@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.full_domain import Search, every_node, prepare
+from shoal_engine.anonymity.full_domain import Search, every_node, prepare, visited
+from shoal_engine.anonymity.full_domain_sizes import node_by_sizes
 from shoal_engine.anonymity.objectives import FullDomain
 from shoal_engine.anonymity.observation import Table
-from shoal_engine.anonymity.promises import promised
+from shoal_engine.anonymity.promises import promised, size_promises
+from shoal_engine.anonymity.table_models import accepts_of, least_and_sufficient_k
+from shoal_engine.anonymity.whole_table import with_k
 from shoal_kernels._jit import freeze
 
 Ints = npt.NDArray[np.int64]
@@ -48,28 +51,34 @@ def lattice_table(table: Table, how: FullDomain) -> LatticeTable:
     PolicyError
         The lattice is too large, or the objective needs a hierarchy that a quasi-identifier does not have.
     """
-    search = prepare(table, how, limit=math.floor(table.policy.suppress * table.n_rows))
+    policy = table.policy
+    least, _ = least_and_sufficient_k(policy.k, policy.models, table.n_rows)
+    search = prepare(with_k(table, least), how, limit=math.floor(policy.suppress * table.n_rows))
     log = every_node(search)
     shape = [one.n_levels for one in search.levels]
-    names = promised(table.policy)
-    met = {name: every_node(_only(search, j - 1)).suppressed == 0 for j, name in enumerate(names)}
-    return LatticeTable(
-        levels=np.stack(np.unravel_index(np.arange(log.cost.size), shape)).astype(np.int64),
-        suppressed=log.suppressed,
-        classes=log.classes,
-        cost=log.cost,
-        feasible=log.suppressed <= search.limit,
-        met=met,
-    )
+    levels = np.stack(np.unravel_index(np.arange(log.cost.size), shape)).astype(np.int64)
+    met = {name: every_node(_only(search, j - 1)).suppressed == 0 for j, name in enumerate(promised(policy))}
+    suppressed, classes, cost = log.suppressed, log.classes, log.cost
+    if policy.models:
+        bare = _only(search, -1, k=1)
+        rows = [visited(bare, levels_of).rows for levels_of in map(tuple, levels.T.tolist())]
+        met |= {named: np.array([holds(sizes) for sizes in rows]) for named, holds in size_promises(policy)}
+    accepts = accepts_of(policy.models)
+    if accepts is not None:
+        nodes = [node_by_sizes(search, levels_of, accepts) for levels_of in map(tuple, levels.T.tolist())]
+        suppressed = np.array([node.suppressed for node in nodes])
+        classes = np.array([node.n_classes for node in nodes])
+        cost = np.array([node.cost for node in nodes])
+    return LatticeTable(levels, suppressed, classes, cost, suppressed <= search.limit, met)
 
 
-def _only(search: Search, j: int) -> Search:
+def _only(search: Search, j: int, *, k: int | None = None) -> Search:
     """Return the search under one model alone: the j-th of a sensitive column, or k-anonymity for -1."""
     models = search.models
     one = slice(j, j + 1) if j >= 0 else slice(0, 0)
     picked = {name: getattr(models, name)[one] for name in _BY_MODEL}
-    k = models.k if j < 0 else np.ones_like(models.k)
-    return replace(search, models=freeze(models._replace(k=k, **picked)))
+    rows = k if k is not None else int(models.k[0]) if j < 0 else 1
+    return replace(search, models=freeze(models._replace(k=np.array([rows], np.int64), **picked)))
 
 
 _BY_MODEL = ("kind", "first", "last", "count", "limit", "depth", "tree_start")

@@ -13,6 +13,7 @@ from shoal_engine.anonymity.hierarchies import order_ranks, plant
 from shoal_engine.anonymity.hierarchy_specs import Order
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import Sensitive
+from shoal_engine.anonymity.table_models import LKC
 from shoal_engine.anonymity.value_models import (
     Alpha,
     BetaLikeness,
@@ -23,7 +24,6 @@ from shoal_engine.anonymity.value_models import (
     Model,
     Recursive,
 )
-from shoal_engine.errors import ColumnError
 from shoal_kernels import models as kernel
 from shoal_kernels._jit import freeze
 
@@ -126,10 +126,12 @@ def models_of(policy: Policy, domains: "Mapping[str, Domain]") -> Modeling:
     columns: list[SensitiveColumn] = []
     rows: list[_Row] = []
     first = 0
+    # Shares of combinations are bound through those of the classes that make them up.
+    implied = [Alpha(alpha=model.c) for model in policy.models if isinstance(model, LKC)]
     for name, role in policy.sensitive.items():
         column = _bound(name, role, domain_of(name, domains), first)
         columns.append(column)
-        rows += [_row(model, column, policy.folder) for model in role.models]
+        rows += [_row(model, column, policy.folder) for model in (*role.models, *implied)]
         first += column.size
     return Modeling(tuple(columns), _models(policy.k, rows, first))
 
@@ -176,9 +178,6 @@ def _bound_values(values: Sequence[str], column: SensitiveColumn) -> npt.NDArray
 
     known = column.domain.values.cast(pa.string())
     found = np.asarray(pc.is_in(known, value_set=pa.array(values, pa.string())))
-    if not found.any():
-        msg = f"none of the values that `alpha` binds in `{column.name}` occurs there; check their spelling"
-        raise ColumnError(msg)
     bound = np.zeros((1, column.size), np.int64)
     bound[0, column.value[column.domain.has_null :] - column.first] = found
     return bound

@@ -42,6 +42,7 @@ from shoal_engine.anonymity.roles import (
     Role,
     Sensitive,
 )
+from shoal_engine.anonymity.table_models import TableModel
 from shoal_engine.anonymity.transform_specs import grouped_columns
 from shoal_engine.errors import PolicyError
 
@@ -66,7 +67,7 @@ _EXAMPLES = {
     "order": "order = 'shuffled' or order = 'sorted'",
     "identifier": "[identifier.name] with action = 'drop', or action = 'pseudonym' and key_env = 'SHOAL_KEY'",
     "quasi_identifier": "[quasi_identifier.age] with kind = 'number', output = 'label', nulls = 'apart'",
-    "sensitive": "[sensitive.diagnosis] with models = [{ kind = 'distinct', l = 3 }]",
+    "sensitive": "[sensitive.diagnosis] with l = 3, t = 0.2, or models = [{ kind = 'distinct', l = 3 }]",
     "insensitive": "[insensitive.cost] with nothing in it",
     "full_domain": "[full_domain] with objective = 'loss', balance = 0.5, weights = { age = 2 }",
 }
@@ -89,6 +90,8 @@ class Policy(
         Share of the rows that may be left out where that lowers the total loss; at least 0, below 1.
     order : str
         Order of the output's rows: shuffled, from the secure source, or sorted, by class.
+    models : sequence of TableModel
+        What binds the table as a whole, besides k; see `shoal_engine.anonymity.table_models`.
     identifiers, quasi_identifiers, sensitive, insensitive : mapping of str to the role's value
         Columns by role; the order of the quasi-identifiers breaks ties between them.
     full_domain : FullDomain
@@ -111,6 +114,7 @@ class Policy(
     k: Annotated[int, Meta(ge=1)]
     suppress: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     order: Literal["shuffled", "sorted"] = "shuffled"
+    models: Sequence[TableModel] = ()
     identifiers: Mapping[str, Identifier] = msgspec.field(default_factory=dict)
     quasi_identifiers: Mapping[str, QuasiIdentifier] = msgspec.field(default_factory=dict)
     sensitive: Mapping[str, Sensitive] = msgspec.field(default_factory=dict)
@@ -129,6 +133,11 @@ class Policy(
         _converted(self.order, Literal["shuffled", "sorted"], "order")
         chosen = _converted(msgspec.to_builtins(self.full_domain, enc_hook=_plain), FullDomain, "full_domain")
         msgspec.structs.force_setattr(self, "full_domain", chosen)
+        table_models = tuple(_converted(msgspec.to_builtins(self.models, enc_hook=_plain), list[TableModel], "models"))
+        if len({type(model) for model in table_models}) < len(table_models):
+            msg = "two models of the table are of one kind; keep the stricter one"
+            raise PolicyError(msg)
+        msgspec.structs.force_setattr(self, "models", table_models)
         seen: dict[str, str] = {}
         for section, (field, role) in _SECTIONS.items():
             columns = _columns(section, getattr(self, field), role)
@@ -142,7 +151,7 @@ class Policy(
         if not self.quasi_identifiers:
             msg = f"the policy names no quasi-identifier; add {_EXAMPLES['quasi_identifier']}"
             raise PolicyError(msg)
-        if self.k == 1 and not any(role.models for role in self.sensitive.values()):
+        if self.k == 1 and not self.models and not any(role.models for role in self.sensitive.values()):
             msg = "k = 1 protects nobody by itself; raise k, or bind a sensitive column with " + _EXAMPLES["models"]
             raise PolicyError(msg)
 
@@ -231,7 +240,7 @@ class Policy(
         except tomllib.TOMLDecodeError as error:
             msg = f"the policy is not TOML: {error}"
             raise PolicyError(msg) from None
-        known = ["k", "suppress", "order", *_SECTIONS, "full_domain"]
+        known = ["k", "suppress", "order", "models", *_SECTIONS, "full_domain"]
         for key in document:
             if key not in known:
                 close = difflib.get_close_matches(key, known, n=1)

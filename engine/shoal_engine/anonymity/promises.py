@@ -1,9 +1,14 @@
 """What a policy promises of a released table, and whether an assessment of it holds every promise."""
 
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
 from shoal_engine.anonymity.policy import Policy
+from shoal_engine.anonymity.table_models import LKC, KMap, SizeModel, TableModel, kind_of
 from shoal_engine.anonymity.value_models import (
     Alpha,
     BetaLikeness,
@@ -33,6 +38,15 @@ def promised(policy: Policy) -> list[str]:
     return [f"{policy.k}-anonymity", *named]
 
 
+def size_promises(policy: Policy) -> list[tuple[str, Callable[[npt.NDArray[np.int64]], bool]]]:
+    """Return every model of the class sizes in words, and whether classes of some rows hold it."""
+
+    def judge(model: SizeModel) -> Callable[[npt.NDArray[np.int64]], bool]:
+        return lambda sizes: model.holds(model.measure(sizes))
+
+    return [(_named_table(model), judge(model)) for model in policy.models if isinstance(model, SizeModel)]
+
+
 def broken_promises(policy: Policy, reached: Assessment) -> list[str]:
     """Return what the table misses, in words that hold no value of it and no count below k.
 
@@ -45,6 +59,7 @@ def broken_promises(policy: Policy, reached: Assessment) -> list[str]:
     if not reached.rows:
         return []
     broken = [] if reached.k >= policy.k else [f"a class has fewer than k = {policy.k} rows"]
+    broken += [f"the table misses {_named_table(m)}" for m in policy.models if not _table_holds(m, reached)]
     for column, role in policy.sensitive.items():
         broken += [
             f"a class misses {_named(model)} of {column!r}"
@@ -112,3 +127,23 @@ def _named(model: Model) -> str:
             return f"{'enhanced' if enhanced else 'basic'} {beta:g}-likeness"
         case Alpha(alpha=alpha):
             return f"the largest share alpha = {alpha:g}"
+
+
+def _table_holds(model: TableModel, reached: Assessment) -> bool:
+    """Tell whether the table as a whole meets a model; what was not measured does not."""
+    figures = reached.table_models
+    if isinstance(model, LKC):
+        return figures.get("lkc-k", 0) >= model.k and figures.get("lkc-c", 1.0) <= model.c
+    figure = figures.get(kind_of(model))
+    return figure is not None and model.holds(figure)
+
+
+def _named_table(model: TableModel) -> str:
+    """Return a model of the whole table with its parameters."""
+    match model:
+        case KMap(k=k):
+            return f"{k}-map"
+        case LKC(l=l, k=k, c=c):
+            return f"LKC-privacy (L = {l}, K = {k}, C = {c:g})"
+        case _:
+            return f"{kind_of(model)} of at most {model.at_most:g}"

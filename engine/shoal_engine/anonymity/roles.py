@@ -1,8 +1,11 @@
 """What a policy says of one column: its role."""
 
 import re
-from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal, TypeAlias
+
+from msgspec import Meta
+from msgspec.structs import force_setattr
 
 from shoal_engine.anonymity.hierarchy_specs import (
     Dates,
@@ -103,10 +106,45 @@ class QuasiIdentifier(PolicyValue, frozen=True):
             check_output(self.output, self.kind)
 
 
-class Sensitive(PolicyValue, frozen=True):
-    """A column whose value nobody should be able to tell; kept as it is, bound by its models."""
+class Sensitive(PolicyValue, frozen=True, repr_omit_defaults=True):
+    """A column whose value nobody should be able to tell; kept as it is, bound by its models.
+
+    Attributes
+    ----------
+    models : sequence of Model
+        All of them hold in every class.
+    l, t, delta, beta, alpha : number or model, optional
+        Short for a model: distinct diversity (or entropy, recursive), closeness by equal distance, delta-disclosure,
+        basic beta-likeness, and the largest share. They are moved to `models`, after those given there.
+
+    Examples
+    --------
+    >>> Sensitive(l=3, t=Closeness(t=0.15, distance="ordered")).models
+    (Distinct(l=3), Closeness(t=0.15, distance='ordered', hierarchy=None))
+    """
 
     models: Sequence[Model] = ()
+    l: Annotated[int, Meta(ge=1)] | Distinct | Entropy | Recursive | None = None
+    t: Annotated[float, Meta(ge=0, le=1)] | Closeness | None = None
+    delta: Annotated[float, Meta(gt=0)] | DeltaDisclosure | None = None
+    beta: Annotated[float, Meta(gt=0)] | BetaLikeness | None = None
+    alpha: Annotated[float, Meta(gt=0, le=1)] | Alpha | None = None
+
+    def __post_init__(self) -> None:
+        """Move what is written short to the models."""
+        plain: dict[str, Callable[[Any], Model]] = {
+            "l": lambda l: Distinct(l=l),
+            "t": lambda t: Closeness(t=t),
+            "delta": lambda delta: DeltaDisclosure(delta=delta),
+            "beta": lambda beta: BetaLikeness(beta=beta),
+            "alpha": lambda alpha: Alpha(alpha=alpha),
+        }
+        short = [(name, getattr(self, name)) for name in plain if getattr(self, name) is not None]
+        moved = [plain[name](value) if isinstance(value, int | float) else value for name, value in short]
+        force_setattr(self, "models", (*self.models, *moved))
+        for name, _ in short:
+            force_setattr(self, name, None)
+        super().__post_init__()
 
     def _check(self) -> None:
         """Check that every distance, and the share of named values, is bound once, for figures are told by these."""

@@ -47,7 +47,7 @@ class Entropy(PolicyValue, frozen=True, tag_field="kind", tag="entropy"):
 
     def _check(self) -> None:
         """Check that the limit is a number."""
-        _finite("l", self.l)
+        check_finite("l", self.l)
 
 
 class Recursive(PolicyValue, frozen=True, tag_field="kind", tag="recursive"):
@@ -66,7 +66,7 @@ class Recursive(PolicyValue, frozen=True, tag_field="kind", tag="recursive"):
 
     def _check(self) -> None:
         """Check that the factor is a number."""
-        _finite("c", self.c)
+        check_finite("c", self.c)
 
 
 class Closeness(PolicyValue, frozen=True, tag_field="kind", tag="closeness"):
@@ -95,7 +95,7 @@ class Closeness(PolicyValue, frozen=True, tag_field="kind", tag="closeness"):
 
     def _check(self) -> None:
         """Check that distance and hierarchy belong together."""
-        _finite("t", self.t)
+        check_finite("t", self.t)
         if self.distance == "hierarchical" and (self.hierarchy is None or is_line(self.hierarchy)):
             msg = "distance = 'hierarchical' needs a `hierarchy` of kind tree, prefix, intervals or date"
             raise PolicyError(msg)
@@ -134,7 +134,7 @@ class DeltaDisclosure(PolicyValue, frozen=True, tag_field="kind", tag="delta-dis
 
     def _check(self) -> None:
         """Check that the limit is a number."""
-        _finite("delta", self.delta)
+        check_finite("delta", self.delta)
 
     @property
     def nats(self) -> float:
@@ -165,7 +165,7 @@ class BetaLikeness(PolicyValue, frozen=True, tag_field="kind", tag="beta-likenes
 
     def _check(self) -> None:
         """Check that the limit is a number."""
-        _finite("beta", self.beta)
+        check_finite("beta", self.beta)
 
 
 class Alpha(PolicyValue, frozen=True, tag_field="kind", tag="alpha"):
@@ -178,7 +178,7 @@ class Alpha(PolicyValue, frozen=True, tag_field="kind", tag="alpha"):
     alpha : float
         Above 0, at most 1.
     values : sequence of str
-        The values that are bound, as text; all of them, unless given.
+        The values that are bound, as text; all of them, unless given. One that the table lacks binds nothing.
 
     Notes
     -----
@@ -190,13 +190,14 @@ class Alpha(PolicyValue, frozen=True, tag_field="kind", tag="alpha"):
 
     def _check(self) -> None:
         """Check that the limit is a number."""
-        _finite("alpha", self.alpha)
+        check_finite("alpha", self.alpha)
 
 
 Model: TypeAlias = Distinct | Entropy | Recursive | Closeness | DeltaDisclosure | BetaLikeness | Alpha
 
 
-def _finite(name: str, number: float) -> None:
+def check_finite(name: str, number: float) -> None:
+    """Raise PolicyError where the number called `name` is none, or has no bound."""
     if not math.isfinite(number):
         msg = f"`{name}` must be a finite number"
         raise PolicyError(msg)

@@ -1,0 +1,85 @@
+"""What a table as a whole reaches under the models that bind all its classes, in plain Polars."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import polars as pl
+
+from shoal_engine.anonymity.assessment import Assessment
+from shoal_engine.anonymity.policy import Policy
+from shoal_engine.anonymity.table_models import LKC, AverageRisk, KMap, SampleUniqueness
+
+_COUNT = "__count"
+_ROWS = "__rows"
+
+
+def table_figures(
+    frame: pl.LazyFrame, policy: Policy, quasi_identifiers: Sequence[str], reached: Assessment
+) -> Mapping[str, float]:
+    """Return the figure of each model of the policy that binds the table as a whole, by its kind.
+
+    Parameters
+    ----------
+    frame : pl.LazyFrame
+        The released table.
+    policy : Policy
+    quasi_identifiers : sequence of str
+        Released columns whose equal values make a class.
+    reached : Assessment
+        The classes, as counted.
+    """
+    figures: dict[str, float] = {}
+    rows = reached.rows
+    for model in policy.models:
+        match model:
+            case AverageRisk():
+                figures["average-risk"] = reached.equivalence_classes / max(1, rows)
+            case SampleUniqueness():
+                figures["sample-uniqueness"] = reached.unique_rows / max(1, rows)
+            case KMap():
+                figures["k-map"] = _k_map(model, rows, reached.k)
+            case LKC(l=l):
+                figures["lkc-k"], figures["lkc-c"] = _combinations(
+                    frame, _by_quasi_identifier(policy, quasi_identifiers), list(policy.sensitive), l
+                )
+    return figures
+
+
+def _k_map(model: KMap, rows: int, least: int) -> float:
+    """Return the largest k, up to the model's own, of which the rows of the smallest class are proof enough."""
+    from scipy.stats import poisson
+
+    fraction = model.sampling_fraction or rows / (model.population or rows)
+    met = 0
+    for k in range(1, model.k + 1):
+        absent = poisson.pmf(0, fraction * k) if model.estimator == "zero-truncated-poisson" else 0.0
+        # The least number of rows that as few or fewer come from k people with the chance asked for.
+        enough = int(poisson.ppf((1 - model.significance) * (1 - absent) + absent, fraction * k))
+        enough = max(1, enough) + 1 if absent else enough + 2
+        met = k if least >= min(k, enough) else met
+    return float(met)
+
+
+def _by_quasi_identifier(policy: Policy, released: Sequence[str]) -> list[list[str]]:
+    """Return the released columns of each quasi-identifier: one, or its two bounds."""
+    return [
+        [name for name in (column, f"{column}_lower", f"{column}_upper") if name in released]
+        for column in policy.quasi_identifiers
+    ]
+
+
+def _combinations(
+    frame: pl.LazyFrame, quasi: Sequence[Sequence[str]], sensitive: Sequence[str], l: int
+) -> tuple[int, float]:
+    """Return the fewest rows, and the largest share of a sensitive value, over combinations of `l` of `quasi`."""
+    fewest, surest = [], [0.0]
+    for chosen in combinations(quasi, min(l, len(quasi))):
+        columns = [name for part in chosen for name in part]
+        groups = frame.group_by(columns).agg(pl.len().alias(_ROWS))
+        fewest.append(groups.select(pl.col(_ROWS).min()).collect().item() or 0)
+        for column in sensitive:
+            value = pl.col(column).alias("__value")
+            cells = frame.group_by(*columns, value).agg(pl.len().alias(_COUNT))
+            share = cells.group_by(columns).agg(pl.col(_COUNT).max() / pl.col(_COUNT).sum())
+            surest.append(share.select(pl.col(_COUNT).max()).collect().item() or 0.0)
+    return min(fewest, default=0), max(surest)

@@ -1,0 +1,204 @@
+"""The privacy models that bind a table as a whole: promises about the sizes of all its classes, not about one.
+
+Each says what it measures of the class sizes, whether a figure holds it, and from which k on it holds by itself,
+so that a method that only knows k can meet it.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Annotated, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Meta
+
+from shoal_engine.anonymity.policy_values import PolicyValue
+from shoal_engine.anonymity.value_models import check_finite
+from shoal_engine.errors import PolicyError
+
+Sizes = npt.NDArray[np.int64]
+
+
+class AverageRisk(PolicyValue, frozen=True, tag_field="kind", tag="average-risk"):
+    """The mean over rows of 1 / (rows of the class), which is classes / rows, is at most `at_most`.
+
+    The marketer risk of El Emam, Dankar 2008 for a table that is its own population; ARX's
+    AverageReidentificationRisk, which likewise looks at released rows only. pycanon does not have it.
+    """
+
+    at_most: Annotated[float, Meta(gt=0, le=1)]
+
+    def _check(self) -> None:
+        """Check that the limit is a number."""
+        check_finite("at_most", self.at_most)
+
+    def measure(self, sizes: Sizes) -> float:
+        """Return the average risk of classes of these rows, (n_classes,) int64."""
+        return sizes.size / max(1, int(sizes.sum()))
+
+    def holds(self, figure: float) -> bool:
+        """Tell whether an average risk is low enough."""
+        return figure <= self.at_most
+
+    def sufficient_k(self, n_rows: int) -> int:
+        """Return the k whose classes always hold the model."""
+        del n_rows
+        return math.ceil(1 / self.at_most)
+
+
+class SampleUniqueness(PolicyValue, frozen=True, tag_field="kind", tag="sample-uniqueness"):
+    """At most the share `at_most` of the rows stand alone in their class; ARX's SampleUniqueness."""
+
+    at_most: Annotated[float, Meta(ge=0, le=1)]
+
+    def _check(self) -> None:
+        """Check that the limit is a number."""
+        check_finite("at_most", self.at_most)
+
+    def measure(self, sizes: Sizes) -> float:
+        """Return the share of rows that stand alone, for classes of these rows."""
+        return int((sizes == 1).sum()) / max(1, int(sizes.sum()))
+
+    def holds(self, figure: float) -> bool:
+        """Tell whether few enough rows stand alone."""
+        return figure <= self.at_most
+
+    def sufficient_k(self, n_rows: int) -> int:
+        """Return the k whose classes always hold the model."""
+        del n_rows
+        return 2
+
+
+class KMap(PolicyValue, frozen=True, tag_field="kind", tag="k-map"):
+    """Every class stands for at least `k` people of the population (Sweeney 2001, k-map), as estimated from its rows.
+
+    The rows of a class of k people are taken as Poisson distributed with mean k times the sampling fraction (El
+    Emam, Dankar 2008, D3; Pannekoek 1999), without 0 for the zero-truncated estimator (D4). A class is large
+    enough where so many rows come from k people with a chance of at most `significance`.
+
+    Attributes
+    ----------
+    k : int
+    population : int, optional
+        People from whom the table was drawn.
+    sampling_fraction : float, optional
+        Or the share of them that is in the table.
+    estimator : str
+        poisson or zero-truncated-poisson.
+    significance : float
+        Chance of a class that is thought too large; above 0.
+
+    Notes
+    -----
+    Agrees with ARX's KMap: no class needs more than `k` rows, and poisson asks for one row more than the chance
+    alone. pycanon does not have the model.
+    """
+
+    k: Annotated[int, Meta(ge=2)]
+    population: Annotated[int, Meta(ge=1)] | None = None
+    sampling_fraction: Annotated[float, Meta(gt=0, le=1)] | None = None
+    estimator: Literal["poisson", "zero-truncated-poisson"] = "poisson"
+    significance: Annotated[float, Meta(gt=0, lt=1)] = 0.01
+
+    def _check(self) -> None:
+        """Check that the population is known, in one way."""
+        if (self.population is None) == (self.sampling_fraction is None):
+            msg = "k-map needs the population's size: either `population` or `sampling_fraction`"
+            raise PolicyError(msg)
+        check_finite("significance", self.significance)
+
+    def measure(self, sizes: Sizes) -> float:
+        """Return the largest k that all classes of these rows meet, up to the model's own."""
+        rows, least = int(sizes.sum()), int(sizes.min(initial=np.iinfo(np.int64).max))
+        met, missed = 0, self.k + 1
+        while missed - met > 1:
+            middle = (met + missed) // 2
+            met, missed = (middle, missed) if least >= self._least_rows(middle, rows) else (met, middle)
+        return float(met)
+
+    def holds(self, figure: float) -> bool:
+        """Tell whether the k that is met is enough."""
+        return figure >= self.k
+
+    def sufficient_k(self, n_rows: int) -> int:
+        """Return the rows that a class of a table of `n_rows` needs.
+
+        Raises
+        ------
+        PolicyError
+            The population is smaller than the table.
+        """
+        return self._least_rows(self.k, n_rows)
+
+    def _least_rows(self, k: int, n_rows: int) -> int:
+        """Return the rows that tell that a class stands for `k` people."""
+        fraction = self.sampling_fraction
+        if self.population is not None:
+            if self.population < n_rows:
+                msg = f"population = {self.population} is smaller than the table; it counts all who could be in it"
+                raise PolicyError(msg)
+            fraction = n_rows / self.population
+        assert fraction is not None
+        mean = fraction * k
+        truncated = self.estimator == "zero-truncated-poisson"
+        chance = math.exp(-mean)
+        total, seen, rows = -math.expm1(-mean) if truncated else 1.0, 0.0 if truncated else chance, int(truncated)
+        if truncated:
+            chance *= mean
+            seen = chance
+        while seen / total < 1 - self.significance and rows < k:
+            rows += 1
+            chance *= mean / rows
+            seen += chance
+        return min(k, rows + (1 if truncated else 2))
+
+
+class LKC(PolicyValue, frozen=True, tag_field="kind", tag="lkc"):
+    """Who knows at most `l` quasi-identifiers of a person finds `k` rows, and no sensitive value likelier than `c`.
+
+    LKC-privacy (Mohammed et al. 2009, definition 3.1): every combination of values of at most `l` quasi-identifiers
+    that occurs is shared by at least `k` rows, and every value of every sensitive column has at most the share
+    `c` of these. Neither ARX nor pycanon has it.
+
+    Notes
+    -----
+    A release meets it by classes of k rows in which no value exceeds c: every combination is a union of classes, and
+    holds at least as many rows and no larger share. That is stricter than the model where `l` is small.
+    """
+
+    l: Annotated[int, Meta(ge=1)]
+    k: Annotated[int, Meta(ge=2)]
+    c: Annotated[float, Meta(gt=0, le=1)]
+
+    def _check(self) -> None:
+        """Check that the limit is a number."""
+        check_finite("c", self.c)
+
+    def sufficient_k(self, n_rows: int) -> int:
+        """Return the k that classes need where no value exceeds the share c."""
+        del n_rows
+        return self.k
+
+
+SizeModel: TypeAlias = AverageRisk | SampleUniqueness | KMap
+"""Models that follow from the sizes of all classes."""
+TableModel: TypeAlias = SizeModel | LKC
+
+
+def least_and_sufficient_k(k: int, models: Sequence[TableModel], n_rows: int) -> tuple[int, int]:
+    """Return the k that every class of a table of `n_rows` needs, and one from which on every model holds."""
+    least = max([k, *(model.sufficient_k(n_rows) for model in models if isinstance(model, KMap | LKC))])
+    return least, max([least, *(model.sufficient_k(n_rows) for model in models)])
+
+
+def accepts_of(models: Sequence[TableModel]) -> Callable[[Sizes], bool] | None:
+    """Return whether classes of some rows hold every model that no k of a single class stands for; None without."""
+    bound = [model for model in models if isinstance(model, SizeModel) and not isinstance(model, KMap)]
+    if not bound:
+        return None
+    return lambda sizes: all(model.holds(model.measure(sizes)) for model in bound)
+
+
+def kind_of(model: TableModel) -> str:
+    """Return the name under which a model stands in a policy and its figure in an assessment."""
+    return str(type(model).__struct_config__.tag)
