@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from shoal.linking import linkage_risk as linkage_risk
     from shoal.looking import Look as Look
     from shoal.looking import look as look
+    from shoal.special_uniques import Suda as Suda
+    from shoal.special_uniques import suda as suda
     from shoal.transforming import Transformed as Transformed
     from shoal.transforming import add_noise as add_noise
     from shoal.transforming import microaggregate as microaggregate
@@ -68,6 +70,7 @@ _MODULES = {
     "shoal.hospital": ("hospital_policy", "hospital_records"),
     "shoal.linking": ("LinkageRisk", "linkage_risk"),
     "shoal.looking": ("Look", "look"),
+    "shoal.special_uniques": ("Suda", "suda"),
     "shoal.transforming": (
         "Transformed",
         "add_noise",

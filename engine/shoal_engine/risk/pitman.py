@@ -1,0 +1,172 @@
+"""Population uniques by Pitman's sampling formula."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from shoal_engine.risk.root_finding import root_between
+
+Vector = npt.NDArray[np.int64]
+
+_FAR = 1e4
+_STEPS = 50
+
+
+class _Score(NamedTuple):
+    """Slope of the log-likelihood in theta and alpha, and its curvature."""
+
+    theta: float
+    alpha: float
+    theta_theta: float
+    theta_alpha: float
+    alpha_alpha: float
+
+
+def pitman(size: Vector, count: Vector, population: float) -> float:
+    """Estimate how many classes of the population hold one person.
+
+    Parameters
+    ----------
+    size : (m,) int64, ascending, at least 1
+        The class sizes that occur in the sample.
+    count : (m,) int64, at least 1
+        Classes of each size; some class holds one row.
+    population : float
+        People in the population, at least the rows of the sample.
+
+    Returns
+    -------
+    float
+        Γ(θ+1) / Γ(θ+α) · N^α under the parameters of the largest likelihood, at most N.
+
+    Notes
+    -----
+    Classes of sizes 1, 2, ... occur s_1, s_2, ... times, u in all, in n rows. With θ > -α and 0 <= α < 1 the
+    log-likelihood is, but for a constant, Σ_{i<u} log(θ+iα) - Σ_{i<n} log(θ+i) + Σ_j s_j Σ_{i<j} log(i-α); its slopes
+    are differences of digamma functions. The search is Newton's from the moment estimate, as Hoshino proposes;
+    where it leaves the region or does not settle, θ is found for each α, and α from that. A sample whose rows
+    all stand alone has its largest likelihood at α = 1: the whole population is unique.
+
+    References
+    ----------
+    Hoshino, N. (2001), Applying Pitman's sampling formula to microdata disclosure risk assessment, Journal of
+    Official Statistics 17(4), equations (8), (9) and (11).
+    """
+    rows, classes = int(size @ count), int(count.sum())
+    if rows == classes:
+        return population
+    likelihood = _Likelihood(size, count, rows, classes)
+    found = _newton(likelihood, *_moments(size, count, rows, classes))
+    theta, alpha = _nested(likelihood) if found is None else found
+    return min(population, math.exp(math.lgamma(theta + 1) - math.lgamma(theta + alpha) + alpha * math.log(population)))
+
+
+class _Likelihood:
+    """The log-likelihood's slopes for one histogram of class sizes."""
+
+    def __init__(self, size: Vector, count: Vector, rows: int, classes: int) -> None:
+        from scipy import special
+
+        self._psi, self._zeta = special.psi, special.zeta
+        self._size = np.concatenate([[1.0], size[size > 1]])
+        self._count = np.concatenate([[0.0], count[size > 1]])
+        self._count[0] = -self._count.sum()
+        self._rows = rows
+        self._classes = classes
+
+    def score(self, theta: float, alpha: float) -> _Score:
+        """Return the slopes and curvatures at a point with alpha > 0 and theta > -alpha."""
+        ratio, steps = theta / alpha, self._classes - 1
+        first, second = self._sums(ratio + 1, steps)
+        tail, tail_square = self._sums(theta + 1, self._rows - 1)
+        within = self._size - alpha
+        return _Score(
+            theta=first / alpha - tail,
+            alpha=(steps - ratio * first) / alpha - float(self._count @ self._psi(within)),
+            theta_theta=tail_square - second / alpha**2,
+            theta_alpha=-(first - ratio * second) / alpha**2,
+            alpha_alpha=-(steps - 2 * ratio * first + ratio**2 * second) / alpha**2
+            + float(self._count @ self._zeta(2, within)),
+        )
+
+    def theta_slope(self, theta: float, alpha: float) -> float:
+        """Return the slope in theta alone; alpha may be 0."""
+        first = self._sums(theta / alpha + 1, self._classes - 1)[0] / alpha if alpha else (self._classes - 1) / theta
+        return first - self._sums(theta + 1, self._rows - 1)[0]
+
+    def alpha_slope(self, theta: float, alpha: float) -> float:
+        """Return the slope in alpha alone; alpha may be 0."""
+        within = float(self._count @ self._psi(self._size - alpha))
+        if alpha == 0:
+            return self._classes * (self._classes - 1) / (2 * theta) - within
+        ratio, steps = theta / alpha, self._classes - 1
+        return (steps - ratio * self._sums(ratio + 1, steps)[0]) / alpha - within
+
+    def _sums(self, start: float, n: int) -> tuple[float, float]:
+        """Return the sums of 1/(start+i) and 1/(start+i)^2 over i < n.
+
+        Far out the digamma functions agree in nearly all digits, so there Euler and Maclaurin's series is summed.
+        """
+        if start < _FAR:
+            psi, zeta = self._psi([start, start + n]), self._zeta(2, [start, start + n])
+            return float(psi[1] - psi[0]), float(zeta[0] - zeta[1])
+        end = start + n
+        gap = n / (start * end)
+        both = 1 / start + 1 / end
+        squares = gap * both
+        first = math.log1p(n / start) + gap / 2 + squares / 12
+        second = gap + squares / 2 + gap * (both**2 - 1 / (start * end)) / 6
+        return first, second
+
+
+def _moments(size: Vector, count: Vector, rows: int, classes: int) -> tuple[float, float]:
+    """Return theta and alpha that explain the numbers of classes of one row and of two."""
+    ones = float(count[0])
+    twos = float(count[1]) if size.size > 1 and size[1] == 2 else 1.0
+    c = ones * (ones - 1) / twos
+    below = 2 * ones * classes + ones * c - rows * c
+    if below == 0:
+        return math.nan, math.nan
+    theta = (rows * classes * c - ones * (rows - 1) * (2 * classes + c)) / below
+    return theta, (theta * (ones - rows) + (rows - 1) * ones) / (rows * classes)
+
+
+def _newton(likelihood: _Likelihood, theta: float, alpha: float) -> tuple[float, float] | None:
+    """Climb from a point to the likelihood's peak; none if the climb fails."""
+    for _ in range(_STEPS):
+        if not (0 < alpha < 1 and -alpha < theta < math.inf):
+            return None
+        at = likelihood.score(theta, alpha)
+        determinant = at.theta_theta * at.alpha_alpha - at.theta_alpha**2
+        if not (determinant > 0 and at.theta_theta < 0):
+            return None
+        d_theta = (at.theta * at.alpha_alpha - at.alpha * at.theta_alpha) / determinant
+        d_alpha = (at.alpha * at.theta_theta - at.theta * at.theta_alpha) / determinant
+        theta, alpha = theta - d_theta, alpha - d_alpha
+        if abs(d_theta) <= 1e-10 * (1 + abs(theta)) and abs(d_alpha) <= 1e-10 * alpha:
+            return (theta, alpha) if 0 < alpha < 1 and theta > -alpha else None
+    return None
+
+
+def _nested(likelihood: _Likelihood) -> tuple[float, float]:
+    """Find the best theta of each alpha, and the best alpha of those; alpha is 0 if the likelihood falls there."""
+
+    def best_theta(alpha: float) -> float:
+        low = 1.0
+        while likelihood.theta_slope(low - alpha, alpha) < 0:
+            low /= 2
+        high = 2.0
+        while likelihood.theta_slope(high - alpha, alpha) > 0:
+            high *= 2
+        return root_between(lambda shifted: likelihood.theta_slope(shifted - alpha, alpha), low, high) - alpha
+
+    def slope(alpha: float) -> float:
+        return likelihood.alpha_slope(best_theta(alpha), alpha)
+
+    if slope(0.0) <= 0:
+        return best_theta(0.0), 0.0
+    # The slope falls without bound towards 1, because some class holds two rows.
+    alpha = root_between(slope, 0.0, 1 - 1e-9) if slope(1 - 1e-9) < 0 else 1 - 1e-9
+    return best_theta(alpha), alpha
