@@ -15,6 +15,8 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 PYCANON: dict[str, Any] = json.loads((GOLDEN / "pycanon.json").read_text())["tables"]
 CASES = [(table, column) for table, entry in PYCANON.items() for column in entry["sensitive"]]
 
+FURTHER = [shoal.Alpha(alpha=1), shoal.DeltaDisclosure(delta=9), shoal.BetaLikeness(beta=9)]
+
 
 def assessed(name: str, column: str, route: str) -> Assessment:
     entry = PYCANON[name]
@@ -23,7 +25,7 @@ def assessed(name: str, column: str, route: str) -> Assessment:
         quasi_identifiers={quasi: shoal.QuasiIdentifier() for quasi in entry["quasi_identifiers"]},
         sensitive={
             column: shoal.Sensitive(
-                models=[shoal.Closeness(t=1, distance=entry["sensitive"][column]["t_distance"])],
+                models=[shoal.Closeness(t=1, distance=entry["sensitive"][column]["t_distance"]), *FURTHER],
             )
         },
     )
@@ -39,6 +41,12 @@ def test_figures__equal_those_of_pycanon(name: str, column: str, route: str) -> 
     assert (found.rows, found.k) == (entry["rows"], entry["k"])
     assert reach.l_distinct == golden["l_distinct"]
     assert reach.t == pytest.approx(golden["t"], abs=1e-9)
+    for field in ("alpha", "delta_disclosure", "beta_basic"):
+        assert getattr(reach, field) == pytest.approx(golden[field], abs=1e-9)
+    # What pycanon calls enhanced follows from the basic figure and the rarest value of the table.
+    rarest = pl.read_csv(GOLDEN / entry["csv"])[column].value_counts(normalize=True)["proportion"].min()
+    assert reach.beta_basic is not None
+    assert min(reach.beta_basic, -math.log(rarest)) == pytest.approx(golden["beta_enhanced_as_pycanon"], abs=1e-9)
     # pycanon floors after floating point, so an exact whole number may come out one lower: see its notes.
     possible = {math.floor(reach.l_entropy - 1e-9), math.floor(reach.l_entropy + 1e-9)}
     assert golden["l_entropy_floor"] in possible

@@ -185,6 +185,11 @@ SizeModel: TypeAlias = AverageRisk | SampleUniqueness | KMap
 TableModel: TypeAlias = SizeModel | LKC
 
 
+def sizes_hold(models: Sequence[TableModel], sizes: Sizes) -> bool:
+    """Tell whether classes of these rows, (n_classes,) int64, hold every model that follows from their sizes."""
+    return all(model.holds(model.measure(sizes)) for model in models if isinstance(model, SizeModel))
+
+
 def least_and_sufficient_k(k: int, models: Sequence[TableModel], n_rows: int) -> tuple[int, int]:
     """Return the k that every class of a table of `n_rows` needs, and one from which on every model holds."""
     least = max([k, *(model.sufficient_k(n_rows) for model in models if isinstance(model, KMap | LKC))])
