@@ -9,10 +9,13 @@ import polars as pl
 import pytest
 
 import shoal
+from benches import adult
 from shoal_engine.anonymity.assessment import Assessment
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-PYCANON: dict[str, Any] = json.loads((GOLDEN / "pycanon.json").read_text())["tables"]
+FIGURES: dict[str, Any] = json.loads((GOLDEN / "pycanon.json").read_text())
+PYCANON: dict[str, Any] = FIGURES["tables"]
+ADULT: dict[str, Any] = FIGURES["adult"]
 CASES = [(table, column) for table, entry in PYCANON.items() for column in entry["sensitive"]]
 
 FURTHER = [shoal.Alpha(alpha=1), shoal.DeltaDisclosure(delta=9), shoal.BetaLikeness(beta=9)]
@@ -50,3 +53,21 @@ def test_figures__equal_those_of_pycanon(name: str, column: str, route: str) -> 
     # pycanon floors after floating point, so an exact whole number may come out one lower: see its notes.
     possible = {math.floor(reach.l_entropy - 1e-9), math.floor(reach.l_entropy + 1e-9)}
     assert golden["l_entropy_floor"] in possible
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not adult.present(), reason=adult.MISSING)
+@pytest.mark.parametrize("route", ["assess", "verify"])
+def test_adult__figures_equal_those_of_pycanon(route: str) -> None:
+    golden = ADULT["sensitive"][adult.SENSITIVE]
+    policy = shoal.Policy(
+        k=2,
+        quasi_identifiers={name: shoal.QuasiIdentifier() for name in ADULT["quasi_identifiers"]},
+        sensitive={adult.SENSITIVE: shoal.Sensitive(models=FURTHER)},
+    )
+    found = shoal.assess(adult.read(), policy) if route == "assess" else shoal.verify(adult.read(), policy).assessment
+    reach = found.sensitive[adult.SENSITIVE]
+    assert (found.rows, found.k, reach.l_distinct) == (ADULT["rows"], ADULT["k"], golden["l_distinct"])
+    assert math.floor(reach.l_entropy + 1e-9) == golden["l_entropy_floor"]
+    for field in ("t", "alpha", "delta_disclosure", "beta_basic"):
+        assert getattr(reach, field) == pytest.approx(golden[field], abs=1e-9)
