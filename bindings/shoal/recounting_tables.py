@@ -7,14 +7,18 @@ import polars as pl
 
 from shoal_engine.anonymity.assessment import Assessment
 from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.table_models import LKC, AverageRisk, KMap, SampleUniqueness
+from shoal_engine.anonymity.table_models import LKC, AverageRisk, KMap, PopulationUniqueness, SampleUniqueness
 
 _COUNT = "__count"
 _ROWS = "__rows"
 
 
 def table_figures(
-    frame: pl.LazyFrame, policy: Policy, quasi_identifiers: Sequence[str], reached: Assessment
+    frame: pl.LazyFrame,
+    policy: Policy,
+    quasi_identifiers: Sequence[str],
+    reached: Assessment,
+    class_rows: pl.Series,
 ) -> Mapping[str, float]:
     """Return the figure of each model of the policy that binds the table as a whole, by its kind.
 
@@ -27,6 +31,8 @@ def table_figures(
         Released columns whose equal values make a class.
     reached : Assessment
         The classes, as counted.
+    class_rows : pl.Series
+        Rows of each class.
     """
     figures: dict[str, float] = {}
     rows = reached.rows
@@ -36,6 +42,8 @@ def table_figures(
                 figures["average-risk"] = reached.equivalence_classes / max(1, rows)
             case SampleUniqueness():
                 figures["sample-uniqueness"] = reached.unique_rows / max(1, rows)
+            case PopulationUniqueness():
+                figures["population-uniqueness"] = model.measure(class_rows.cast(pl.Int64).to_numpy())
             case KMap():
                 figures["k-map"] = _k_map(model, rows, reached.k)
             case LKC(l=l):

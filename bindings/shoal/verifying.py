@@ -8,7 +8,7 @@ import polars as pl
 
 from shoal.frames import IntoFrame, into_lazy, schema_of
 from shoal.recounting_tables import table_figures
-from shoal.regrouping import Ground, regroup
+from shoal.regrouping import ROWS, Ground, regroup
 from shoal_engine.anonymity.assessment import Assessment
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.promises import broken_promises, released_names
@@ -91,7 +91,7 @@ def recount(frame: pl.LazyFrame, policy: Policy) -> tuple[Assessment, pl.DataFra
     besides = {name: role.models for name, role in policy.sensitive.items()}
     names = released_names(policy)
     found, classes = regroup(frame, names, grounds(frame, policy), recursive=recursive, besides=besides)
-    figures = table_figures(frame, policy, names, found) if policy.models else {}
+    figures = table_figures(frame, policy, names, found, classes.get_column(ROWS)) if policy.models else {}
     return msgspec.structs.replace(found, table_models=figures), classes
 
 

@@ -10,7 +10,7 @@ from numba import types
 
 from shoal_kernels._jit import inner, kernel, vector
 from shoal_kernels.class_reach import make_tables, reached
-from shoal_kernels.models import CELLS, MODELS, Cells, Models
+from shoal_kernels.models import CELLS, DISTINCT, ENTROPY, GRASSBERGER, MODELS, Cells, Models
 from shoal_kernels.sensitive import satisfies
 
 Vector = npt.NDArray[np.int64]
@@ -28,7 +28,8 @@ def _gather(cells: Cells, tuples: Vector, histogram: Vector, value: Vector, coun
                 value[n] = v
                 n += 1
             histogram[v] += cells.count[cell]
-    value[:n].sort()
+    if n > 1:
+        value[:n].sort()
     for place in range(n):
         count[place] = histogram[value[place]]
         histogram[value[place]] = 0
@@ -71,6 +72,52 @@ def measure_classes(models: Models, cells: Cells, by_class: Vector, class_start:
                 for place in range(begin, end):
                     n_rows += count[place]
             measured[j, c] = reached(models, j, tables, value[begin:end], count[begin:end], n_rows, mass)
+
+
+@kernel(types.void(MODELS, CELLS, _VECTOR, _VECTOR, types.float64[::1]))
+def measure_worst(models: Models, cells: Cells, by_class: Vector, class_start: Vector, worst: Shares) -> None:
+    """Measure every class under every model and keep the figure that protects least.
+
+    What a class with one value of a column reaches does not depend on its rows, so it is measured once a value:
+    most classes of a table as it stands are such.
+
+    Parameters
+    ----------
+    models, cells, by_class, class_start
+        As in `measure_classes`; models of one column stand together.
+    worst : (m,) float64, in and out
+        The least of DISTINCT, ENTROPY and GRASSBERGER, the largest of the others. Begins with infinity, and 0.
+    """
+    n_values, n_models = len(models.reference), len(models.kind)
+    tables = make_tables(models)
+    histogram, mass = np.zeros(n_values, np.int64), np.zeros(n_values, np.int64)
+    value, count = np.empty(n_values, np.int64), np.empty(n_values, np.int64)
+    seen = np.zeros(n_values, np.uint8)
+    for c in range(len(class_start) - 1):
+        n = _gather(cells, by_class[class_start[c] : class_start[c + 1]], histogram, value, count)
+        begin, j = 0, 0
+        while j < n_models:
+            first, last = models.first[j], models.last[j]
+            while begin < n and value[begin] < first:
+                begin += 1
+            end, n_rows = begin, 0
+            while end < n and value[end] < last:
+                n_rows += count[end]
+                end += 1
+            single = end == begin + 1
+            known = single and seen[value[begin]] == 1
+            if single:
+                seen[value[begin]] = 1
+            while j < n_models and models.first[j] == first:
+                if not known:
+                    figure = reached(models, j, tables, value[begin:end], count[begin:end], n_rows, mass)
+                    kind = models.kind[j]
+                    if kind in (DISTINCT, ENTROPY, GRASSBERGER):
+                        worst[j] = min(worst[j], figure)
+                    else:
+                        worst[j] = max(worst[j], figure)
+                j += 1
+            begin = end
 
 
 @kernel(types.void(MODELS, CELLS, _VECTOR, _VECTOR, _VECTOR, types.uint8[::1]))

@@ -8,7 +8,7 @@ import numpy as np
 
 from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
 from shoal_engine.anonymity.combinations import combinations_reach
-from shoal_engine.anonymity.measures import measure, worst
+from shoal_engine.anonymity.measures import worst
 from shoal_engine.anonymity.modeling import models_of
 from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.policy import Policy
@@ -73,7 +73,7 @@ def _reached(table: Table) -> dict[str, SensitiveReach]:
     count = np.bincount(table.cells.value, weights=table.cells.count, minlength=modeling.n_values)
     models = modeling.with_reference(count.astype(np.int64))
     tuples = np.arange(table.grouped.n_tuples, dtype=np.int64)
-    figures = iter(worst(models, measure(table.cells, tuples, tuples.size, models)).tolist())
+    figures = iter(worst(table.cells, tuples, tuples.size, models).tolist())
     return {name: _reach(role, figures) for name, role in table.policy.sensitive.items()}
 
 

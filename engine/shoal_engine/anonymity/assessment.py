@@ -85,9 +85,9 @@ class Assessment(Struct, frozen=True, kw_only=True):
     risk : Risk
     sensitive : mapping of column to SensitiveReach
     table_models : mapping of str to float
-        What the table reaches under each model of the policy that binds it as a whole, by kind: average-risk and
-        sample-uniqueness, shares; k-map, the k that is met; lkc-k and lkc-c, fewest rows and largest share of a
-        sensitive value over combinations of the l quasi-identifiers.
+        What the table reaches under each model of the policy that binds it as a whole, by kind: average-risk,
+        sample-uniqueness and population-uniqueness, shares; k-map, the k that is met; lkc-k and lkc-c, fewest
+        rows and largest share of a sensitive value over combinations of the l quasi-identifiers.
     """
 
     rows: int

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from shoal_kernels.class_measures import judge_classes, measure_classes, sort_by_class, sum_by_class
+from shoal_kernels.class_measures import judge_classes, measure_classes, measure_worst, sort_by_class, sum_by_class
 from shoal_kernels.models import ALPHA, DISTINCT, ENTROPY, GRASSBERGER, RECURSIVE, Cells, Models
 
 Vector = npt.NDArray[np.int64]
@@ -60,13 +60,16 @@ def measure(cells: Cells, class_of_tuple: Vector, n_classes: int, models: Models
     return measured
 
 
-def worst(models: Models, measured: Shares) -> Shares:
+def worst(cells: Cells, class_of_tuple: Vector, n_classes: int, models: Models) -> Shares:
     """Return, for each model, what the class that protects least reaches: a vector of m float64.
 
-    DISTINCT and the entropies are better when larger, the others when smaller.
+    Inputs are those of `measure`; models of one column stand together. DISTINCT and the entropies are better
+    when larger, the others when smaller.
     """
-    more_is_better = np.isin(models.kind, (DISTINCT, ENTROPY, GRASSBERGER))
-    return np.where(more_is_better, measured.min(axis=1), measured.max(axis=1))
+    class_start, by_class = _classes(class_of_tuple, n_classes)
+    figures = np.where(np.isin(models.kind, (DISTINCT, ENTROPY, GRASSBERGER)), np.inf, 0.0)
+    measure_worst(models, cells, by_class, class_start, figures)
+    return figures
 
 
 def satisfied(weight: Vector, cells: Cells, models: Models, class_of_tuple: Vector, n_classes: int) -> bool:

@@ -153,6 +153,66 @@ class KMap(PolicyValue, frozen=True, tag_field="kind", tag="k-map"):
         return min(k, rows + (1 if truncated else 2))
 
 
+class PopulationUniqueness(PolicyValue, frozen=True, tag_field="kind", tag="population-uniqueness"):
+    """At most the share `at_most` of the people in the population stand alone there, as estimated from the classes.
+
+    Attributes
+    ----------
+    at_most : float
+    population : int, optional
+        People from whom the table was drawn.
+    sampling_fraction : float, optional
+        Or the share of them that is in the table.
+    estimator : str
+        pitman, zayatz, snb or dankar; see `shoal_engine.risk.population_uniques`.
+
+    Notes
+    -----
+    As ARX's PopulationUniqueness: an estimate of none where rows of the table stand alone is no answer and does
+    not hold. pycanon does not have the model.
+    """
+
+    at_most: Annotated[float, Meta(ge=0, le=1)]
+    population: Annotated[int, Meta(ge=1)] | None = None
+    sampling_fraction: Annotated[float, Meta(gt=0, le=1)] | None = None
+    estimator: Literal["pitman", "zayatz", "snb", "dankar"] = "dankar"
+
+    def _check(self) -> None:
+        """Check that the population is known, in one way."""
+        check_finite("at_most", self.at_most)
+        if (self.population is None) == (self.sampling_fraction is None):
+            msg = "population-uniqueness needs the population's size: either `population` or `sampling_fraction`"
+            raise PolicyError(msg)
+
+    def measure(self, sizes: Sizes) -> float:
+        """Return the share of people that stand alone; not a number where the estimator has no answer."""
+        from shoal_engine.risk.population_uniques import population_uniques
+
+        rows = int(sizes.sum())
+        size, count = np.unique(sizes, return_counts=True)
+        if not rows or size[0] > 1:
+            return 0.0
+        fraction = self.sampling_fraction or min(1.0, rows / (self.population or rows))
+        return population_uniques(size, count, sampling_fraction=fraction, estimator=self.estimator) or math.nan
+
+    def holds(self, figure: float) -> bool:
+        """Tell whether few enough people stand alone; not a number does not hold."""
+        return figure <= self.at_most
+
+    def sufficient_k(self, n_rows: int) -> int:
+        """Return the k whose classes always hold the model.
+
+        Raises
+        ------
+        PolicyError
+            The population is smaller than the table.
+        """
+        if self.population is not None and self.population < n_rows:
+            msg = f"population = {self.population} is smaller than the table; it counts all who could be in it"
+            raise PolicyError(msg)
+        return 2
+
+
 class LKC(PolicyValue, frozen=True, tag_field="kind", tag="lkc"):
     """Who knows at most `l` quasi-identifiers of a person finds `k` rows, and no sensitive value likelier than `c`.
 
@@ -180,9 +240,14 @@ class LKC(PolicyValue, frozen=True, tag_field="kind", tag="lkc"):
         return self.k
 
 
-SizeModel: TypeAlias = AverageRisk | SampleUniqueness | KMap
+SizeModel: TypeAlias = AverageRisk | SampleUniqueness | PopulationUniqueness | KMap
 """Models that follow from the sizes of all classes."""
 TableModel: TypeAlias = SizeModel | LKC
+
+
+def sizes_hold(models: Sequence[TableModel], sizes: Sizes) -> bool:
+    """Tell whether classes of these rows, (n_classes,) int64, hold every model that follows from their sizes."""
+    return all(model.holds(model.measure(sizes)) for model in models if isinstance(model, SizeModel))
 
 
 def least_and_sufficient_k(k: int, models: Sequence[TableModel], n_rows: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.observation import Table
-from shoal_engine.anonymity.table_models import SizeModel, TableModel
+from shoal_engine.anonymity.table_models import TableModel, sizes_hold
 from shoal_kernels._jit import freeze
 
 Made = TypeVar("Made")
@@ -45,19 +45,14 @@ def least_k_that_holds(
     rows : callable of what was made
         The rows of each of its classes.
     """
-
-    def holds(made: Made) -> bool:
-        sizes = rows(made)
-        return all(model.holds(model.measure(sizes)) for model in models if isinstance(model, SizeModel))
-
     made = attempt(least)
-    if holds(made):
+    if sizes_hold(models, rows(made)):
         return made
     made, failing, holding = attempt(sufficient), least, sufficient
     while holding - failing > 1:
         k = (failing + holding) // 2
         other = attempt(k)
-        if holds(other):
+        if sizes_hold(models, rows(other)):
             made, holding = other, k
         else:
             failing = k
