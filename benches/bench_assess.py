@@ -7,10 +7,12 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 import shoal
+from benches import partitioning
 from benches.census import QUASI_IDENTIFIERS, census
 from benches.floor import least_class
 from benches.peers import calling
 from benches.scale import N_ROWS, PEER_ROWS
+from shoal_engine.anonymity.assessing import assess_table
 
 SENSITIVE = "diagnosis"
 
@@ -25,6 +27,14 @@ def test_assess(benchmark: BenchmarkFixture, frame: pl.DataFrame) -> None:
     policy = shoal.Policy.of(k=2, quasi_identifiers=QUASI_IDENTIFIERS, sensitive=[SENSITIVE])
     assessment = benchmark(shoal.assess, frame, policy)
     assert (assessment.k, assessment.sensitive[SENSITIVE].l_distinct) == least_class(frame, SENSITIVE)
+
+
+@pytest.mark.benchmark(group="assess")
+def test_assess__encoded(benchmark: BenchmarkFixture, frame: pl.DataFrame) -> None:
+    """Every measure of every class, once the table is encoded and grouped."""
+    policy = shoal.Policy.of(k=2, quasi_identifiers=QUASI_IDENTIFIERS, sensitive=[SENSITIVE])
+    table = partitioning.table_of(frame, policy)
+    assert benchmark(assess_table, table).sensitive[SENSITIVE].alpha is not None
 
 
 @pytest.mark.benchmark(group="assess")
