@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from shoal.looking import look as look
     from shoal.special_uniques import Suda as Suda
     from shoal.special_uniques import suda as suda
+    from shoal.suppressing import LocallySuppressed as LocallySuppressed
+    from shoal.suppressing import suppress_cells as suppress_cells
     from shoal.transforming import Transformed as Transformed
     from shoal.transforming import add_noise as add_noise
     from shoal.transforming import microaggregate as microaggregate
@@ -71,6 +73,7 @@ _MODULES = {
     "shoal.linking": ("LinkageRisk", "linkage_risk"),
     "shoal.looking": ("Look", "look"),
     "shoal.special_uniques": ("Suda", "suda"),
+    "shoal.suppressing": ("LocallySuppressed", "suppress_cells"),
     "shoal.transforming": (
         "Transformed",
         "add_noise",

@@ -1,107 +1,20 @@
 """Minimal sample uniques: sets of columns in whose values a row stands alone, and in no smaller set.
 
-Sets of columns are bit masks, visited in rising order: every subset of a set comes before it. The rows that do
-not stand alone in a set are kept in runs of equal values (stripped partitions: Huhtala et al. 1999, "TANE",
-section 3.2), and a set is split from the one without its lowest column, so that rows that stand alone already
-are never looked at again.
+Every subset of a set is visited before it, and rows that stand alone in a set are not looked at again in those
+that are split from it; see `shoal_kernels.stripped_partitions`.
 """
 
-import numpy as np
-import numpy.typing as npt
 from numba import types
 
-from shoal_kernels._jit import inner, kernel, matrix, vector
-
-Ints = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.uint32]
+from shoal_kernels._jit import kernel, matrix, vector
+from shoal_kernels.stripped_partitions import Codes, Ints, columns_of, lowest_column, next_set, split_runs
 
 _NONE = -1
-
-
-@inner
-def _split(
-    codes: Codes,
-    size: int,
-    weight: Ints,
-    tuples: Codes,
-    bounds: Codes,
-    n_runs: int,
-    out: Codes,
-    out_bounds: Codes,
-    alone: Codes,
-    first: Ints,
-    place: Ints,
-) -> tuple[int, int]:
-    """Split runs of tuples by the codes of one more column.
-
-    Tuples by themselves go to `alone` if they are one row, and are dropped if they are several; longer runs go, in
-    order of first appearance, to `out`. `first` holds 0 for each code, and does so again afterwards. Returns the
-    number of runs and of tuples alone.
-    """
-    runs, at, n_alone = 0, 0, 0
-    out_bounds[0] = 0
-    for run in range(n_runs):
-        begin, end = bounds[run], bounds[run + 1]
-        distinct = 0
-        for t in range(begin, end):
-            code = codes[tuples[t]]
-            if first[code] == 0:
-                place[distinct] = code
-                distinct += 1
-            first[code] += 1
-        total = at
-        for v in range(distinct):
-            n = first[place[v]]
-            first[place[v]] = total
-            total += n
-        for t in range(begin, end):
-            code = codes[tuples[t]]
-            out[first[code]] = tuples[t]
-            first[code] += 1
-        # Close the gaps of runs that vanish.
-        source, target = at, at
-        for v in range(distinct):
-            last = first[place[v]]
-            first[place[v]] = 0
-            if last - source == 1:
-                # Several equal rows never stand alone, and nobody else meets them from here on.
-                if weight[out[source]] == 1:
-                    alone[n_alone] = out[source]
-                    n_alone += 1
-            else:
-                for t in range(source, last):
-                    out[target + t - source] = out[t]
-                target += last - source
-                runs += 1
-                out_bounds[runs] = target
-            source = last
-        at = target
-    return runs, n_alone
-
-
-@inner
-def _lowest(mask: int) -> int:
-    """Return the number of the lowest bit that is set."""
-    bit = 0
-    while (mask >> bit) & 1 == 0:
-        bit += 1
-    return bit
-
-
-@inner
-def _ones(mask: int) -> int:
-    """Return how many bits are set."""
-    n = 0
-    while mask > 0:
-        mask &= mask - 1
-        n += 1
-    return n
 
 
 @kernel(
     types.void(
         matrix(types.uint32),
-        vector(types.int64),
         vector(types.int64),
         types.int64,
         types.int64,
@@ -120,7 +33,6 @@ def _ones(mask: int) -> int:
 )
 def find_minimal_uniques(
     codes: Codes,
-    size: Ints,
     weight: Ints,
     max_size: int,
     budget: int,
@@ -142,8 +54,6 @@ def find_minimal_uniques(
     ----------
     codes : (d, n) uint32
         Distinct tuples, column by column; d at most 62.
-    size : (d,) int64
-        Codes of each column.
     weight : (n,) int64
         Rows of each tuple.
     max_size : int
@@ -166,25 +76,19 @@ def find_minimal_uniques(
     n_runs : (max_size + 1,) int64, in and out
         Runs of each prefix.
     state : (2,) int64, in and out
-        The set that was looked at last, 0 before the first; entries in use. The set is 1 << d at the end.
+        The set that was looked at last, 0 before the first; entries in use. The set is at least 1 << d at the end.
     """
-    d = codes.shape[0]
     mask, used = state[0], state[1]
-    last = 1 << d
+    last = 1 << codes.shape[0]
     while mask < last and len(found) - used >= budget:
-        mask += 1
-        if mask == last:
+        mask = next_set(mask, max_size)
+        if mask >= last:
             break
-        columns = _ones(mask)
-        if columns > max_size:
-            # The next set in order without more columns than are allowed: the lowest columns go.
-            mask += (mask & -mask) - 1
-            continue
-        j = _lowest(mask)
-        runs, n_alone = _split(
-            codes[j],
-            size[j],
+        columns = columns_of(mask)
+        n_runs[columns], n_alone = split_runs(
+            codes[lowest_column(mask)],
             weight,
+            2,
             tuples[columns - 1],
             bounds[columns - 1],
             n_runs[columns - 1],
@@ -194,7 +98,6 @@ def find_minimal_uniques(
             first,
             place,
         )
-        n_runs[columns] = runs
         for a in range(n_alone):
             t = alone[a]
             entry = head[t]

@@ -80,7 +80,6 @@ def minimal_uniques(grouped: Grouped, sizes: list[int], *, max_size: int | None 
     while True:
         find_minimal_uniques(
             codes,
-            np.array(sizes, np.int64),
             grouped.weight,
             most,
             n,
@@ -97,7 +96,7 @@ def minimal_uniques(grouped: Grouped, sizes: list[int], *, max_size: int | None 
             state,
         )
         used = int(state[1])
-        if state[0] == 1 << d:
+        if state[0] >= 1 << d:
             return MinimalUniques(found[:used].copy(), owner[:used].copy(), d, n)
         room *= 2
         found, following, owner = np.resize(found, room), np.resize(following, room), np.resize(owner, room)

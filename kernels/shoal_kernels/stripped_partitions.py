@@ -1,0 +1,124 @@
+"""Runs of tuples that agree in a set of columns, split column by column; small runs are left out on the way.
+
+Sets of columns are bit masks, visited in rising order, so that every subset of a set comes before it. A set is
+split from the one without its lowest column, whose runs are still there: it is the last that was visited with
+one column less (stripped partitions: Huhtala et al. 1999, "TANE", section 3.2).
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from shoal_kernels._jit import inlined, inner
+
+Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.uint32]
+
+
+@inlined
+def next_set(mask: int, max_size: int) -> int:
+    """Return the next set in order of at most `max_size` columns."""
+    mask += 1
+    while columns_of(mask) > max_size:
+        # All sets up to there hold these columns and more.
+        mask += mask & -mask
+    return mask
+
+
+@inlined
+def columns_of(mask: int) -> int:
+    """Return how many columns a set has."""
+    n = 0
+    while mask > 0:
+        mask &= mask - 1
+        n += 1
+    return n
+
+
+@inlined
+def lowest_column(mask: int) -> int:
+    """Return the number of the lowest column of a set."""
+    j = 0
+    while (mask >> j) & 1 == 0:
+        j += 1
+    return j
+
+
+@inner
+def split_runs(
+    codes: Codes,
+    weight: Ints,
+    least: int,
+    tuples: Codes,
+    bounds: Codes,
+    n_runs: int,
+    out: Codes,
+    out_bounds: Codes,
+    left_out: Codes,
+    first: Ints,
+    place: Ints,
+) -> tuple[int, int]:
+    """Split runs of tuples by the codes of one more column.
+
+    Parameters
+    ----------
+    codes : (n,) uint32
+        Of the column.
+    weight : (n,) int64
+        Rows of each tuple.
+    least : int
+        Rows that a run must hold.
+    tuples, bounds : (n,) and (n_runs + 1 or more,) uint32
+        The runs, one behind the other.
+    n_runs : int
+    out, out_bounds : (n,) and (n + 1,) uint32, out
+        The runs of at least `least` rows, parts of a run in order of first appearance.
+    left_out : (n,) uint32, out
+        Tuples of smaller runs.
+    first : (number of codes,) int64, all 0, and so again afterwards
+    place : (number of codes,) int64, out
+
+    Returns
+    -------
+    tuple of int
+        Runs that are left, and tuples that are left out.
+    """
+    runs, at, n_left = 0, 0, 0
+    out_bounds[0] = 0
+    for run in range(n_runs):
+        begin, end = bounds[run], bounds[run + 1]
+        distinct = 0
+        for t in range(begin, end):
+            code = codes[tuples[t]]
+            if first[code] == 0:
+                place[distinct] = code
+                distinct += 1
+            first[code] += 1
+        total = at
+        for v in range(distinct):
+            n = first[place[v]]
+            first[place[v]] = total
+            total += n
+        for t in range(begin, end):
+            code = codes[tuples[t]]
+            out[first[code]] = tuples[t]
+            first[code] += 1
+        source, target = at, at
+        for v in range(distinct):
+            last = first[place[v]]
+            first[place[v]] = 0
+            rows = 0
+            for t in range(source, last):
+                rows += weight[out[t]]
+            for t in range(source, last):
+                if rows < least:
+                    left_out[n_left] = out[t]
+                    n_left += 1
+                else:
+                    out[target] = out[t]
+                    target += 1
+            if rows >= least:
+                runs += 1
+                out_bounds[runs] = target
+            source = last
+        at = target
+    return runs, n_left
