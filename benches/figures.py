@@ -24,7 +24,7 @@ from typing import Any, Final
 import msgspec
 
 from benches import quality
-from benches.measure import cores, full_domain, grouping, memory, partition, peers, pipeline, start
+from benches.measure import cores, disclosure, full_domain, grouping, memory, partition, peers, pipeline, start
 from benches.measure.figure import Figure, Options
 from benches.measure.machine import machine
 from benches.measure.showing import as_markdown
@@ -38,6 +38,7 @@ SECTIONS: Final[dict[str, tuple[str, Callable[[Options], Iterator[Figure]]]]] = 
     "peers": ("Beside other Python tools", peers.figures),
     "memory": ("Memory above the input", memory.figures),
     "full-domain": ("Full-domain generalization", full_domain.figures),
+    "disclosure": ("Measures, uniques and masking", disclosure.figures),
     "quality": ("Information loss", quality.figures),
     "start": ("Start", start.figures),
     "cores": ("One core and two", cores.figures),

@@ -85,6 +85,29 @@ def pycanon_t(task: Task) -> float:
     return float(anonymity.t_closeness(task.table, task.quasi, [task.sensitive]))
 
 
+def pycanon_all(task: Task) -> dict[str, str]:
+    """Return every measure of pycanon, one call after the other, as its users ask for them."""
+    from pycanon import anonymity
+
+    table, quasi, sensitive = task.table, task.quasi, [task.sensitive]
+    return {
+        "k": str(anonymity.k_anonymity(table, quasi)),
+        **{
+            call.__name__: str(call(table, quasi, sensitive))
+            for call in (
+                anonymity.alpha_k_anonymity,
+                anonymity.l_diversity,
+                anonymity.entropy_l_diversity,
+                anonymity.recursive_c_l_diversity,
+                anonymity.basic_beta_likeness,
+                anonymity.enhanced_beta_likeness,
+                anonymity.delta_disclosure,
+                anonymity.t_closeness,
+            )
+        },
+    }
+
+
 def anonypy_mondrian(task: Task) -> dict[str, int]:
     """Partition with anonypy's Mondrian and write its labels; return the number and least size of classes."""
     from anonypy import Mondrian
@@ -104,6 +127,7 @@ PEERS: dict[str, tuple[str, Callable[[Task], Any]]] = {
     "pycanon-l": ("pycanon", pycanon_l),
     "pycanon-entropy": ("pycanon", pycanon_entropy),
     "pycanon-t": ("pycanon", pycanon_t),
+    "pycanon-all": ("pycanon", pycanon_all),
     "anonypy-mondrian": ("anonypy", anonypy_mondrian),
 }
 """Name of each run: the distribution that it comes from, and what is called."""
