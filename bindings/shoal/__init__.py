@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from shoal.anonymizing import anonymize as anonymize
     from shoal.anonymizing import anonymize_file as anonymize_file
     from shoal.assessing import assess as assess
+    from shoal.disclosure import individual_risk as individual_risk
+    from shoal.disclosure import risk as risk
     from shoal.hierarchies import Hierarchy as Hierarchy
     from shoal.hierarchies import build_hierarchy as build_hierarchy
     from shoal.hierarchies import read_hierarchy as read_hierarchy
@@ -60,11 +62,13 @@ if TYPE_CHECKING:
     from shoal_engine.errors import PolicyNotMet as PolicyNotMet
     from shoal_engine.errors import ShoalError as ShoalError
     from shoal_engine.errors import VerificationFailed as VerificationFailed
+    from shoal_engine.risk.report import RiskReport as RiskReport
 
 # Public names by module; loaded at first use, so that importing shoal costs little more than polars.
 _MODULES = {
     "shoal.anonymizing": ("Anonymized", "anonymize", "anonymize_file"),
     "shoal.assessing": ("assess",),
+    "shoal.disclosure": ("individual_risk", "risk"),
     "shoal.lattices": ("lattice",),
     "shoal.hierarchies": ("Hierarchy", "build_hierarchy", "read_hierarchy"),
     "shoal.hospital": ("hospital_policy", "hospital_records"),
@@ -123,6 +127,7 @@ _MODULES = {
         "ShoalError",
         "VerificationFailed",
     ),
+    "shoal_engine.risk.report": ("RiskReport",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

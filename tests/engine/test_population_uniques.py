@@ -107,3 +107,10 @@ def test_population_uniques__sample_of_everyone_is_counted(estimator: Estimator)
 def test_population_uniques__no_fraction(fraction: float) -> None:
     with pytest.raises(PolicyError, match="sampling_fraction"):
         population_uniques(SIZE, COUNT, sampling_fraction=fraction, estimator="pitman")
+
+
+def test_population_uniques__no_pairs_leave_the_slide_negative_binomial_without_estimate() -> None:
+    size, count = np.array([1, 3]), np.array([3, 1])
+    assert math.isnan(population_uniques(size, count, sampling_fraction=0.3, estimator="snb"))
+    by_rule = population_uniques(size, count, sampling_fraction=0.3, estimator="dankar")
+    assert by_rule == population_uniques(size, count, sampling_fraction=0.3, estimator="zayatz")
