@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shoal.hierarchies import read_hierarchy as read_hierarchy
     from shoal.hospital import hospital_policy as hospital_policy
     from shoal.hospital import hospital_records as hospital_records
+    from shoal.identifiers import safe_harbor as safe_harbor
     from shoal.lattices import lattice as lattice
     from shoal.linking import LinkageRisk as LinkageRisk
     from shoal.linking import linkage_risk as linkage_risk
@@ -69,6 +70,7 @@ _MODULES = {
     "shoal.anonymizing": ("Anonymized", "anonymize", "anonymize_file"),
     "shoal.assessing": ("assess",),
     "shoal.disclosure": ("individual_risk", "risk"),
+    "shoal.identifiers": ("safe_harbor",),
     "shoal.lattices": ("lattice",),
     "shoal.hierarchies": ("Hierarchy", "build_hierarchy", "read_hierarchy"),
     "shoal.hospital": ("hospital_policy", "hospital_records"),
