@@ -83,6 +83,24 @@ def test_expected_chance__closed_forms() -> None:
     assert expected_chance(np.array([1, 4]), np.ones(2)).tolist() == [1.0, 0.25]
 
 
+@pytest.mark.parametrize("p", [Fraction(1, 1000), Fraction(1, 10), Fraction(9, 10)])
+@pytest.mark.parametrize("size", [3, 30, 49, 50, 51, 400])
+def test_expected_chance__sums_the_distribution(size: int, p: Fraction) -> None:
+    """The series of 1/F in exact fractions, term k being k! f! / (f+k)! (1-p)^k."""
+    term, total, k = Fraction(1), Fraction(0), 0
+    while term > Fraction(1, 10**14) and k < 300:
+        total += term
+        k += 1
+        term *= Fraction(k, size + k) * (1 - p)
+    found = expected_chance(np.array([size]), np.array([float(p)]))[0]
+    assert found == pytest.approx(float(p / size * total), rel=1e-3 if size == 3 else 1e-9)
+
+
+def test_expected_chance__large_classes() -> None:
+    size = np.array([2_000, 10**6, 10**9])
+    assert expected_chance(size, np.full(3, 0.01)) == pytest.approx(0.01 / (size - 0.99), rel=1e-3)
+
+
 def test_individual_risk__weights_row_by_row() -> None:
     people = SAMPLE.with_columns(w=pl.Series([10.0, 20.0, 30.0, 7.0, 1.0, 50.0]))
     found = shoal.individual_risk(people, POLICY, weights="w")

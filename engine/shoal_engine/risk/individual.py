@@ -6,6 +6,10 @@ import numpy.typing as npt
 Vector = npt.NDArray[np.int64]
 Shares = npt.NDArray[np.float64]
 
+_LARGE = 50
+_TERMS = 20
+"""The term after these is below 1e-17 for classes of `_LARGE` rows."""
+
 
 def expected_chance(size: Vector, fraction: Shares) -> Shares:
     """Return the expectation of 1 / F for classes of f rows that stand for an unknown number F of people.
@@ -40,4 +44,10 @@ def expected_chance(size: Vector, fraction: Shares) -> Shares:
     """
     from scipy.special import hyp2f1
 
-    return fraction / size * hyp2f1(1.0, 1.0, size + 1.0, 1.0 - fraction)
+    f, missed = size.astype(np.float64), 1.0 - fraction
+    # The library's function fails for parameters of thousands, where few terms of its series are enough.
+    series = np.ones(size.size)
+    for k in range(_TERMS, 0, -1):
+        series = 1.0 + series * missed * k / (f + k)
+    large = size >= _LARGE
+    return fraction / f * np.where(large, series, hyp2f1(1.0, 1.0, np.minimum(f, _LARGE) + 1.0, missed))
