@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from shoal.anonymizing import anonymize as anonymize
     from shoal.anonymizing import anonymize_file as anonymize_file
     from shoal.assessing import assess as assess
+    from shoal.disclosure import individual_risk as individual_risk
+    from shoal.disclosure import risk as risk
     from shoal.hierarchies import Hierarchy as Hierarchy
     from shoal.hierarchies import build_hierarchy as build_hierarchy
     from shoal.hierarchies import read_hierarchy as read_hierarchy
     from shoal.hospital import hospital_policy as hospital_policy
     from shoal.hospital import hospital_records as hospital_records
+    from shoal.identifiers import safe_harbor as safe_harbor
     from shoal.lattices import lattice as lattice
     from shoal.linking import LinkageRisk as LinkageRisk
     from shoal.linking import linkage_risk as linkage_risk
@@ -62,11 +65,14 @@ if TYPE_CHECKING:
     from shoal_engine.errors import PolicyNotMet as PolicyNotMet
     from shoal_engine.errors import ShoalError as ShoalError
     from shoal_engine.errors import VerificationFailed as VerificationFailed
+    from shoal_engine.risk.report import RiskReport as RiskReport
 
 # Public names by module; loaded at first use, so that importing shoal costs little more than polars.
 _MODULES = {
     "shoal.anonymizing": ("Anonymized", "anonymize", "anonymize_file"),
     "shoal.assessing": ("assess",),
+    "shoal.disclosure": ("individual_risk", "risk"),
+    "shoal.identifiers": ("safe_harbor",),
     "shoal.lattices": ("lattice",),
     "shoal.hierarchies": ("Hierarchy", "build_hierarchy", "read_hierarchy"),
     "shoal.hospital": ("hospital_policy", "hospital_records"),
@@ -126,6 +132,7 @@ _MODULES = {
         "ShoalError",
         "VerificationFailed",
     ),
+    "shoal_engine.risk.report": ("RiskReport",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

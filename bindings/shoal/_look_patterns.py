@@ -11,11 +11,12 @@ def tokens(name: str) -> str:
     return "_" + re.sub(r"[^a-z0-9]+", "_", apart.lower()).strip("_") + "_"
 
 
-def _words(*words: str) -> re.Pattern[str]:
-    return re.compile("_(" + "|".join(words) + ")(?=_)")
+def words(*alternatives: str) -> re.Pattern[str]:
+    """Return the pattern of any of these words in a name between underscores."""
+    return re.compile("_(" + "|".join(alternatives) + ")(?=_)")
 
 
-NAME_IDENTIFIER = _words(
+NAME_IDENTIFIER = words(
     "name",
     "(?:first|last|full|fore|sur|family|given|maiden|user|nick)_?name",
     "e_?mail|mail",
@@ -26,16 +27,16 @@ NAME_IDENTIFIER = _words(
 )
 """The column names a person or a way to reach one."""
 
-NAME_OF_OTHERS = _words(
+NAME_OF_OTHERS = words(
     "(?:city|country|county|state|region|product|drug|company|department|hospital|school|category|type|file|"
     "course|brand|disease|diagnosis|occupation|job)_name"
 )
 """A name, but not a person's."""
 
-NAME_KEY = _words("id", "uid", "uuid", "guid", "key", "record", "mrn", "serial", "reference", "token")
+NAME_KEY = words("id", "uid", "uuid", "guid", "key", "record", "mrn", "serial", "reference", "token")
 """The column numbers its rows or the people in it."""
 
-NAME_SENSITIVE = _words(
+NAME_SENSITIVE = words(
     "diagnos[ei]s|disease|condition|illness|symptoms?|icd(?:_?\\d+)?|disorder",
     "medication|drug|treatment|therapy|procedure|hiv|genetic|genome|disabilit(?:y|ies)|pregnan(?:t|cy)|mental",
     "income|salary|wages?|earnings|pay|balance|debt|loan|credit_score|wealth|net_worth",
@@ -44,7 +45,7 @@ NAME_SENSITIVE = _words(
 )
 """The column tells what people would not have told of them."""
 
-NAME_QUASI = _words(
+NAME_QUASI = words(
     "age|birth(?:day|date|year)?|born|dob|yob|sex|gender",
     "city|town|county|state|region|country|nationality|native|citizenship|district|municipality|location|lat|lon",
     "race|ethnic(?:ity)?|language|marital|married|household|children|family|relationship",
@@ -52,9 +53,9 @@ NAME_QUASI = _words(
 )
 """The column tells what neighbors, colleagues and registers know."""
 
-NAME_ZIP = _words("zip", "zip_?code", "post(?:al)?(?:_?code)?", "plz")
-NAME_BIRTH = _words("birth(?:day|date)?", "born", "dob")
-NAME_AMOUNT = _words("cost|price|amount|total|count|quantity|charge|fee|duration|days|hours|minutes|score|rate")
+NAME_ZIP = words("zip", "zip_?code", "post(?:al)?(?:_?code)?", "plz")
+NAME_BIRTH = words("birth(?:day|date)?", "born", "dob")
+NAME_AMOUNT = words("cost|price|amount|total|count|quantity|charge|fee|duration|days|hours|minutes|score|rate")
 """A measured quantity: many distinct values do not make it an identifier."""
 
 SHAPES = {
@@ -63,6 +64,7 @@ SHAPES = {
     "date": r"^\d{4}-\d{2}-\d{2}([T ].*)?$",
     "date_other": r"^\d{1,2}[./\-]\d{1,2}[./\-]\d{4}$",
     "ssn": r"^\d{3}-\d{2}-\d{4}$",
+    "url": r"^(https?://|www\.)\S+$",
     "ip": r"^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$",
     "phone": r"^(\+\d[\d ().\-]{6,18}\d|\(\d{2,5}\) ?\d{2,8}([ \-.]\d{2,6})*|"
     r"\d{2,5}[ \-./]\d{2,4}[ \-.]\d{2,6}([ \-.]\d{2,4})*)$",

@@ -98,6 +98,51 @@ def assess(
 
 @cli.command()
 @click.argument("source", metavar="INPUT")
+@_POLICY
+@_QUASI
+@_SENSITIVE
+@click.option("--population", metavar="FILE", help="The people that the table was drawn from.")
+@click.option("--sampling-fraction", type=float, metavar="F", help="Rows over people, above 0, at most 1.")
+@click.option("--weights", metavar="COL", help="How many people each row stands for.")
+@click.option("--threshold", type=float, default=0.2, show_default=True, help="Chance that is too high.")
+@_THREADS
+@_JSON
+def risk(
+    source: str,
+    policy_file: str | None,
+    quasi: tuple[str, ...],
+    sensitive: tuple[str, ...],
+    population: str | None,
+    sampling_fraction: float | None,
+    weights: str | None,
+    threshold: float,
+    threads: int | None,
+    as_json: bool,  # noqa: FBT001
+) -> int:
+    """Tell what a table gives away, to whom, and with which chance."""
+    from shoal.disclosure import risk as risk_of
+    from shoal_cli.showing_risk import show_risk
+
+    # Nothing is released here, so the least k there is may stand for a k that was not given.
+    policy = _policy(policy_file, quasi, sensitive, k=2 if policy_file is None else None)
+    report = risk_of(
+        source,
+        policy,
+        population=population,
+        sampling_fraction=sampling_fraction,
+        weights=weights,
+        threshold=threshold,
+        n_threads=threads,
+    )
+    if as_json:
+        _print_json(report.to_dict())
+    else:
+        show_risk(report)
+    return MET
+
+
+@cli.command()
+@click.argument("source", metavar="INPUT")
 @click.argument("output", type=click.Path())
 @_POLICY
 @click.option("-k", type=int, help="Rows that every class holds at least.")

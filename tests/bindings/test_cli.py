@@ -231,3 +231,19 @@ def test_adult__goes_through_look_anonymize_verify(call: Any) -> None:
         shoal.Policy.of(k=10, quasi_identifiers=names, sensitive=["salary-class"], l=2).to_toml()
     )
     assert figures(call, "verify out.csv --policy adult.toml")["k"] == body["k"]
+
+
+def test_risk__json_holds_the_report_and_tables_its_figures(call: Any) -> None:
+    code, out, _ = call("risk in.csv -q age -q zip -s sick --sampling-fraction 0.1 --threshold 0.5 --json")
+    body = json.loads(out)
+    expected = shoal.risk(
+        "in.csv",
+        shoal.Policy.of(k=2, quasi_identifiers=["age", "zip"], sensitive=["sick"]),
+        sampling_fraction=0.1,
+        threshold=0.5,
+    )
+    assert (code, body["rows"], body["marketer"]) == (0, 60, pytest.approx(expected.marketer))
+    code, out, _ = call("risk in.csv -q age -q zip -s sick --population in.csv")
+    assert code == 0
+    assert "k-map" in out
+    assert call("risk in.csv -q age --sampling-fraction 2")[0] == 1

@@ -59,10 +59,10 @@ def population_uniques(size: Vector, count: Vector, *, sampling_fraction: float,
     people = float(size @ count) / sampling_fraction
     if sampling_fraction == 1:
         return float(count[0]) / people
-    if estimator == "dankar":
-        return min(1.0, _by_decision(size, count, people, sampling_fraction) / people)
-    estimate = _ESTIMATES[estimator](size, count, people, sampling_fraction)
-    return min(1.0, estimate / people)
+    estimate = _by_decision if estimator == "dankar" else _ESTIMATES[estimator]
+    share = estimate(size, count, people, sampling_fraction) / people
+    # Not min(1.0, share): that would be 1 for a NaN.
+    return 1.0 if share > 1 else share
 
 
 _ESTIMATES: dict[str, Callable[[Vector, Vector, float, float], float]] = {

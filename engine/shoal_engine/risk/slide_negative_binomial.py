@@ -70,7 +70,7 @@ def shlosser(size: Vector, count: Vector, sampling_fraction: float) -> float:
     Returns
     -------
     float
-        u + s_1 · (Σ i f² (1-f²)^(i-1) s_i / Σ (1-f)^i ((1+f)^i - 1) s_i) · (Σ (1-f)^i s_i / Σ i f (1-f)^(i-1) s_i)².
+        u + s_1 · (Σ i f² (1-f²)^(i-1) s_i / Σ ((1-f²)^i - (1-f)^i) s_i) · (Σ (1-f)^i s_i / Σ i f (1-f)^(i-1) s_i)².
 
     References
     ----------
@@ -81,8 +81,10 @@ def shlosser(size: Vector, count: Vector, sampling_fraction: float) -> float:
     i, s = size.astype(np.float64), count.astype(np.float64)
     ones = float(s[0]) if size[0] == 1 else 0.0
     missed = np.exp(i * math.log1p(-f))
-    square = float(s @ (i * f * f * np.exp((i - 1) * math.log1p(-f * f))))
-    spread = float(s @ (missed * np.expm1(i * math.log1p(f))))
+    # Powers below one in both sums: (1+f)^i leaves the range of floats for classes of some hundred rows.
+    both = np.exp(i * math.log1p(-f * f))
+    square = float(s @ (i * f * f * both)) / (1 - f * f)
+    spread = float(s @ (both * -np.expm1(-i * math.log1p(f))))
     once = float(s @ (i * f * missed)) / (1 - f)
     return float(s.sum()) + ones * (square / spread) * (float(s @ missed) / once) ** 2
 

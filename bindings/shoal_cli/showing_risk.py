@@ -1,0 +1,67 @@
+"""Disclosure risk on a terminal."""
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from shoal_engine.risk.report import RiskReport
+
+# Without markup: names of columns may hold brackets.
+_CONSOLE = Console(markup=False)
+
+
+def show_risk(report: "RiskReport") -> None:
+    """Print a risk report: who may find whom, what the population adds, and what can be guessed."""
+    _CONSOLE.print(_attackers(report))
+    _CONSOLE.print(_figures(report))
+    if report.attributes:
+        _CONSOLE.print(_attributes(report))
+
+
+def _table(title: str, *columns: str) -> Table:
+    """Return an empty table whose first column is text and whose others are figures."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left")
+    return table
+
+
+def _attackers(report: "RiskReport") -> Table:
+    """Return the chances of each attacker."""
+    above = f"records above {report.threshold:.0%}"
+    table = _table("Chance to find a record", "attacker", "highest", "average", "lowest", above)
+    for name, found in (("prosecutor", report.prosecutor), ("journalist", report.journalist)):
+        if found is not None:
+            chances = (found.highest, found.average, found.lowest, found.above_threshold)
+            table.add_row(name, *(f"{chance:.2%}" for chance in chances))
+    table.add_row("marketer", "", f"{report.marketer:.2%}", "", "")
+    return table
+
+
+def _figures(report: "RiskReport") -> Table:
+    """Return counts, and what is known or estimated of the population."""
+    table = _table("Uniqueness", "figure", "value")
+    table.add_row("rows", f"{report.rows:,}")
+    table.add_row("equivalence classes", f"{report.equivalence_classes:,}")
+    table.add_row("rows that stand alone", f"{report.sample_uniques:,}")
+    if report.population is not None:
+        table.add_row("population", report.population)
+        table.add_row("sampling fraction", f"{report.sampling_fraction:.4g}")
+        table.add_row("expected re-identifications", f"{report.expected_reidentifications:,.1f}")
+    if report.k_map is not None:
+        table.add_row("k-map", f"{report.k_map:,}")
+    for name, share in report.population_uniques.items():
+        table.add_row(f"population uniques ({name})", "no estimate" if share is None else f"{share:.4%}")
+    return table
+
+
+def _attributes(report: "RiskReport") -> Table:
+    """Return how well sensitive values can be guessed."""
+    title = "Chance to guess a value whose class is known"
+    table = _table(title, "column", "highest", "average", "without the class", "rows with one value in their class")
+    for name, found in report.attributes.items():
+        chances = (found.highest, found.average, found.baseline)
+        table.add_row(name, *(f"{chance:.2%}" for chance in chances), f"{found.homogeneous_rows:,}")
+    return table

@@ -1,0 +1,153 @@
+"""A table's disclosure risk in one report, from its classes alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from shoal_engine.errors import PolicyError
+from shoal_engine.risk.attackers import AttackerRisk, journalist_risk, marketer_risk, prosecutor_risk
+from shoal_engine.risk.attributes import AttributeRisk
+from shoal_engine.risk.individual import expected_chance
+from shoal_engine.risk.population_uniques import ESTIMATORS, population_uniques
+
+Vector = npt.NDArray[np.int64]
+Shares = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class People:
+    """The population behind the n classes of a sample.
+
+    Attributes
+    ----------
+    source : "counted" | "estimated"
+        From a table of the population, or from weights or a sampling fraction.
+    size : (n,) float64
+        People of each class, counted or expected.
+    chance : (n,) float64
+        One over the people, or the expectation of that.
+    sampling_fraction : float
+        Rows over people, above 0, at most 1.
+    """
+
+    source: Literal["counted", "estimated"]
+    size: Shares
+    chance: Shares
+    sampling_fraction: float
+
+    @classmethod
+    def counted(cls, people: Vector, sampling_fraction: float) -> "People":
+        """Return a population whose classes were counted."""
+        return cls("counted", people.astype(np.float64), 1.0 / people, sampling_fraction)
+
+    @classmethod
+    def estimated(cls, size: Vector, fraction: Shares) -> "People":
+        """Return the population that sampling with these chances, one for each class, leads to expect."""
+        people = size / fraction
+        return cls("estimated", people, expected_chance(size, fraction), int(size.sum()) / float(people.sum()))
+
+
+class RiskReport(Struct, frozen=True, kw_only=True):
+    """What the classes of a table give away. Figures that need the population are missing where it is not known.
+
+    Attributes
+    ----------
+    rows, equivalence_classes : int
+    sample_uniques : int
+        Rows that stand alone in the table.
+    threshold : float
+        Chance that is taken to be too high.
+    prosecutor : AttackerRisk
+    journalist : AttackerRisk, optional
+    marketer : float
+        Share of the records that linking all of them gets right; without a population, the table is all there is.
+    population : "counted" | "estimated", optional
+    sampling_fraction : float, optional
+    k_map : int, optional
+        Fewest people of a counted population who share a class that the table has.
+    expected_reidentifications : float, optional
+        Sum over the records of the chance to find them in the population: the global risk.
+    population_uniques : mapping of estimator to float
+        Estimated share of the population that stands alone, by pitman, zayatz, snb and dankar; null for none.
+    attributes : mapping of column to AttributeRisk
+    """
+
+    rows: int
+    equivalence_classes: int
+    sample_uniques: int
+    threshold: float
+    prosecutor: AttackerRisk
+    journalist: AttackerRisk | None = None
+    marketer: float
+    population: Literal["counted", "estimated"] | None = None
+    sampling_fraction: float | None = None
+    k_map: int | None = None
+    expected_reidentifications: float | None = None
+    population_uniques: Mapping[str, float | None] = {}
+    attributes: Mapping[str, AttributeRisk] = {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as the JSON reads."""
+        return msgspec.to_builtins(self)
+
+
+def report_risk(
+    size: Vector, people: People | None, attributes: Mapping[str, AttributeRisk], *, threshold: float
+) -> RiskReport:
+    """Report the risk of n classes.
+
+    Parameters
+    ----------
+    size : (n,) int64, at least 1
+        Rows of each class.
+    people : People, optional
+        Its classes stand in the same order.
+    attributes : mapping of sensitive column to its risk
+    threshold : float, from 0 to 1
+
+    Raises
+    ------
+    PolicyError
+        The threshold is out of range.
+    """
+    if not 0 <= threshold <= 1:
+        msg = f"threshold = {threshold}; give the chance from which on a record is at risk, from 0 to 1"
+        raise PolicyError(msg)
+    rows = int(size.sum())
+    report = RiskReport(
+        rows=rows,
+        equivalence_classes=size.size,
+        sample_uniques=int((size == 1).sum()),
+        threshold=threshold,
+        prosecutor=prosecutor_risk(size, threshold),
+        marketer=size.size / rows,
+        attributes=attributes,
+    )
+    if people is None:
+        return report
+    marketer = marketer_risk(size, people.chance)
+    return msgspec.structs.replace(
+        report,
+        journalist=journalist_risk(size, people.size, people.chance, threshold),
+        marketer=marketer,
+        population=people.source,
+        sampling_fraction=people.sampling_fraction,
+        k_map=int(people.size.min()) if people.source == "counted" else None,
+        expected_reidentifications=marketer * rows,
+        population_uniques=_uniques(size, people.sampling_fraction),
+    )
+
+
+def _uniques(size: Vector, fraction: float) -> dict[str, float | None]:
+    """Return every estimate of the share of population uniques."""
+    sizes, count = np.unique(size, return_counts=True)
+    estimates: dict[str, float | None] = {}
+    for name in ESTIMATORS:
+        share = population_uniques(sizes, count, sampling_fraction=fraction, estimator=name)
+        estimates[name] = None if np.isnan(share) else share
+    return estimates

@@ -1,0 +1,54 @@
+"""With what chance people were sampled: one fraction for all, or the weights of the rows."""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from shoal_engine.errors import ColumnError, PolicyError
+from shoal_engine.transforming.coded_columns import is_number
+
+Vector = npt.NDArray[np.int64]
+Shares = npt.NDArray[np.float64]
+
+
+def same_fraction(size: Vector, sampling_fraction: float) -> Shares:
+    """Return the fraction for each of n classes.
+
+    Raises
+    ------
+    PolicyError
+        It is not above 0 and at most 1.
+    """
+    if not 0 < sampling_fraction <= 1:
+        msg = f"sampling_fraction = {sampling_fraction}; give the share of the population that was sampled, up to 1"
+        raise PolicyError(msg)
+    return np.full(size.size, sampling_fraction)
+
+
+def weighted_fraction(name: str, weights: pa.Array, tuple_of_row: npt.NDArray[np.uint32], size: Vector) -> Shares:
+    """Return rows over the sum of their weights for each of n classes.
+
+    Parameters
+    ----------
+    name : str
+        The column of the weights.
+    weights : pa.Array of numbers
+        How many people each row stands for.
+    tuple_of_row : (rows,) uint32
+    size : (n,) int64
+
+    Raises
+    ------
+    ColumnError
+        It is not of numbers, or holds a null, a number below 1 or one that is not finite.
+    """
+    if not is_number(weights.type):
+        msg = f"weights {name!r} have type {weights.type}; they are numbers: the people that each row stands for"
+        raise ColumnError(msg)
+    numbers = weights.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    if not (np.isfinite(numbers) & (numbers >= 1)).all():
+        msg = (
+            f"weights {name!r} hold nulls or numbers below 1 or without bound; each row stands for one person at least"
+        )
+        raise ColumnError(msg)
+    return np.minimum(1.0, size / np.bincount(tuple_of_row, weights=numbers, minlength=size.size))
