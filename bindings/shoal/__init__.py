@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from shoal.anonymizing import anonymize as anonymize
     from shoal.anonymizing import anonymize_file as anonymize_file
     from shoal.assessing import assess as assess
+    from shoal.discovering import unique_sets as unique_sets
     from shoal.hierarchies import Hierarchy as Hierarchy
     from shoal.hierarchies import build_hierarchy as build_hierarchy
     from shoal.hierarchies import read_hierarchy as read_hierarchy
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from shoal.linking import linkage_risk as linkage_risk
     from shoal.looking import Look as Look
     from shoal.looking import look as look
+    from shoal.special_uniques import Suda as Suda
+    from shoal.special_uniques import suda as suda
     from shoal.transforming import Transformed as Transformed
     from shoal.transforming import add_noise as add_noise
     from shoal.transforming import microaggregate as microaggregate
@@ -63,11 +66,13 @@ if TYPE_CHECKING:
 _MODULES = {
     "shoal.anonymizing": ("Anonymized", "anonymize", "anonymize_file"),
     "shoal.assessing": ("assess",),
+    "shoal.discovering": ("unique_sets",),
     "shoal.lattices": ("lattice",),
     "shoal.hierarchies": ("Hierarchy", "build_hierarchy", "read_hierarchy"),
     "shoal.hospital": ("hospital_policy", "hospital_records"),
     "shoal.linking": ("LinkageRisk", "linkage_risk"),
     "shoal.looking": ("Look", "look"),
+    "shoal.special_uniques": ("Suda", "suda"),
     "shoal.transforming": (
         "Transformed",
         "add_noise",
