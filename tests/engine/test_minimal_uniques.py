@@ -98,12 +98,11 @@ def test_column_sets__too_many_are_refused_with_their_number() -> None:
     assert len(ColumnSets.of(codes, sizes, max_size=2, row_ids=False, n_threads=1).sets) == 210
 
 
-@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("cut", [0, 3, 7, 9])
 @pytest.mark.parametrize("max_size", [1, 2, 3, 5, 7])
-def test_walk__reaches_every_set_once(max_size: int, n_threads: int) -> None:
+def test_parts__reach_every_set_once(max_size: int, cut: int) -> None:
     codes, sizes = columns_of([(0,) * 7])
     space = ColumnSets.of(codes, sizes, max_size=max_size, row_ids=False, n_threads=1)
-    reached: list[int] = []
-    space.walk(lambda lattice, steps: reached.extend(steps.number[steps.number >= 0].tolist()), n_threads=n_threads)
+    reached = [number for part in space.parts(cut=cut) for number in part.steps.number if number >= 0]
     assert sorted(reached) == list(range(len(space.sets)))
     assert column_sets.smaller_sets(space.sets, 7)[0].tolist() == [-1] * 7

@@ -19,8 +19,6 @@ from shoal_kernels.lattice import Lattice
 
 MOST_SETS = 1 << 17
 """Column sets that are examined at most."""
-_CUT_COLUMNS = 3
-
 Set = tuple[int, ...]
 
 
@@ -39,6 +37,21 @@ def encode_columns(columns: Mapping[str, pa.Array], *, n_threads: int) -> tuple[
 
     found = in_threads(encode, columns.items(), n_threads)
     return [codes for codes, _ in found], [size for _, size in found]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A part of a walk.
+
+    Attributes
+    ----------
+    kept : tuple of int
+        Dimensions that all of its sets contain.
+    steps : Steps
+    """
+
+    kept: Set
+    steps: Steps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,15 +106,13 @@ class ColumnSets:
         """Return the number of each set."""
         return {columns: number for number, columns in enumerate(self.sets)}
 
-    def walk(
-        self, task: Callable[[Lattice, Steps], None], *, n_threads: int, known: Sequence[Set] = (), most: int = 0
-    ) -> None:
-        """Run `task` on the parts of a walk over the sets; every set is reached in one of them.
+    def parts(self, *, cut: int, known: Sequence[Set] = (), most: int = 0) -> list["Part"]:
+        """Return parts of a walk over the sets; every set is reached in one of them.
 
         Parameters
         ----------
-        task : callable
-        n_threads : int
+        cut : int
+            The sets of a part agree in so many of the columns that come first in `order`.
         known : sequence of tuple of int
             Sets that contain one of these may be left out.
         most : int
@@ -115,16 +126,24 @@ class ColumnSets:
 
         place = {j: i for i, j in enumerate(self.order)}
         settled = [frozenset(place[j] for j in columns) for columns in known]
-        cut = min(_CUT_COLUMNS, d) if n_threads > 1 else 0
-        walks = [
-            steps
-            for dropped in product([False, True], repeat=cut)
-            if len((steps := _walk(d, most or self.max_size, dropped, number, settled)).depth)
-        ]
-        lattice = self._lattice()
-        in_threads(lambda steps: task(lattice, steps), walks, n_threads)
+        found: list[Part] = []
+        for dropped in product([False, True], repeat=min(cut, d)):
+            steps = _walk(d, most or self.max_size, dropped, number, settled)
+            if len(steps.depth):
+                found.append(Part(tuple(j for j, drop in enumerate(dropped) if not drop), steps))
+        return found
 
-    def _lattice(self) -> Lattice:
+    def alone(self, kept: Set) -> npt.NDArray[np.bool_]:
+        """Tell which tuples are of one row that is unique in these dimensions already, (n_tuples,) bool."""
+        grouped = self.grouped
+        if not kept:
+            return np.zeros(grouped.n_tuples, np.bool_)
+        sizes = [int(grouped.mask[j]) + 1 for j in kept]
+        classes = group([grouped.codes(j) for j in kept], sizes, n_threads=1)
+        assert classes.tuple_of_row is not None
+        return (classes.weight == 1)[classes.tuple_of_row] & (grouped.weight == 1)
+
+    def lattice(self) -> Lattice:
         """Return the lattice whose only level drops a column."""
         d = len(self.order)
         size = self.grouped.mask.astype(np.int64) + 1

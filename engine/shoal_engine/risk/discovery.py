@@ -9,9 +9,12 @@ import numpy.typing as npt
 
 from shoal_engine.errors import InputError
 from shoal_engine.grouping import Codes
-from shoal_engine.risk.column_sets import ColumnSets, Set, smaller_sets
+from shoal_engine.risk.column_sets import ColumnSets, Part, Set, smaller_sets
+from shoal_engine.threads import in_threads
 
 Measure = Literal["separation", "distinctness"]
+_CUT = 4
+"""Columns that cut the walk into parts: the most distinct ones, in which most rows may be unique already."""
 _KEY_SIZE = 2
 """Keys of so many columns are looked for first, so that what contains one need not be counted."""
 
@@ -83,13 +86,20 @@ def discover(
     # A set that no walk reaches contains a key.
     figures = np.tile(np.array([n_rows, n_rows, 0], np.int64), (len(space.sets), 1))
 
+    lattice = space.lattice()
+
+    def count(part: Part) -> None:
+        """Count a part's sets; rows that are unique in the columns of all of them are counted once."""
+        alone = space.alone(part.kept)
+        here = part.steps.number[part.steps.number >= 0]
+        found = np.zeros_like(figures)
+        if not alone.all():
+            rest = ~alone
+            count_sets(lattice, part.steps, np.ascontiguousarray(words[:, rest]), weight[rest], found)
+        figures[here] = found[here] + [int(alone.sum()), int(alone.sum()), 0]
+
     def walk(known: Sequence[Set], most: int) -> None:
-        space.walk(
-            lambda lattice, steps: count_sets(lattice, steps, words, weight, figures),
-            n_threads=n_threads,
-            known=known,
-            most=most,
-        )
+        in_threads(count, space.parts(cut=_CUT, known=known, most=most), n_threads)
 
     keys: list[Set] = []
     if len(weight) == n_rows:

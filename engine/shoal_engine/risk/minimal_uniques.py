@@ -15,6 +15,8 @@ from shoal_engine.threads import in_threads, ranges
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+_CUT = 3
+"""Columns that cut the walk into parts for several threads."""
 Number = TypeVar("Number", np.float64, np.int64)
 
 
@@ -92,8 +94,11 @@ def find_minimal_uniques(
     unique = np.zeros((len(space.sets), -(-n_unique // 64)), np.uint64)
     words = np.ascontiguousarray(space.grouped.words)
     if n_unique:
-        space.walk(
-            lambda lattice, steps: mark_uniques(lattice, steps, words, weight, place, unique), n_threads=n_threads
+        lattice = space.lattice()
+        in_threads(
+            lambda part: mark_uniques(lattice, part.steps, words, weight, place, unique),
+            space.parts(cut=_CUT if n_threads > 1 else 0),
+            n_threads,
         )
     smaller = smaller_sets(space.sets, d)
     size = np.array([len(columns) for columns in space.sets], np.int64)
