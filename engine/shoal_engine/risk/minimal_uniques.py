@@ -15,8 +15,6 @@ from shoal_engine.threads import in_threads, ranges
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-_CUT = 3
-"""Columns that cut the walk into parts for several threads."""
 Number = TypeVar("Number", np.float64, np.int64)
 
 
@@ -97,7 +95,7 @@ def find_minimal_uniques(
         lattice = space.lattice()
         in_threads(
             lambda part: mark_uniques(lattice, part.steps, words, weight, place, unique),
-            space.parts(cut=_CUT if n_threads > 1 else 0),
+            space.parts(cut=(n_threads - 1).bit_length()),
             n_threads,
         )
     smaller = smaller_sets(space.sets, d)
