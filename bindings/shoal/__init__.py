@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shoal.assessing import assess as assess
     from shoal.disclosure import individual_risk as individual_risk
     from shoal.disclosure import risk as risk
+    from shoal.discovering import unique_sets as unique_sets
     from shoal.hierarchies import Hierarchy as Hierarchy
     from shoal.hierarchies import build_hierarchy as build_hierarchy
     from shoal.hierarchies import read_hierarchy as read_hierarchy
@@ -73,6 +74,7 @@ _MODULES = {
     "shoal.assessing": ("assess",),
     "shoal.disclosure": ("individual_risk", "risk"),
     "shoal.identifiers": ("safe_harbor",),
+    "shoal.discovering": ("unique_sets",),
     "shoal.lattices": ("lattice",),
     "shoal.hierarchies": ("Hierarchy", "build_hierarchy", "read_hierarchy"),
     "shoal.hospital": ("hospital_policy", "hospital_records"),

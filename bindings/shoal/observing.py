@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
 
@@ -10,6 +10,9 @@ from shoal.frames import batches, schema_of
 from shoal_engine.anonymity.observation import Observation, check_columns, needed_columns
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.errors import ColumnError, InputError, PolicyError
+
+if TYPE_CHECKING:
+    from shoal_engine.grouping import Codes
 
 OnProgress: TypeAlias = Callable[[str], None]
 """Is told what begins: reading, grouping, partitioning, writing, verifying."""
@@ -94,3 +97,19 @@ def collected(frame: pl.LazyFrame, columns: list[str]) -> pl.DataFrame:
         msg = "the table has no rows"
         raise InputError(msg)
     return table
+
+
+def coded_columns(frame: pl.LazyFrame, columns: list[str], *, n_threads: int) -> "tuple[list[Codes], list[int]]":
+    """Return codes of whole columns, equal where values are, and how many there are in each; null is a value.
+
+    Raises
+    ------
+    ColumnError, InputError
+        As `collected` does, or a type cannot be encoded.
+    """
+    from shoal_engine.risk.column_sets import encode_columns
+
+    check_columns(columns, schema_of(frame).names())
+    table = collected(frame.select(columns), columns)
+    newest = pl.CompatLevel.newest()
+    return encode_columns({name: table[name].to_arrow(compat_level=newest) for name in columns}, n_threads=n_threads)

@@ -227,6 +227,33 @@ def lattice(source: str, policy_file: str, output: str | None, threads: int | No
 
 
 @cli.command()
+@click.argument("source", metavar="INPUT")
+@click.option("--column", "-c", "columns", multiple=True, metavar="COL", help="Repeat for several; all unless given.")
+@click.option("--max-size", type=click.IntRange(min=1), help="Columns of a set at most.")
+@click.option("--alpha", type=float, default=1.0, show_default=True, help="Share of row pairs to tell apart.")
+@_THREADS
+@_JSON
+def discover(
+    source: str,
+    columns: tuple[str, ...],
+    max_size: int | None,
+    alpha: float,
+    threads: int | None,
+    as_json: bool,  # noqa: FBT001
+) -> int:
+    """Tell how well each set of columns tells rows apart, and which are minimal in doing so."""
+    from shoal.discovering import unique_sets
+    from shoal_cli.showing import show_unique_sets
+
+    found = unique_sets(source, columns or None, max_size=max_size, alpha=alpha, n_threads=threads)
+    if as_json:
+        _print_json({"sets": found.to_dicts()})
+    else:
+        show_unique_sets(found)
+    return MET
+
+
+@cli.command()
 @click.argument("output", metavar="OUTPUT")
 @click.option("--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy as TOML.")
 @_JSON

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Without markup: names of columns and files may hold brackets.
 _CONSOLE = Console(markup=False)
 _NODES_SHOWN = 10
+_SETS_SHOWN = 20
 
 
 def _figures(assessment: "Assessment") -> list[tuple[str, str]]:
@@ -111,6 +112,20 @@ def show_lattice(nodes: "pl.DataFrame", output: str | None) -> None:
     _CONSOLE.print(table)
     if output is not None:
         _CONSOLE.print(f"Wrote all of them to {output}.")
+
+
+def show_unique_sets(sets: "pl.DataFrame") -> None:
+    """Print the minimal sets of columns that tell rows apart, else those that come nearest."""
+    chosen = sets.filter("minimal")
+    title = f"Minimal of {sets.height:,} sets of columns that tell rows apart"
+    if not chosen.height:
+        chosen = sets.sort("separation", "size", descending=[True, False], maintain_order=True)
+        title = f"No set tells rows apart; the nearest of {sets.height:,}"
+    table = _table(title, "columns", "distinctness", "separation", "unique rows")
+    for row in chosen.head(_SETS_SHOWN).iter_rows(named=True):
+        shares = f"{row['distinctness']:.4f}", f"{row['separation']:.6f}", f"{row['unique_rows']:.2%}"
+        table.add_row(", ".join(row["columns"]), *shares)
+    _CONSOLE.print(table)
 
 
 def show_broken(broken: Sequence[str]) -> None:
