@@ -215,7 +215,7 @@ def prepare(
         return release, fitted.classes, dropped, ()
     from shoal_engine.utility.released import released_utility
 
-    figures = (UtilityFigure(measure=m, column=c, value=v) for m, c, v in released_utility(fitted))
+    figures = (UtilityFigure(measure=m, column=c, value=float(v)) for m, c, v in released_utility(fitted))
     return release, fitted.classes, dropped, tuple(figures)
 
 

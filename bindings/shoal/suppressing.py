@@ -51,11 +51,12 @@ def suppress_cells(
     worth: Sequence[int] | None = None,
     n_threads: int | None = None,
 ) -> LocallySuppressed:
-    """Set few cells to null so that every row is matched by at least k rows, a null matching any value.
+    """Set few cells to null so that each released row is matched by at least k, a null in either matching anything.
 
-    This is the definition of sdcMicro's localSuppression. It promises less than `shoal.anonymize`, where null is
-    a value and a class is k rows that look the same: an intruder who knows a person's values finds k rows that
-    may be theirs, but those rows need not look alike, and what is known of one of them may rule it out.
+    This is the definition of sdcMicro's localSuppression, and that is all it promises. It does not bound what an
+    intruder singles out who knows a person's values: ``(a, null)`` counts as matched by ``(a, y)``, which whoever
+    knows that the person is ``(a, x)`` rules out, and a few rows of nulls alone would match every other. Use
+    `shoal.anonymize`, where null is a value and a class is k rows that look the same, to protect people.
 
     Parameters
     ----------

@@ -149,3 +149,23 @@ def test_policy__keeps_how_to_search_in_toml() -> None:
     assert shoal.Policy.from_toml(policy.to_toml()) == policy
     with pytest.raises(shoal.PolicyError, match="objective"):
         shoal.Policy.from_toml('k = 2\n[quasi_identifier.a]\n[full_domain]\nobjective = "los"\n')
+
+
+def test_anonymize_command__releases_full_domain_and_tells_its_utility(tmp_path: Path) -> None:
+    rows = [("aa", "xxx", "m", "p"), ("ab", "xxy", "m", "p"), ("ba", "yxx", "f", "q"), ("bb", "yyx", "f", "q")]
+    _frame(rows).write_csv(tmp_path / "people.csv")
+    (tmp_path / "policy.toml").write_text(_policy(2, []).to_toml())
+    command = ["anonymize", str(tmp_path / "people.csv"), str(tmp_path / "out.csv"), "--method", "full-domain"]
+    command += [
+        "-p",
+        str(tmp_path / "policy.toml"),
+        "--utility",
+        "--certificate",
+        str(tmp_path / "paper.json"),
+        "--json",
+    ]
+    report = json.loads(CliRunner().invoke(cli, command, catch_exceptions=False).output)
+    told = {(figure["measure"], figure["column"]): figure["value"] for figure in report["utility"]}
+    assert told["ncp", None] == pytest.approx(report["loss"]["ncp"])
+    assert told["discernibility", None] == report["loss"]["discernibility"]
+    assert report["notes"][0].startswith("full-domain levels: one ")

@@ -1,10 +1,11 @@
 """Local suppression: single cells are taken out until every row is matched by at least k.
 
 A suppressed cell matches any value, as in sdcMicro (Hundepool et al. 2012, "Statistical Disclosure Control",
-section 3.2.2.4). Every tuple first keeps the set of columns of most worth on which at least k rows agree with it.
-Whatever cells other rows lose, these rows still match it: where they kept a cell it agrees, where they did not it
-matches anything. So every row is matched by k rows, itself among them. Then, tuple by tuple, more cells are kept
-where rows that are settled match by cells that they lost; see `shoal_kernels.local_suppression.keep_more`.
+section 3.2.2.4); what that does not promise, `shoal.suppress_cells` says. Every tuple first keeps the set of
+columns of most worth on which at least k rows agree with it. Whatever cells other rows lose, these rows still match
+it: where they kept a cell it agrees, where they did not it matches anything. So every row is matched by k rows,
+itself among them. Then, tuple by tuple, more cells are kept where rows that are settled match by cells that they
+lost; see `shoal_kernels.local_suppression.keep_more`.
 """
 
 from collections.abc import Sequence

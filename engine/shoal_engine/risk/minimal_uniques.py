@@ -73,7 +73,9 @@ def minimal_uniques(grouped: Grouped, sizes: list[int], *, max_size: int | None 
     n_runs = np.zeros(most + 1, np.int64)
     n_runs[0] = 1
     widest, room = max(sizes), 4 * n
-    codes = np.stack([grouped.codes(j) for j in range(d)])
+    # A column of many values in a high bit splits most rows off in most sets, early.
+    order = np.argsort(np.array(sizes), kind="stable")
+    codes = np.stack([grouped.codes(int(j)) for j in order])
     head, first, place = np.full(n, -1, np.int64), np.zeros(widest, np.int64), np.empty(widest, np.int64)
     found, following, owner = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.uint32)
     state = np.zeros(2, np.int64)
@@ -97,7 +99,10 @@ def minimal_uniques(grouped: Grouped, sizes: list[int], *, max_size: int | None 
         )
         used = int(state[1])
         if state[0] >= 1 << d:
-            return MinimalUniques(found[:used].copy(), owner[:used].copy(), d, n)
+            mask = np.zeros(used, np.int64)
+            for bit, j in enumerate(order):
+                mask |= ((found[:used] >> bit) & 1) << int(j)
+            return MinimalUniques(mask, owner[:used].copy(), d, n)
         room *= 2
         found, following, owner = np.resize(found, room), np.resize(following, room), np.resize(owner, room)
 
