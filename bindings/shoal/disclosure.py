@@ -1,5 +1,6 @@
 """`risk` and `individual_risk`: what a table gives away, to whom, and with which chance."""
 
+import msgspec
 import numpy as np
 import polars as pl
 
@@ -7,6 +8,7 @@ from shoal.frames import IntoFrame, into_lazy
 from shoal.observing import observe, threads
 from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.policy import Policy
+from shoal_engine.anonymity.roles import QuasiIdentifier
 from shoal_engine.errors import InputError, PolicyError
 from shoal_engine.risk.report import People, RiskReport
 
@@ -117,13 +119,16 @@ def individual_risk(
 
 
 def _plain(policy: Policy, weights: str | None) -> Policy:
-    """Return a policy of the same columns without hierarchies, transformations and models."""
+    """Return a policy of the same columns and kinds without hierarchies, transformations and models."""
     names, sensitive = list(policy.quasi_identifiers), list(policy.sensitive)
     if weights in (*names, *sensitive):
         msg = f"column {weights!r} cannot be weight and quasi-identifier or sensitive column at once"
         raise PolicyError(msg)
     kept = [] if weights is None else [weights]
-    return Policy.of(k=2, quasi_identifiers=names, sensitive=sensitive, insensitive=kept)
+    plain = Policy.of(k=2, quasi_identifiers=names, sensitive=sensitive, insensitive=kept)
+    # Kinds stay: a column of numbers that is declared a category may hold any of them.
+    kinds = {name: QuasiIdentifier(kind=role.kind) for name, role in policy.quasi_identifiers.items()}
+    return msgspec.structs.replace(plain, quasi_identifiers=kinds)
 
 
 def _observed(frame: IntoFrame, policy: Policy, weights: str | None, n_threads: int) -> Table:
@@ -162,7 +167,7 @@ def _counted(table: Table, frame: IntoFrame, population: IntoFrame, n_threads: i
     """Return the population of a table, counted over the columns of both."""
     from shoal_engine.risk.population_classes import count_people
 
-    policy = Policy.of(k=2, quasi_identifiers=list(table.policy.quasi_identifiers))
+    policy = msgspec.structs.replace(table.policy, sensitive={}, insensitive={})
     both = observe(into_lazy(frame), policy, carry=True, n_threads=n_threads, in_order=True)
     others = observe(into_lazy(population), policy, carry=True, n_threads=n_threads)
     n_sample, n_people = both.n_rows, others.n_rows
@@ -175,4 +180,5 @@ def _counted(table: Table, frame: IntoFrame, population: IntoFrame, n_threads: i
     assert table.grouped.tuple_of_row is not None
     people = np.empty(table.grouped.n_tuples, np.int64)
     people[table.grouped.tuple_of_row] = count_people(rows, n_sample)
-    return People.counted(people, n_sample / n_people)
+    uniques = int((np.bincount(rows[n_sample:]) == 1).sum())
+    return People.counted(people, n_sample / n_people, uniques / n_people)

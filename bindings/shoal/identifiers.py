@@ -20,6 +20,8 @@ _SCHEMA = {
 }
 _OLDEST = 89
 """Years; who is older falls into one category."""
+_TOP_AGE = r"(?i)^\s*90\s*(\+|(or|and)\s+(older|over|above|more))\s*$"
+"""The one category that the rule leaves to all who are older."""
 _NAME_AGE = re.compile(r"_age(?=_)")
 _NUMBERED = ("zip", "card")
 """Shapes that any number may have: the column's name has to say so too."""
@@ -85,7 +87,9 @@ def _by_content(name: str, values: pl.Series) -> Iterator[tuple[str, str, str, f
             yield "dates", "(C)", "dates finer than the year", share
         return
     if _NAME_AGE.search(name) and (dtype.is_numeric() or _is_text(dtype)):
-        share = _mean(values.cast(pl.String).str.extract(r"^\s*(\d+)").cast(pl.Float64, strict=False) > _OLDEST)
+        text = values.cast(pl.String)
+        older = text.str.extract(r"^\s*(\d+)").cast(pl.Float64, strict=False) > _OLDEST
+        share = _mean(older & ~text.str.contains(_TOP_AGE))
         if share:
             yield "ages", "(C)", f"ages above {_OLDEST}", share
     if not (dtype.is_integer() or _is_text(dtype)):

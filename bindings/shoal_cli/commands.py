@@ -121,7 +121,8 @@ def risk(
 ) -> int:
     """Tell what a table gives away, to whom, and with which chance."""
     from shoal.disclosure import risk as risk_of
-    from shoal_cli.showing_risk import show_risk
+    from shoal.identifiers import safe_harbor
+    from shoal_cli.showing_risk import show_risk, show_safe_harbor
 
     # Nothing is released here, so the least k there is may stand for a k that was not given.
     policy = _policy(policy_file, quasi, sensitive, k=2 if policy_file is None else None)
@@ -134,10 +135,12 @@ def risk(
         threshold=threshold,
         n_threads=threads,
     )
+    findings = safe_harbor(source)
     if as_json:
-        _print_json(report.to_dict())
+        _print_json(report.to_dict() | {"safe_harbor": findings.to_dicts()})
     else:
         show_risk(report)
+        show_safe_harbor(findings.rows())
     return MET
 
 

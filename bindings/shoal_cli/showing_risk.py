@@ -1,5 +1,6 @@
 """Disclosure risk on a terminal."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -18,6 +19,16 @@ def show_risk(report: "RiskReport") -> None:
     _CONSOLE.print(_figures(report))
     if report.attributes:
         _CONSOLE.print(_attributes(report))
+
+
+def show_safe_harbor(findings: Iterable[tuple[str, str, str, str, float | None]]) -> None:
+    """Print the columns that the Safe Harbor rule names: column, identifier, paragraph, evidence and share."""
+    table = Table(title="HIPAA Safe Harbor, 45 CFR 164.514(b)(2)(i)", title_justify="left", title_style="bold")
+    for heading in ("column", "identifier", "paragraph", "evidence", "values"):
+        table.add_column(heading, justify="right" if heading == "values" else "left")
+    for column, identifier, paragraph, evidence, share in findings:
+        table.add_row(column, identifier, paragraph, evidence, "" if share is None else f"{share:.1%}")
+    _CONSOLE.print(table if table.row_count else "HIPAA Safe Harbor: no identifier found; free text is not read.")
 
 
 def _table(title: str, *columns: str) -> Table:

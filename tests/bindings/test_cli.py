@@ -243,6 +243,7 @@ def test_risk__json_holds_the_report_and_tables_its_figures(call: Any) -> None:
         threshold=0.5,
     )
     assert (code, body["rows"], body["marketer"]) == (0, 60, pytest.approx(expected.marketer))
+    assert body["safe_harbor"] == shoal.safe_harbor("in.csv").to_dicts()
     code, out, _ = call("risk in.csv -q age -q zip -s sick --population in.csv")
     assert code == 0
     assert "k-map" in out

@@ -113,6 +113,41 @@ def test_individual_risk__weights_row_by_row() -> None:
     assert report.sampling_fraction == pytest.approx(6 / 118)
 
 
+def test_individual_risk__figures_of_sdcmicro() -> None:
+    """What `indivRisk` of sdcMicro must give by its own tests (test_indivRisk.R, weighted, method exact)."""
+    people = pl.DataFrame(
+        {
+            "a": list("23223312"),
+            "b": list("33333343"),
+            "c": list("13121111"),
+            "w": [18.0, 45.5, 39.0, 17.0, 92.0, 8.0, 123.5, 51.0],
+        }
+    )
+    found = shoal.individual_risk(people, shoal.Policy.of(k=2, quasi_identifiers=["a", "b", "c"]), weights="w")
+    published = [0.01355297, 0.08579129, 0.01355297, 0.17707583, 0.01877883, 0.01877883, 0.03931625, 0.01355297]
+    assert found["risk"].to_list() == pytest.approx(published, abs=5e-9)
+
+
+@given(order=st.permutations(range(12)))
+@settings(deadline=None, max_examples=20)
+def test_risk__order_of_weights_does_not_matter(order: list[int]) -> None:
+    people = pl.DataFrame({"a": [1, 2] * 6, "w": [1 + 10.0**power for power in range(-12, 0)]})
+    policy = shoal.Policy.of(k=2, quasi_identifiers=["a"])
+    assert shoal.risk(people, policy, weights="w") == shoal.risk(people[order], policy, weights="w")
+
+
+def test_risk__numbers_declared_categories_may_be_any() -> None:
+    people = pl.DataFrame({"a": [1.0, float("nan"), float("inf"), 1.0]})
+    policy = shoal.Policy(k=2, quasi_identifiers={"a": shoal.QuasiIdentifier(kind="category")})
+    assert shoal.risk(people, policy, population=people).equivalence_classes == 3
+
+
+def test_risk__uniques_of_a_counted_population_are_counted() -> None:
+    sample, population = pl.DataFrame({"a": [0, 0, 1, 2]}), pl.DataFrame({"a": [0] * 4 + [1] * 3 + [2, 3]})
+    found = shoal.risk(sample, shoal.Policy.of(k=2, quasi_identifiers=["a"]), population=population)
+    assert found.population_uniques == {"counted": pytest.approx(2 / 9)}
+
+
 def test_risk__sampling_fraction_gives_all_estimates() -> None:
     found = shoal.risk(SAMPLE, POLICY, sampling_fraction=0.3)
     assert set(found.population_uniques) == {"pitman", "zayatz", "snb", "dankar"}

@@ -18,6 +18,7 @@ from shoal._safe_harbor_rules import BY_SHAPE, RESTRICTED_ZIP3
         ("seen", [datetime(2020, 1, 1, 0, 0), datetime(2020, 2, 1, 9, 30)], "(C)", 1.0),
         ("seen", ["2020-03-01", "2021-01-05"], "(C)", 1.0),
         ("age", [30, 89, 90, None], "(C)", 1 / 3),
+        ("age", ["90+", "91+"], "(C)", 0.5),
         ("zip", ["021", "02138"], "(B)", 0.5),
         ("zip", ["021", "036", "893", "100"], "(B)", 0.5),
         ("zip", [2138, 60601], "(B)", 1.0),
@@ -47,6 +48,7 @@ def test_safe_harbor__finds(name: str, values: list[Any], paragraph: str, share:
     [
         ("year", [date(2020, 1, 1), date(2021, 1, 1)]),
         ("age", [1, 50, 89]),
+        ("age", ["89", "90+", "90 or older"]),
         ("zip", ["021", "606", None]),
         ("cost", [1.5, 200.0]),
         ("sex", ["f", "m"]),

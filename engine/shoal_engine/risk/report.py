@@ -33,17 +33,20 @@ class People:
         One over the people, or the expectation of that.
     sampling_fraction : float
         Rows over people, above 0, at most 1.
+    uniques : float, optional
+        Share of a counted population that stands alone in it, in the sample or not.
     """
 
     source: Literal["counted", "estimated"]
     size: Shares
     chance: Shares
     sampling_fraction: float
+    uniques: float | None = None
 
     @classmethod
-    def counted(cls, people: Vector, sampling_fraction: float) -> "People":
+    def counted(cls, people: Vector, sampling_fraction: float, uniques: float) -> "People":
         """Return a population whose classes were counted."""
-        return cls("counted", people.astype(np.float64), 1.0 / people, sampling_fraction)
+        return cls("counted", people.astype(np.float64), 1.0 / people, sampling_fraction, uniques)
 
     @classmethod
     def estimated(cls, size: Vector, fraction: Shares) -> "People":
@@ -72,8 +75,9 @@ class RiskReport(Struct, frozen=True, kw_only=True):
         Fewest people of a counted population who share a class that the table has.
     expected_reidentifications : float, optional
         Sum over the records of the chance to find them in the population: the global risk.
-    population_uniques : mapping of estimator to float
-        Estimated share of the population that stands alone, by pitman, zayatz, snb and dankar; null for none.
+    population_uniques : mapping of str to float
+        Share of the population that stands alone: `counted`, or estimated by pitman, zayatz, snb and dankar, null
+        where one has no estimate.
     attributes : mapping of column to AttributeRisk
     """
 
@@ -139,7 +143,9 @@ def report_risk(
         sampling_fraction=people.sampling_fraction,
         k_map=int(people.size.min()) if people.source == "counted" else None,
         expected_reidentifications=marketer * rows,
-        population_uniques=_uniques(size, people.sampling_fraction),
+        population_uniques=_uniques(size, people.sampling_fraction)
+        if people.uniques is None
+        else {"counted": people.uniques},
     )
 
 

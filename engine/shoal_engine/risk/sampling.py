@@ -51,4 +51,7 @@ def weighted_fraction(name: str, weights: pa.Array, tuple_of_row: npt.NDArray[np
             f"weights {name!r} hold nulls or numbers below 1 or without bound; each row stands for one person at least"
         )
         raise ColumnError(msg)
-    return np.minimum(1.0, size / np.bincount(tuple_of_row, weights=numbers, minlength=size.size))
+    # Sums of floats depend on their order, and the order of rows must not matter: small weights go first.
+    order = np.lexsort((numbers, tuple_of_row))
+    people = np.bincount(tuple_of_row[order], weights=numbers[order], minlength=size.size)
+    return np.minimum(1.0, size / people)
