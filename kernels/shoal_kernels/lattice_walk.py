@@ -11,11 +11,10 @@ pruning of prefixes: LeFevre, DeWitt, Ramakrishnan 2005, section 3).
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from numba import types
 
 from shoal_kernels._jit import inner, kernel, matrix, vector
-from shoal_kernels.lattice import LATTICE, Ints, Lattice, Words, roll_up
+from shoal_kernels.lattice import LATTICE, Ints, Lattice, Words
 from shoal_kernels.lattice_costs import (
     OBJECTIVE,
     Flags,
@@ -25,70 +24,11 @@ from shoal_kernels.lattice_costs import (
     bound_by_levels,
     cost_of_node,
 )
+from shoal_kernels.lattice_stack import SCRATCH, STACK, Scratch, Stack, climb, judge
 from shoal_kernels.models import MODELS, Models
-from shoal_kernels.sensitive import satisfies
-
-Places = npt.NDArray[np.uint32]
 
 _EVERYTHING = 2**62
 """More rows than there can be."""
-
-
-class Stack(NamedTuple):
-    """Classes of several nodes, one list behind the other.
-
-    Attributes
-    ----------
-    words : (n_words, any) uint64
-    rows : (any,) int64
-    begin, end : (any,) int64
-        Where the sensitive cells of each class lie.
-    value, count : (any,) int64
-        Cells: sensitive value and its rows.
-    list_begin, list_size : (d + 1,) int64
-        The list of each prefix of quasi-identifiers; the first is that of the tuples.
-    cell_end : (d + 1,) int64
-        Where the cells of each list end.
-    """
-
-    words: Words
-    rows: Ints
-    begin: Ints
-    end: Ints
-    value: Ints
-    count: Ints  # pyright: ignore[reportIncompatibleMethodOverride] - no one counts in it
-    list_begin: Ints
-    list_size: Ints
-    cell_end: Ints
-
-
-class Scratch(NamedTuple):
-    """Memory that every node uses anew, for n tuples, n_cells cells, n_values values and d quasi-identifiers.
-
-    Attributes
-    ----------
-    class_of, by_class : (n,) uint32
-    slots : (a power of two, at least 2 n,) uint32
-    holds : (n,) uint8
-    area : (n,) float64
-    first : (n + 1,) int64
-    histogram : (n_values,) int64, all 0
-    value, count : (n_cells,) int64
-    column : (d,) float64
-    tip : (d,) int64
-    """
-
-    class_of: Places
-    by_class: Places
-    slots: Places
-    holds: Flags
-    area: Floats
-    first: Ints
-    histogram: Ints
-    value: Ints
-    count: Ints  # pyright: ignore[reportIncompatibleMethodOverride] - no one counts in it
-    column: Floats
-    tip: Ints
 
 
 class Found(NamedTuple):
@@ -130,94 +70,8 @@ class Log(NamedTuple):
 
 
 _I64, _F64, _U32 = types.int64[::1], types.float64[::1], types.uint32[::1]
-STACK = types.NamedTuple([types.uint64[:, ::1], _I64, _I64, _I64, _I64, _I64, _I64, _I64, _I64], Stack)
-SCRATCH = types.NamedTuple([_U32, _U32, _U32, types.uint8[::1], _F64, _I64, _I64, _I64, _I64, _F64, _I64], Scratch)
 FOUND = types.NamedTuple([_I64, _I64, _F64, _I64], Found)
 LOG = types.NamedTuple([_I64, _I64, _I64, _F64], Log)
-
-
-@inner
-def _join_cells(stack: Stack, scratch: Scratch, source: int, n: int, target: int, m: int, cells_from: int) -> int:
-    """Join the cells of n classes into those of the m classes that they became; return where they end."""
-    first = scratch.first
-    first[: m + 1] = 0
-    for i in range(n):
-        first[scratch.class_of[i] + 1] += 1
-    for c in range(m):
-        first[c + 1] += first[c]
-    for i in range(n):
-        c = scratch.class_of[i]
-        scratch.by_class[first[c]] = i
-        first[c] += 1
-    histogram, at, place = scratch.histogram, 0, 0
-    for c in range(m):
-        begin = at
-        while place < first[c]:
-            i = source + np.int64(scratch.by_class[place])
-            for cell in range(stack.begin[i], stack.end[i]):
-                v = stack.value[cell]
-                if histogram[v] == 0:
-                    scratch.value[at] = v
-                    at += 1
-                histogram[v] += stack.count[cell]
-            place += 1
-        for cell in range(begin, at):
-            scratch.count[cell] = histogram[scratch.value[cell]]
-            histogram[scratch.value[cell]] = 0
-        # No class before this one needs its own entry any more: class c has no member before place c.
-        stack.begin[target + c], stack.end[target + c] = cells_from + begin, cells_from + at
-    stack.value[cells_from : cells_from + at] = scratch.value[:at]
-    stack.count[cells_from : cells_from + at] = scratch.count[:at]
-    return cells_from + at
-
-
-@inner
-def _judge(models: Models, stack: Stack, scratch: Scratch, begin: int, n: int, limit: int) -> int:
-    """Decide for each of n classes whether it satisfies the models; return the rows of those that do not.
-
-    Stops as soon as they exceed `limit`.
-    """
-    suppressed, bare = 0, len(models.kind) == 0
-    k, histogram = models.k[0], scratch.histogram
-    for c in range(n):
-        i = begin + c
-        rows = stack.rows[i]
-        good = rows >= k
-        if good and not bare:
-            for cell in range(stack.begin[i], stack.end[i]):
-                histogram[stack.value[cell]] = stack.count[cell]
-            good = satisfies(models, histogram, rows)
-            for cell in range(stack.begin[i], stack.end[i]):
-                histogram[stack.value[cell]] = 0
-        scratch.holds[c] = good
-        if not good:
-            suppressed += rows
-            if suppressed > limit:
-                break
-    return suppressed
-
-
-@inner
-def _climb(
-    lattice: Lattice,
-    models: Models,
-    stack: Stack,
-    scratch: Scratch,
-    level: Ints,
-    first: int,
-    last: int,
-    source: int,
-    target: int,
-) -> None:
-    """Roll list `source` up into list `target`: quasi-identifiers `first` to `last` - 1 move to their levels."""
-    begin, n = stack.list_begin[source], stack.list_size[source]
-    to, cells_to = begin + n, stack.cell_end[source]
-    if target == source:
-        to, cells_to = begin, (stack.cell_end[source - 1] if source > 0 else 0)
-    m = roll_up(lattice, level, first, last, stack.words, stack.rows, begin, n, to, scratch.class_of, scratch.slots)
-    if len(models.kind) > 0:
-        cells_to = _join_cells(stack, scratch, begin, n, to, m, cells_to)
-    stack.list_begin[target], stack.list_size[target], stack.cell_end[target] = to, m, cells_to
 
 
 @inner
@@ -228,16 +82,16 @@ def _tip_fails(
     d = len(level)
     for i in range(d):
         scratch.tip[i] = level[i] if i <= j else lattice.n_levels[i] - 1
-    _climb(lattice, models, stack, scratch, scratch.tip, j + 1, d, j + 1, d + 1)
-    return _judge(models, stack, scratch, stack.list_begin[d + 1], stack.list_size[d + 1], limit) > limit
+    climb(lattice, models, stack, scratch, scratch.tip, j + 1, d, j + 1, d + 1)
+    return judge(models, stack, scratch, stack.list_begin[d + 1], stack.list_size[d + 1], limit) > limit
 
 
 @inner
-def _raise(lattice: Lattice, models: Models, stack: Stack, scratch: Scratch, found: Found, floor: Ints) -> int:
+def _raise(lattice: Lattice, found: Found) -> int:
     """Move to the next node in order; return the quasi-identifier that rose, or -1 after the last."""
     level, j = found.level, found.counts[3]
     while j >= 0 and level[j] + 1 >= lattice.n_levels[j]:
-        level[j] = floor[j]
+        level[j] = 0
         j -= 1
     if j >= 0:
         level[j] += 1
@@ -245,11 +99,11 @@ def _raise(lattice: Lattice, models: Models, stack: Stack, scratch: Scratch, fou
 
 
 @inner
-def _settle(lattice: Lattice, models: Models, stack: Stack, scratch: Scratch, level: Ints, j: int, floor: Ints) -> None:
+def _settle(lattice: Lattice, models: Models, stack: Stack, scratch: Scratch, level: Ints, j: int) -> None:
     """Make the lists of the node that `_raise` moved to."""
     d = len(level)
-    own = j + 1 if level[j] > floor[j] + 1 else j
-    _climb(lattice, models, stack, scratch, level, j, j + 1, own, j + 1)
+    own = j + 1 if level[j] > 1 else j
+    climb(lattice, models, stack, scratch, level, j, j + 1, own, j + 1)
     for behind in range(j + 1, d):
         stack.list_begin[behind + 1] = stack.list_begin[j + 1]
         stack.list_size[behind + 1] = stack.list_size[j + 1]
@@ -272,7 +126,7 @@ def _visit(
     begin, n = stack.list_begin[d], stack.list_size[d]
     logs = len(log.cost) > 0
     rows = stack.rows[begin : begin + n]
-    suppressed = _judge(models, stack, scratch, begin, n, _EVERYTHING if logs else limit)
+    suppressed = judge(models, stack, scratch, begin, n, _EVERYTHING if logs else limit)
     if suppressed > limit and not logs:
         return
     words, area, holds = stack.words[:, begin : begin + n], scratch.area[:n], scratch.holds[:n]
@@ -290,7 +144,6 @@ def _visit(
         LATTICE,
         OBJECTIVE,
         MODELS,
-        vector(types.int64),
         types.int64,
         types.int64,
         types.int64,
@@ -304,7 +157,6 @@ def walk(
     lattice: Lattice,
     objective: Objective,
     models: Models,
-    floor: Ints,
     limit: int,
     monotone: int,
     budget: int,
@@ -318,32 +170,31 @@ def walk(
     Parameters
     ----------
     lattice, objective, models : Lattice, Objective, Models
-    floor : (d,) int64
-        Lowest level of each quasi-identifier; the classes of that node are the first list of the stack.
     limit : int
         Rows that may be suppressed.
     monotone : int
         1 if a coarser node never suppresses more rows.
     budget : int
     stack, scratch : Stack, Scratch, in and out
+        The tuples are the first list of the stack.
     found : Found, in and out
         `cost` may begin with the cost of a node known to be feasible.
     log : Log, out
         If it is not empty, every node is visited.
     """
-    d = len(floor)
+    d = len(found.level)
     logs = len(log.cost) > 0
     level, counts = found.level, found.counts
     for _ in range(budget):
         if level[0] < 0:
-            level[:] = floor
+            level[:] = 0
             j = 0
             for behind in range(d):
                 stack.list_begin[behind + 1] = stack.list_begin[0]
                 stack.list_size[behind + 1] = stack.list_size[0]
                 stack.cell_end[behind + 1] = stack.cell_end[0]
         else:
-            j = _raise(lattice, models, stack, scratch, found, floor)
+            j = _raise(lattice, found)
             if j < 0:
                 counts[2] = 1
                 return
@@ -352,7 +203,7 @@ def walk(
                 level[j] = lattice.n_levels[j]
                 counts[3] = j
                 continue
-            _settle(lattice, models, stack, scratch, level, j, floor)
+            _settle(lattice, models, stack, scratch, level, j)
         counts[1] += 1
         counts[3] = d - 1
         begin, n = stack.list_begin[d], stack.list_size[d]
@@ -390,7 +241,7 @@ def visit(
 ) -> None:
     """Write one node into ``log``, whose strides are 0; its classes replace the first list of the stack."""
     d = len(level)
-    _climb(lattice, models, stack, scratch, level, 0, d, 0, 0)
+    climb(lattice, models, stack, scratch, level, 0, d, 0, 0)
     stack.list_begin[d], stack.list_size[d] = stack.list_begin[0], stack.list_size[0]
     found.level[:] = level
     _visit(lattice, objective, models, stack, scratch, found, _EVERYTHING, log)

@@ -21,7 +21,8 @@ from shoal_engine.anonymity.tuples import codes_of
 from shoal_engine.errors import PolicyError
 from shoal_kernels.lattice import Lattice
 from shoal_kernels.lattice_costs import Objective
-from shoal_kernels.lattice_walk import Found, Log, Scratch, Stack, visit, walk
+from shoal_kernels.lattice_stack import Scratch, Stack
+from shoal_kernels.lattice_walk import Found, Log, visit, walk
 from shoal_kernels.models import DELTA, DISTINCT, GRASSBERGER, Cells, Models
 
 Ints = npt.NDArray[np.int64]
@@ -148,7 +149,7 @@ def optimum(search: Search) -> Node | None:
     check_size(search)
     d = len(search.levels)
     found = _start(d)
-    _walk(search, np.zeros(d, np.int64), found, _no_log(d))
+    _walk(search, found, _no_log(d))
     if not math.isfinite(found.cost[0]):
         return None
     return Node(search.in_table_order(found.best), float(found.cost[0]), int(found.counts[0]))
@@ -178,7 +179,7 @@ def every_node(search: Search) -> Log:
     nodes = n_nodes(search.levels)
     stride = np.array([math.prod(shape[j + 1 :]) for j in search.order], np.int64)
     log = Log(stride, np.zeros(nodes, np.int64), np.zeros(nodes, np.int64), np.zeros(nodes))
-    _walk(search, np.zeros(len(shape), np.int64), _start(len(shape)), log)
+    _walk(search, _start(len(shape)), log)
     return log
 
 
@@ -254,15 +255,14 @@ def _no_log(d: int) -> Log:
     return Log(np.zeros(d, np.int64), nothing, nothing.copy(), np.empty(0))
 
 
-def _walk(search: Search, floor: Ints, found: Found, log: Log) -> None:
-    """Walk over the whole lattice above `floor`, in steps between which an interrupt is heard."""
+def _walk(search: Search, found: Found, log: Log) -> None:
+    """Walk over the whole lattice, in steps between which an interrupt is heard."""
     stack, scratch = _memory(search)
     while not found.counts[2]:
         walk(
             search.lattice,
             search.objective,
             search.models,
-            floor,
             search.limit,
             int(search.monotone),
             _NODES_AT_ONCE,
