@@ -63,6 +63,9 @@ def _figures(report: "RiskReport") -> Table:
         table.add_row("expected re-identifications", f"{report.expected_reidentifications:,.1f}")
     if report.k_map is not None:
         table.add_row("k-map", f"{report.k_map:,}")
+    if report.presence is not None:
+        low, high = report.presence
+        table.add_row("share of a class who are present", f"{low:.2%} to {high:.2%}")
     for name, share in report.population_uniques.items():
         table.add_row(f"population uniques ({name})", "no estimate" if share is None else f"{share:.4%}")
     return table

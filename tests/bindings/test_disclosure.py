@@ -51,10 +51,18 @@ def test_risk__population_counted_by_sql() -> None:
                sum(f) filter (1.0 / p > 0.2) / sum(f)
         from f join p on f.a is not distinct from p.a and f.b = p.b
     """
+    present = """
+        with f as (select a, b, count(*) f from sample group by all),
+             p as (select a, b, count(*) p from population group by all)
+        select min(coalesce(f, 0) / p), max(coalesce(f, 0) / p)
+        from p left join f on f.a is not distinct from p.a and f.b = p.b
+    """
     with duckdb.connect() as db:
         db.register("sample", SAMPLE.to_arrow())
         db.register("population", POPULATION.to_arrow())
         row: Any = db.execute(sql).fetchone()
+        bounds: Any = db.execute(present).fetchone()
+    assert found.presence == pytest.approx(bounds)
     journalist = found.journalist
     assert journalist is not None
     assert (journalist.highest, journalist.lowest) == pytest.approx(row[:2])

@@ -73,6 +73,9 @@ class RiskReport(Struct, frozen=True, kw_only=True):
     sampling_fraction : float, optional
     k_map : int, optional
         Fewest people of a counted population who share a class that the table has.
+    presence : tuple of two floats, optional
+        Lowest and highest share of the people of a class of a counted population who are in the table: the bounds
+        of delta-presence (Nergiz, Atzori, Clifton 2007, definition 2), null where the population is not counted.
     expected_reidentifications : float, optional
         Sum over the records of the chance to find them in the population: the global risk.
     population_uniques : mapping of str to float
@@ -91,6 +94,7 @@ class RiskReport(Struct, frozen=True, kw_only=True):
     population: Literal["counted", "estimated"] | None = None
     sampling_fraction: float | None = None
     k_map: int | None = None
+    presence: tuple[float, float] | None = None
     expected_reidentifications: float | None = None
     population_uniques: Mapping[str, float | None] = {}
     attributes: Mapping[str, AttributeRisk] = {}
@@ -142,11 +146,21 @@ def report_risk(
         population=people.source,
         sampling_fraction=people.sampling_fraction,
         k_map=int(people.size.min()) if people.source == "counted" else None,
+        presence=_presence(size, people) if people.source == "counted" else None,
         expected_reidentifications=marketer * rows,
         population_uniques=_uniques(size, people.sampling_fraction)
         if people.uniques is None
         else {"counted": people.uniques},
     )
+
+
+def _presence(size: Vector, people: People) -> tuple[float, float]:
+    """Return the bounds of delta-presence; people of classes that the table does not have are absent for certain."""
+    present = size / people.size
+    all_people = size.sum() / people.sampling_fraction
+    # Counts are whole: nobody is elsewhere if fewer than half a person is.
+    elsewhere = all_people - people.size.sum() > 1 / 2
+    return (0.0 if elsewhere else float(present.min())), float(present.max())
 
 
 def _uniques(size: Vector, fraction: float) -> dict[str, float | None]:
