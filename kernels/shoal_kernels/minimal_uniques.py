@@ -6,10 +6,24 @@ that are split from it; see `shoal_kernels.stripped_partitions`.
 
 from numba import types
 
-from shoal_kernels._jit import kernel, matrix, vector
+from shoal_kernels._jit import inner, kernel, matrix, vector
 from shoal_kernels.stripped_partitions import Codes, Ints, columns_of, lowest_column, next_set, split_runs
 
 _NONE = -1
+
+
+@inner
+def _holds_one(near: Ints, count: int, head: int, following: Ints, found: Ints, mask: int) -> bool:
+    """Tell whether a set contains one of the minimal uniques of a tuple."""
+    for e in range(min(count, len(near))):
+        if near[e] & mask == near[e]:
+            return True
+    entry = head
+    while entry != _NONE:
+        if found[entry] & mask == found[entry]:
+            return True
+        entry = following[entry]
+    return False
 
 
 @kernel(
@@ -22,6 +36,8 @@ _NONE = -1
         types.uint32[:, ::1],
         types.uint32[::1],
         types.int64[::1],
+        types.int64[::1],
+        types.int64[:, ::1],
         types.int64[::1],
         types.int64[::1],
         types.int64[::1],
@@ -41,6 +57,8 @@ def find_minimal_uniques(
     alone: Codes,
     first: Ints,
     place: Ints,
+    near: Ints,
+    count: Ints,
     head: Ints,
     following: Ints,
     found: Ints,
@@ -65,8 +83,12 @@ def find_minimal_uniques(
     alone : (n,) uint32, out
     first : (largest size,) int64, all 0
     place : (largest size,) int64, out
+    near : (n, any) int64, in and out
+        The first masks of each tuple, side by side: nearly all of them are asked for again and again.
+    count : (n,) int64, in and out
+        Masks of each tuple, 0 before.
     head : (n,) int64, in and out
-        Last entry of each tuple in `found`, -1 for none.
+        Last entry of each tuple in `found` that has no place in `near`, -1 for none.
     following : (as found,) int64, in and out
         The entry before, -1 for none.
     found : (any,) int64, in and out
@@ -100,11 +122,12 @@ def find_minimal_uniques(
         )
         for a in range(n_alone):
             t = alone[a]
-            entry = head[t]
-            while entry != _NONE and found[entry] & mask != found[entry]:
-                entry = following[entry]
-            if entry == _NONE:
-                found[used], following[used], owner[used] = mask, head[t], t
-                head[t] = used
+            if not _holds_one(near[t], int(count[t]), int(head[t]), following, found, mask):
+                found[used], owner[used] = mask, t
+                if count[t] < near.shape[1]:
+                    near[t, count[t]] = mask
+                else:
+                    following[used], head[t] = head[t], used
+                count[t] += 1
                 used += 1
     state[0], state[1] = mask, used

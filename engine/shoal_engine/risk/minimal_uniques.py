@@ -15,6 +15,8 @@ Ints = npt.NDArray[np.int64]
 
 MOST_COLUMNS = 62
 """Columns of a bit mask."""
+_NEAR = 16
+"""Minimal uniques of a tuple that lie side by side: two cache lines."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +78,7 @@ def minimal_uniques(grouped: Grouped, sizes: list[int], *, max_size: int | None 
     # A column of many values in a high bit splits most rows off in most sets, early.
     order = np.argsort(np.array(sizes), kind="stable")
     codes = np.stack([grouped.codes(int(j)) for j in order])
+    near, count = np.empty((n, _NEAR), np.int64), np.zeros(n, np.int64)
     head, first, place = np.full(n, -1, np.int64), np.zeros(widest, np.int64), np.empty(widest, np.int64)
     found, following, owner = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.uint32)
     state = np.zeros(2, np.int64)
@@ -90,6 +93,8 @@ def minimal_uniques(grouped: Grouped, sizes: list[int], *, max_size: int | None 
             np.empty(n, np.uint32),
             first,
             place,
+            near,
+            count,
             head,
             following,
             found,
