@@ -4,6 +4,7 @@ import csv
 import math
 import re
 from fractions import Fraction
+from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
@@ -244,17 +245,22 @@ def _lost_a_model(row: dict[str, str]) -> bool:
 _PUBLISHED = _published()
 
 
+def _optima() -> list[Any]:
+    """Return the rows to agree with; k-map against a table of people needs one that is nowhere to be had."""
+    missing = pytest.mark.skip(reason="k-map against adult_subset.csv, which does not come with the published optima")
+    return [
+        pytest.param(row, marks=missing if "subset=" in row["models"] else ())
+        for row in _PUBLISHED
+        if not _lost_a_model(row)
+    ]
+
+
 @pytest.mark.shared
 @pytest.mark.skipif(not adult.present(), reason=adult.MISSING)
-@pytest.mark.parametrize(
-    "row",
-    [row for row in _PUBLISHED if not _lost_a_model(row)],
-    ids=lambda row: row["models"],
-)
+@pytest.mark.parametrize("row", _optima(), ids=lambda row: row["models"])
 def test_optimum__equals_the_published_one(row: dict[str, str]) -> None:
     stated = _stated(row["models"])
-    if stated is None:
-        pytest.skip("the model is measured against a population table that is not at hand")
+    assert stated is not None
     table = _table(row, *stated)
     limit = math.floor(float(row["suppression"]) * table.n_rows)
     search = full_domain.prepare(table, table.policy.full_domain, limit=limit)
