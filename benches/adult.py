@@ -12,6 +12,9 @@ import shoal
 FOLDER: Final = Path(__file__).parents[2] / "shared" / "data" / "adult"
 TABLE: Final = FOLDER / "adult.csv"
 MISSING: Final = "the Adult table is not there: it belongs into shared/data/adult beside the checkout"
+SUBSET: Final = FOLDER / "adult_subset.csv"
+"""Some of its rows, which ARX's tests take for a sample of the others."""
+SUBSET_MISSING: Final = "the sample of the Adult table is not there: it belongs into shared/data/adult too"
 
 QUASI_IDENTIFIERS: Final = [
     *["sex", "age", "race", "marital-status"],

@@ -106,7 +106,8 @@ _MODULES = {
     ),
     "shoal_engine.anonymity.policy": ("Policy",),
     "shoal_engine.anonymity.roles": ("Identifier", "Insensitive", "QuasiIdentifier", "Sensitive"),
-    "shoal_engine.anonymity.table_models": ("LKC", "AverageRisk", "KMap", "PopulationUniqueness", "SampleUniqueness"),
+    "shoal_engine.anonymity.people_models": ("DeltaPresence", "KMap"),
+    "shoal_engine.anonymity.table_models": ("LKC", "AverageRisk", "PopulationUniqueness", "SampleUniqueness"),
     "shoal_engine.anonymity.value_models": (
         "Alpha",
         "BetaLikeness",

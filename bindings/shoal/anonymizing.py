@@ -9,6 +9,7 @@ import polars as pl
 
 from shoal.frames import IntoFrame, into_lazy, schema_of
 from shoal.observing import OnProgress, observe, quietly, threads
+from shoal.population import observe_people, population_of
 from shoal.reporting import report_of
 from shoal_engine.anonymity.assessment import Report, UtilityFigure
 from shoal_engine.anonymity.policy import Policy
@@ -69,6 +70,7 @@ def anonymize(
     policy: Policy,
     *,
     method: Literal["tight", "mondrian", "mondrian-relaxed", "full-domain"] = "tight",
+    population: IntoFrame | None = None,
     utility: bool = False,
     n_threads: int | None = None,
     on_progress: OnProgress | None = None,
@@ -84,6 +86,8 @@ def anonymize(
     method : "tight" | "mondrian" | "mondrian-relaxed" | "full-domain"
         The least loss that is reached in near-linear time; or the cuts of LeFevre et al. 2006, strict
         (equal values stay together) or relaxed.
+    population : frame, table or path, optional
+        The people that models are counted in, in place of the file that the policy names.
     utility : bool
         Measure everything that the release keeps; see `Anonymized.utility`.
     n_threads : int, optional
@@ -98,7 +102,9 @@ def anonymize(
     Raises
     ------
     ColumnError, HierarchyError, InputError
-        The table does not fit the policy.
+        The table does not fit the policy, or its population.
+    PolicyError
+        The method cannot hold the policy, or a model is counted in people and there is no table of them.
     PolicyNotMet
         No release of this table can meet the policy; carries the nearest that can.
     VerificationFailed
@@ -119,12 +125,17 @@ def anonymize(
     """
     started = time.perf_counter()
     tell = on_progress or quietly
-    release, classes, dropped, kept = prepare(into_lazy(frame), policy, method, n_threads, tell, utility=utility)
+    people = population_of(policy, population)
+    release, classes, dropped, kept = prepare(
+        into_lazy(frame), policy, method, n_threads, tell, population=people, utility=utility
+    )
     tell("writing")
     released = pl.concat([as_frame(batch) for batch in release.batches()])
     del release  # and with it the table, before the recount takes memory of its own
     tell("verifying")
-    report = report_of(released.lazy(), classes, method=method, dropped=dropped, started=started, utility=kept)
+    report = report_of(
+        released.lazy(), classes, population=people, method=method, dropped=dropped, started=started, utility=kept
+    )
     return Anonymized(released, report, policy)
 
 
@@ -135,6 +146,7 @@ def anonymize_file(
     *,
     certificate: str | Path | None = None,
     method: Literal["tight", "mondrian", "mondrian-relaxed", "full-domain"] = "tight",
+    population: IntoFrame | None = None,
     utility: bool = False,
     n_threads: int | None = None,
     on_progress: OnProgress | None = None,
@@ -149,7 +161,7 @@ def anonymize_file(
     policy : Policy
     certificate : path, optional
         Where to write what was promised, reached and with which versions, as JSON.
-    method, utility, n_threads, on_progress
+    method, population, utility, n_threads, on_progress
         As for `anonymize`.
 
     Raises
@@ -169,7 +181,10 @@ def anonymize_file(
     kind = files.check_output(output, inputs)
     if certificate is not None:
         files.check_folder(Path(certificate), [*inputs, output])
-    release, classes, dropped, kept = prepare(into_lazy(frame), policy, method, n_threads, tell, utility=utility)
+    people = population_of(policy, population)
+    release, classes, dropped, kept = prepare(
+        into_lazy(frame), policy, method, n_threads, tell, population=people, utility=utility
+    )
     with files.written_whole(output) as draft:
         tell("writing")
         separator = files.separator_of(output)
@@ -178,7 +193,9 @@ def anonymize_file(
         del release
         tell("verifying")
         rows = files.open_as(draft, kind, columns, separator=separator)
-        report = report_of(rows, classes, method=method, dropped=dropped, started=started, utility=kept)
+        report = report_of(
+            rows, classes, population=people, method=method, dropped=dropped, started=started, utility=kept
+        )
         if certificate is not None:
             document = certificates.certificate(policy, report, output_digest=certificates.file_digest(draft))
             with files.written_whole(Path(certificate)) as paper:
@@ -193,6 +210,7 @@ def prepare(
     n_threads: int | None,
     tell: OnProgress,
     *,
+    population: pl.LazyFrame | None,
     utility: bool,
 ) -> "tuple[Release, Classes, tuple[str, ...], tuple[UtilityFigure, ...]]":
     """Observe, fit and recode; return the release, its classes, the columns left out, and its utility if asked."""
@@ -205,8 +223,9 @@ def prepare(
     # Relaxed cuts may part equal rows, so which row goes where follows the order of rows.
     in_order = method == "mondrian-relaxed"
     observation = observe(frame, policy, carry=True, n_threads=n_threads, in_order=in_order)
+    people = observe_people(policy, population, n_threads=n_threads)
     tell("grouping")
-    table = observation.finish()
+    table = observation.finish(people)
     tell("partitioning")
     fitted = fit(table, method=method, n_threads=n_threads)
     release = Release(fitted.table, fitted.classes.recoding, fitted.class_of_tuple, names)

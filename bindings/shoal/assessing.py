@@ -4,11 +4,14 @@ import polars as pl
 
 from shoal.frames import IntoFrame, into_lazy
 from shoal.observing import observe, threads
+from shoal.population import observe_people, population_of
 from shoal_engine.anonymity.assessment import Assessment
 from shoal_engine.anonymity.policy import Policy
 
 
-def assess(frame: IntoFrame, policy: Policy, *, n_threads: int | None = None) -> Assessment:
+def assess(
+    frame: IntoFrame, policy: Policy, *, population: IntoFrame | None = None, n_threads: int | None = None
+) -> Assessment:
     """Measure the equivalence classes of a table: k, risk, and l and t of its sensitive columns.
 
     Parameters
@@ -16,6 +19,8 @@ def assess(frame: IntoFrame, policy: Policy, *, n_threads: int | None = None) ->
     frame : frame, table or path
     policy : Policy
         Names quasi-identifiers and sensitive columns; its models are not enforced here.
+    population : frame, table or path, optional
+        The people that models are counted in, in place of the file that the policy names.
     n_threads : int, optional
         All cores that this process may use, unless given.
 
@@ -26,7 +31,9 @@ def assess(frame: IntoFrame, policy: Policy, *, n_threads: int | None = None) ->
     Raises
     ------
     ColumnError, HierarchyError, InputError
-        The table does not fit the policy, or has no rows.
+        The table does not fit the policy or its population, or has no rows.
+    PolicyError
+        A model is counted in people and there is no table of them, or there is one and no such model.
 
     Examples
     --------
@@ -39,4 +46,5 @@ def assess(frame: IntoFrame, policy: Policy, *, n_threads: int | None = None) ->
 
     lazy: pl.LazyFrame = into_lazy(frame)
     n_threads = threads(n_threads)
-    return assess_table(observe(lazy, policy, carry=False, n_threads=n_threads).finish())
+    people = observe_people(policy, population_of(policy, population), n_threads=n_threads)
+    return assess_table(observe(lazy, policy, carry=False, n_threads=n_threads).finish(people))

@@ -4,10 +4,13 @@ import polars as pl
 
 from shoal.frames import IntoFrame, into_lazy
 from shoal.observing import observe, threads
+from shoal.population import observe_people, population_of
 from shoal_engine.anonymity.policy import Policy
 
 
-def lattice(frame: IntoFrame, policy: Policy, *, n_threads: int | None = None) -> pl.DataFrame:
+def lattice(
+    frame: IntoFrame, policy: Policy, *, population: IntoFrame | None = None, n_threads: int | None = None
+) -> pl.DataFrame:
     """Tell what every combination of hierarchy levels would suppress and cost.
 
     Parameters
@@ -15,6 +18,8 @@ def lattice(frame: IntoFrame, policy: Policy, *, n_threads: int | None = None) -
     frame : frame, table or path
     policy : Policy
         Its `full_domain` says by which objective, and `suppress` how many rows may be left out.
+    population : frame, table or path, optional
+        The people that models are counted in, in place of the file that the policy names.
     n_threads : int, optional
         All cores that this process may use, unless given.
 
@@ -31,7 +36,8 @@ def lattice(frame: IntoFrame, policy: Policy, *, n_threads: int | None = None) -
     ColumnError, HierarchyError, InputError
         The table does not fit the policy.
     PolicyError
-        The lattice is too large to be listed, or the objective needs a hierarchy that is not given.
+        The lattice is too large to be listed, the objective needs a hierarchy that is not given, or a model a
+        table of people.
 
     Examples
     --------
@@ -44,7 +50,9 @@ def lattice(frame: IntoFrame, policy: Policy, *, n_threads: int | None = None) -
     """
     from shoal_engine.anonymity.lattice_table import lattice_table
 
-    table = observe(into_lazy(frame), policy, carry=True, n_threads=threads(n_threads)).finish()
+    n_threads = threads(n_threads)
+    people = observe_people(policy, population_of(policy, population), n_threads=n_threads)
+    table = observe(into_lazy(frame), policy, carry=True, n_threads=n_threads).finish(people)
     found = lattice_table(table, policy.full_domain)
     nodes = pl.DataFrame(
         {f"{name}_level": level for name, level in zip(table.space.names, found.levels, strict=True)}

@@ -44,8 +44,8 @@ class Shoal:
 
         return lattice(self._frame, policy, **options)
 
-    def verify(self, policy: "Policy") -> "Verification":
+    def verify(self, policy: "Policy", **options: Any) -> "Verification":
         """Recount a released table; see `shoal.verify`."""
         from shoal.verifying import verify
 
-        return verify(self._frame, policy)
+        return verify(self._frame, policy, **options)

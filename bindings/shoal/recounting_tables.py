@@ -1,13 +1,17 @@
 """What a table as a whole reaches under the models that bind all its classes, in plain Polars."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
+import numpy as np
 import polars as pl
 
+from shoal.regrouping import ROWS
 from shoal_engine.anonymity.assessment import Assessment
+from shoal_engine.anonymity.people_models import DeltaPresence, KMap
 from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.table_models import LKC, AverageRisk, KMap, PopulationUniqueness, SampleUniqueness
+from shoal_engine.anonymity.table_models import LKC, AverageRisk, PopulationUniqueness, SampleUniqueness, of_people
 
 _COUNT = "__count"
 _ROWS = "__rows"
@@ -18,7 +22,8 @@ def table_figures(
     policy: Policy,
     quasi_identifiers: Sequence[str],
     reached: Assessment,
-    class_rows: pl.Series,
+    classes: pl.DataFrame,
+    population: pl.LazyFrame | None,
 ) -> Mapping[str, float]:
     """Return the figure of each model of the policy that binds the table as a whole, by its kind.
 
@@ -31,10 +36,13 @@ def table_figures(
         Released columns whose equal values make a class.
     reached : Assessment
         The classes, as counted.
-    class_rows : pl.Series
-        Rows of each class.
+    classes : pl.DataFrame
+        Their labels and rows.
+    population : pl.LazyFrame, optional
+        People, where a model is counted in them.
     """
     figures: dict[str, float] = {}
+    class_rows = classes.get_column(ROWS)
     rows = reached.rows
     for model in policy.models:
         match model:
@@ -44,12 +52,31 @@ def table_figures(
                 figures["sample-uniqueness"] = reached.unique_rows / max(1, rows)
             case PopulationUniqueness():
                 figures["population-uniqueness"] = model.measure(class_rows.cast(pl.Int64).to_numpy())
-            case KMap():
+            case KMap(counts_people=False):
                 figures["k-map"] = _k_map(model, rows, reached.k)
             case LKC(l=l):
                 figures["lkc-k"], figures["lkc-c"] = _combinations(
                     frame, _by_quasi_identifier(policy, quasi_identifiers), list(policy.sensitive), l
                 )
+            case _:
+                pass
+    return figures if population is None else figures | _people_figures(policy, classes, population)
+
+
+def _people_figures(policy: Policy, classes: pl.DataFrame, population: pl.LazyFrame) -> dict[str, float]:
+    """Return the figures that are counted in people."""
+    from shoal.fitting_people import fit_people
+
+    found = fit_people(classes, classes.get_column(ROWS), population, policy)
+    figures: dict[str, float] = {}
+    for model in of_people(policy.models):
+        match model:
+            case KMap():
+                figures["k-map"] = float(found.of_class.min(initial=np.iinfo(np.int64).max))
+            case DeltaPresence():
+                figures["presence-least"] = float(found.share.min(initial=1.0))
+                # Counts tell the chance of somebody only where one class fits.
+                figures["presence-most"] = math.inf if found.overlap else float(found.share.max(initial=0.0))
     return figures
 
 

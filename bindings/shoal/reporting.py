@@ -26,6 +26,7 @@ def report_of(
     released: pl.LazyFrame,
     made: "Classes",
     *,
+    population: pl.LazyFrame | None,
     method: str,
     dropped: tuple[str, ...],
     started: float,
@@ -39,7 +40,7 @@ def report_of(
         It breaks a promise, or rows or classes differ from what the method made.
     """
     policy = made.policy
-    assessment, classes = recount(released, policy)
+    assessment, classes = recount(released, policy, population)
     broken = broken_promises(policy, assessment)
     if assessment.rows != int(made.class_rows.sum()):
         broken.append("rows were lost or gained on the way out")

@@ -7,8 +7,9 @@ import msgspec
 import polars as pl
 
 from shoal.frames import IntoFrame, into_lazy, schema_of
+from shoal.population import population_of
 from shoal.recounting_tables import table_figures
-from shoal.regrouping import ROWS, Ground, regroup
+from shoal.regrouping import Ground, regroup
 from shoal_engine.anonymity.assessment import Assessment
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.promises import broken_promises, released_names
@@ -42,7 +43,7 @@ class Verification:
         return f"Verification(rows={a.rows}, k={a.k}, equivalence_classes={a.equivalence_classes}: {verdict})"
 
 
-def verify(frame: IntoFrame, policy: Policy) -> Verification:
+def verify(frame: IntoFrame, policy: Policy, *, population: IntoFrame | None = None) -> Verification:
     """Recount a released table with plain Polars and compare it with the policy.
 
     Parameters
@@ -51,11 +52,15 @@ def verify(frame: IntoFrame, policy: Policy) -> Verification:
         The released table.
     policy : Policy
         What was promised.
+    population : frame, table or path, optional
+        The people that models are counted in, in place of the file that the policy names.
 
     Raises
     ------
     ColumnError
         A column of the policy is missing.
+    PolicyError
+        A model is counted in people and there is no table of them, or there is one and no such model.
 
     Examples
     --------
@@ -73,12 +78,12 @@ def verify(frame: IntoFrame, policy: Policy) -> Verification:
     ]
     expected = {*policy.columns, *released_names(policy)}
     left += [f"column {name!r} is none of the policy's" for name in present if name not in expected]
-    assessment, _ = recount(lazy, policy)
+    assessment, _ = recount(lazy, policy, population_of(policy, population))
     return Verification(assessment, (*left, *broken_promises(policy, assessment)))
 
 
-def recount(frame: pl.LazyFrame, policy: Policy) -> tuple[Assessment, pl.DataFrame]:
-    """Return the assessment of a released table, and its classes."""
+def recount(frame: pl.LazyFrame, policy: Policy, population: pl.LazyFrame | None) -> tuple[Assessment, pl.DataFrame]:
+    """Return the assessment of a released table, and its classes; `population` where a model is counted in it."""
     present = schema_of(frame).names()
     for name in [*released_names(policy), *policy.sensitive]:
         if name not in present:
@@ -91,7 +96,7 @@ def recount(frame: pl.LazyFrame, policy: Policy) -> tuple[Assessment, pl.DataFra
     besides = {name: role.models for name, role in policy.sensitive.items()}
     names = released_names(policy)
     found, classes = regroup(frame, names, grounds(frame, policy), recursive=recursive, besides=besides)
-    figures = table_figures(frame, policy, names, found, classes.get_column(ROWS)) if policy.models else {}
+    figures = table_figures(frame, policy, names, found, classes, population) if policy.models else {}
     return msgspec.structs.replace(found, table_models=figures), classes
 
 

@@ -15,6 +15,7 @@ _POLICY = click.option("--policy", "-p", "policy_file", type=click.Path(dir_okay
 _QUASI = click.option("--quasi-identifier", "-q", "quasi", multiple=True, metavar="COL", help="Repeat for several.")
 _SENSITIVE = click.option("--sensitive", "-s", multiple=True, metavar="COL", help="Repeat for several.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to standard output.")
+_POPULATION = click.option("--population", metavar="FILE", help="The people that the table was drawn from.")
 _THREADS = click.option("--threads", type=click.IntRange(min=1), help="All cores unless given.")
 _STEPS = 5
 
@@ -72,6 +73,7 @@ def look(source: str, policy_out: str | None, as_json: bool) -> int:  # noqa: FB
 @_POLICY
 @_QUASI
 @_SENSITIVE
+@_POPULATION
 @_THREADS
 @_JSON
 def assess(
@@ -79,6 +81,7 @@ def assess(
     policy_file: str | None,
     quasi: tuple[str, ...],
     sensitive: tuple[str, ...],
+    population: str | None,
     threads: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> int:
@@ -88,7 +91,7 @@ def assess(
 
     # Nothing is released here, so the least k there is may stand for a k that was not given.
     policy = _policy(policy_file, quasi, sensitive, k=2 if policy_file is None else None)
-    assessment = assess_frame(source, policy, n_threads=threads)
+    assessment = assess_frame(source, policy, population=population, n_threads=threads)
     if as_json:
         _print_json(assessment.to_dict())
     else:
@@ -101,7 +104,7 @@ def assess(
 @_POLICY
 @_QUASI
 @_SENSITIVE
-@click.option("--population", metavar="FILE", help="The people that the table was drawn from.")
+@_POPULATION
 @click.option("--sampling-fraction", type=float, metavar="F", help="Rows over people, above 0, at most 1.")
 @click.option("--weights", metavar="COL", help="How many people each row stands for.")
 @click.option("--threshold", type=float, default=0.2, show_default=True, help="Chance that is too high.")
@@ -161,6 +164,7 @@ def risk(
 )
 @click.option("--suppress", type=float, help="Share of rows that may be left out; none unless given.")
 @click.option("--certificate", type=click.Path(), help="Write what was promised and reached here, as JSON.")
+@_POPULATION
 @click.option("--utility", is_flag=True, help="Measure everything that the release keeps.")
 @_THREADS
 @_JSON
@@ -176,6 +180,7 @@ def anonymize(
     method: Any,
     suppress: float | None,
     certificate: str | None,
+    population: str | None,
     utility: bool,  # noqa: FBT001
     threads: int | None,
     as_json: bool,  # noqa: FBT001
@@ -192,6 +197,7 @@ def anonymize(
             policy,
             certificate=certificate,
             method=method,
+            population=population,
             utility=utility,
             n_threads=threads,
             on_progress=tell,
@@ -209,9 +215,17 @@ def anonymize(
 @click.argument("source", metavar="INPUT")
 @click.option("--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy as TOML.")
 @click.option("--output", "-o", type=click.Path(), help="Write every node here; its suffix tells the format.")
+@_POPULATION
 @_THREADS
 @_JSON
-def lattice(source: str, policy_file: str, output: str | None, threads: int | None, as_json: bool) -> int:  # noqa: FBT001
+def lattice(
+    source: str,
+    policy_file: str,
+    output: str | None,
+    population: str | None,
+    threads: int | None,
+    as_json: bool,  # noqa: FBT001
+) -> int:
     """Tell what every combination of hierarchy levels would suppress and cost."""
     from shoal.files import check_output, write_frame
     from shoal.lattices import lattice as lattice_of
@@ -219,7 +233,7 @@ def lattice(source: str, policy_file: str, output: str | None, threads: int | No
 
     if output is not None:
         check_output(Path(output), [source])
-    nodes = lattice_of(source, _policy(policy_file, (), ()), n_threads=threads)
+    nodes = lattice_of(source, _policy(policy_file, (), ()), population=population, n_threads=threads)
     if output is not None:
         write_frame(nodes, Path(output))
     if as_json:
@@ -259,13 +273,14 @@ def discover(
 @cli.command()
 @click.argument("output", metavar="OUTPUT")
 @click.option("--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy as TOML.")
+@_POPULATION
 @_JSON
-def verify(output: str, policy_file: str, as_json: bool) -> int:  # noqa: FBT001
+def verify(output: str, policy_file: str, population: str | None, as_json: bool) -> int:  # noqa: FBT001
     """Recount a released table from its rows alone and compare it with its policy."""
     from shoal.verifying import verify as verify_frame
     from shoal_cli.showing import show_assessment, show_broken
 
-    found = verify_frame(output, _policy(policy_file, (), ()))
+    found = verify_frame(output, _policy(policy_file, (), ()), population=population)
     if as_json:
         body = {**found.assessment.to_dict(), "met": found.met, "broken": list(found.broken)}
         _print_json(body)

@@ -9,7 +9,7 @@ from numba import types
 from shoal_kernels._jit import inner
 from shoal_kernels.lattice import Ints, Lattice, Words, roll_up
 from shoal_kernels.lattice_costs import Flags, Floats
-from shoal_kernels.models import Models
+from shoal_kernels.models import PRESENCE_LEAST, Models
 from shoal_kernels.sensitive import satisfies
 
 Places = npt.NDArray[np.uint32]
@@ -116,9 +116,13 @@ def _join_cells(stack: Stack, scratch: Scratch, source: int, n: int, target: int
 def judge(models: Models, stack: Stack, scratch: Scratch, begin: int, n: int, limit: int) -> int:
     """Decide for each of n classes whether it satisfies the models; return the rows of those that do not.
 
-    Stops as soon as they exceed `limit`.
+    Stops as soon as they exceed `limit`. Classes of people without rows have none to leave out; where everybody has
+    to fit a class they count as one row.
     """
-    suppressed, bare = 0, len(models.kind) == 0
+    suppressed, bare, least = 0, len(models.kind) == 0, 0
+    for kind in models.kind:
+        if kind == PRESENCE_LEAST:
+            least = 1
     k, histogram = models.k[0], scratch.histogram
     for c in range(n):
         i = begin + c
@@ -132,7 +136,7 @@ def judge(models: Models, stack: Stack, scratch: Scratch, begin: int, n: int, li
                 histogram[stack.value[cell]] = 0
         scratch.holds[c] = good
         if not good:
-            suppressed += rows
+            suppressed += max(rows, least)
             if suppressed > limit:
                 break
     return suppressed

@@ -37,6 +37,12 @@ BETA_ENHANCED = 10
 """The same, and at most -ln p (definition 3)."""
 ALPHA = 11
 """Every bound value's share of the class at most `limit` (Wong et al. 2006, section 2)."""
+K_MAP = 12
+"""At least `count` people (Sweeney 2001). People are counted like a sensitive value that every row has."""
+PRESENCE_MOST = 13
+"""Rows / people at most `limit` (Nergiz et al. 2007, definition 1)."""
+PRESENCE_LEAST = 14
+"""Rows / people at least `limit`; a class of people without rows misses it."""
 
 
 class Cells(NamedTuple):
@@ -47,7 +53,7 @@ class Cells(NamedTuple):
     start : (n + 1,) int64
     value : (n_cells,) int64, each below n_values
     count : (n_cells,) int64, each at least 1
-        Per tuple and column the counts sum to the tuple's weight.
+        Per tuple and column the counts sum to the tuple's weight; people, told like a column, may be more.
     """
 
     start: npt.NDArray[np.int64]
@@ -66,9 +72,10 @@ class Models(NamedTuple):
     first, last : (m,) int64
         The column's values are ``first`` up to, not including, ``last``.
     count : (m,) int64
-        l of DISTINCT and RECURSIVE.
+        l of DISTINCT and RECURSIVE, k of K_MAP.
     limit : (m,) float64
-        l of ENTROPY and GRASSBERGER, c of RECURSIVE, t of the CLOSE models, delta of DELTA in nats, beta, alpha.
+        l of ENTROPY and GRASSBERGER, c of RECURSIVE, t of the CLOSE models, delta of DELTA in nats, beta, alpha,
+        share of the PRESENCE models.
     reference : (n_values,) float64
         Share of each value in the whole table; sums to 1 over each column.
     depth : (m,) int64

@@ -20,6 +20,9 @@ from shoal_kernels.models import (
     DISTINCT,
     ENTROPY,
     GRASSBERGER,
+    K_MAP,
+    PRESENCE_LEAST,
+    PRESENCE_MOST,
     RECURSIVE,
     Models,
 )
@@ -41,6 +44,13 @@ def _holds_besides(models: Models, j: int, own: Histogram, n_rows: int) -> bool:
         return beta_at_most(own, reference, n_rows, limit)
     if kind == BETA_ENHANCED:
         return beta_enhanced_at_most(own, reference, n_rows, limit)
+    if kind == K_MAP:
+        return own[0] >= models.count[j]
+    # Rounded to nearest, so that 3 of 10 people are the share that a policy writes as 0.3.
+    if kind == PRESENCE_MOST:
+        return n_rows / own[0] <= limit
+    if kind == PRESENCE_LEAST:
+        return n_rows / own[0] >= limit
     return delta_below(own, reference, n_rows, limit, kind == DELTA_STRICT)
 
 

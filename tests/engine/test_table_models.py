@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shoal_engine.anonymity.people_models import DeltaPresence, KMap
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import QuasiIdentifier
 from shoal_engine.anonymity.table_models import (
     LKC,
     AverageRisk,
-    KMap,
     SampleUniqueness,
     SizeModel,
     least_and_sufficient_k,
@@ -71,10 +71,24 @@ def test_k_map__population_smaller_than_the_table() -> None:
         KMap(k=3, population=10).sufficient_k(11)
 
 
-@pytest.mark.parametrize("given", [{}, {"population": 100, "sampling_fraction": 0.1}])
-def test_k_map__population_is_known_in_one_way(given: dict[str, float]) -> None:
-    with pytest.raises(PolicyError, match="either `population` or `sampling_fraction`"):
-        KMap(k=3, **given)
+def test_k_map__population_is_known_in_one_way() -> None:
+    with pytest.raises(PolicyError, match="keep `population` or `sampling_fraction`"):
+        KMap(k=3, population=100, sampling_fraction=0.1)
+    assert KMap(k=3).counts_people
+    assert not KMap(k=3, population=100).counts_people
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"at_most": 0.2, "at_least": 0.3}, "exchange them"),
+        ({"at_most": math.nan}, "at_most"),
+        ({"at_most": 0.2, "at_least": math.nan}, "at_least"),
+    ],
+)
+def test_delta_presence__limits_leave_something_between_them(limits: dict[str, float], message: str) -> None:
+    with pytest.raises(PolicyError, match=message):
+        DeltaPresence(**limits)
 
 
 def test_least_k__is_raised_no_farther_than_needed() -> None:

@@ -11,9 +11,10 @@ from shoal_engine.anonymity.combinations import combinations_reach
 from shoal_engine.anonymity.measures import worst
 from shoal_engine.anonymity.modeling import models_of
 from shoal_engine.anonymity.observation import Table
+from shoal_engine.anonymity.people import people_figures
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import Sensitive
-from shoal_engine.anonymity.table_models import LKC, kind_of
+from shoal_engine.anonymity.table_models import LKC, kind_of, of_sizes
 from shoal_engine.anonymity.value_models import (
     Alpha,
     BetaLikeness,
@@ -55,13 +56,11 @@ def assess_table(table: Table) -> Assessment:
 
 def _table_figures(table: Table) -> dict[str, float]:
     """Measure the models that bind the table as a whole."""
-    figures: dict[str, float] = {}
+    figures = {kind_of(model): model.measure(table.grouped.weight) for model in of_sizes(table.policy.models)}
     for model in table.policy.models:
         if isinstance(model, LKC):
             figures["lkc-k"], figures["lkc-c"] = combinations_reach(table, model.l)
-        else:
-            figures[kind_of(model)] = model.measure(table.grouped.weight)
-    return figures
+    return figures | people_figures(table)
 
 
 def _reached(table: Table) -> dict[str, SensitiveReach]:
@@ -84,6 +83,7 @@ def _measuring(policy: Policy) -> Policy:
         # Without models k = 1 would be refused; measuring does not read k.
         k=max(2, policy.k),
         models=(),
+        population="",
         sensitive={name: Sensitive(models=_every_measure(role)) for name, role in policy.sensitive.items()},
     )
 

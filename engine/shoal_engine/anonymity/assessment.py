@@ -86,8 +86,10 @@ class Assessment(Struct, frozen=True, kw_only=True):
     sensitive : mapping of column to SensitiveReach
     table_models : mapping of str to float
         What the table reaches under each model of the policy that binds it as a whole, by kind: average-risk,
-        sample-uniqueness and population-uniqueness, shares; k-map, the k that is met; lkc-k and lkc-c, fewest
-        rows and largest share of a sensitive value over combinations of the l quasi-identifiers.
+        sample-uniqueness and population-uniqueness, shares; k-map, the k that is met, or fewest people whom a
+        class fits; presence-least and presence-most, smallest and largest chance of a person of the population to
+        be in the table; lkc-k and lkc-c, fewest rows and largest share of a sensitive value over combinations of the
+        l quasi-identifiers.
     """
 
     rows: int

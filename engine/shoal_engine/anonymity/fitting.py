@@ -10,6 +10,7 @@ import numpy.typing as npt
 from shoal_engine.anonymity.dimensions import Dimension
 from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.partitioning import not_met, partition
+from shoal_engine.anonymity.people import check_method, with_outside, with_people
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.recoding import Recoding, recode
 from shoal_engine.anonymity.table_models import least_and_sufficient_k
@@ -75,7 +76,7 @@ def fit(table: Table, *, method: Method, n_threads: int) -> Fit:
     Raises
     ------
     PolicyError
-        There is no such method.
+        There is no such method, or its classes do not let a model be counted in people.
     PolicyNotMet
         No release of this table can meet the policy.
     """
@@ -83,6 +84,8 @@ def fit(table: Table, *, method: Method, n_threads: int) -> Fit:
         msg = f"there is no method {method!r}; choose one of {', '.join(METHODS)}"
         raise PolicyError(msg)
     policy = table.policy
+    check_method(policy, table.space, method)
+    table = with_people(table)
     least, sufficient = least_and_sufficient_k(policy.k, policy.models, table.n_rows)
     if table.n_rows < least:
         msg = f"k = {least} asks for more rows than the table has; "
@@ -150,9 +153,8 @@ def _generalized(table: Table, max_suppressed: int) -> Fit:
     check_outputs(table.space.dimensions)
     found = generalize(table, table.policy.full_domain, limit=max_suppressed)
     if found is None:
-        raise not_met(
-            table.grouped.weight, table.cells, table.models, [table.space.names[j] for j in table.space.apart]
-        )
+        _, weight, cells = with_outside(table)
+        raise not_met(weight, cells, table.models, [table.space.names[j] for j in table.space.apart])
     recoding = recode_levels(
         table.space.dimensions, table.space.arrays, table.grouped.words, found.class_of_tuple, found.levels_of_class
     )

@@ -17,13 +17,14 @@ from shoal_engine.anonymity.dimensions import Space
 from shoal_engine.anonymity.lattice import Levels, lattice_arrays, levels_of, n_nodes
 from shoal_engine.anonymity.objectives import FullDomain, bind_objective, check_objective
 from shoal_engine.anonymity.observation import Table
+from shoal_engine.anonymity.people import with_outside
 from shoal_engine.anonymity.tuples import codes_of
 from shoal_engine.errors import PolicyError
 from shoal_kernels.lattice import Lattice
 from shoal_kernels.lattice_costs import Objective
 from shoal_kernels.lattice_stack import Scratch, Stack
 from shoal_kernels.lattice_walk import Found, Log, visit, walk
-from shoal_kernels.models import DELTA, DISTINCT, GRASSBERGER, Cells, Models
+from shoal_kernels.models import DELTA, DISTINCT, GRASSBERGER, K_MAP, PRESENCE_LEAST, Cells, Models
 
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
@@ -70,7 +71,8 @@ class Search:
     lattice, objective : Lattice, Objective
         For kernels, in that order.
     words, weight, cells, models
-        The distinct tuples and what binds their classes.
+        The distinct tuples and what binds their classes; behind those of the table, without rows, those that only
+        people of the population have.
     limit : int
         Rows that may be suppressed.
     """
@@ -89,15 +91,24 @@ class Search:
     def monotone(self) -> bool:
         """Tell whether coarser nodes never suppress more rows.
 
-        Larger classes keep k and distinct values. Most other models are kept by the union of two classes that
+        Larger classes keep k, people and distinct values. Most other models are kept by the union of two classes that
         have them, for they bound something convex in the shares of values, but may be lost by the union of one
         that has them with one that is suppressed. Two are not kept at all: Grassberger's estimate depends on the
         size of a class, and delta-disclosure leaves out the values that a class lacks.
         """
         kinds = self.models.kind
         if self.limit > 0:
-            return bool((kinds == DISTINCT).all())
+            return bool(np.isin(kinds, (DISTINCT, K_MAP)).all())
         return not np.isin(kinds, (GRASSBERGER, DELTA)).any()
+
+    def left_out(self, rows: Ints, released: npt.NDArray[np.bool_]) -> int:
+        """Return the rows of classes, or of tuples, that are not released.
+
+        Tuples of people who have no row have none to leave out, but where everybody has to fit a class they count
+        as one.
+        """
+        least = int((self.models.kind == PRESENCE_LEAST).any())
+        return int(np.maximum(rows, least)[~released].sum())
 
     def in_order(self, levels: Sequence[int]) -> Ints:
         """Return levels in the order of the lattice."""
@@ -118,8 +129,8 @@ def prepare(table: Table, how: FullDomain, *, limit: int) -> Search:
         The objective needs a hierarchy that a quasi-identifier does not have.
     """
     check_objective(how, table.space.dimensions)
-    grouped = table.grouped
-    return search_over(table.space, how, grouped.words, grouped.weight, table.cells, table.models, limit=limit)
+    words, weight, cells = with_outside(table)
+    return search_over(table.space, how, words, weight, cells, table.models, limit=limit)
 
 
 def search_over(
@@ -196,7 +207,7 @@ def ranked(search: Search) -> Iterator[Node]:
 def look_at(search: Search, levels: tuple[int, ...]) -> Node:
     """Return one node, feasible or not."""
     seen = visited(search, levels)
-    return Node(levels, seen.cost, int(seen.rows[seen.holds == 0].sum()))
+    return Node(levels, seen.cost, search.left_out(seen.rows, seen.holds > 0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

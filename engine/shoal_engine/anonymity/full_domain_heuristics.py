@@ -85,5 +85,6 @@ def _distinct(search: Search, j: int, level: int) -> int:
     """Return how many nodes of a level occur in the table."""
     place = search.order.index(j)
     lattice = search.lattice
-    code = codes_of(search.words, lattice.word[place], lattice.shift[place], lattice.mask[place])
+    words = search.words[:, search.weight > 0]
+    code = codes_of(words, lattice.word[place], lattice.shift[place], lattice.mask[place])
     return int(np.unique(search.levels[j].representative[level][np.unique(code)]).size)

@@ -5,7 +5,7 @@ being one that the next round generalizes further: local recoding by repeated fu
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -93,11 +93,14 @@ def generalize(table: Table, how: FullDomain, *, limit: int) -> FullDomainClasse
         levels.append(np.tile(np.array(node.levels, np.int64), (int(classes.max(initial=-1)) + 1, 1)))
         nodes.append(node)
         left = left[~released]
-        if not left.size:
+        if not search.weight[left].any():
             break
     if not nodes:
         return None
-    return _settled_together(search, class_of_tuple, np.concatenate(levels), tuple(nodes))
+    found = _settled_together(search, class_of_tuple, np.concatenate(levels), tuple(nodes))
+    # People outside the table have no row to release.
+    n = table.grouped.n_tuples
+    return None if found is None else replace(found, class_of_tuple=found.class_of_tuple[:n])
 
 
 def _restricted(table: Table, how: FullDomain, whole: Search, tuples: Ints, *, last: bool) -> Search:
@@ -116,7 +119,7 @@ def _first_that_settles(
         classes = accepted_classes(search.weight, classes, accepts)
         if last:
             classes = settled(search.weight, search.cells, search.models, classes)
-            if int(search.weight[classes < 0].sum()) <= search.limit and _sizes_hold(search, classes, accepts):
+            if search.left_out(search.weight, classes >= 0) <= search.limit and _sizes_hold(search, classes, accepts):
                 return node, classes
         elif _rest_holds(search, classes):
             return node, classes
@@ -158,7 +161,7 @@ def _settled_together(
     """Return the classes of all rounds as the released rows bind them; None where too many rows are left out."""
     models = with_released_shares(search.cells, search.models, class_of_tuple)
     kept = settled(search.weight, search.cells, models, class_of_tuple)
-    if int(search.weight[kept < 0].sum()) > search.limit:
+    if search.left_out(search.weight, kept >= 0) > search.limit:
         return None
     first = np.unique(kept[kept >= 0], return_index=True)[1]
     source = class_of_tuple[kept >= 0][first]

@@ -68,7 +68,7 @@ def node_by_sizes(search: Search, levels: tuple[int, ...], accepts: Accepts) -> 
     holds = accepted(seen.rows, seen.holds, accepts)
     cost = np.zeros(1)
     price(search.lattice, search.objective, search.in_order(levels), seen.words, seen.rows, holds, cost)
-    return Node(levels, float(cost[0]), int(seen.rows[holds == 0].sum()), n_classes=int(holds.sum()))
+    return Node(levels, float(cost[0]), search.left_out(seen.rows, holds > 0), n_classes=int(holds.sum()))
 
 
 def accepted(rows: Sizes, holds: Flags, accepts: Accepts) -> Flags:

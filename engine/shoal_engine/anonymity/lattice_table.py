@@ -1,7 +1,7 @@
 """Every node of a lattice: what it suppresses and costs, and which models it meets."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,10 +9,13 @@ import numpy.typing as npt
 
 from shoal_engine.anonymity.full_domain import Search, every_node, prepare, visited
 from shoal_engine.anonymity.full_domain_sizes import node_by_sizes
+from shoal_engine.anonymity.measures import chosen_models
 from shoal_engine.anonymity.objectives import FullDomain
 from shoal_engine.anonymity.observation import Table
-from shoal_engine.anonymity.promises import promised, size_promises
-from shoal_engine.anonymity.table_models import accepts_of, least_and_sufficient_k
+from shoal_engine.anonymity.people import bounds_on_people, with_people
+from shoal_engine.anonymity.policy import Policy
+from shoal_engine.anonymity.promises import in_words, size_promises, table_in_words
+from shoal_engine.anonymity.table_models import LKC, accepts_of, least_and_sufficient_k, of_people, of_sizes
 from shoal_engine.anonymity.whole_table import with_k
 from shoal_kernels._jit import freeze
 
@@ -53,15 +56,17 @@ def lattice_table(table: Table, how: FullDomain) -> LatticeTable:
     """
     policy = table.policy
     least, _ = least_and_sufficient_k(policy.k, policy.models, table.n_rows)
+    table = with_people(table)
     search = prepare(with_k(table, least), how, limit=math.floor(policy.suppress * table.n_rows))
     log = every_node(search)
     shape = [one.n_levels for one in search.levels]
     levels = np.stack(np.unravel_index(np.arange(log.cost.size), shape)).astype(np.int64)
-    met = {name: every_node(_only(search, j - 1)).suppressed == 0 for j, name in enumerate(promised(policy))}
+    met = {named: every_node(_only(search, places, k=k)).suppressed == 0 for named, places, k in _alone(policy)}
     suppressed, classes, cost = log.suppressed, log.classes, log.cost
-    if policy.models:
-        bare = _only(search, -1, k=1)
+    if of_sizes(policy.models):
+        bare = _only(search, [], k=1)
         rows = [visited(bare, levels_of).rows for levels_of in map(tuple, levels.T.tolist())]
+        rows = [sizes[sizes > 0] for sizes in rows]
         met |= {named: np.array([holds(sizes) for sizes in rows]) for named, holds in size_promises(policy)}
     accepts = accepts_of(policy.models)
     if accepts is not None:
@@ -72,13 +77,24 @@ def lattice_table(table: Table, how: FullDomain) -> LatticeTable:
     return LatticeTable(levels, suppressed, classes, cost, suppressed <= search.limit, met)
 
 
-def _only(search: Search, j: int, *, k: int | None = None) -> Search:
-    """Return the search under one model alone: the j-th of a sensitive column, or k-anonymity for -1."""
-    models = search.models
-    one = slice(j, j + 1) if j >= 0 else slice(0, 0)
-    picked = {name: getattr(models, name)[one] for name in _BY_MODEL}
-    rows = k if k is not None else int(models.k[0]) if j < 0 else 1
-    return replace(search, models=freeze(models._replace(k=np.array([rows], np.int64), **picked)))
+def _alone(policy: Policy) -> Iterator[tuple[str, list[int], int]]:
+    """Yield each model of a class in words, its places among those of the kernels, and the rows that it asks for."""
+    yield f"{policy.k}-anonymity", [], policy.k
+    place = 0
+    # What LKC asks of the classes stands behind each column's own models.
+    implied = sum(isinstance(model, LKC) for model in policy.models)
+    for column, role in policy.sensitive.items():
+        for model in role.models:
+            yield f"{in_words(model)} of {column!r}", [place], 1
+            place += 1
+        place += implied
+    for model in of_people(policy.models):
+        n = len(bounds_on_people(model))
+        yield table_in_words(model), list(range(place, place + n)), 1
+        place += n
 
 
-_BY_MODEL = ("kind", "first", "last", "count", "limit", "depth", "tree_start")
+def _only(search: Search, places: list[int], *, k: int) -> Search:
+    """Return the search under classes of `k` rows, and the models at some places alone."""
+    models = chosen_models(search.models, np.array(places, np.int64))
+    return replace(search, models=freeze(models._replace(k=np.array([k], np.int64))))

@@ -5,12 +5,26 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from shoal_kernels._jit import freeze
 from shoal_kernels.class_measures import judge_classes, measure_classes, measure_worst, sort_by_class, sum_by_class
-from shoal_kernels.models import ALPHA, DISTINCT, ENTROPY, GRASSBERGER, RECURSIVE, Cells, Models
+from shoal_kernels.models import (
+    ALPHA,
+    DISTINCT,
+    ENTROPY,
+    GRASSBERGER,
+    K_MAP,
+    PRESENCE_LEAST,
+    PRESENCE_MOST,
+    RECURSIVE,
+    Cells,
+    Models,
+)
 
 Vector = npt.NDArray[np.int64]
 Shares = npt.NDArray[np.float64]
 
+_BY_MODEL = ("kind", "first", "last", "count", "limit", "depth", "tree_start")
+"""Fields of `Models` with one entry a model."""
 _DECIMALS = 10_000
 
 
@@ -100,9 +114,18 @@ def nearest(weight: Vector, cells: Cells, models: Models) -> dict[str, float]:
     can: dict[str, float] = {} if rows >= models.k[0] else {"k": rows}
     if not models.kind.size:
         return can
-    reached = measure(cells, np.zeros(weight.size, np.int64), 1, models)[:, 0]
+    of_values = models.kind < K_MAP
+    reached = np.zeros(models.kind.size)
+    reached[of_values] = measure(cells, np.zeros(weight.size, np.int64), 1, chosen_models(models, of_values))[:, 0]
+    people = int(cells.count[cells.value == models.reference.size - 1].sum())
     for kind, count, limit, value in zip(models.kind, models.count, models.limit, reached, strict=True):
-        if kind == DISTINCT and value < count:
+        if kind == K_MAP and people < count:
+            can["k-map k"] = people
+        elif kind == PRESENCE_MOST and rows / people > limit:
+            can["presence at_most"] = math.ceil(rows / people * _DECIMALS) / _DECIMALS
+        elif kind == PRESENCE_LEAST and rows / people < limit:
+            can["presence at_least"] = math.floor(rows / people * _DECIMALS) / _DECIMALS
+        elif kind == DISTINCT and value < count:
             can["distinct l"] = min(int(value), can.get("distinct l", math.inf))
         elif kind in (ENTROPY, GRASSBERGER) and value < limit:
             below = math.floor(value * _DECIMALS) / _DECIMALS
@@ -113,6 +136,11 @@ def nearest(weight: Vector, cells: Cells, models: Models) -> dict[str, float]:
         elif kind == ALPHA and value > limit:
             can["alpha"] = max(math.ceil(value * _DECIMALS) / _DECIMALS, can.get("alpha", 0.0))
     return can
+
+
+def chosen_models(models: Models, chosen: npt.NDArray[np.bool_] | Vector) -> Models:
+    """Return some of the models besides k, by a mask or their places."""
+    return freeze(models._replace(**{name: getattr(models, name)[chosen] for name in _BY_MODEL}))
 
 
 def _classes(class_of_tuple: Vector, n_classes: int) -> tuple[Vector, Vector]:

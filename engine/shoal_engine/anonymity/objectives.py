@@ -118,7 +118,8 @@ def bind_objective(
         bound=np.array([_bound(how, released, suppressed)]),
         rows=np.array([float(rows)]),
         leaves=np.array([sum(math.log(one.total_leaves) for one in levels)]),
-        entropy=np.array([float((share * np.log(share)).sum())]),
+        # Tuples of people outside the table have no rows, and add nothing.
+        entropy=np.array([float((share * np.log(np.where(share > 0, share, 1.0))).sum())]),
     )
     return freeze(objective), freeze(lattice._replace(cost=np.concatenate([cost.ravel() for cost in costs])))
 

@@ -12,10 +12,12 @@ import pyarrow as pa
 from shoal_engine.anonymity.dimensions import Space, bind
 from shoal_engine.anonymity.hierarchy_specs import counts_rows
 from shoal_engine.anonymity.modeling import Modeling, models_of
+from shoal_engine.anonymity.people import People, count_people
 from shoal_engine.anonymity.policy import Policy
+from shoal_engine.anonymity.table_models import of_people
 from shoal_engine.anonymity.transform_specs import grouped_columns
 from shoal_engine.columns import ColumnEncoder, Domain, count_codes, narrowest, recode
-from shoal_engine.errors import ColumnError, InputError
+from shoal_engine.errors import ColumnError, InputError, PolicyError
 from shoal_engine.grouping import Grouped, cells, group
 from shoal_kernels.models import Cells, Models
 
@@ -43,6 +45,8 @@ class Table:
         Sensitive columns, and identifiers that become pseudonyms.
     carried : dict of column to pa.Array
         Insensitive columns, as they came.
+    people : People or None
+        The population, where a model is counted in it.
     notes : tuple of str
         What transformations did, for the report.
     """
@@ -55,6 +59,7 @@ class Table:
     models: Models
     coded: dict[str, tuple[Domain, Codes]]
     carried: dict[str, pa.Array]
+    people: People | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -141,19 +146,31 @@ class Observation:
             parts += other._carried[name]
         self.n_rows += other.n_rows
 
-    def finish(self) -> Table:
-        """Return the table; the observation is used up.
+    def finish(self, population: "Observation | None" = None) -> Table:
+        """Return the table; the observation is used up, and so is that of the population.
+
+        Parameters
+        ----------
+        population : Observation, optional
+            Of the people that the table was drawn from, by `people_policy`; needed where a model is counted in them.
 
         Raises
         ------
         InputError
-            No row was observed.
+            No row was observed, or some tuple has more rows than people.
         ColumnError
-            A quasi-identifier has no value at all.
+            A quasi-identifier has no value at all, or another type in the population.
+        PolicyError
+            A model is counted in people, and there is no table of them.
         """
+        if population is None and of_people(self._policy.models):
+            msg = "a model of this policy is counted in a table of the population; give that table, or leave it out"
+            raise PolicyError(msg)
         if not self.n_rows:
             msg = "the table has no rows; there is nothing to protect or to release"
             raise InputError(msg)
+        # Values that only the population holds are values of the quasi-identifiers too.
+        theirs = {} if population is None else self._adopted(population)
         domains: dict[str, Domain] = {}
         remaps: dict[str, npt.NDArray[np.integer]] = {}
         for name, encoder in self._encoders.items():
@@ -176,6 +193,11 @@ class Observation:
         row_ids = self._carry or bool(modeling.columns)
         grouped = group(codes, sizes, n_threads=self._n_threads, row_ids=row_ids)
         del codes
+        people = None
+        if population is not None:
+            codes = [population._final(d.name, d.kernel_code[remaps[d.name][theirs[d.name]]]) for d in space.dimensions]
+            people = count_people(grouped, group(codes, sizes, n_threads=self._n_threads, row_ids=False))
+            del codes
         coded = {name: (domains[name], self._final(name, remaps[name])) for name in list(self._codes)}
         values = [(column.value - column.first).astype(np.uint32)[coded[column.name][1]] for column in modeling.columns]
         value_cells = no_cells(grouped.n_tuples)
@@ -197,8 +219,17 @@ class Observation:
             models=modeling.with_reference(count.astype(np.int64)),
             coded=coded,
             carried={name: _joined(parts) for name, parts in self._carried.items()},
+            people=people,
             notes=notes,
         )
+
+    def _adopted(self, population: "Observation") -> dict[str, npt.NDArray[np.uint32]]:
+        """Take in the values of a population; return our provisional code of each of its codes, by column."""
+        if population.n_rows < self.n_rows:
+            msg = "population smaller than the sample: it has fewer rows; give the population that it was drawn from"
+            raise InputError(msg)
+        names = self._policy.quasi_identifiers
+        return {name: self._encoders[name].merge(population._encoders[name]) for name in names}
 
     def _transform(self, domains: dict[str, Domain], remaps: dict[str, npt.NDArray[np.integer]]) -> tuple[str, ...]:
         """Transform the columns whose role says so, in place; return what is to be told of it."""

@@ -32,6 +32,7 @@ from msgspec import Meta, Struct
 
 from shoal_engine.anonymity.full_domain_specs import FullDomain
 from shoal_engine.anonymity.hierarchy_specs import Hierarchy
+from shoal_engine.anonymity.people_models import check_countable
 from shoal_engine.anonymity.roles import (
     Closeness,
     Distinct,
@@ -42,7 +43,7 @@ from shoal_engine.anonymity.roles import (
     Role,
     Sensitive,
 )
-from shoal_engine.anonymity.table_models import TableModel
+from shoal_engine.anonymity.table_models import TableModel, of_people
 from shoal_engine.anonymity.transform_specs import grouped_columns
 from shoal_engine.errors import PolicyError
 
@@ -64,6 +65,7 @@ _EXAMPLES = {
     "or { kind = 'noise', variance = 0.1 }",
     "k": "k = 10, a whole number of at least 1",
     "suppress": "suppress = 0.01, a share of rows, at least 0 and below 1",
+    "population": "population = 'people.parquet' with models = [{ kind = 'k-map', k = 5 }]",
     "order": "order = 'shuffled' or order = 'sorted'",
     "identifier": "[identifier.name] with action = 'drop', or action = 'pseudonym' and key_env = 'SHOAL_KEY'",
     "quasi_identifier": "[quasi_identifier.age] with kind = 'number', output = 'label', nulls = 'apart'",
@@ -92,6 +94,9 @@ class Policy(
         Order of the output's rows: shuffled, from the secure source, or sorted, by class.
     models : sequence of TableModel
         What binds the table as a whole, besides k; see `shoal_engine.anonymity.table_models`.
+    population : str
+        A file of the people that the table was drawn from, itself included, with the same quasi-identifiers; where
+        a model is counted in them (k-map, delta-presence), unless the call brings another.
     identifiers, quasi_identifiers, sensitive, insensitive : mapping of str to the role's value
         Columns by role; the order of the quasi-identifiers breaks ties between them.
     full_domain : FullDomain
@@ -115,6 +120,7 @@ class Policy(
     suppress: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     order: Literal["shuffled", "sorted"] = "shuffled"
     models: Sequence[TableModel] = ()
+    population: str = ""
     identifiers: Mapping[str, Identifier] = msgspec.field(default_factory=dict)
     quasi_identifiers: Mapping[str, QuasiIdentifier] = msgspec.field(default_factory=dict)
     sensitive: Mapping[str, Sensitive] = msgspec.field(default_factory=dict)
@@ -138,6 +144,10 @@ class Policy(
             msg = "two models of the table are of one kind; keep the stricter one"
             raise PolicyError(msg)
         msgspec.structs.force_setattr(self, "models", table_models)
+        _converted(self.population, str, "population")
+        if self.population and not of_people(table_models):
+            msg = "`population` names a table of people, and no model is counted in one; leave it out, or write "
+            raise PolicyError(msg + _EXAMPLES["population"])
         seen: dict[str, str] = {}
         for section, (field, role) in _SECTIONS.items():
             columns = _columns(section, getattr(self, field), role)
@@ -148,6 +158,8 @@ class Policy(
                 seen[column] = section
             msgspec.structs.force_setattr(self, field, MappingProxyType(columns))
         grouped_columns(self.quasi_identifiers)
+        if of_people(table_models):
+            check_countable(self.quasi_identifiers)
         if not self.quasi_identifiers:
             msg = f"the policy names no quasi-identifier; add {_EXAMPLES['quasi_identifier']}"
             raise PolicyError(msg)
@@ -240,7 +252,7 @@ class Policy(
         except tomllib.TOMLDecodeError as error:
             msg = f"the policy is not TOML: {error}"
             raise PolicyError(msg) from None
-        known = ["k", "suppress", "order", "models", *_SECTIONS, "full_domain"]
+        known = ["k", "suppress", "order", "models", "population", *_SECTIONS, "full_domain"]
         for key in document:
             if key not in known:
                 close = difflib.get_close_matches(key, known, n=1)
@@ -265,7 +277,7 @@ class Policy(
         document = _without_absent(msgspec.to_builtins(self, enc_hook=_plain))
         if self.full_domain == FullDomain():
             document.pop("full_domain")
-        return {key: value for key, value in document.items() if key != "folder" and value != {}}
+        return {key: value for key, value in document.items() if key != "folder" and value not in ({}, "")}
 
     def locate(self, file: str) -> Path:
         """Return where a file named by this policy is."""

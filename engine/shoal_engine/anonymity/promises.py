@@ -1,5 +1,6 @@
 """What a policy promises of a released table, and whether an assessment of it holds every promise."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -7,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
+from shoal_engine.anonymity.people_models import DeltaPresence, KMap
 from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.table_models import LKC, KMap, SizeModel, TableModel, kind_of
+from shoal_engine.anonymity.table_models import LKC, SizeModel, TableModel, kind_of, of_sizes
 from shoal_engine.anonymity.value_models import (
     Alpha,
     BetaLikeness,
@@ -32,19 +34,13 @@ def released_names(policy: Policy) -> list[str]:
     return names
 
 
-def promised(policy: Policy) -> list[str]:
-    """Return every model of a policy in words, k-anonymity first, then those of the sensitive columns in order."""
-    named = [f"{_named(model)} of {column!r}" for column, role in policy.sensitive.items() for model in role.models]
-    return [f"{policy.k}-anonymity", *named]
-
-
 def size_promises(policy: Policy) -> list[tuple[str, Callable[[npt.NDArray[np.int64]], bool]]]:
     """Return every model of the class sizes in words, and whether classes of some rows hold it."""
 
     def judge(model: SizeModel) -> Callable[[npt.NDArray[np.int64]], bool]:
         return lambda sizes: model.holds(model.measure(sizes))
 
-    return [(_named_table(model), judge(model)) for model in policy.models if isinstance(model, SizeModel)]
+    return [(table_in_words(model), judge(model)) for model in of_sizes(policy.models)]
 
 
 def broken_promises(policy: Policy, reached: Assessment) -> list[str]:
@@ -59,10 +55,10 @@ def broken_promises(policy: Policy, reached: Assessment) -> list[str]:
     if not reached.rows:
         return []
     broken = [] if reached.k >= policy.k else [f"a class has fewer than k = {policy.k} rows"]
-    broken += [f"the table misses {_named_table(m)}" for m in policy.models if not _table_holds(m, reached)]
+    broken += [f"the table misses {table_in_words(m)}" for m in policy.models if not _table_holds(m, reached)]
     for column, role in policy.sensitive.items():
         broken += [
-            f"a class misses {_named(model)} of {column!r}"
+            f"a class misses {in_words(model)} of {column!r}"
             for model in role.models
             if not _holds(model, reached.sensitive[column])
         ]
@@ -110,7 +106,7 @@ def _holds(model: Model, reach: SensitiveReach) -> bool:
             return figure <= alpha
 
 
-def _named(model: Model) -> str:
+def in_words(model: Model) -> str:
     """Return a model with its parameters."""
     match model:
         case Distinct(l=l):
@@ -134,16 +130,23 @@ def _table_holds(model: TableModel, reached: Assessment) -> bool:
     figures = reached.table_models
     if isinstance(model, LKC):
         return figures.get("lkc-k", 0) >= model.k and figures.get("lkc-c", 1.0) <= model.c
+    if isinstance(model, DeltaPresence):
+        return (
+            figures.get("presence-least", 0.0) >= model.at_least
+            and figures.get("presence-most", math.inf) <= model.at_most
+        )
     figure = figures.get(kind_of(model))
     return figure is not None and model.holds(figure)
 
 
-def _named_table(model: TableModel) -> str:
+def table_in_words(model: TableModel) -> str:
     """Return a model of the whole table with its parameters."""
     match model:
         case KMap(k=k):
             return f"{k}-map"
         case LKC(l=l, k=k, c=c):
             return f"LKC-privacy (L = {l}, K = {k}, C = {c:g})"
+        case DeltaPresence(at_least=least, at_most=most):
+            return f"({least:g}, {most:g})-presence"
         case _:
             return f"{kind_of(model)} of at most {model.at_most:g}"

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Meta
 
+from shoal_engine.anonymity.people_models import DeltaPresence, KMap
 from shoal_engine.anonymity.policy_values import PolicyValue
 from shoal_engine.anonymity.value_models import check_finite
 from shoal_engine.errors import PolicyError
@@ -67,90 +68,6 @@ class SampleUniqueness(PolicyValue, frozen=True, tag_field="kind", tag="sample-u
         """Return the k whose classes always hold the model."""
         del n_rows
         return 2
-
-
-class KMap(PolicyValue, frozen=True, tag_field="kind", tag="k-map"):
-    """Every class stands for at least `k` people of the population (Sweeney 2001, k-map), as estimated from its rows.
-
-    The rows of a class of k people are taken as Poisson distributed with mean k times the sampling fraction (El
-    Emam, Dankar 2008, D3; Pannekoek 1999), without 0 for the zero-truncated estimator (D4). A class is large
-    enough where so many rows come from k people with a chance of at most `significance`.
-
-    Attributes
-    ----------
-    k : int
-    population : int, optional
-        People from whom the table was drawn.
-    sampling_fraction : float, optional
-        Or the share of them that is in the table.
-    estimator : str
-        poisson or zero-truncated-poisson.
-    significance : float
-        Chance of a class that is thought too large; above 0.
-
-    Notes
-    -----
-    Agrees with ARX's KMap: no class needs more than `k` rows, and poisson asks for one row more than the chance
-    alone. pycanon does not have the model.
-    """
-
-    k: Annotated[int, Meta(ge=2)]
-    population: Annotated[int, Meta(ge=1)] | None = None
-    sampling_fraction: Annotated[float, Meta(gt=0, le=1)] | None = None
-    estimator: Literal["poisson", "zero-truncated-poisson"] = "poisson"
-    significance: Annotated[float, Meta(gt=0, lt=1)] = 0.01
-
-    def _check(self) -> None:
-        """Check that the population is known, in one way."""
-        if (self.population is None) == (self.sampling_fraction is None):
-            msg = "k-map needs the population's size: either `population` or `sampling_fraction`"
-            raise PolicyError(msg)
-        check_finite("significance", self.significance)
-
-    def measure(self, sizes: Sizes) -> float:
-        """Return the largest k that all classes of these rows meet, up to the model's own."""
-        rows, least = int(sizes.sum()), int(sizes.min(initial=np.iinfo(np.int64).max))
-        met, missed = 0, self.k + 1
-        while missed - met > 1:
-            middle = (met + missed) // 2
-            met, missed = (middle, missed) if least >= self._least_rows(middle, rows) else (met, middle)
-        return float(met)
-
-    def holds(self, figure: float) -> bool:
-        """Tell whether the k that is met is enough."""
-        return figure >= self.k
-
-    def sufficient_k(self, n_rows: int) -> int:
-        """Return the rows that a class of a table of `n_rows` needs.
-
-        Raises
-        ------
-        PolicyError
-            The population is smaller than the table.
-        """
-        return self._least_rows(self.k, n_rows)
-
-    def _least_rows(self, k: int, n_rows: int) -> int:
-        """Return the rows that tell that a class stands for `k` people."""
-        fraction = self.sampling_fraction
-        if self.population is not None:
-            if self.population < n_rows:
-                msg = f"population = {self.population} is smaller than the table; it counts all who could be in it"
-                raise PolicyError(msg)
-            fraction = n_rows / self.population
-        assert fraction is not None
-        mean = fraction * k
-        truncated = self.estimator == "zero-truncated-poisson"
-        chance = math.exp(-mean)
-        total, seen, rows = -math.expm1(-mean) if truncated else 1.0, 0.0 if truncated else chance, int(truncated)
-        if truncated:
-            chance *= mean
-            seen = chance
-        while seen / total < 1 - self.significance and rows < k:
-            rows += 1
-            chance *= mean / rows
-            seen += chance
-        return min(k, rows + (1 if truncated else 2))
 
 
 class PopulationUniqueness(PolicyValue, frozen=True, tag_field="kind", tag="population-uniqueness"):
@@ -242,23 +159,34 @@ class LKC(PolicyValue, frozen=True, tag_field="kind", tag="lkc"):
 
 SizeModel: TypeAlias = AverageRisk | SampleUniqueness | PopulationUniqueness | KMap
 """Models that follow from the sizes of all classes."""
-TableModel: TypeAlias = SizeModel | LKC
+TableModel: TypeAlias = SizeModel | LKC | DeltaPresence
+
+
+def of_sizes(models: Sequence[TableModel]) -> list[SizeModel]:
+    """Return the models that follow from the sizes of all classes alone."""
+    return [m for m in models if isinstance(m, SizeModel) and not (isinstance(m, KMap) and m.counts_people)]
+
+
+def of_people(models: Sequence[TableModel]) -> list[KMap | DeltaPresence]:
+    """Return the models that are counted in a table of the population."""
+    return [m for m in models if isinstance(m, KMap | DeltaPresence) and m.counts_people]
 
 
 def sizes_hold(models: Sequence[TableModel], sizes: Sizes) -> bool:
     """Tell whether classes of these rows, (n_classes,) int64, hold every model that follows from their sizes."""
-    return all(model.holds(model.measure(sizes)) for model in models if isinstance(model, SizeModel))
+    return all(model.holds(model.measure(sizes)) for model in of_sizes(models))
 
 
 def least_and_sufficient_k(k: int, models: Sequence[TableModel], n_rows: int) -> tuple[int, int]:
     """Return the k that every class of a table of `n_rows` needs, and one from which on every model holds."""
-    least = max([k, *(model.sufficient_k(n_rows) for model in models if isinstance(model, KMap | LKC))])
-    return least, max([least, *(model.sufficient_k(n_rows) for model in models)])
+    bound = [*of_sizes(models), *(model for model in models if isinstance(model, LKC))]
+    least = max([k, *(model.sufficient_k(n_rows) for model in bound if isinstance(model, KMap | LKC))])
+    return least, max([least, *(model.sufficient_k(n_rows) for model in bound)])
 
 
 def accepts_of(models: Sequence[TableModel]) -> Callable[[Sizes], bool] | None:
     """Return whether classes of some rows hold every model that no k of a single class stands for; None without."""
-    bound = [model for model in models if isinstance(model, SizeModel) and not isinstance(model, KMap)]
+    bound = [model for model in of_sizes(models) if not isinstance(model, KMap)]
     if not bound:
         return None
     return lambda sizes: all(model.holds(model.measure(sizes)) for model in bound)
