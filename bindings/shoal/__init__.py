@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from shoal_engine.anonymity.roles import Insensitive as Insensitive
     from shoal_engine.anonymity.roles import QuasiIdentifier as QuasiIdentifier
     from shoal_engine.anonymity.roles import Sensitive as Sensitive
+    from shoal_engine.anonymity.roles import SetValued as SetValued
     from shoal_engine.anonymity.transform_specs import Microaggregate as Microaggregate
     from shoal_engine.anonymity.transform_specs import Noise as Noise
     from shoal_engine.anonymity.transform_specs import PostRandomize as PostRandomize
@@ -105,7 +106,7 @@ _MODULES = {
         "Redaction",
     ),
     "shoal_engine.anonymity.policy": ("Policy",),
-    "shoal_engine.anonymity.roles": ("Identifier", "Insensitive", "QuasiIdentifier", "Sensitive"),
+    "shoal_engine.anonymity.roles": ("Identifier", "Insensitive", "QuasiIdentifier", "Sensitive", "SetValued"),
     "shoal_engine.anonymity.people_models": ("DeltaPresence", "KMap"),
     "shoal_engine.anonymity.table_models": ("LKC", "AverageRisk", "PopulationUniqueness", "SampleUniqueness"),
     "shoal_engine.anonymity.value_models": (

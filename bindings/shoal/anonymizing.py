@@ -228,7 +228,7 @@ def prepare(
     table = observation.finish(people)
     tell("partitioning")
     fitted = fit(table, method=method, n_threads=n_threads)
-    release = Release(fitted.table, fitted.classes.recoding, fitted.class_of_tuple, names)
+    release = Release(fitted.table, fitted.classes.recoding, fitted.class_of_tuple, fitted.items, names)
     dropped = tuple(name for name in names if name not in policy.columns)
     if not utility:
         return release, fitted.classes, dropped, ()

@@ -47,7 +47,7 @@ def observe(frame: pl.LazyFrame, policy: Policy, *, carry: bool, n_threads: int,
     """
     schema = schema_of(frame)
     check_columns(policy.columns, schema.names())
-    columns = needed_columns(policy) if carry else [*policy.quasi_identifiers, *policy.sensitive]
+    columns = needed_columns(policy) if carry else [*policy.quasi_identifiers, *policy.sensitive, *policy.set_valued]
     for name in columns:
         if isinstance(schema[name], _NOT_ARROW):
             msg = f"column {name!r} has type {schema[name]}, which Arrow cannot take; cast it to another"

@@ -8,6 +8,7 @@ import polars as pl
 
 from shoal.frames import IntoFrame, into_lazy, schema_of
 from shoal.population import population_of
+from shoal.recounting_items import least_support
 from shoal.recounting_tables import table_figures
 from shoal.regrouping import Ground, regroup
 from shoal_engine.anonymity.assessment import Assessment
@@ -85,7 +86,7 @@ def verify(frame: IntoFrame, policy: Policy, *, population: IntoFrame | None = N
 def recount(frame: pl.LazyFrame, policy: Policy, population: pl.LazyFrame | None) -> tuple[Assessment, pl.DataFrame]:
     """Return the assessment of a released table, and its classes; `population` where a model is counted in it."""
     present = schema_of(frame).names()
-    for name in [*released_names(policy), *policy.sensitive]:
+    for name in [*released_names(policy), *policy.sensitive, *policy.set_valued]:
         if name not in present:
             msg = f"the table has no column {name!r}, which its policy releases; give the table of this policy"
             raise ColumnError(msg)
@@ -97,7 +98,8 @@ def recount(frame: pl.LazyFrame, policy: Policy, population: pl.LazyFrame | None
     names = released_names(policy)
     found, classes = regroup(frame, names, grounds(frame, policy), recursive=recursive, besides=besides)
     figures = table_figures(frame, policy, names, found, classes, population) if policy.models else {}
-    return msgspec.structs.replace(found, table_models=figures), classes
+    items = {name: least_support(frame, name, role.m) for name, role in policy.set_valued.items()}
+    return msgspec.structs.replace(found, table_models=figures, set_valued=items), classes
 
 
 def grounds(frame: pl.LazyFrame, policy: Policy) -> Mapping[str, Sequence[Ground]]:

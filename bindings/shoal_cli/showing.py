@@ -35,6 +35,10 @@ def _figures(assessment: "Assessment") -> list[tuple[str, str]]:
         rows.append((f"{column}: fewest distinct values", f"{reach.l_distinct:,}"))
         rows.append((f"{column}: entropy diversity", f"{reach.l_entropy:.2f}"))
         rows.append((f"{column}: distance to the table (t)", f"{reach.t:.3f}"))
+    for column, rows_held in assessment.set_valued.items():
+        rows.append((f"{column}: fewest rows that share items", f"{rows_held:,}"))
+    for name, figure in assessment.table_models.items():
+        rows.append((name, f"{figure:g}"))
     return rows
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
 from shoal_engine.anonymity.combinations import combinations_reach
+from shoal_engine.anonymity.item_sets import least_support
 from shoal_engine.anonymity.measures import worst
 from shoal_engine.anonymity.modeling import models_of
 from shoal_engine.anonymity.observation import Table
@@ -51,6 +52,9 @@ def assess_table(table: Table) -> Assessment:
         unique_rows=int((weight == 1).sum()),
         sensitive=_reached(table),
         table_models=_table_figures(table),
+        set_valued={
+            name: least_support(sets, table.policy.set_valued[name].m, name) for name, sets in table.sets.items()
+        },
     )
 
 

@@ -90,6 +90,9 @@ class Assessment(Struct, frozen=True, kw_only=True):
         class fits; presence-least and presence-most, smallest and largest chance of a person of the population to
         be in the table; lkc-k and lkc-c, fewest rows and largest share of a sensitive value over combinations of the
         l quasi-identifiers.
+    set_valued : mapping of column to int
+        Fewest rows that hold a combination of at most m items of a set-valued column that occurs; all rows where
+        there is no item.
     """
 
     rows: int
@@ -99,6 +102,7 @@ class Assessment(Struct, frozen=True, kw_only=True):
     risk: Risk
     sensitive: Mapping[str, SensitiveReach]
     table_models: Mapping[str, float] = {}
+    set_valued: Mapping[str, int] = {}
 
     @classmethod
     def of(
@@ -110,6 +114,7 @@ class Assessment(Struct, frozen=True, kw_only=True):
         unique_rows: int,
         sensitive: Mapping[str, SensitiveReach],
         table_models: Mapping[str, float] | None = None,
+        set_valued: Mapping[str, int] | None = None,
     ) -> "Assessment":
         """Return the assessment with the risks that follow from the counts."""
         risk = Risk(highest=1 / k if k else 0.0, average=equivalence_classes / rows if rows else 0.0)
@@ -121,6 +126,7 @@ class Assessment(Struct, frozen=True, kw_only=True):
             risk=risk,
             sensitive=sensitive,
             table_models=table_models or {},
+            set_valued=set_valued or {},
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """From an observed table to a release: classes by the chosen method, then what each of them says."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.dimensions import Dimension
+from shoal_engine.anonymity.item_recoding import ItemRecoding, recode_items
 from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.partitioning import not_met, partition
 from shoal_engine.anonymity.people import check_method, with_outside, with_people
@@ -62,12 +63,15 @@ class Fit:
     classes : Classes
     levels_of_class : (n_classes, d) int64, or None
         Levels of the hierarchies that labels were moved to, by the method that does so.
+    items : dict of column to ItemRecoding
+        What becomes of the items of set-valued columns.
     """
 
     table: Table
     class_of_tuple: npt.NDArray[np.int64]
     classes: Classes
     levels_of_class: npt.NDArray[np.int64] | None = None
+    items: dict[str, ItemRecoding] = field(default_factory=dict)
 
 
 def fit(table: Table, *, method: Method, n_threads: int) -> Fit:
@@ -94,14 +98,14 @@ def fit(table: Table, *, method: Method, n_threads: int) -> Fit:
         msg += f"the nearest that it can: k = {table.n_rows}"
         raise PolicyNotMet(msg, nearest={"k": table.n_rows})
 
-    if method == "full-domain" and policy.full_domain.is_exact:
-        # The search itself suppresses what models of the class sizes ask for.
-        return _fit_with(with_k(table, least), method, n_threads)
-
     def attempt(k: int) -> Fit:
         return _fit_with(with_k(table, k), method, n_threads)
 
-    return least_k_that_holds(policy.models, least, sufficient, attempt, rows=lambda made: made.classes.class_rows)
+    if method == "full-domain" and policy.full_domain.is_exact:
+        # The search itself suppresses what models of the class sizes ask for.
+        return _with_items(attempt(least))
+    found = least_k_that_holds(policy.models, least, sufficient, attempt, rows=lambda made: made.classes.class_rows)
+    return _with_items(found)
 
 
 def _fit_with(table: Table, method: Method, n_threads: int) -> Fit:
@@ -115,6 +119,23 @@ def _fit_with(table: Table, method: Method, n_threads: int) -> Fit:
     grouped = table.grouped
     recoding = recode(table.space.dimensions, table.space.arrays, grouped.words, grouped.weight, class_of_tuple)
     return _fit(table, class_of_tuple, recoding)
+
+
+def _with_items(fitted: Fit) -> Fit:
+    """Return the fit with what becomes of the items of the rows that it releases."""
+    policy, table = fitted.table.policy, fitted.table
+    if not table.sets:
+        return fitted
+    assert table.grouped.tuple_of_row is not None
+    released = fitted.class_of_tuple[table.grouped.tuple_of_row] >= 0
+    items = {
+        name: recode_items(
+            sets, released, policy.set_valued[name], k=policy.k_of(name), name=name, folder=policy.folder
+        )
+        for name, sets in table.sets.items()
+    }
+    notes = (*fitted.classes.notes, *(one.note for one in items.values()))
+    return replace(fitted, items=items, classes=replace(fitted.classes, notes=notes))
 
 
 def _partitioned(

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from shoal_engine.anonymity.dimensions import Space, bind
 from shoal_engine.anonymity.hierarchy_specs import counts_rows
+from shoal_engine.anonymity.item_sets import ItemSets, distinct, entries_of
 from shoal_engine.anonymity.modeling import Modeling, models_of
 from shoal_engine.anonymity.people import People, count_people
 from shoal_engine.anonymity.policy import Policy
@@ -43,6 +44,8 @@ class Table:
         The models with the table's own distribution as reference.
     coded : dict of column to (Domain, codes of the rows)
         Sensitive columns, and identifiers that become pseudonyms.
+    sets : dict of column to ItemSets
+        Set-valued columns, row by row.
     carried : dict of column to pa.Array
         Insensitive columns, as they came.
     people : People or None
@@ -58,6 +61,7 @@ class Table:
     cells: Cells
     models: Models
     coded: dict[str, tuple[Domain, Codes]]
+    sets: dict[str, ItemSets]
     carried: dict[str, pa.Array]
     people: People | None = None
     notes: tuple[str, ...] = ()
@@ -90,7 +94,7 @@ def check_columns(names: Iterable[str], present: Sequence[str]) -> None:
 def needed_columns(policy: Policy) -> list[str]:
     """Return the columns that a release of this policy reads, in the order of its output."""
     pseudonyms = [name for name, role in policy.identifiers.items() if role.action == "pseudonym"]
-    return [*pseudonyms, *policy.quasi_identifiers, *policy.sensitive, *policy.insensitive]
+    return [*pseudonyms, *policy.quasi_identifiers, *policy.sensitive, *policy.set_valued, *policy.insensitive]
 
 
 class Observation:
@@ -114,6 +118,10 @@ class Observation:
             coded += [name for name, role in policy.identifiers.items() if role.action == "pseudonym"]
         self._encoders = {name: ColumnEncoder(name) for name in coded}
         self._codes: dict[str, list[Codes]] = {name: [] for name in coded}
+        # Items are encoded like values; how many each row has is kept beside them.
+        self._item_encoders = {name: ColumnEncoder(name) for name in policy.set_valued}
+        self._items: dict[str, list[Codes]] = {name: [] for name in policy.set_valued}
+        self._lengths: dict[str, list[npt.NDArray[np.int32]]] = {name: [] for name in policy.set_valued}
         self._carried: dict[str, list[pa.Array]] = {name: [] for name in policy.insensitive} if carry else {}
         self.n_rows = 0
 
@@ -125,7 +133,7 @@ class Observation:
         ColumnError
             A column is missing, or its type cannot be observed.
         """
-        check_columns(self._codes | self._carried, batch.schema.names)
+        check_columns([*self._codes, *self._items, *self._carried], batch.schema.names)
 
         def encode(name: str) -> Codes:
             return self._encoders[name].observe(batch.column(name))
@@ -133,6 +141,10 @@ class Observation:
         with ThreadPoolExecutor(self._n_threads) as pool:
             for name, codes in zip(self._encoders, pool.map(encode, self._encoders), strict=True):
                 self._codes[name].append(codes)
+        for name, encoder in self._item_encoders.items():
+            items, length = entries_of(name, batch.column(name))
+            self._items[name].append(encoder.observe(items))
+            self._lengths[name].append(length)
         for name, parts in self._carried.items():
             parts.append(_owned(batch.column(name)))
         self.n_rows += batch.num_rows
@@ -142,6 +154,10 @@ class Observation:
         for name, encoder in self._encoders.items():
             remap = encoder.merge(other._encoders[name])
             self._codes[name] += [remap[codes] for codes in other._codes[name]]
+        for name, encoder in self._item_encoders.items():
+            remap = encoder.merge(other._item_encoders[name])
+            self._items[name] += [remap[codes] for codes in other._items[name]]
+            self._lengths[name] += other._lengths[name]
         for name, parts in self._carried.items():
             parts += other._carried[name]
         self.n_rows += other.n_rows
@@ -218,6 +234,7 @@ class Observation:
             cells=value_cells,
             models=modeling.with_reference(count.astype(np.int64)),
             coded=coded,
+            sets={name: self._item_sets(name) for name in self._item_encoders},
             carried={name: _joined(parts) for name, parts in self._carried.items()},
             people=people,
             notes=notes,
@@ -246,6 +263,14 @@ class Observation:
             domains[name], self._codes[name] = column.domain, [column.codes]
             remaps[name] = np.arange(column.domain.size, dtype=np.uint32)
         return tuple(change.note() for change in applied)
+
+    def _item_sets(self, name: str) -> ItemSets:
+        """Return a set-valued column, and let go of its batches."""
+        domain, final = self._item_encoders[name].finish()
+        items = [np.empty(0, np.int64), *(final[codes] for codes in self._items.pop(name))]
+        length = np.concatenate([np.empty(0, np.int32), *self._lengths.pop(name)])
+        start = np.concatenate([[0], np.cumsum(length, dtype=np.int64)])
+        return distinct(domain, start, np.concatenate(items).astype(np.int64))
 
     def _final(self, name: str, final_code: npt.NDArray[np.integer]) -> Codes:
         """Return all codes of a column, renumbered, and let go of the batches."""

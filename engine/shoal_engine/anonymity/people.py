@@ -51,7 +51,14 @@ class People:
 def people_policy(policy: "Policy") -> "Policy":
     """Return the policy by which a population is observed: its quasi-identifiers alone."""
     return msgspec.structs.replace(
-        policy, k=max(2, policy.k), models=(), identifiers={}, sensitive={}, insensitive={}, population=""
+        policy,
+        k=max(2, policy.k),
+        models=(),
+        identifiers={},
+        sensitive={},
+        set_valued={},
+        insensitive={},
+        population="",
     )
 
 

@@ -42,6 +42,7 @@ from shoal_engine.anonymity.roles import (
     QuasiIdentifier,
     Role,
     Sensitive,
+    SetValued,
 )
 from shoal_engine.anonymity.table_models import TableModel, of_people
 from shoal_engine.anonymity.transform_specs import grouped_columns
@@ -53,6 +54,7 @@ _SECTIONS: dict[str, tuple[str, type[Role]]] = {
     "identifier": ("identifiers", Identifier),
     "quasi_identifier": ("quasi_identifiers", QuasiIdentifier),
     "sensitive": ("sensitive", Sensitive),
+    "set_valued": ("set_valued", SetValued),
     "insensitive": ("insensitive", Insensitive),
 }
 _EXAMPLES = {
@@ -70,6 +72,7 @@ _EXAMPLES = {
     "identifier": "[identifier.name] with action = 'drop', or action = 'pseudonym' and key_env = 'SHOAL_KEY'",
     "quasi_identifier": "[quasi_identifier.age] with kind = 'number', output = 'label', nulls = 'apart'",
     "sensitive": "[sensitive.diagnosis] with l = 3, t = 0.2, or models = [{ kind = 'distinct', l = 3 }]",
+    "set_valued": "[set_valued.diagnoses] with m = 2, and a hierarchy of the items if there is one",
     "insensitive": "[insensitive.cost] with nothing in it",
     "full_domain": "[full_domain] with objective = 'loss', balance = 0.5, weights = { age = 2 }",
 }
@@ -97,7 +100,7 @@ class Policy(
     population : str
         A file of the people that the table was drawn from, itself included, with the same quasi-identifiers; where
         a model is counted in them (k-map, delta-presence), unless the call brings another.
-    identifiers, quasi_identifiers, sensitive, insensitive : mapping of str to the role's value
+    identifiers, quasi_identifiers, sensitive, set_valued, insensitive : mapping of str to the role's value
         Columns by role; the order of the quasi-identifiers breaks ties between them.
     full_domain : FullDomain
         How method full-domain chooses among the levels of the hierarchies.
@@ -124,6 +127,7 @@ class Policy(
     identifiers: Mapping[str, Identifier] = msgspec.field(default_factory=dict)
     quasi_identifiers: Mapping[str, QuasiIdentifier] = msgspec.field(default_factory=dict)
     sensitive: Mapping[str, Sensitive] = msgspec.field(default_factory=dict)
+    set_valued: Mapping[str, SetValued] = msgspec.field(default_factory=dict)
     insensitive: Mapping[str, Insensitive] = msgspec.field(default_factory=dict)
     full_domain: FullDomain = FullDomain()
     folder: str = ""
@@ -163,6 +167,10 @@ class Policy(
         if not self.quasi_identifiers:
             msg = f"the policy names no quasi-identifier; add {_EXAMPLES['quasi_identifier']}"
             raise PolicyError(msg)
+        for column in self.set_valued:
+            if self.k_of(column) == 1:
+                msg = f"`set_valued.{column}` takes the policy's k = 1, which protects nobody; give it a `k` of its own"
+                raise PolicyError(msg)
         if self.k == 1 and not self.models and not any(role.models for role in self.sensitive.values()):
             msg = "k = 1 protects nobody by itself; raise k, or bind a sensitive column with " + _EXAMPLES["models"]
             raise PolicyError(msg)
@@ -286,7 +294,12 @@ class Policy(
     @property
     def columns(self) -> dict[str, Role]:
         """Return the role of every column that the policy names."""
-        return {**self.identifiers, **self.quasi_identifiers, **self.sensitive, **self.insensitive}
+        groups = (self.identifiers, self.quasi_identifiers, self.sensitive, self.set_valued, self.insensitive)
+        return {name: role for columns in groups for name, role in columns.items()}
+
+    def k_of(self, column: str) -> int:
+        """Return the rows that every combination of items of a set-valued column needs."""
+        return self.set_valued[column].k or self.k
 
 
 def json_schema() -> dict[str, Any]:

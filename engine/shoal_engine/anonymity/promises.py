@@ -56,6 +56,11 @@ def broken_promises(policy: Policy, reached: Assessment) -> list[str]:
         return []
     broken = [] if reached.k >= policy.k else [f"a class has fewer than k = {policy.k} rows"]
     broken += [f"the table misses {table_in_words(m)}" for m in policy.models if not _table_holds(m, reached)]
+    broken += [
+        f"a combination of items misses {policy.k_of(column)}^{role.m}-anonymity of {column!r}"
+        for column, role in policy.set_valued.items()
+        if reached.set_valued.get(column, 0) < min(policy.k_of(column), reached.rows)
+    ]
     for column, role in policy.sensitive.items():
         broken += [
             f"a class misses {in_words(model)} of {column!r}"

@@ -1,6 +1,6 @@
 """The rows of a release: recoded, in an order that tells nothing, batch by batch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from shoal_engine.anonymity.item_recoding import ItemRecoding
 from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.pseudonyms import load_key, pseudonyms
 from shoal_engine.anonymity.recoding import Recoding
@@ -57,6 +58,8 @@ class Release:
     recoding : Recoding
     class_of_tuple : (n,) int64
         Negative where suppressed.
+    items : mapping of column to ItemRecoding
+        What becomes of the items of set-valued columns.
     names : sequence of str
         The table's columns in their own order, which the output keeps.
 
@@ -69,12 +72,17 @@ class Release:
     """
 
     def __init__(
-        self, table: Table, recoding: Recoding, class_of_tuple: npt.NDArray[np.int64], names: Sequence[str]
+        self,
+        table: Table,
+        recoding: Recoding,
+        class_of_tuple: npt.NDArray[np.int64],
+        items: Mapping[str, ItemRecoding],
+        names: Sequence[str],
     ) -> None:
         self._class_of_tuple = class_of_tuple
         assert table.grouped.tuple_of_row is not None, "a release needs the tuple of each row"
         self._tuple_of_row = table.grouped.tuple_of_row
-        self._columns = list(_columns(table, recoding, names))
+        self._columns = list(_columns(table, recoding, items, names))
         found = [column.name for column in self._columns]
         twice = sorted({name for name in found if found.count(name) > 1})
         if twice:
@@ -100,7 +108,9 @@ class Release:
             yield pa.record_batch([column.take(rows, classes) for column in self._columns], schema=self.schema)
 
 
-def _columns(table: Table, recoding: Recoding, names: Sequence[str]) -> Iterator[_Column]:
+def _columns(
+    table: Table, recoding: Recoding, items: Mapping[str, ItemRecoding], names: Sequence[str]
+) -> Iterator[_Column]:
     """Yield the output columns in the order of the input's."""
     recoded = iter(recoding.columns)
     by_name = {
@@ -111,6 +121,8 @@ def _columns(table: Table, recoding: Recoding, names: Sequence[str]) -> Iterator
         if name in by_name:
             for released in by_name[name]:
                 yield _Column(released.name, released.values, released.index_of_class, None)
+        elif name in items:
+            yield _Column(name, items[name].lists(table.sets[name]), None, None)
         elif name in table.carried:
             yield _Column(name, table.carried[name], None, None)
         elif name in table.coded:

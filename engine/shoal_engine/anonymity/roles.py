@@ -13,6 +13,8 @@ from shoal_engine.anonymity.hierarchy_specs import (
     Intervals,
     Prefix,
     Redaction,
+    counts_rows,
+    is_line,
 )
 from shoal_engine.anonymity.policy_values import PolicyValue
 from shoal_engine.anonymity.transform_specs import Transform
@@ -157,11 +159,43 @@ class Sensitive(PolicyValue, frozen=True, repr_omit_defaults=True):
             raise PolicyError(msg)
 
 
+class SetValued(PolicyValue, frozen=True):
+    """A column of lists, such as the diagnoses of a patient, whose combinations nobody may be known by.
+
+    Every combination of at most `m` items that a released row holds is held by at least `k` released rows
+    (k^m-anonymity: Terrovitis, Mamoulis, Kalnis 2008, definition 1), whatever else a row says. Lists come out
+    sorted and without repetitions, a null list as an empty one; a null item is an item.
+
+    Attributes
+    ----------
+    m : int
+        Items that somebody may know of a person.
+    k : int, optional
+        The policy's k unless given.
+    hierarchy : Hierarchy, optional
+        Items are generalized along it, all rows alike; without it, and where that is cheaper, items are left out.
+
+    Notes
+    -----
+    Lists are not a part of the classes: who knows quasi-identifiers and items of a person may find fewer rows.
+    """
+
+    m: Annotated[int, Meta(ge=1)]
+    k: Annotated[int, Meta(ge=2)] | None = None
+    hierarchy: Hierarchy | None = None
+
+    def _check(self) -> None:
+        """Check that the hierarchy does not depend on the rows."""
+        if counts_rows(self.hierarchy) or is_line(self.hierarchy):
+            msg = "the hierarchy of a set-valued column has nodes that do not depend on the rows; declare a tree"
+            raise PolicyError(msg)
+
+
 class Insensitive(PolicyValue, frozen=True):
     """A column that is kept as it is."""
 
 
-Role: TypeAlias = Identifier | QuasiIdentifier | Sensitive | Insensitive
+Role: TypeAlias = Identifier | QuasiIdentifier | Sensitive | SetValued | Insensitive
 
 
 def check_output(output: Output, kind: Kind) -> None:

@@ -1,0 +1,32 @@
+"""Combinations of items of a set-valued column, recounted in plain Polars."""
+
+import polars as pl
+
+_ROW, _ITEM, _ROWS = "__row", "__item", "__rows"
+
+
+def least_support(frame: pl.LazyFrame, column: str, m: int) -> int:
+    """Return the fewest rows that hold a combination of at most `m` items that occurs; all rows where none does.
+
+    Every row is joined with itself, item by item, so a combination stands there once for each row that holds it.
+    """
+    entries = (
+        frame.select(pl.col(column).alias(_ITEM))
+        .with_row_index(_ROW)
+        .filter(pl.col(_ITEM).list.len() > 0)
+        .explode(_ITEM)
+        .unique()
+        # Numbers in place of items, so that null is one like the others.
+        .with_columns(pl.col(_ITEM).rank("dense").fill_null(0).cast(pl.UInt32))
+        .collect()
+    )
+    least = frame.select(pl.len()).collect().item()
+    held = entries.lazy().rename({_ITEM: "1"})
+    for size in range(1, m + 1):
+        if size > 1:
+            further = entries.lazy().rename({_ITEM: f"{size}"})
+            held = held.join(further, on=_ROW).filter(pl.col(f"{size}") > pl.col(f"{size - 1}"))
+        counted = held.group_by([f"{j}" for j in range(1, size + 1)]).agg(pl.len().alias(_ROWS))
+        found = counted.select(pl.col(_ROWS).min()).collect(engine="streaming").item()
+        least = least if found is None else min(least, found)
+    return int(least)

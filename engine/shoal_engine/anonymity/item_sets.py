@@ -1,0 +1,156 @@
+"""Set-valued columns: lists become distinct codes row by row, and their combinations are counted."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shoal_engine.errors import ColumnError, InputError
+from shoal_kernels._jit import freeze
+from shoal_kernels.item_sets import Counts, Forest, count_combinations, distinct_items, move_counts
+
+if TYPE_CHECKING:
+    from shoal_engine.columns import Domain
+
+Ints = npt.NDArray[np.int64]
+
+MOST_IN_A_ROW = 1 << 26
+"""Combinations that one row may add; more would not fit in memory."""
+_WORD_BITS = 64
+_FEW = 1 << 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ItemSets:
+    """A set-valued column.
+
+    Attributes
+    ----------
+    domain : Domain
+        Of the items; a null item is an item.
+    start : (n_rows + 1,) int64
+    item : (n_entries,) int64
+        Codes of each row's items, ascending and distinct; of a null list none.
+    """
+
+    domain: "Domain"
+    start: Ints
+    item: Ints
+
+    @property
+    def n_rows(self) -> int:
+        """Return the number of rows."""
+        return self.start.size - 1
+
+    def mapped(self, node_of_item: Ints, rows: npt.NDArray[np.bool_] | None = None) -> "ItemSets":
+        """Return the sets with every item replaced, or left out where negative; of some rows if asked."""
+        item, start = self.item, self.start
+        if rows is not None and not rows.all():
+            length = np.diff(start)
+            item = item[np.repeat(rows, length)]
+            start = np.concatenate([[0], np.cumsum(length[rows])])
+        return distinct(self.domain, start, node_of_item[item])
+
+
+def distinct(domain: "Domain", start: Ints, item: Ints) -> ItemSets:
+    """Return the sets of some lists; negative items are left out."""
+    begin, kept = np.empty(start.size, np.int64), np.empty(item.size, np.int64)
+    distinct_items(start, item, begin, kept)
+    return ItemSets(domain, begin, kept[: begin[-1]].copy())
+
+
+def entries_of(name: str, column: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int32]]:
+    """Return the items of a column of lists, one list behind the other, and how many each row has.
+
+    Raises
+    ------
+    ColumnError
+        The column holds no lists.
+    """
+    kind = column.type
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+        msg = f"set-valued column {name!r} has type {kind} and holds no lists; give it lists, or another role"
+        raise ColumnError(msg)
+    # What stands under a null list is not a part of the column.
+    length = pc.fill_null(pc.list_value_length(column), 0)
+    return pc.list_flatten(column), length.to_numpy(zero_copy_only=False).astype(np.int32)
+
+
+def bits_for(n_nodes: int, size: int, name: str) -> int:
+    """Return the bits that tell a node in a combination of `size`; ColumnError where a word does not hold them."""
+    bits = n_nodes.bit_length()
+    if bits * size > _WORD_BITS:
+        msg = (
+            f"combinations of {size} of the {n_nodes:,} items and groups of {name!r} do not fit into {_WORD_BITS} bits"
+            "; use a smaller `m`, or fewer items"
+        )
+        raise ColumnError(msg)
+    return bits
+
+
+def count_sets(sets: ItemSets, forest: Forest, size: int, name: str) -> tuple[Counts, int]:
+    """Count the rows of every combination of `size` nodes that occurs, and the bits that tell a node in it.
+
+    Raises
+    ------
+    ColumnError
+        A combination does not fit into a word.
+    InputError
+        A row has too many combinations.
+    """
+    bits = bits_for(forest.parent.size, size, name)
+    counts, state = _empty(_FEW), np.zeros(3, np.int64)
+    while state[0] < sets.n_rows:
+        count_combinations(forest, sets.start, sets.item, size, bits, counts, state)
+        if state[2] > MOST_IN_A_ROW:
+            msg = (
+                f"a row of {name!r} holds so many items that it has over {MOST_IN_A_ROW:,} combinations of {size}; "
+                "use a smaller `m`, or shorten such lists"
+            )
+            raise InputError(msg)
+        if state[2]:
+            larger = _empty(max(2 * counts.key.size, 4 << int(state[1] + state[2]).bit_length()))
+            move_counts(counts, larger)
+            counts = larger
+    return counts, bits
+
+
+def least_support(sets: ItemSets, m: int, name: str) -> int:
+    """Return the fewest rows that hold a combination of at most `m` items that occurs; all rows where none does.
+
+    Raises
+    ------
+    ColumnError, InputError
+        As `count_sets` does.
+    """
+    bits_for(sets.domain.size, m, name)
+    least = sets.n_rows
+    for size in range(1, m + 1):
+        counts, _ = count_sets(sets, flat(sets.domain.size), size, name)
+        least = min(least, int(counts.rows[counts.key != 0].min(initial=least)))
+    return least
+
+
+def combinations_of(counts: Counts, size: int, bits: int) -> Iterator[Ints]:
+    """Yield the nodes of all combinations, column by column, and then their rows."""
+    held = np.flatnonzero(counts.key)
+    key, rows = counts.key[held], counts.rows[held]
+    order = np.lexsort((key, rows))
+    for j in range(size):
+        shift = np.uint64(bits * (size - 1 - j))
+        yield ((key[order] >> shift) & np.uint64((1 << bits) - 1)).astype(np.int64) - 1
+    yield rows[order]
+
+
+def flat(n: int) -> Forest:
+    """Return `n` items without anything above them."""
+    return freeze(Forest(np.full(n, -1, np.int64), np.arange(n), np.arange(n)))
+
+
+def _empty(capacity: int) -> Counts:
+    """Return a table without combinations."""
+    return Counts(np.zeros(capacity, np.uint64), np.zeros(capacity, np.int64))

@@ -1,0 +1,218 @@
+"""Rows that hold sets of items: made distinct, and their combinations counted, also of what items generalize to.
+
+Nodes are numbered; a node stands for the leaves from `low` to `high`, so two nodes are apart when these ranges
+are. A combination of nodes is one word: their numbers + 1, ascending, `bits` each; 0 is no combination.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import inlined, inner, kernel, vector
+
+Ints = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Forest(NamedTuple):
+    """Nodes above items, n_nodes of them; without hierarchy every item is a root.
+
+    Attributes
+    ----------
+    parent : (n_nodes,) int64
+        -1 for a root.
+    low, high : (n_nodes,) int64
+        First and last leaf under the node. Leaf r is node r.
+    """
+
+    parent: Ints
+    low: Ints
+    high: Ints
+
+
+class Counts(NamedTuple):
+    """How many rows hold each combination: a table of open addresses, its length a power of two.
+
+    Attributes
+    ----------
+    key : (capacity,) uint64
+        0 where nothing is.
+    rows : (capacity,) int64
+    """
+
+    key: Words
+    rows: Ints
+
+
+_I = vector(types.int64)
+FOREST = types.NamedUniTuple(_I, 3, Forest)
+COUNTS = types.NamedTuple([types.uint64[::1], types.int64[::1]], Counts)
+
+
+@inlined
+def _ascending(values: Ints) -> bool:
+    """Return whether values are in order, as those of short rows mostly are."""
+    for i in range(1, len(values)):  # noqa: SIM110 - kernels know no generators
+        if values[i] < values[i - 1]:
+            return False
+    return True
+
+
+@kernel(types.void(_I, _I, types.int64[::1], types.int64[::1]))
+def distinct_items(start: Ints, item: Ints, distinct_start: Ints, distinct: Ints) -> None:
+    """Sort the items of every row, and keep each once.
+
+    Parameters
+    ----------
+    start : (n + 1,) int64
+        Where the items of each row begin.
+    item : (any,) int64
+        Negative where one is left out.
+    distinct_start : (n + 1,) int64, out
+    distinct : (as many as `item`,) int64, out
+        Used up to the last of `distinct_start`.
+    """
+    at = 0
+    distinct_start[0] = 0
+    for row in range(len(start) - 1):
+        own = distinct[at : at + start[row + 1] - start[row]]
+        own[:] = item[start[row] : start[row + 1]]
+        if not _ascending(own):
+            own.sort()
+        kept = 0
+        for value in own:
+            if value >= 0 and (kept == 0 or own[kept - 1] != value):
+                own[kept] = value
+                kept += 1
+        at += kept
+        distinct_start[row + 1] = at
+
+
+@inlined
+def apart(forest: Forest, one: int, other: int) -> bool:
+    """Return whether no leaf is under both nodes."""
+    return forest.high[one] < forest.low[other] or forest.high[other] < forest.low[one]
+
+
+@inlined
+def place_of(counts: Counts, key: np.uint64) -> int:
+    """Return where a combination stands, or would."""
+    mask = np.uint64(len(counts.key) - 1)
+    place = ((key * _GOLDEN) >> np.uint64(32)) & mask
+    while counts.key[np.int64(place)] != 0 and counts.key[np.int64(place)] != key:
+        place = (place + np.uint64(1)) & mask
+    return int(place)
+
+
+@kernel(types.void(COUNTS, COUNTS))
+def move_counts(source: Counts, target: Counts) -> None:
+    """Copy all combinations into a larger, empty table."""
+    for i in range(len(source.key)):
+        if source.key[i] != 0:
+            place = place_of(target, source.key[i])
+            target.key[place], target.rows[place] = source.key[i], source.rows[i]
+
+
+@inner
+def _with_ancestors(forest: Forest, items: Ints, own: Ints) -> int:
+    """List the items' nodes and all above them, ascending, each once; return how many."""
+    n = 0
+    for item in items:
+        node = item
+        while node >= 0:
+            own[n] = node
+            n += 1
+            node = forest.parent[node]
+    ordered = np.sort(own[:n])
+    kept = 0
+    for node in ordered:
+        if kept == 0 or own[kept - 1] != node:
+            own[kept] = node
+            kept += 1
+    return kept
+
+
+@inner
+def _count_row(forest: Forest, own: Ints, size: int, bits: int, chosen: Ints, counts: Counts) -> int:
+    """Count every combination of `size` nodes of one row that are apart; return how many are new."""
+    new, depth = 0, 0
+    chosen[0] = -1
+    while depth >= 0:
+        chosen[depth] += 1
+        if chosen[depth] >= len(own):
+            depth -= 1
+            continue
+        free = True
+        for above in range(depth):
+            if not apart(forest, int(own[chosen[above]]), int(own[chosen[depth]])):
+                free = False
+        if not free:
+            continue
+        if depth < size - 1:
+            chosen[depth + 1] = chosen[depth]
+            depth += 1
+            continue
+        key = np.uint64(0)
+        for j in range(size):
+            key = (key << np.uint64(bits)) | np.uint64(own[chosen[j]] + 1)
+        place = place_of(counts, key)
+        if counts.key[place] == 0:
+            counts.key[place] = key
+            new += 1
+        counts.rows[place] += 1
+    return new
+
+
+@inner
+def _n_combinations(n: int, size: int) -> int:
+    """Return how many sets of `size` there are among n; no more than can be told without overflow."""
+    result = 1.0
+    for j in range(size):
+        result *= (n - j) / (j + 1)
+    return int(min(result, 1e18))
+
+
+@kernel(types.void(FOREST, _I, _I, types.int64, types.int64, COUNTS, types.int64[::1]))
+def count_combinations(
+    forest: Forest, start: Ints, item: Ints, size: int, bits: int, counts: Counts, state: Ints
+) -> None:
+    """Count in how many rows each combination of `size` nodes occurs, until the table is half full.
+
+    Parameters
+    ----------
+    forest : Forest
+    start, item : (n + 1,) int64, (any,) int64
+        Distinct nodes of each row, none above another.
+    size : int
+        At least 1; ``size * bits`` is at most 64.
+    bits : int
+    counts : Counts, in and out
+    state : (3,) int64, in and out
+        Next row; combinations in the table; how many the next row may add, where it did not fit.
+    """
+    longest = 0
+    for row in range(len(start) - 1):
+        longest = max(longest, start[row + 1] - start[row])
+    height = 1
+    for node in range(len(forest.parent)):
+        steps, above = 1, forest.parent[node]
+        while above >= 0:
+            steps += 1
+            above = forest.parent[above]
+        height = max(height, steps)
+    own, chosen = np.empty(longest * height, np.int64), np.empty(size, np.int64)
+    state[2] = 0
+    while state[0] < len(start) - 1:
+        row = state[0]
+        n = _with_ancestors(forest, item[start[row] : start[row + 1]], own)
+        more = _n_combinations(n, size) if n >= size else 0
+        if 2 * (state[1] + more) > len(counts.key):
+            state[2] = more
+            return
+        if more > 0:
+            state[1] += _count_row(forest, own[:n], size, bits, chosen, counts)
+        state[0] += 1
