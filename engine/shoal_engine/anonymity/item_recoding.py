@@ -114,18 +114,24 @@ def _left_out(sets: ItemSets, m: int, k: int, name: str, entries: Ints) -> Ints:
 
 def _cover(rare: Ints, entries: Ints) -> Ints:
     """Return items of which every combination, a column of `rare`, holds one, cheaply."""
-    left, chosen = rare, list[int]()
-    while left.size:
-        settles = np.bincount(left.ravel(), minlength=entries.size)
-        price = np.divide(entries, settles, out=np.full(entries.size, np.inf), where=settles > 0)
+    n_items, n = entries.size, rare.shape[1]
+    settles = np.bincount(rare.ravel(), minlength=n_items)
+    by_item = np.argsort(rare.ravel(), kind="stable") % max(1, n)
+    first = np.concatenate([[0], np.cumsum(settles)])
+    unsettled, chosen = np.ones(n, np.bool_), list[int]()
+    while settles.any():
+        price = np.divide(entries, settles, out=np.full(n_items, np.inf), where=settles > 0)
         best = int(price.argmin())
         chosen.append(best)
-        left = left[:, (left != best).all(axis=0)]
+        own = by_item[first[best] : first[best + 1]]
+        own = own[unsettled[own]]
+        unsettled[own] = False
+        settles -= np.bincount(rare[:, own].ravel(), minlength=n_items)
     hits = np.isin(rare, chosen).sum(axis=0)
     for item in sorted(chosen, key=lambda one: (-int(entries[one]), one)):
-        holds = (rare == item).any(axis=0)
-        if (hits[holds] > 1).all():
-            hits[holds] -= 1
+        own = by_item[first[item] : first[item + 1]]
+        if (hits[own] > 1).all():
+            hits[own] -= 1
             chosen.remove(item)
     return np.array(chosen, np.int64)
 
