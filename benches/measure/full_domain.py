@@ -17,7 +17,7 @@ from benches.measure.clock import timed
 from benches.measure.figure import Figure, Options
 from benches.partitioning import table_of
 from shoal.observing import observe
-from shoal_engine.anonymity.full_domain import Node, optimum, prepare
+from shoal_engine.anonymity.full_domain.search import Node, optimum, prepare
 from shoal_engine.anonymity.observation import Table
 from shoal_engine.grouping import group
 

@@ -43,15 +43,15 @@ if TYPE_CHECKING:
     from shoal.verifying import verify as verify
     from shoal_engine.anonymity.assessment import Assessment as Assessment
     from shoal_engine.anonymity.assessment import Report as Report
-    from shoal_engine.anonymity.full_domain_specs import FullDomain as FullDomain
-    from shoal_engine.anonymity.hierarchy_specs import Auto as Auto
-    from shoal_engine.anonymity.hierarchy_specs import Dates as Dates
-    from shoal_engine.anonymity.hierarchy_specs import Intervals as Intervals
-    from shoal_engine.anonymity.hierarchy_specs import NamedTree as NamedTree
-    from shoal_engine.anonymity.hierarchy_specs import Order as Order
-    from shoal_engine.anonymity.hierarchy_specs import Prefix as Prefix
-    from shoal_engine.anonymity.hierarchy_specs import Priority as Priority
-    from shoal_engine.anonymity.hierarchy_specs import Redaction as Redaction
+    from shoal_engine.anonymity.full_domain.specs import FullDomain as FullDomain
+    from shoal_engine.anonymity.hierarchies.specs import Auto as Auto
+    from shoal_engine.anonymity.hierarchies.specs import Dates as Dates
+    from shoal_engine.anonymity.hierarchies.specs import Intervals as Intervals
+    from shoal_engine.anonymity.hierarchies.specs import NamedTree as NamedTree
+    from shoal_engine.anonymity.hierarchies.specs import Order as Order
+    from shoal_engine.anonymity.hierarchies.specs import Prefix as Prefix
+    from shoal_engine.anonymity.hierarchies.specs import Priority as Priority
+    from shoal_engine.anonymity.hierarchies.specs import Redaction as Redaction
     from shoal_engine.anonymity.policy import Policy as Policy
     from shoal_engine.anonymity.roles import Identifier as Identifier
     from shoal_engine.anonymity.roles import Insensitive as Insensitive
@@ -94,8 +94,8 @@ _MODULES = {
     ),
     "shoal.verifying": ("Verification", "verify"),
     "shoal_engine.anonymity.assessment": ("Assessment", "Report"),
-    "shoal_engine.anonymity.full_domain_specs": ("FullDomain",),
-    "shoal_engine.anonymity.hierarchy_specs": (
+    "shoal_engine.anonymity.full_domain.specs": ("FullDomain",),
+    "shoal_engine.anonymity.hierarchies.specs": (
         "Auto",
         "Dates",
         "Intervals",
@@ -107,9 +107,9 @@ _MODULES = {
     ),
     "shoal_engine.anonymity.policy": ("Policy",),
     "shoal_engine.anonymity.roles": ("Identifier", "Insensitive", "QuasiIdentifier", "Sensitive", "SetValued"),
-    "shoal_engine.anonymity.people_models": ("DeltaPresence", "KMap"),
-    "shoal_engine.anonymity.table_models": ("LKC", "AverageRisk", "PopulationUniqueness", "SampleUniqueness"),
-    "shoal_engine.anonymity.value_models": (
+    "shoal_engine.anonymity.models.people_models": ("DeltaPresence", "KMap"),
+    "shoal_engine.anonymity.models.table_models": ("LKC", "AverageRisk", "PopulationUniqueness", "SampleUniqueness"),
+    "shoal_engine.anonymity.models.value_models": (
         "Alpha",
         "BetaLikeness",
         "Closeness",

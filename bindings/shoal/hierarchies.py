@@ -47,7 +47,7 @@ class Hierarchy:
             The file cannot be written.
         """
         from shoal.files import check_folder, written_whole
-        from shoal_engine.anonymity.named_trees import check_rows, write_tree
+        from shoal_engine.anonymity.hierarchies.named_trees import check_rows, write_tree
 
         rows = self.frame.rows()
         check_rows(list(enumerate(rows, 1)), "the hierarchy")
@@ -63,7 +63,7 @@ class Hierarchy:
         HierarchyError
             As for `write_csv`.
         """
-        from shoal_engine.anonymity.named_trees import nodes_of
+        from shoal_engine.anonymity.hierarchies.named_trees import nodes_of
 
         return specs.NamedTree(nodes=nodes_of(self.frame.rows()))
 
@@ -114,8 +114,8 @@ def build_hierarchy(
     >>> built
     Hierarchy(4 leaves, 3 levels)
     """
-    from shoal_engine.anonymity.hierarchies import declared_leaves, plant, tree_table
-    from shoal_engine.anonymity.named_trees import check_rows
+    from shoal_engine.anonymity.hierarchies.named_trees import check_rows
+    from shoal_engine.anonymity.hierarchies.trees import declared_leaves, plant, tree_table
     from shoal_engine.anonymity.policy import hierarchy_of
     from shoal_engine.columns import Domain
 
@@ -146,8 +146,8 @@ def read_hierarchy(path: str | Path) -> Hierarchy:
         The file cannot be read, or its rows are not one tree: a row with more or fewer levels, an empty node,
         a leaf listed twice, a second root, or a node below two parents. The message holds the row.
     """
-    from shoal_engine.anonymity.hierarchies import level_names
-    from shoal_engine.anonymity.named_trees import read_tree
+    from shoal_engine.anonymity.hierarchies.named_trees import read_tree
+    from shoal_engine.anonymity.hierarchies.trees import level_names
 
     rows = read_tree(Path(path), f"hierarchy file `{path}`")
     schema = dict.fromkeys(level_names(len(rows[0])), pl.String)

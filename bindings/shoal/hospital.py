@@ -95,7 +95,7 @@ def hospital_policy() -> "Policy":
     no limit on closeness: ten rows hold at most ten of more than forty diagnoses, so that ten rows are never
     close to the whole table, and a limit that protects asks for far larger classes.
     """
-    from shoal_engine.anonymity.hierarchy_specs import Prefix
+    from shoal_engine.anonymity.hierarchies.specs import Prefix
     from shoal_engine.anonymity.policy import Policy
     from shoal_engine.anonymity.roles import Distinct, Identifier, Insensitive, QuasiIdentifier, Sensitive
 

@@ -48,7 +48,7 @@ def lattice(
     >>> nodes.select("zip_level", "suppressed_rows", "feasible").rows()
     [(1, 0, True), (2, 0, True), (3, 0, True), (0, 4, False)]
     """
-    from shoal_engine.anonymity.lattice_table import lattice_table
+    from shoal_engine.anonymity.full_domain.lattice_table import lattice_table
 
     n_threads = threads(n_threads)
     people = observe_people(policy, population_of(policy, population), n_threads=n_threads)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from shoal.frames import IntoFrame, into_lazy
+from shoal_engine.anonymity.models.table_models import of_people
 from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.table_models import of_people
 from shoal_engine.errors import PolicyError
 
 if TYPE_CHECKING:
@@ -55,6 +55,6 @@ def population_of(policy: Policy, given: IntoFrame | None) -> pl.LazyFrame | Non
 def observe_people(policy: Policy, people: pl.LazyFrame | None, *, n_threads: int) -> "Observation | None":
     """Observe the people of a policy, if there are any; raises as `observe`."""
     from shoal.observing import observe
-    from shoal_engine.anonymity.people import people_policy
+    from shoal_engine.anonymity.models.people import people_policy
 
     return None if people is None else observe(people, people_policy(policy), carry=False, n_threads=n_threads)

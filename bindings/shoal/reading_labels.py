@@ -79,7 +79,7 @@ def read_labels(
     HierarchyError
         The hierarchy does not cover the values.
     """
-    from shoal_engine.anonymity.hierarchy_specs import Order, is_line
+    from shoal_engine.anonymity.hierarchies.specs import Order, is_line
 
     has_null, known = domain.null_count() > 0, domain.drop_nulls()
     anything = -1 if role.nulls == "generalize" else 0
@@ -159,7 +159,7 @@ def _nodes(
     has_null: bool,
 ) -> Reading:
     """Read names of nodes; several nodes of one name are all meant."""
-    from shoal_engine.anonymity.hierarchies import plant
+    from shoal_engine.anonymity.hierarchies.trees import plant
 
     assert role.hierarchy is not None
     tree = plant(role.hierarchy, known.to_arrow(), has_null=has_null, column=name, folder=policy.folder)

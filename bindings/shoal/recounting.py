@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from shoal_engine.anonymity.promises import field_of
-from shoal_engine.anonymity.value_models import Alpha, BetaLikeness, DeltaDisclosure, Entropy, Model
+from shoal_engine.anonymity.models.promises import field_of
+from shoal_engine.anonymity.models.value_models import Alpha, BetaLikeness, DeltaDisclosure, Entropy, Model
 
 
 class Seen(NamedTuple):

@@ -9,9 +9,15 @@ import polars as pl
 
 from shoal.regrouping import ROWS
 from shoal_engine.anonymity.assessment import Assessment
-from shoal_engine.anonymity.people_models import DeltaPresence, KMap
+from shoal_engine.anonymity.models.people_models import DeltaPresence, KMap
+from shoal_engine.anonymity.models.table_models import (
+    LKC,
+    AverageRisk,
+    PopulationUniqueness,
+    SampleUniqueness,
+    of_people,
+)
 from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.table_models import LKC, AverageRisk, PopulationUniqueness, SampleUniqueness, of_people
 
 _COUNT = "__count"
 _ROWS = "__rows"

@@ -11,7 +11,7 @@ import polars as pl
 
 from shoal.recounting import Further, Seen, further
 from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
-from shoal_engine.anonymity.value_models import Model
+from shoal_engine.anonymity.models.value_models import Model
 
 ROWS = "__rows"
 _CLASS = "__class"

@@ -13,7 +13,7 @@ import polars as pl
 from shoal.regrouping import ROWS
 from shoal.verifying import recount
 from shoal_engine.anonymity.assessment import Assessment, Loss, Report, UtilityFigure
-from shoal_engine.anonymity.promises import broken_promises
+from shoal_engine.anonymity.models.promises import broken_promises
 from shoal_engine.errors import VerificationFailed
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from shoal.recounting_items import least_support
 from shoal.recounting_tables import table_figures
 from shoal.regrouping import Ground, regroup
 from shoal_engine.anonymity.assessment import Assessment
+from shoal_engine.anonymity.models.promises import broken_promises, released_names
 from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.promises import broken_promises, released_names
 from shoal_engine.anonymity.roles import Closeness, Recursive
 from shoal_engine.errors import ColumnError
 
@@ -116,7 +116,7 @@ def _ground(frame: pl.LazyFrame, policy: Policy, column: str, model: Closeness) 
         return Ground()
     if model.distance == "ordered":
         return Ground("ordered", order=getattr(model.hierarchy, "values", ()))
-    from shoal_engine.anonymity.hierarchies import plant
+    from shoal_engine.anonymity.hierarchies.trees import plant
 
     values = frame.select(pl.col(column).unique().sort()).collect().get_column(column)
     known = values.drop_nulls()

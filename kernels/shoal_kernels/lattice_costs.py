@@ -2,7 +2,7 @@
 
 Costs are never lower at a coarser node while nothing is suppressed, and suppressing a class never costs less
 than a known share of releasing it. So what a node would cost without suppression, times that share, bounds
-every coarser node from below, whatever is suppressed there; `shoal_engine.anonymity.objectives` says where
+every coarser node from below, whatever is suppressed there; `shoal_engine.anonymity.full_domain.objectives` says where
 each objective comes from and why it is so.
 """
 

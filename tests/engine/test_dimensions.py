@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from naive import hierarchies as naive
 from shoal_engine.anonymity.dimensions import Space, bind
-from shoal_engine.anonymity.hierarchy_specs import Dates, Intervals, NamedTree, Order, Prefix
+from shoal_engine.anonymity.hierarchies.specs import Dates, Intervals, NamedTree, Order, Prefix
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import QuasiIdentifier
 from shoal_engine.errors import ColumnError, HierarchyError, PolicyError

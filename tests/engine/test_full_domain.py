@@ -18,13 +18,14 @@ from naive import lattice as naive
 from naive import sensitive
 from naive.trees_of_text import COLUMNS, TREES, roles, rows_of
 from shoal.observing import observe
-from shoal_engine.anonymity import full_domain, lattice_table, objectives
-from shoal_engine.anonymity.full_domain_heuristics import datafly, top_down
-from shoal_engine.anonymity.full_domain_sizes import optimum_by_sizes
+from shoal_engine.anonymity.full_domain import lattice_table, objectives
+from shoal_engine.anonymity.full_domain import search as full_domain
+from shoal_engine.anonymity.full_domain.heuristics import datafly, top_down
+from shoal_engine.anonymity.full_domain.size_models import optimum_by_sizes
+from shoal_engine.anonymity.models.people import people_policy, with_people
+from shoal_engine.anonymity.models.table_models import accepts_of, least_and_sufficient_k
+from shoal_engine.anonymity.models.whole_table import with_k
 from shoal_engine.anonymity.observation import Table
-from shoal_engine.anonymity.people import people_policy, with_people
-from shoal_engine.anonymity.table_models import accepts_of, least_and_sufficient_k
-from shoal_engine.anonymity.whole_table import with_k
 
 RELEASED_MODELS = [
     [],

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from shoal_engine.anonymity.hierarchy_specs import NamedTree, Order
-from shoal_engine.anonymity.modeling import Modeling, models_of
+from shoal_engine.anonymity.hierarchies.specs import NamedTree, Order
+from shoal_engine.anonymity.models.modeling import Modeling, models_of
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import (
     Closeness,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shoal_engine.anonymity.hierarchy_specs import Dates, Intervals, NamedTree, Order, Prefix
+from shoal_engine.anonymity.hierarchies.specs import Dates, Intervals, NamedTree, Order, Prefix
 from shoal_engine.anonymity.policy import Policy, json_schema
 from shoal_engine.anonymity.roles import (
     Closeness,

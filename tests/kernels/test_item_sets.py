@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 import shoal
 from naive import item_sets as naive
-from shoal_engine.anonymity.hierarchies import plant
+from shoal_engine.anonymity.hierarchies.trees import plant
 from shoal_engine.anonymity.item_recoding import _forest
 from shoal_engine.anonymity.item_sets import ItemSets, combinations_of, count_sets, distinct, flat
 from shoal_engine.columns import ColumnEncoder

@@ -7,16 +7,13 @@ import msgspec
 import numpy as np
 
 from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
-from shoal_engine.anonymity.combinations import combinations_reach
 from shoal_engine.anonymity.item_sets import least_support
-from shoal_engine.anonymity.measures import worst
-from shoal_engine.anonymity.modeling import models_of
-from shoal_engine.anonymity.observation import Table
-from shoal_engine.anonymity.people import people_figures
-from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.roles import Sensitive
-from shoal_engine.anonymity.table_models import LKC, kind_of, of_sizes
-from shoal_engine.anonymity.value_models import (
+from shoal_engine.anonymity.models.combinations import combinations_reach
+from shoal_engine.anonymity.models.measures import worst
+from shoal_engine.anonymity.models.modeling import models_of
+from shoal_engine.anonymity.models.people import people_figures
+from shoal_engine.anonymity.models.table_models import LKC, kind_of, of_sizes
+from shoal_engine.anonymity.models.value_models import (
     Alpha,
     BetaLikeness,
     Closeness,
@@ -26,6 +23,9 @@ from shoal_engine.anonymity.value_models import (
     Model,
     Recursive,
 )
+from shoal_engine.anonymity.observation import Table
+from shoal_engine.anonymity.policy import Policy
+from shoal_engine.anonymity.roles import Sensitive
 
 _ALWAYS: dict[str, Model] = {
     "l_distinct": Distinct(l=1),

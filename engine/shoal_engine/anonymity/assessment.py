@@ -26,7 +26,7 @@ class SensitiveReach(Struct, frozen=True, kw_only=True):
     """What a sensitive column reaches in every class: the worst class counts.
 
     An assessment tells everything; a recount of a release only what its policy binds besides l and t, and None
-    elsewhere. Definitions are those of `shoal_engine.anonymity.value_models`.
+    elsewhere. Definitions are those of `shoal_engine.anonymity.models.value_models`.
 
     Attributes
     ----------

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shoal_engine.anonymity.hierarchies import Tree, order_ranks, plant
-from shoal_engine.anonymity.hierarchy_specs import Dates, Intervals, Order, Prefix, Redaction, is_line
+from shoal_engine.anonymity.hierarchies.specs import Dates, Intervals, Order, Prefix, Redaction, is_line
+from shoal_engine.anonymity.hierarchies.trees import Tree, order_ranks, plant
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import Kind, QuasiIdentifier, check_output
 from shoal_engine.errors import ColumnError, PolicyError

@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from shoal_engine.anonymity.dimensions import Dimension
 from shoal_engine.anonymity.item_recoding import ItemRecoding, recode_items
+from shoal_engine.anonymity.models.people import check_method, with_outside, with_people
+from shoal_engine.anonymity.models.table_models import least_and_sufficient_k
+from shoal_engine.anonymity.models.whole_table import least_k_that_holds, with_k
 from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.partitioning import not_met, partition
-from shoal_engine.anonymity.people import check_method, with_outside, with_people
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.recoding import Recoding, recode
-from shoal_engine.anonymity.table_models import least_and_sufficient_k
-from shoal_engine.anonymity.whole_table import least_k_that_holds, with_k
 from shoal_engine.errors import PolicyError, PolicyNotMet
 from shoal_kernels._jit import freeze
 from shoal_kernels.models import Cells
@@ -168,8 +168,8 @@ def _partitioned(
 
 def _generalized(table: Table, max_suppressed: int) -> Fit:
     """Return classes that move every quasi-identifier to levels of its hierarchy."""
-    from shoal_engine.anonymity.full_domain_methods import generalize
-    from shoal_engine.anonymity.level_recoding import check_outputs, recode_levels
+    from shoal_engine.anonymity.full_domain.level_recoding import check_outputs, recode_levels
+    from shoal_engine.anonymity.full_domain.rounds import generalize
 
     check_outputs(table.space.dimensions)
     found = generalize(table, table.policy.full_domain, limit=max_suppressed)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shoal_engine.anonymity.hierarchies import Tree, plant
+from shoal_engine.anonymity.hierarchies.trees import Tree, plant
 from shoal_engine.anonymity.item_sets import ItemSets, bits_for, combinations_of, count_sets, flat
 from shoal_engine.anonymity.roles import SetValued
 from shoal_kernels._jit import freeze

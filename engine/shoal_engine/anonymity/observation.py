@@ -10,12 +10,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from shoal_engine.anonymity.dimensions import Space, bind
-from shoal_engine.anonymity.hierarchy_specs import counts_rows
+from shoal_engine.anonymity.hierarchies.specs import counts_rows
 from shoal_engine.anonymity.item_sets import ItemSets, distinct, entries_of
-from shoal_engine.anonymity.modeling import Modeling, models_of
-from shoal_engine.anonymity.people import People, count_people
+from shoal_engine.anonymity.models.modeling import Modeling, models_of
+from shoal_engine.anonymity.models.people import People, count_people
+from shoal_engine.anonymity.models.table_models import of_people
 from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.table_models import of_people
 from shoal_engine.anonymity.transform_specs import grouped_columns
 from shoal_engine.columns import ColumnEncoder, Domain, count_codes, narrowest, recode
 from shoal_engine.errors import ColumnError, InputError, PolicyError

@@ -127,7 +127,7 @@ def _segments(
 
 def _holds(weight: npt.NDArray[np.int64], cells: Cells, models: Models) -> bool:
     """Tell whether all tuples together, as one class, satisfy the models."""
-    from shoal_engine.anonymity.measures import satisfied
+    from shoal_engine.anonymity.models.measures import satisfied
 
     one_class = np.zeros(weight.size, np.int64)
     return satisfied(weight, cells, models, one_class, 1)
@@ -135,7 +135,7 @@ def _holds(weight: npt.NDArray[np.int64], cells: Cells, models: Models) -> bool:
 
 def not_met(weight: npt.NDArray[np.int64], cells: Cells, models: Models, apart_names: Sequence[str]) -> PolicyNotMet:
     """Tell which model the whole table misses, and the nearest it can meet."""
-    from shoal_engine.anonymity.measures import nearest
+    from shoal_engine.anonymity.models.measures import nearest
 
     rows, k = int(weight.sum()), int(models.k[0])
     if not _holds(weight, cells, models):

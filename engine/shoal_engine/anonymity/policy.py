@@ -30,9 +30,10 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from shoal_engine.anonymity.full_domain_specs import FullDomain
-from shoal_engine.anonymity.hierarchy_specs import Hierarchy
-from shoal_engine.anonymity.people_models import check_countable
+from shoal_engine.anonymity.full_domain.specs import FullDomain
+from shoal_engine.anonymity.hierarchies.specs import Hierarchy
+from shoal_engine.anonymity.models.people_models import check_countable
+from shoal_engine.anonymity.models.table_models import TableModel, of_people
 from shoal_engine.anonymity.roles import (
     Closeness,
     Distinct,
@@ -44,7 +45,6 @@ from shoal_engine.anonymity.roles import (
     Sensitive,
     SetValued,
 )
-from shoal_engine.anonymity.table_models import TableModel, of_people
 from shoal_engine.anonymity.transform_specs import grouped_columns
 from shoal_engine.errors import PolicyError
 
@@ -96,7 +96,7 @@ class Policy(
     order : str
         Order of the output's rows: shuffled, from the secure source, or sorted, by class.
     models : sequence of TableModel
-        What binds the table as a whole, besides k; see `shoal_engine.anonymity.table_models`.
+        What binds the table as a whole, besides k; see `shoal_engine.anonymity.models.table_models`.
     population : str
         A file of the people that the table was drawn from, itself included, with the same quasi-identifiers; where
         a model is counted in them (k-map, delta-presence), unless the call brings another.

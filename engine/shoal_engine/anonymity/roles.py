@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from msgspec import Meta
 from msgspec.structs import force_setattr
 
-from shoal_engine.anonymity.hierarchy_specs import (
+from shoal_engine.anonymity.hierarchies.specs import (
     Dates,
     Hierarchy,
     Intervals,
@@ -16,16 +16,16 @@ from shoal_engine.anonymity.hierarchy_specs import (
     counts_rows,
     is_line,
 )
+from shoal_engine.anonymity.models.value_models import Alpha as Alpha
+from shoal_engine.anonymity.models.value_models import BetaLikeness as BetaLikeness
+from shoal_engine.anonymity.models.value_models import Closeness as Closeness
+from shoal_engine.anonymity.models.value_models import DeltaDisclosure as DeltaDisclosure
+from shoal_engine.anonymity.models.value_models import Distinct as Distinct
+from shoal_engine.anonymity.models.value_models import Entropy as Entropy
+from shoal_engine.anonymity.models.value_models import Model as Model
+from shoal_engine.anonymity.models.value_models import Recursive as Recursive
 from shoal_engine.anonymity.policy_values import PolicyValue
 from shoal_engine.anonymity.transform_specs import Transform
-from shoal_engine.anonymity.value_models import Alpha as Alpha
-from shoal_engine.anonymity.value_models import BetaLikeness as BetaLikeness
-from shoal_engine.anonymity.value_models import Closeness as Closeness
-from shoal_engine.anonymity.value_models import DeltaDisclosure as DeltaDisclosure
-from shoal_engine.anonymity.value_models import Distinct as Distinct
-from shoal_engine.anonymity.value_models import Entropy as Entropy
-from shoal_engine.anonymity.value_models import Model as Model
-from shoal_engine.anonymity.value_models import Recursive as Recursive
 from shoal_engine.errors import PolicyError
 
 Kind: TypeAlias = Literal["number", "category", "date"]

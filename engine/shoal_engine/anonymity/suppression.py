@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.measures import satisfied
+from shoal_engine.anonymity.models.measures import satisfied
 from shoal_kernels._jit import freeze
 from shoal_kernels.dimensions import Dimensions
 from shoal_kernels.models import Cells, Models

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Meta
 
-from shoal_engine.anonymity.hierarchy_specs import counts_rows
+from shoal_engine.anonymity.hierarchies.specs import counts_rows
+from shoal_engine.anonymity.models.value_models import check_finite
 from shoal_engine.anonymity.policy_values import PolicyValue
-from shoal_engine.anonymity.value_models import check_finite
 from shoal_engine.errors import PolicyError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from shoal_engine.anonymity.hierarchy_specs import NamedTree
-from shoal_engine.anonymity.levels import ROOT, Level, places_of
+from shoal_engine.anonymity.hierarchies.levels import ROOT, Level, places_of
+from shoal_engine.anonymity.hierarchies.specs import NamedTree
 from shoal_engine.errors import HierarchyError
 
 

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.dimensions import Space
-from shoal_engine.anonymity.lattice import Levels, lattice_arrays, levels_of, n_nodes
-from shoal_engine.anonymity.objectives import FullDomain, bind_objective, check_objective
+from shoal_engine.anonymity.full_domain.lattice import Levels, lattice_arrays, levels_of, n_nodes
+from shoal_engine.anonymity.full_domain.objectives import FullDomain, bind_objective, check_objective
+from shoal_engine.anonymity.models.people import with_outside
 from shoal_engine.anonymity.observation import Table
-from shoal_engine.anonymity.people import with_outside
 from shoal_engine.anonymity.tuples import codes_of
 from shoal_engine.errors import PolicyError
 from shoal_kernels.lattice import Lattice

@@ -9,12 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.dimensions import domain_of
-from shoal_engine.anonymity.hierarchies import order_ranks, plant
-from shoal_engine.anonymity.hierarchy_specs import Order
-from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.roles import Sensitive
-from shoal_engine.anonymity.table_models import LKC
-from shoal_engine.anonymity.value_models import (
+from shoal_engine.anonymity.hierarchies.specs import Order
+from shoal_engine.anonymity.hierarchies.trees import order_ranks, plant
+from shoal_engine.anonymity.models.table_models import LKC
+from shoal_engine.anonymity.models.value_models import (
     Alpha,
     BetaLikeness,
     Closeness,
@@ -24,6 +22,8 @@ from shoal_engine.anonymity.value_models import (
     Model,
     Recursive,
 )
+from shoal_engine.anonymity.policy import Policy
+from shoal_engine.anonymity.roles import Sensitive
 from shoal_kernels import models as kernel
 from shoal_kernels._jit import freeze
 

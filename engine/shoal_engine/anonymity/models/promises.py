@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
-from shoal_engine.anonymity.people_models import DeltaPresence, KMap
-from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.table_models import LKC, SizeModel, TableModel, kind_of, of_sizes
-from shoal_engine.anonymity.value_models import (
+from shoal_engine.anonymity.models.people_models import DeltaPresence, KMap
+from shoal_engine.anonymity.models.table_models import LKC, SizeModel, TableModel, kind_of, of_sizes
+from shoal_engine.anonymity.models.value_models import (
     Alpha,
     BetaLikeness,
     Closeness,
@@ -21,6 +20,7 @@ from shoal_engine.anonymity.value_models import (
     Model,
     Recursive,
 )
+from shoal_engine.anonymity.policy import Policy
 
 _ROUNDING = 1e-9
 """Relative slack for figures that two programs add up in different orders; counts have none."""

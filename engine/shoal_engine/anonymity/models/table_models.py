@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Meta
 
-from shoal_engine.anonymity.people_models import DeltaPresence, KMap
+from shoal_engine.anonymity.models.people_models import DeltaPresence, KMap
+from shoal_engine.anonymity.models.value_models import check_finite
 from shoal_engine.anonymity.policy_values import PolicyValue
-from shoal_engine.anonymity.value_models import check_finite
 from shoal_engine.errors import PolicyError
 
 Sizes = npt.NDArray[np.int64]

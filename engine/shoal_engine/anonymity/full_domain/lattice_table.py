@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.full_domain import Search, every_node, prepare, visited
-from shoal_engine.anonymity.full_domain_sizes import node_by_sizes
-from shoal_engine.anonymity.measures import chosen_models
-from shoal_engine.anonymity.objectives import FullDomain
+from shoal_engine.anonymity.full_domain.objectives import FullDomain
+from shoal_engine.anonymity.full_domain.search import Search, every_node, prepare, visited
+from shoal_engine.anonymity.full_domain.size_models import node_by_sizes
+from shoal_engine.anonymity.models.measures import chosen_models
+from shoal_engine.anonymity.models.people import bounds_on_people, with_people
+from shoal_engine.anonymity.models.promises import in_words, size_promises, table_in_words
+from shoal_engine.anonymity.models.table_models import LKC, accepts_of, least_and_sufficient_k, of_people, of_sizes
+from shoal_engine.anonymity.models.whole_table import with_k
 from shoal_engine.anonymity.observation import Table
-from shoal_engine.anonymity.people import bounds_on_people, with_people
 from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.promises import in_words, size_promises, table_in_words
-from shoal_engine.anonymity.table_models import LKC, accepts_of, least_and_sufficient_k, of_people, of_sizes
-from shoal_engine.anonymity.whole_table import with_k
 from shoal_kernels._jit import freeze
 
 Ints = npt.NDArray[np.int64]

@@ -33,8 +33,8 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.dimensions import Dimension
-from shoal_engine.anonymity.full_domain_specs import FullDomain, ObjectiveName
-from shoal_engine.anonymity.lattice import Levels
+from shoal_engine.anonymity.full_domain.lattice import Levels
+from shoal_engine.anonymity.full_domain.specs import FullDomain, ObjectiveName
 from shoal_engine.errors import PolicyError
 from shoal_kernels import lattice_costs as kernel
 from shoal_kernels._jit import freeze

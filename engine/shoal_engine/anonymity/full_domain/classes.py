@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.full_domain import Search
-from shoal_engine.anonymity.full_domain_sizes import Accepts, accepted
-from shoal_engine.anonymity.measures import class_sizes, holding
+from shoal_engine.anonymity.full_domain.search import Search
+from shoal_engine.anonymity.full_domain.size_models import Accepts, accepted
+from shoal_engine.anonymity.models.measures import class_sizes, holding
 from shoal_engine.anonymity.suppression import SUPPRESSED, with_released_shares
 from shoal_kernels.lattice import roll_up_all
 from shoal_kernels.models import Cells, Models

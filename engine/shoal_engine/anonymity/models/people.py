@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.people_models import DeltaPresence, KMap
-from shoal_engine.anonymity.table_models import of_people
+from shoal_engine.anonymity.models.people_models import DeltaPresence, KMap
+from shoal_engine.anonymity.models.table_models import of_people
 from shoal_engine.errors import InputError, PolicyError
 from shoal_kernels import models as kernel
 from shoal_kernels._jit import freeze

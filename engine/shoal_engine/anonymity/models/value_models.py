@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
-from shoal_engine.anonymity.hierarchy_specs import Hierarchy, Order, is_grown, is_line
+from shoal_engine.anonymity.hierarchies.specs import Hierarchy, Order, is_grown, is_line
 from shoal_engine.anonymity.policy_values import PolicyValue
 from shoal_engine.errors import PolicyError
 

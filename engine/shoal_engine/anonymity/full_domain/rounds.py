@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.full_domain import Node, Search, chosen, optimum, prepare, ranked, search_over
-from shoal_engine.anonymity.full_domain_heuristics import datafly, top_down
-from shoal_engine.anonymity.full_domain_sizes import Accepts, by_sizes
-from shoal_engine.anonymity.lattice_classes import accepted_classes, classes_at, kept_classes, settled
-from shoal_engine.anonymity.measures import class_sizes, satisfied
-from shoal_engine.anonymity.objectives import FullDomain
+from shoal_engine.anonymity.full_domain.classes import accepted_classes, classes_at, kept_classes, settled
+from shoal_engine.anonymity.full_domain.heuristics import datafly, top_down
+from shoal_engine.anonymity.full_domain.objectives import FullDomain
+from shoal_engine.anonymity.full_domain.search import Node, Search, chosen, optimum, prepare, ranked, search_over
+from shoal_engine.anonymity.full_domain.size_models import Accepts, by_sizes
+from shoal_engine.anonymity.models.measures import class_sizes, satisfied
+from shoal_engine.anonymity.models.table_models import accepts_of
 from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.suppression import SUPPRESSED, with_released_shares
-from shoal_engine.anonymity.table_models import accepts_of
 from shoal_engine.anonymity.tuples import subset_of
 
 Ints = npt.NDArray[np.int64]

@@ -11,8 +11,8 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.full_domain import Node, Search, check_size, visited
-from shoal_engine.anonymity.lattice_bounds import bounds_of
+from shoal_engine.anonymity.full_domain.bounds import bounds_of
+from shoal_engine.anonymity.full_domain.search import Node, Search, check_size, visited
 from shoal_kernels.lattice_walk import price
 
 Sizes = npt.NDArray[np.int64]

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta
 
-from shoal_engine.anonymity.calendar_specs import Dates
-from shoal_engine.anonymity.interval_specs import Fanout, Intervals, check_labels
+from shoal_engine.anonymity.hierarchies.calendar_specs import Dates
+from shoal_engine.anonymity.hierarchies.interval_specs import Fanout, Intervals, check_labels
 from shoal_engine.anonymity.policy_values import PolicyValue
 from shoal_engine.errors import PolicyError
 

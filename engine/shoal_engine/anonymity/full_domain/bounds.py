@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.full_domain import Search
+from shoal_engine.anonymity.full_domain.search import Search
 from shoal_kernels.lattice_costs import SUM
 
 

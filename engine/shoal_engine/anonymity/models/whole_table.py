@@ -7,8 +7,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from shoal_engine.anonymity.models.table_models import TableModel, sizes_hold
 from shoal_engine.anonymity.observation import Table
-from shoal_engine.anonymity.table_models import TableModel, sizes_hold
 from shoal_kernels._jit import freeze
 
 Made = TypeVar("Made")

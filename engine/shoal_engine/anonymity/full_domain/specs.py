@@ -30,7 +30,7 @@ class FullDomain(PolicyValue, frozen=True):
     Attributes
     ----------
     objective : str
-        What is minimized; see `shoal_engine.anonymity.objectives`.
+        What is minimized; see `shoal_engine.anonymity.full_domain.objectives`.
     weights : mapping of column to float
         What a column counts, at least 0; 1 unless given. Of ``loss``, ``entropy`` and ``precision``.
     balance : float

@@ -4,9 +4,9 @@ import heapq
 
 import numpy as np
 
-from shoal_engine.anonymity.full_domain import Node, Search, look_at
-from shoal_engine.anonymity.lattice_bounds import bounds_of
-from shoal_engine.anonymity.objectives import FullDomain
+from shoal_engine.anonymity.full_domain.bounds import bounds_of
+from shoal_engine.anonymity.full_domain.objectives import FullDomain
+from shoal_engine.anonymity.full_domain.search import Node, Search, look_at
 from shoal_engine.anonymity.tuples import codes_of
 
 _STEPS = 10_000

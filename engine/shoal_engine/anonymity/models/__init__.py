@@ -1,0 +1,1 @@
+"""Privacy models: what each promises, what classes reach, and how kernels are told."""
