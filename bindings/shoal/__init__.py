@@ -128,6 +128,7 @@ _MODULES = {
         "ColumnError",
         "HierarchyError",
         "InputError",
+        "NumberError",
         "OutputError",
         "PolicyError",
         "PolicyNotMet",
