@@ -63,11 +63,8 @@ def noise(law: LawName, *, scale: Exact, n: int, n_threads: int | None = None) -
     from shoal_engine.differential.words import WordStream
 
     chosen = _law(law, positive(scale, name="scale", toward="up"))
-    stream = WordStream.secure()
-    try:
+    with WordStream.secure() as stream:
         return pl.Series(COLUMN, draw_integers(chosen, stream, _count(n), n_threads=threads(n_threads)))
-    finally:
-        stream.close()
 
 
 def noise_file(
@@ -94,14 +91,10 @@ def noise_file(
 
     output, exact_scale = Path(output), positive(scale, name="scale", toward="up")
     chosen, kind, schema = _law(law, exact_scale), check_output(output, []), pa.schema([(COLUMN, pa.int64())])
-    stream = WordStream.secure()
-    try:
+    with WordStream.secure() as stream, written_whole(output) as draft:
         parts = integer_batches(chosen, stream, _count(n), batch=BATCH, n_threads=threads(n_threads))
         batches = (pa.record_batch([pa.array(part)], schema=schema) for part in parts)
-        with written_whole(output) as draft:
-            write(batches, schema, draft, kind, separator=separator_of(output))
-    finally:
-        stream.close()
+        write(batches, schema, draft, kind, separator=separator_of(output))
     return {"law": law, "scale": str(exact_scale), "n": n, "output": str(output)}
 
 

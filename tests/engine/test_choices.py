@@ -14,6 +14,7 @@ from shoal_engine.differential import samplers
 from shoal_engine.differential.samplers.choices import coins_below, integers_below
 from shoal_engine.differential.samplers.coins import Coins
 from shoal_engine.differential.samplers.exponentials import exp_bounds
+from shoal_engine.errors import NumberError
 
 WORDS = 1 << 64
 TOP = (1 << 128) - 1
@@ -110,14 +111,14 @@ def test_coins__digits_are_read_once() -> None:
 
 @pytest.mark.parametrize("bound", [0, -1, (1 << 63) + 1])
 def test_uniform_below__refuses(bound: int) -> None:
-    with pytest.raises(ValueError, match="bound"):
+    with pytest.raises(NumberError, match="bound"):
         samplers.uniform_below(known_stream(), bound, 1)
 
 
 def test_choices__refuse_what_is_no_probability() -> None:
-    with pytest.raises(ValueError, match="from 0 to 1"):
+    with pytest.raises(NumberError, match="from 0 to 1"):
         samplers.bernoulli(known_stream(), Fraction(4, 3), 1)
-    with pytest.raises(ValueError, match="from 0 on"):
+    with pytest.raises(NumberError, match="from 0 on"):
         samplers.bernoulli_exp(known_stream(), Fraction(-1), 1)
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(NumberError, match="at least 1"):
         Coins.of(known_stream()).below(0)

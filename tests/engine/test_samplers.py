@@ -13,12 +13,11 @@ import pytest
 from scipy import stats
 
 from naive import noise as naive
-from naive.given_words import Short, known_stream
+from naive.given_words import Given, Short, known_stream
 from shoal_engine.differential import samplers
 from shoal_engine.differential.samplers.coins import Coins
 from shoal_engine.differential.samplers.exact_laws import exact_gaussian, exact_laplace, geometric
 from shoal_engine.differential.samplers.integer_noise import (
-    CHUNK_WORDS,
     draw_exactly,
     draw_from,
     draw_integers,
@@ -26,10 +25,11 @@ from shoal_engine.differential.samplers.integer_noise import (
 )
 from shoal_engine.differential.samplers.laws import Gaussian, Laplace, Law
 from shoal_engine.differential.samplers.proposals import proposal_of, propose
+from shoal_engine.differential.words import CHUNK_WORDS
 from shoal_engine.errors import NumberError
 
 N = 10_000_000
-TOO_GOOD_TO_MISS = 1e-7
+LEAST_CHANCE = 1e-7
 SCALES = [Fraction(s) for s in ("0.05", "0.3", "1/3", "1", "3", "10", "10.3", "1000")]
 SCALES += [Fraction(2**20), Fraction(13, 10) * 2**40]
 NAMES = ("laplace", "gaussian")
@@ -47,7 +47,7 @@ def name_of(law: Law) -> tuple[str, float]:
 @pytest.mark.parametrize("name", NAMES)
 def test_draw_integers__fit(name: str, scale: Fraction) -> None:
     drawn = draw_integers(law_of(name, scale), known_stream(1), N)
-    assert naive.fit(name, float(scale), drawn) > TOO_GOOD_TO_MISS
+    assert naive.fit(name, float(scale), drawn) > LEAST_CHANCE
     spread = float(scale) * (2**0.5 if name == "laplace" else 1)
     if scale >= 1:
         assert abs(drawn.mean()) < 6 * spread / N**0.5
@@ -59,7 +59,7 @@ def test_draw_integers__fit(name: str, scale: Fraction) -> None:
 def test_fit__sees(name: str, scale: str, off: str) -> None:
     """The test above can fail: noise whose scale is off by a two-hundredth."""
     drawn = draw_integers(law_of(name, Fraction(scale) * Fraction(off)), known_stream(2), N)
-    assert naive.fit(name, float(scale), drawn) < TOO_GOOD_TO_MISS
+    assert naive.fit(name, float(scale), drawn) < LEAST_CHANCE
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_draw_from__what_a_table_leaves_open(
 ) -> None:
     proposal = propose(law, column_bits, cell_bits, word_bits=word_bits)
     drawn = draw_from(proposal, Short(known_stream(3).next_draw(), word_bits), 0, n)
-    assert naive.fit(*name_of(law), drawn) > TOO_GOOD_TO_MISS
+    assert naive.fit(*name_of(law), drawn) > LEAST_CHANCE
 
 
 @pytest.mark.parametrize("law", [Laplace(Fraction(7)), Gaussian(Fraction(49)), Laplace(Fraction(9**9))], ids=str)
@@ -98,9 +98,9 @@ def test_exact_laws__fit(scale: str) -> None:
     """The oracle itself."""
     coins, exact = Coins.of(known_stream(5)), Fraction(scale)
     drawn = np.array([exact_laplace(coins, exact) for _ in range(4_000)])
-    assert naive.fit("laplace", float(exact), drawn) > TOO_GOOD_TO_MISS
+    assert naive.fit("laplace", float(exact), drawn) > LEAST_CHANCE
     drawn = np.array([exact_gaussian(coins, exact**2) for _ in range(4_000)])
-    assert naive.fit("gaussian", float(exact), drawn) > TOO_GOOD_TO_MISS
+    assert naive.fit("gaussian", float(exact), drawn) > LEAST_CHANCE
     drawn = np.array([geometric(coins, 1 / exact) for _ in range(4_000)])
     q = np.exp(-float(1 / exact))
     assert abs(drawn.mean() - q / (1 - q)) < 6 * (q / len(drawn)) ** 0.5 / (1 - q)
@@ -136,8 +136,8 @@ def test_draw_integers__tails(name: str, scale: str) -> None:
         edge = np.array([multiple * int(scale)])
         chance = float(naive.chances_below(name, float(scale), 1 - edge)[0])
         for found in (int((drawn <= -edge).sum()), int((drawn >= edge).sum())):
-            assert stats.binom.cdf(found, N, chance) > TOO_GOOD_TO_MISS
-            assert stats.binom.sf(found - 1, N, chance) > TOO_GOOD_TO_MISS
+            assert stats.binom.cdf(found, N, chance) > LEAST_CHANCE
+            assert stats.binom.sf(found - 1, N, chance) > LEAST_CHANCE
 
 
 @pytest.mark.parametrize("law", [Laplace(Fraction(10)), Gaussian(Fraction(10**12))], ids=str)
@@ -148,6 +148,15 @@ def test_draw_integers__threads_and_batches_change_nothing(law: Law) -> None:
     for batch in (n, 4999, CHUNK_WORDS):
         parts = list(integer_batches(law, known_stream(8), n, batch=batch, n_threads=2))
         assert np.array_equal(np.concatenate(parts), at_once)
+
+
+def test_draw_exactly__wraps_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never met: a tail so long that it leaves int64."""
+    monkeypatch.setattr("shoal_engine.differential.samplers.integer_noise.geometric", lambda coins, x: 1 << 63)
+    proposal = propose(Laplace(Fraction(3)), 4, 0, word_bits=8)
+    drawn = draw_from(proposal, Given(np.arange(1 << 8), lambda block, depth: (1 << 128) - 1), 0, 1 << 8)
+    start = proposal.start(len(proposal.share))
+    assert drawn.min() == -(1 << 63) + start
 
 
 def test_draw_integers__two_draws_differ() -> None:
@@ -207,11 +216,11 @@ def test_samplers__none_and_fewer() -> None:
         lambda: samplers.bernoulli(known_stream(), Fraction(1, 2), -1),
         lambda: samplers.uniform_below(known_stream(), 2, -1),
     ):
-        with pytest.raises(ValueError, match="-1 draws"):
+        with pytest.raises(NumberError, match="-1 draws"):
             call()
 
 
 @pytest.mark.parametrize("scale", ["1e-300", "1/1000000", "999999999999/1000000000000"])
 def test_samplers__any_rational(scale: str) -> None:
     drawn = samplers.discrete_laplace(known_stream(12), Fraction(scale), 1000)
-    assert naive.fit("laplace", max(float(Fraction(scale)), 1e-3), drawn) > TOO_GOOD_TO_MISS
+    assert naive.fit("laplace", max(float(Fraction(scale)), 1e-3), drawn) > LEAST_CHANCE

@@ -65,7 +65,7 @@ def test_draw_from_cells__every_word_tried(law: Law, cell_bits: int) -> None:
             if not place:
                 # Zero has no sign: the negative side's least magnitude is 1.
                 assert np.all(start[drawn < 0] >= 1)
-            assert np.bincount(outcome, minlength=1 << 8).tolist() == list(proposal.share)
+            assert np.bincount(outcome, minlength=1 << 8).tolist() == proposal.share.tolist()
             verdicts = [
                 (both // 3, both % 3 - 1) for both in np.flatnonzero(np.bincount(3 * outcome + told + 1)).tolist()
             ]

@@ -26,8 +26,8 @@ Vector = npt.NDArray[np.int64]
 
 BLOCK_BYTES: Final = 16
 KEY_BYTES: Final = 32
-CHUNK_WORDS: Final = 1 << 14
-"""Words enciphered at a time: 128 KiB of them, as many of zeros, and the table stay in the second-level cache."""
+CHUNK_WORDS: Final = 1 << 15
+"""Words at a time, 256 KiB: they stay in the second-level cache until they are used, and are zeroed then."""
 MOST_DRAWS: Final = 1 << 32
 MOST_ATTEMPTS: Final = 1 << 24
 MOST_BLOCKS: Final = 1 << 48
@@ -53,11 +53,13 @@ def _this_process() -> tuple[int, int]:
 class _Secret(NamedTuple):
     key: bytearray
     nonce: int
-    process: tuple[int, int]
 
     @classmethod
     def fresh(cls) -> "_Secret":
-        return cls(bytearray(os.urandom(KEY_BYTES)), int.from_bytes(os.urandom(BLOCK_BYTES), "big"), _this_process())
+        return cls(bytearray(os.urandom(KEY_BYTES)), int.from_bytes(os.urandom(BLOCK_BYTES), "big"))
+
+    def wipe(self) -> None:
+        self.key[:] = bytes(len(self.key))
 
 
 class Words(Protocol):
@@ -79,18 +81,19 @@ class Words(Protocol):
 class WordStream:
     """Where the noise of one release comes from: a key, of which each draw takes the next part.
 
-    Safe to share among threads. After a fork the child's stream has a key and a nonce of its own.
+    Safe to share among threads, but for `close`. After a fork the child's stream has a key and a nonce of its own.
 
     Examples
     --------
-    >>> words = WordStream.secure()
-    >>> words.words(3).dtype
+    >>> with WordStream.secure() as stream:
+    ...     stream.words(3).dtype
     dtype('uint64')
     """
 
     def __init__(self, secret: "_Secret", *, fixed: bool) -> None:
-        self._secret: _Secret | None = secret
         self._fixed = fixed
+        self._process = _this_process()
+        self._secrets = {self._process: secret}
         self._draws = itertools.count()
 
     @classmethod
@@ -101,7 +104,7 @@ class WordStream:
     @classmethod
     def _of_key(cls, key: bytes, nonce: bytes) -> "WordStream":
         """Return the stream of a known key, for tests: who knows the key can take the noise off again."""
-        return cls(_Secret(bytearray(key), int.from_bytes(nonce, "big"), _this_process()), fixed=True)
+        return cls(_Secret(bytearray(key), int.from_bytes(nonce, "big")), fixed=True)
 
     def next_draw(self) -> "Draw":
         """Return the words of the next draw; no two draws share any.
@@ -125,14 +128,22 @@ class WordStream:
         return found
 
     def close(self) -> None:
-        """Overwrite the key with zeros; nothing can be drawn any more."""
-        secret, self._secret = self._secret, None
-        if secret is not None:
-            secret.key[:] = bytes(len(secret.key))
+        """Overwrite the key with zeros; nothing can be drawn any more, in this process or its children."""
+        for secret in self._secrets.values():
+            secret.wipe()
+        self._secrets.clear()
+
+    def __enter__(self) -> "WordStream":
+        """Return the stream itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the stream."""
+        self.close()
 
     def __del__(self) -> None:
         """Leave no key of ours behind in freed memory."""
-        if hasattr(self, "_secret"):
+        if hasattr(self, "_secrets"):
             self.close()
 
     def secrets(self) -> tuple[bytearray, int]:
@@ -143,15 +154,15 @@ class WordStream:
         RuntimeError
             After `close`.
         """
-        secret = self._secret
-        if secret is None:
+        if not self._secrets:
             msg = "this stream was closed; begin a new one with WordStream.secure()"
             raise RuntimeError(msg)
-        if not self._fixed and secret.process != _this_process():
-            # One assignment, no lock: a lock could be held by a thread that the fork left behind. Threads that
-            # race here take keys of their own at worst.
-            secret.key[:] = bytes(len(secret.key))
-            self._secret = secret = _Secret.fresh()
+        process = self._process if self._fixed else _this_process()
+        secret = self._secrets.get(process)
+        if secret is None:
+            self._secrets[self._process].wipe()
+            # Atomic, so that all threads of the child get the same; a lock might be held by one that is not there.
+            secret = self._secrets.setdefault(process, _Secret.fresh())
         return secret.key, secret.nonce
 
 

@@ -13,14 +13,13 @@ import numpy.typing as npt
 
 from shoal_engine.differential.samplers.coins import Bounds, Coins
 from shoal_engine.differential.samplers.exponentials import exp_bounds
-from shoal_engine.differential.words import Words, WordStream
+from shoal_engine.differential.words import CHUNK_WORDS, Words, WordStream
+from shoal_engine.errors import NumberError
 
 Booleans = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
 
 WORD_BITS: Final = 64
-CHUNK_WORDS: Final = 1 << 15
-"""As in `integer_noise`."""
 MOST_SIDES: Final = 1 << 63
 
 
@@ -29,7 +28,7 @@ def bernoulli(stream: WordStream, p: Fraction, n: int) -> Booleans:
 
     Raises
     ------
-    ValueError
+    NumberError
         `p` is not from 0 to 1, or `n` is negative.
 
     Examples
@@ -39,7 +38,7 @@ def bernoulli(stream: WordStream, p: Fraction, n: int) -> Booleans:
     """
     if not 0 <= p <= 1:
         msg = "a probability must be from 0 to 1"
-        raise ValueError(msg)
+        raise NumberError(msg)
 
     def bounds(bits: int) -> tuple[int, int]:
         return (p.numerator << bits) // p.denominator, -((-p.numerator << bits) // p.denominator)
@@ -52,7 +51,7 @@ def bernoulli_exp(stream: WordStream, x: Fraction, n: int) -> Booleans:
 
     Raises
     ------
-    ValueError
+    NumberError
         `x` or `n` is negative.
 
     Examples
@@ -62,7 +61,7 @@ def bernoulli_exp(stream: WordStream, x: Fraction, n: int) -> Booleans:
     """
     if x < 0:
         msg = "exp(-x) is a probability only for x from 0 on"
-        raise ValueError(msg)
+        raise NumberError(msg)
     return coins_below(lambda bits: exp_bounds(x, bits), stream.next_draw(), n)
 
 
@@ -71,7 +70,7 @@ def uniform_below(stream: WordStream, bound: int, n: int) -> Integers:
 
     Raises
     ------
-    ValueError
+    NumberError
         `bound` is not from 1 to 2**63, or `n` is negative.
 
     Examples
@@ -81,7 +80,7 @@ def uniform_below(stream: WordStream, bound: int, n: int) -> Integers:
     """
     if not 1 <= bound <= MOST_SIDES:
         msg = f"an integer below {bound} was asked for; the bound must be from 1 to 2**63"
-        raise ValueError(msg)
+        raise NumberError(msg)
     return integers_below(bound, stream.next_draw(), n)
 
 
@@ -134,7 +133,7 @@ def integers_below(bound: int, words: Words, n: int) -> Integers:
 def _checked(n: int) -> int:
     if n < 0:
         msg = f"{n} draws were asked for; ask for 0 or more"
-        raise ValueError(msg)
+        raise NumberError(msg)
     return n
 
 

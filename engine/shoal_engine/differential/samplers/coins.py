@@ -9,6 +9,7 @@ from typing import Final
 
 from shoal_engine.differential.samplers.exponentials import exp_bounds
 from shoal_engine.differential.words import Words, WordStream
+from shoal_engine.errors import NumberError
 
 BITS: Final = 128
 """Digits that a source gives at a time."""
@@ -63,12 +64,12 @@ class Coins:
 
         Raises
         ------
-        ValueError
+        NumberError
             `n` is below 1.
         """
         if n < 1:
             msg = f"an integer below {n} was asked for; the bound must be at least 1"
-            raise ValueError(msg)
+            raise NumberError(msg)
         bits = (n - 1).bit_length()
         while True:
             found = self.digits(bits)

@@ -25,7 +25,7 @@ LEAST_COLUMN_BITS: Final = 4
 MOST_COLUMN_BITS: Final = 16
 """Half a MiB, which the second-level cache holds; wider laws are drawn by cells."""
 CELL_COLUMN_BITS: Final = 12
-TABLES_KEPT: Final = 32
+TABLES_KEPT: Final = 16
 """16 MiB at most."""
 LEAST_PLACE_BITS: Final = 11
 """So that the bits that decide, those above, are a number that float64 holds exactly."""
@@ -52,7 +52,7 @@ class Proposal:
         Binary logarithm of a cell's magnitudes, k.
     word_bits : int
         64; the tests have shorter words, so that they can try all of them.
-    share : (2**column_bits,) tuple of int
+    share : (2**column_bits,) uint64
         Words for each outcome; the last are those left open.
     entry : (2**column_bits,) uint64
         See `shoal_kernels.alias_tables`.
@@ -62,7 +62,7 @@ class Proposal:
     column_bits: int
     cell_bits: int
     word_bits: int
-    share: tuple[int, ...] = field(repr=False)
+    share: npt.NDArray[np.uint64] = field(repr=False)
     entry: npt.NDArray[np.uint64] = field(repr=False)
 
     @property
@@ -91,14 +91,15 @@ class Proposal:
         number is held against the sums of these, with ever more digits of both until it is clear between which
         two it lies.
         """
-        given = [*self.share[:-1], 0]
+        *given, n_open = self.share.tolist()
+        given.append(0)
         known = self.word_bits + 128
         value = coins.digits(known)
         while True:
             found = weights(self.law, self.column_bits, self.cell_bits, known)
             total_low, total_high = sum(found.low), sum(found.high)
             # All that is compared is in units of total / 2**(word_bits + known).
-            least, most = value * self.share[-1] * total_low, (value + 1) * self.share[-1] * total_high
+            least, most = value * n_open * total_low, (value + 1) * n_open * total_high
             low, high, words = 0, 0, 0
             for outcome, its_words in enumerate(given):
                 low, high, words = low + found.low[outcome], high + found.high[outcome], words + its_words
@@ -116,7 +117,11 @@ def weights(law: Law, column_bits: int, cell_bits: int, bits: int) -> Weights:
     # Errors grow with the square of the steps, of which a table of single magnitudes takes the most.
     spare = 2 * column_bits + 4
     n = 1 << (column_bits - 1)
-    sides = [_steps(law, side, 1 << cell_bits, n, bits + spare) for side in (0, 1)]
+    if cell_bits:
+        sides = [_steps(law, side, 1 << cell_bits, n, bits + spare) for side in (0, 1)]
+    else:
+        steps = _steps(law, 0, 1, n + 1, bits + spare)
+        sides = [steps[:-1], steps[1:]]
     low = [w >> spare for w in chain.from_iterable(zip(*sides, strict=True))]
     high = [w + 2 for w in low]
     for outcome in (2 * n - 1, 2 * n):
@@ -169,9 +174,10 @@ def propose(law: Law, column_bits: int, cell_bits: int, *, word_bits: int = WORD
     # The two tails are open whatever they weigh.
     share = [low * n_words // total for low in found.low[:-2]]
     share.append(n_words - sum(share))
-    entry = np.empty(1 << column_bits, np.uint64)
-    build_alias_table(np.array(share, np.uint64), word_bits - column_bits, entry)
-    return Proposal(law, column_bits, cell_bits, word_bits, tuple(share), entry)
+    words, entry = np.array(share, np.uint64), np.empty(1 << column_bits, np.uint64)
+    build_alias_table(words, word_bits - column_bits, entry)
+    words.flags.writeable = entry.flags.writeable = False
+    return Proposal(law, column_bits, cell_bits, word_bits, words, entry)
 
 
 @lru_cache(TABLES_KEPT)
