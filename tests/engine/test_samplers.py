@@ -53,6 +53,23 @@ def test_draw_integers__fit(name: str, scale: Fraction) -> None:
         assert abs(drawn.mean()) < 6 * spread / N**0.5
 
 
+@pytest.mark.parametrize(("name", "scale"), [("laplace", "1100"), ("gaussian", "4100"), ("gaussian", "1000")])
+def test_draw_integers__fit_of_every_integer(name: str, scale: str) -> None:
+    """Of the narrowest laws that are drawn by cells, so that what is kept within a cell is seen."""
+    drawn = draw_integers(law_of(name, Fraction(scale)), known_stream(13), N)
+    assert naive.fit(name, float(scale), drawn, each=True) > LEAST_CHANCE
+
+
+@pytest.mark.parametrize("scale", SCALES[-2:], ids=str)
+@pytest.mark.parametrize("name", NAMES)
+def test_draw_integers__low_bits_are_even(name: str, scale: Fraction) -> None:
+    """Of a law that is far wider, any eight of the low bits are uniform."""
+    drawn = draw_integers(law_of(name, scale), known_stream(14), 2_000_000)
+    for shift in (0, 4) if scale == 2**20 else (0, 4, 12, 20, 28):
+        count = np.bincount(drawn >> shift & 255, minlength=256)
+        assert stats.chisquare(count).pvalue > LEAST_CHANCE
+
+
 @pytest.mark.parametrize("scale", ["0.3", "1", "1000", "1429365116108.8"])
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("off", ["1.005", "0.995"])

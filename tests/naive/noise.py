@@ -78,10 +78,15 @@ def chances_below(law: str, scale: float, edges: np.ndarray) -> np.ndarray:
     return np.concatenate([[0.0], np.cumsum(mass / mass.sum())])[edges + reach]
 
 
-def fit(law: str, scale: float, drawn: np.ndarray) -> float:
-    """Return the chance of a fit at most as good as that of some draws to a law; too rare values count as one."""
+def fit(law: str, scale: float, drawn: np.ndarray, *, each: bool = False) -> float:
+    """Return the chance of a fit at most as good as that of some draws to a law; too rare values count as one.
+
+    Values are counted in 64 steps up to four standard deviations, or `each` by itself up to two.
+    """
     spread = scale * (2**0.5 if law == "laplace" else 1)
     edges = np.unique(np.rint(spread * np.linspace(-4, 4, 65)).astype(np.int64))
+    if each:
+        edges = np.arange(-int(2 * spread), int(2 * spread) + 1)
     edges = np.union1d(edges, [0, 1, 2])
     drawn = np.sort(drawn)
     observed = np.diff(np.concatenate([[0], np.searchsorted(drawn, edges), [len(drawn)]]))

@@ -186,6 +186,7 @@ class Draw:
             block = np.empty(2, np.uint64)
             self.fill(first - 1, block)
             words[0] = block[1]
+            block[:] = 0
             first, words = first + 1, words[1:]
         if not len(words):
             return
