@@ -9,6 +9,7 @@ from typing import Any
 
 VARIABLE = "SHOAL_PEERS_PYTHON"
 _SCRIPT = Path(__file__).with_name("run_peers.py")
+_NOISE = Path(__file__).with_name("run_noise.py")
 
 
 def peers_python() -> str | None:
@@ -55,16 +56,32 @@ def measure(
     RuntimeError
         `VARIABLE` is not set, or the peer failed.
     """
+    command = [str(_SCRIPT), peer, str(table), "--quasi", ",".join(quasi_identifiers)]
+    command += ["--sensitive", sensitive, "--separator", separator]
+    if k is not None:
+        command += ["-k", str(k)]
+    return _run(command, limit_seconds)
+
+
+def measure_noise(peer: str, *, scale: float, n: int) -> dict[str, Any]:
+    """Draw `n` numbers with one of the peers of `run_noise.PEERS` and return what that cost.
+
+    Raises
+    ------
+    RuntimeError
+        `VARIABLE` is not set, or the peer failed.
+    """
+    return _run([str(_NOISE), peer, "--scale", repr(scale), "-n", str(n)], None)
+
+
+def _run(command: list[str], limit_seconds: float | None) -> dict[str, Any]:
+    """Run a script with the peers' Python and return the JSON of its last line."""
     python = peers_python()
     if python is None:
         msg = f"{VARIABLE} is not set; point it to the Python of an environment made from requirements.txt"
         raise RuntimeError(msg)
-    command = [python, str(_SCRIPT), peer, str(table), "--quasi", ",".join(quasi_identifiers)]
-    command += ["--sensitive", sensitive, "--separator", separator]
-    if k is not None:
-        command += ["-k", str(k)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=limit_seconds, check=False)
+    done = subprocess.run([python, *command], capture_output=True, text=True, timeout=limit_seconds, check=False)
     if done.returncode:
-        msg = f"{peer} failed: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'no message'}"
+        msg = f"{command[1]} failed: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'no message'}"
         raise RuntimeError(msg)
     return json.loads(done.stdout.splitlines()[-1])

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from shoal.linking import linkage_risk as linkage_risk
     from shoal.looking import Look as Look
     from shoal.looking import look as look
+    from shoal.noising import noise as noise
+    from shoal.noising import noise_file as noise_file
     from shoal.special_uniques import Suda as Suda
     from shoal.special_uniques import suda as suda
     from shoal.suppressing import LocallySuppressed as LocallySuppressed
@@ -81,6 +83,7 @@ _MODULES = {
     "shoal.hospital": ("hospital_policy", "hospital_records"),
     "shoal.linking": ("LinkageRisk", "linkage_risk"),
     "shoal.looking": ("Look", "look"),
+    "shoal.noising": ("noise", "noise_file"),
     "shoal.special_uniques": ("Suda", "suda"),
     "shoal.suppressing": ("LocallySuppressed", "suppress_cells"),
     "shoal.transforming": (
@@ -130,6 +133,7 @@ _MODULES = {
         "ColumnError",
         "HierarchyError",
         "InputError",
+        "NumberError",
         "OutputError",
         "PolicyError",
         "PolicyNotMet",

@@ -321,6 +321,25 @@ def hierarchy(source: str, column: str, kind: str, fields: tuple[str, ...], outp
 
 
 @cli.command()
+@click.option("--law", required=True, type=click.Choice(["laplace", "gaussian"]))
+@click.option("--scale", required=True, metavar="S", help="Exact: 10, 0.1 or 1/3; of gaussian, sigma.")
+@click.option("-n", "n", required=True, type=click.IntRange(min=1), help="How many samples.")
+@click.option("--output", "-o", required=True, type=click.Path(dir_okay=False), help="Its suffix tells the format.")
+@_THREADS
+@_JSON
+def noise(law: Any, scale: str, n: int, output: str, threads: int | None, as_json: bool) -> int:  # noqa: FBT001
+    """Write exact integer noise, for audits; once written it must not be added to anything."""
+    from shoal.noising import noise_file
+
+    body = noise_file(output, law, scale=scale, n=n, n_threads=threads)
+    if as_json:
+        _print_json(body)
+    else:
+        click.echo(f"{n:,} samples of discrete {law} noise of scale {body['scale']} written to {output}")
+    return MET
+
+
+@cli.command()
 @click.option("--rows", type=click.IntRange(min=1000), default=100_000, show_default=True)
 @click.option("--seed", type=int, default=7, show_default=True, help="Of the invented records, not of any noise.")
 @click.option("--output", type=click.Path(file_okay=False), default="demo-output", show_default=True)

@@ -5,6 +5,7 @@
     ShoalError
     ├── PolicyError (ValueError)        the policy cannot be read or contradicts itself
     ├── ColumnError (ValueError)        a column is missing, duplicated, or of a type that its role cannot take
+    ├── NumberError (ValueError)        a number that sets noise cannot be read exactly or is out of range
     ├── HierarchyError (ValueError)     a hierarchy is malformed or does not cover the data
     ├── InputError (ValueError)         the input cannot be read, or holds nothing
     ├── OutputError (ValueError)        the output cannot be written where it was asked for
@@ -29,6 +30,10 @@ class PolicyError(ShoalError, ValueError):
 
 class ColumnError(ShoalError, ValueError):
     """A column is missing, duplicated, or of a type that its role cannot take."""
+
+
+class NumberError(ShoalError, ValueError):
+    """A number that sets noise cannot be read exactly, or is out of range."""
 
 
 class HierarchyError(ShoalError, ValueError):

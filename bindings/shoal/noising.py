@@ -1,0 +1,114 @@
+"""`noise`: samples of the exact integer noise itself, for those who want to test it with tools of their own."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+import polars as pl
+
+from shoal.files import check_output, separator_of, write, written_whole
+from shoal.observing import threads
+from shoal_engine.differential.exact_numbers import Exact, positive
+from shoal_engine.errors import NumberError
+
+if TYPE_CHECKING:
+    from shoal_engine.differential.samplers.laws import Law
+
+LawName = Literal["laplace", "gaussian"]
+
+BATCH: Final = 1 << 22
+"""Samples that are held at a time while a file is written: 32 MiB."""
+COLUMN: Final = "noise"
+
+
+def noise(law: LawName, *, scale: Exact, n: int, n_threads: int | None = None) -> pl.Series:
+    """Draw exact integer noise from a new key of the operating system's secure source.
+
+    It protects nothing by itself, and noise that was seen must not be added to anything: this is for audits.
+
+    Parameters
+    ----------
+    law : "laplace" | "gaussian"
+        Each integer z has a probability in proportion to ``exp(-abs(z) / scale)``, or to
+        ``exp(-z**2 / (2 * scale**2))``: exactly, given uniform words; the words are those of AES-256 in counter
+        mode. Nothing is charged to delta.
+    scale : str, int, Fraction, Decimal or float
+        Above 0, at most 2**50; exact: ``"0.1"`` and ``"1/3"`` are what they say. A float is rounded up.
+    n : int
+        How many.
+    n_threads : int, optional
+        All cores that this process may use, unless given.
+
+    Returns
+    -------
+    pl.Series
+        (n,) Int64.
+
+    Raises
+    ------
+    NumberError
+        The law is unknown, the scale is out of range or cannot be read, or `n` is negative.
+
+    References
+    ----------
+    Canonne, Kamath, Steinke (2020), The discrete Gaussian for differential privacy: both laws.
+
+    Examples
+    --------
+    >>> import shoal
+    >>> shoal.noise("laplace", scale="1/3", n=1000).len()
+    1000
+    """
+    from shoal_engine.differential.samplers.integer_noise import draw_integers
+    from shoal_engine.differential.words import WordStream
+
+    chosen = _law(law, positive(scale, name="scale", toward="up"))
+    with WordStream.secure() as stream:
+        return pl.Series(COLUMN, draw_integers(chosen, stream, _count(n), n_threads=threads(n_threads)))
+
+
+def noise_file(
+    output: str | Path, law: LawName, *, scale: Exact, n: int, n_threads: int | None = None
+) -> dict[str, Any]:
+    """Write what `noise` draws to a file, in batches; its suffix tells the format.
+
+    Returns
+    -------
+    dict
+        `law`, `scale` as a fraction, `n`, and the `output`.
+
+    Raises
+    ------
+    NumberError
+        As in `noise`.
+    OutputError
+        The output cannot be written.
+    """
+    import pyarrow as pa
+
+    from shoal_engine.differential.samplers.integer_noise import integer_batches
+    from shoal_engine.differential.words import WordStream
+
+    output, exact_scale = Path(output), positive(scale, name="scale", toward="up")
+    chosen, kind, schema = _law(law, exact_scale), check_output(output, []), pa.schema([(COLUMN, pa.int64())])
+    with WordStream.secure() as stream, written_whole(output) as draft:
+        parts = integer_batches(chosen, stream, _count(n), batch=BATCH, n_threads=threads(n_threads))
+        batches = (pa.record_batch([pa.array(part)], schema=schema) for part in parts)
+        write(batches, schema, draft, kind, separator=separator_of(output))
+    return {"law": law, "scale": str(exact_scale), "n": n, "output": str(output)}
+
+
+def _law(law: LawName, scale: Fraction) -> "Law":
+    from shoal_engine.differential.samplers.laws import Gaussian, Laplace
+
+    if law not in get_args(LawName):
+        msg = f"no law is called {law!r}; choose laplace or gaussian"
+        raise NumberError(msg)
+    return Laplace(scale) if law == "laplace" else Gaussian(scale**2)
+
+
+def _count(n: int) -> int:
+    if n < 0:
+        msg = f"n = {n} samples were asked for; ask for 0 or more"
+        raise NumberError(msg)
+    return n

@@ -1,0 +1,118 @@
+"""Numbers that set noise, without rounding: what was written is what is drawn and charged."""
+
+import math
+import numbers
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from typing import Final, Literal
+
+from shoal_engine.errors import NumberError
+
+Exact = str | int | Fraction | Decimal | float
+
+LONGEST: Final = 1_000
+"""Characters of a number as text."""
+LARGEST_EXPONENT: Final = 400
+"""Powers of ten; beyond lies no scale of this world, but numbers that fill the memory."""
+
+_HOW = "give it as text such as '0.1' or '1/3', or as an int, a Fraction or a Decimal"
+
+
+def exact(value: Exact, *, name: str, toward: Literal["up", "down"] | None = None) -> Fraction:
+    """Return a number as the fraction that was meant.
+
+    A float stands for two numbers: the binary fraction that it is, and the shortest decimal that it prints as,
+    which is what was typed. `toward` says which of the two means more noise, and that one is taken.
+
+    Parameters
+    ----------
+    value : str, int, Fraction, Decimal or float
+        Text is a decimal (``"0.1"``, ``"1e-7"``) or a ratio of two (``"1/3"``).
+    name : str
+        Of the parameter, for messages.
+    toward : "up" | "down", optional
+        Which way a float is rounded: up for a scale, down for an epsilon. Unless given, floats are refused.
+
+    Raises
+    ------
+    NumberError
+        `value` is no finite number, is written in more than `LONGEST` characters or with an exponent beyond
+        `LARGEST_EXPONENT`, or is a float where `toward` is not given.
+
+    Examples
+    --------
+    >>> exact("0.1", name="scale"), exact("1/3", name="scale")
+    (Fraction(1, 10), Fraction(1, 3))
+    >>> exact(0.1, name="epsilon", toward="down")
+    Fraction(1, 10)
+    >>> exact(0.1, name="scale", toward="up")
+    Fraction(3602879701896397, 36028797018963968)
+    """
+    if isinstance(value, bool):
+        raise _unreadable(name)
+    if isinstance(value, (int, Fraction)):
+        return Fraction(value)
+    if isinstance(value, Decimal):
+        return _decimal(value, name)
+    if isinstance(value, float):
+        return _float(float(value), name, toward)
+    if isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+        return _text(value, name)
+    if isinstance(value, numbers.Integral):
+        return Fraction(int(value))
+    raise _unreadable(name)
+
+
+def positive(value: Exact, *, name: str, toward: Literal["up", "down"] | None = None) -> Fraction:
+    """Return a number as `exact` does; one that is not above 0 is refused.
+
+    Raises
+    ------
+    NumberError
+    """
+    found = exact(value, name=name, toward=toward)
+    if found <= 0:
+        msg = f"{name} must be above 0; there is no noise, or no bound, at 0 or below"
+        raise NumberError(msg)
+    return found
+
+
+def _unreadable(name: str) -> NumberError:
+    msg = f"{name} cannot be read as a number; {_HOW}"
+    return NumberError(msg)
+
+
+def _decimal(value: Decimal, name: str) -> Fraction:
+    if not value.is_finite():
+        msg = f"{name} must be finite; {_HOW}"
+        raise NumberError(msg)
+    if (value and abs(value.adjusted()) > LARGEST_EXPONENT) or len(value.as_tuple().digits) > LONGEST:
+        msg = f"{name} has an exponent beyond {LARGEST_EXPONENT} or over {LONGEST} digits; give a number of usual size"
+        raise NumberError(msg)
+    return Fraction(value)
+
+
+def _float(value: float, name: str, toward: Literal["up", "down"] | None) -> Fraction:
+    if not math.isfinite(value):
+        msg = f"{name} must be finite; {_HOW}"
+        raise NumberError(msg)
+    if toward is None:
+        msg = f"{name} is a float, which need not be the number that was written; {_HOW}"
+        raise NumberError(msg)
+    as_it_is, as_printed = Fraction(value), Fraction(repr(value))
+    return max(as_it_is, as_printed) if toward == "up" else min(as_it_is, as_printed)
+
+
+def _text(value: str, name: str) -> Fraction:
+    if len(value) > LONGEST:
+        msg = f"{name} is written in more than {LONGEST} characters; write a number of ordinary size"
+        raise NumberError(msg)
+    above, slash, below = value.partition("/")
+    try:
+        numerator, denominator = Decimal(above.strip()), Decimal(below.strip()) if slash else Decimal(1)
+    except InvalidOperation:
+        raise _unreadable(name) from None
+    found = _decimal(denominator, name)
+    if found == 0:
+        raise _unreadable(name)
+    return _decimal(numerator, name) / found

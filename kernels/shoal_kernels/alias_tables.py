@@ -1,0 +1,116 @@
+"""Alias tables whose shares are whole numbers of words, so that a draw is one word and one look-up, and exact.
+
+A table of 2**b columns over words of B bits: the high b bits of a word name a column, the others are held
+against the column's threshold; below it the outcome is the column's own number, else its alias. An entry is the
+threshold, times 2**b, plus the alias. Each outcome is met by exactly the number of words that it was built with.
+
+Look-ups follow the words: who can observe the processor's caches learns something of the noise.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import inlined, kernel, vector
+
+WordArray = npt.NDArray[np.uint64]
+Vector = npt.NDArray[np.int64]
+
+
+@kernel(types.void(vector(types.uint64), types.int64, types.uint64[::1]))
+def build_alias_table(share: WordArray, threshold_bits: int, entry: WordArray) -> None:
+    """Build a table; integers throughout, nothing is rounded.
+
+    Parameters
+    ----------
+    share : (2**b,) uint64
+        Words for each outcome; they sum to 2**(b + threshold_bits).
+    threshold_bits : int
+        Bits of a word below those that name the column, 0 to 64 - b.
+    entry : (2**b,) uint64, out
+        ``threshold << b | alias``; a column that is full has itself as alias.
+
+    References
+    ----------
+    Vose (1991), A linear algorithm for generating random numbers with a given distribution, IEEE Transactions
+    on Software Engineering 17(9).
+    """
+    n = len(share)
+    column_bits = np.uint64(0)
+    while (np.int64(1) << np.int64(column_bits)) < n:
+        column_bits += np.uint64(1)
+    capacity = np.uint64(1) << np.uint64(threshold_bits)
+    left = share.copy()
+    light, heavy = np.empty(n, np.int64), np.empty(n, np.int64)
+    n_light, n_heavy = 0, 0
+    for j in range(n):
+        entry[j] = np.uint64(j)
+        if left[j] < capacity:
+            light[n_light] = j
+            n_light += 1
+        elif left[j] > capacity:
+            heavy[n_heavy] = j
+            n_heavy += 1
+    while n_light > 0:
+        n_light -= 1
+        j, donor = light[n_light], heavy[n_heavy - 1]
+        entry[j] = (left[j] << column_bits) | np.uint64(donor)
+        left[donor] -= capacity - left[j]
+        if left[donor] <= capacity:
+            n_heavy -= 1
+            if left[donor] < capacity:
+                light[n_light] = donor
+                n_light += 1
+
+
+@inlined
+def look_up(
+    word: np.uint64, entry: WordArray, column_bits: np.uint64, threshold_bits: np.uint64, low: np.uint64
+) -> np.uint64:
+    """Return the outcome of a word; `low` is 2**threshold_bits - 1."""
+    column = word >> threshold_bits
+    met = entry[column]
+    alias = met & np.uint64(len(entry) - 1)
+    return column if (word & low) < (met >> column_bits) else alias
+
+
+@inlined
+def signed(outcome: np.uint64) -> np.int64:
+    """Return the integer that an outcome stands for: 0, -1, 1, -2, 2, ..."""
+    return np.int64(outcome >> np.uint64(1)) ^ -np.int64(outcome & np.uint64(1))
+
+
+@kernel(types.int64(vector(types.uint64), vector(types.uint64), types.int64, types.int64[::1], types.int64[::1]))
+def draw_from_table(words: WordArray, entry: WordArray, threshold_bits: int, drawn: Vector, open_row: Vector) -> int:
+    """Draw signed integers, one word each.
+
+    Parameters
+    ----------
+    words : (n,) uint64, below 2**(b + threshold_bits)
+    entry : (2**b,) uint64
+        From `build_alias_table`. The last outcome stands for all that the table leaves open.
+    threshold_bits : int
+    drawn : (n,) int64, out
+        Meaningless where the table leaves the outcome open.
+    open_row : (n,) int64, out
+        Which draws are open, ascending.
+
+    Returns
+    -------
+    int
+        How many are open.
+    """
+    last = np.uint64(len(entry) - 1)
+    below = np.uint64(threshold_bits)
+    column_bits = np.uint64(0)
+    while last >> column_bits:
+        column_bits += np.uint64(1)
+    low = (np.uint64(1) << below) - np.uint64(1)
+    n_open = 0
+    for i in range(len(drawn)):
+        outcome = look_up(words[i], entry, column_bits, below, low)
+        drawn[i] = signed(outcome)
+        if outcome == last:
+            open_row[n_open] = i
+            n_open += 1
+    return n_open
