@@ -1,0 +1,1 @@
+"""Differential privacy: exact noise, accounting, ledgers and queries whose protection is proven."""

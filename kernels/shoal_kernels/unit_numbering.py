@@ -1,0 +1,190 @@
+"""Ids become dense codes in order of first appearance, kept from batch to batch, compared exactly.
+
+A hash only says where to begin to look: two ids share a code if and only if all their bits are equal. Slots hold
+1 + code, 0 is free; the caller enlarges the tables when they are full, so that no batch is looked at twice.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import inlined, kernel, vector
+from shoal_kernels.validity import is_null
+
+NO_UNIT = 0xFFFFFFFF
+"""Code of a null."""
+N_CODES, ROW, END = 0, 1, 2
+"""Places in `state`: codes given so far, the next row, bytes in use of `content`."""
+
+_STATE = types.int64[::1]
+
+
+@inlined
+def _mix(word: np.uint64) -> np.uint64:
+    """Spread a word over all bits (the finalizer of MurmurHash3)."""
+    word = (word ^ (word >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+    word = (word ^ (word >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+    return word ^ (word >> np.uint64(33))
+
+
+@kernel(
+    types.void(
+        vector(types.uint64),
+        vector(types.uint8),
+        types.int64,
+        types.uint32[::1],
+        types.uint64[::1],
+        _STATE,
+        types.uint32[::1],
+    )
+)
+def number_words(
+    words: npt.NDArray[np.uint64],
+    valid: npt.NDArray[np.uint8],
+    valid_from: int,
+    slot: npt.NDArray[np.uint32],
+    seen: npt.NDArray[np.uint64],
+    state: npt.NDArray[np.int64],
+    codes: npt.NDArray[np.uint32],
+) -> None:
+    """Give words their numbers.
+
+    Parameters
+    ----------
+    words : (n,) uint64
+    valid : (any,) uint8, or empty
+        A bit for each row, least significant first; empty if none is null.
+    valid_from : int
+        The bit of row 0.
+    slot : (a power of two, at least twice the length of `seen`,) uint32, in and out
+    seen : (capacity,) uint64, in and out
+        Word of each code.
+    state : (3,) int64, in and out
+        Begins at row ``state[ROW]``; stops before a row that would need more codes than `seen` holds.
+    codes : (n,) uint32, out
+    """
+    last = np.uint64(len(slot) - 1)
+    nullable = len(valid) > 0
+    n_codes = state[N_CODES]
+    for i in range(state[ROW], len(words)):
+        if nullable and is_null(valid, valid_from + i):
+            codes[i] = np.uint32(NO_UNIT)
+            continue
+        word = words[i]
+        at = _mix(word) & last
+        while True:
+            code = np.int64(slot[at]) - 1
+            if code < 0 or seen[code] == word:
+                break
+            at = (at + np.uint64(1)) & last
+        if code < 0:
+            if n_codes == len(seen):
+                state[N_CODES], state[ROW] = n_codes, i
+                return
+            code = n_codes
+            n_codes += 1
+            slot[at] = np.uint32(n_codes)
+            seen[code] = word
+        codes[i] = np.uint32(code)
+    state[N_CODES], state[ROW] = n_codes, len(words)
+
+
+@kernel(types.void(vector(types.uint64), types.int64, types.uint32[::1]))
+def fill_slots(seen: npt.NDArray[np.uint64], n_codes: int, slot: npt.NDArray[np.uint32]) -> None:
+    """Enter the codes given so far into an empty table.
+
+    Parameters
+    ----------
+    seen : (at least n_codes,) uint64
+        Words of the codes as `number_words` has seen them, or digests as `number_texts` has.
+    n_codes : int
+    slot : (a power of two, more than n_codes,) uint32, in and out
+    """
+    last = np.uint64(len(slot) - 1)
+    for code in range(n_codes):
+        at = _mix(seen[code]) & last
+        while slot[at] != 0:
+            at = (at + np.uint64(1)) & last
+        slot[at] = np.uint32(code + 1)
+
+
+@inlined
+def _same(one: npt.NDArray[np.uint8], at: int, length: int, other: npt.NDArray[np.uint8], from_: int, to: int) -> bool:
+    """Return whether two strings of bytes are equal."""
+    if to - from_ != length:
+        return False
+    same = True
+    for j in range(length):
+        same &= one[at + j] == other[from_ + j]
+    return same
+
+
+@kernel(
+    types.void(
+        vector(types.uint8),
+        vector(types.int64),
+        vector(types.uint64),
+        types.uint32[::1],
+        types.uint64[::1],
+        types.uint8[::1],
+        types.int64[::1],
+        _STATE,
+        types.uint32[::1],
+    )
+)
+def number_texts(
+    texts: npt.NDArray[np.uint8],
+    start: npt.NDArray[np.int64],
+    digest: npt.NDArray[np.uint64],
+    slot: npt.NDArray[np.uint32],
+    seen: npt.NDArray[np.uint64],
+    content: npt.NDArray[np.uint8],
+    begin: npt.NDArray[np.int64],
+    state: npt.NDArray[np.int64],
+    codes: npt.NDArray[np.uint32],
+) -> None:
+    """Give strings of bytes their numbers.
+
+    Parameters
+    ----------
+    texts : (any,) uint8
+    start : (n + 1,) int64
+        String i is ``texts[start[i] : start[i + 1]]``.
+    digest : (n,) uint64
+        Of each string, by any function of its bytes: only where to look.
+    slot : (a power of two, at least twice the length of `seen`,) uint32, in and out
+    seen : (capacity,) uint64, in and out
+        Digest of each code.
+    content : (at least ``state[END]`` and the length of all texts,) uint8, in and out
+        Bytes of the codes, one after the other.
+    begin : (capacity + 1,) int64, in and out
+        Where each code's bytes begin; the last one's end follows.
+    state : (3,) int64, in and out
+        Begins at string ``state[ROW]``; stops before one that would need more codes than `seen` holds.
+    codes : (n,) uint32, out
+    """
+    last = np.uint64(len(slot) - 1)
+    for i in range(state[ROW], len(digest)):
+        at, low, length = _mix(digest[i]) & last, start[i], start[i + 1] - start[i]
+        while True:
+            code = np.int64(slot[at]) - 1
+            if code < 0:
+                break
+            if seen[code] == digest[i] and _same(texts, low, length, content, begin[code], begin[code + 1]):
+                break
+            at = (at + np.uint64(1)) & last
+        if code < 0:
+            if state[N_CODES] == len(seen):
+                state[ROW] = i
+                return
+            code = state[N_CODES]
+            state[N_CODES] = code + 1
+            slot[at] = np.uint32(code + 1)
+            seen[code] = digest[i]
+            for j in range(length):
+                content[state[END] + j] = texts[low + j]
+            begin[code] = state[END]
+            state[END] += length
+            begin[code + 1] = state[END]
+        codes[i] = np.uint32(code)
+    state[ROW] = len(digest)
