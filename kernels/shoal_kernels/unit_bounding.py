@@ -13,48 +13,13 @@ from numba import types
 from shoal_kernels._jit import inlined, inner, kernel, matrix, vector
 from shoal_kernels.grid_values import ABSENT
 from shoal_kernels.keyed_choice import score_pair, score_row
-from shoal_kernels.unit_partitioning import BUCKET_BITS
 
 FEW = 24
-"""So many rows are sorted by insertion; more by heaps, whose worst case is as good."""
+"""Of so many candidates the best are found by counting; of more by a heap, whose worst case is better."""
 N_KEPT, N_PAIRS = 0, 1
 """Places in `found`: rows kept, pairs of unit and group kept."""
 
-_U32, _U64, _VALUES = vector(types.uint32), vector(types.uint64), matrix(types.int32)
-
-
-@inlined
-def _sift_words(words: npt.NDArray[np.uint64], at: int, n: int) -> None:
-    """Let a word sink in the heap whose root is the largest."""
-    word = words[at]
-    while 2 * at + 1 < n:
-        child = 2 * at + 1
-        if child + 1 < n and words[child + 1] > words[child]:
-            child += 1
-        if words[child] <= word:
-            break
-        words[at] = words[child]
-        at = child
-    words[at] = word
-
-
-@inner
-def _sort_words(words: npt.NDArray[np.uint64]) -> None:
-    """Sort words ascending, in place."""
-    n = len(words)
-    if n <= FEW:
-        for i in range(1, n):
-            word, at = words[i], i
-            while at > 0 and words[at - 1] > word:
-                words[at] = words[at - 1]
-                at -= 1
-            words[at] = word
-        return
-    for at in range(n // 2 - 1, -1, -1):
-        _sift_words(words, at, n)
-    for end in range(n - 1, 0, -1):
-        words[0], words[end] = words[end], words[0]
-        _sift_words(words, 0, end)
+_U32, _U64, _I64, _VALUES = vector(types.uint32), vector(types.uint64), vector(types.int64), matrix(types.int32)
 
 
 @inlined
@@ -142,50 +107,48 @@ def _offer(
     return size
 
 
-@inlined
-def _group(word: np.uint64) -> np.int64:
-    """Return a word's group: its upper half."""
-    return np.int64(word >> np.uint64(32))
+@inner
+def _mark_best(
+    score: npt.NDArray[np.uint64], rank: npt.NDArray[np.uint32], most: int, chosen: npt.NDArray[np.bool_]
+) -> None:
+    """Mark the `most` candidates that beat all others."""
+    n = len(score)
+    if n <= most:
+        chosen[:] = True
+        return
+    if n <= FEW:
+        for i in range(n):
+            better = 0
+            for j in range(n):
+                better += np.int64((score[j] < score[i]) | ((score[j] == score[i]) & (rank[j] < rank[i])))
+            chosen[i] = better < most
+        return
+    scores, ties, items = np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int64)
+    size = 0
+    for i in range(n):
+        size = _offer(score[i], np.int64(rank[i]), i, scores, ties, items, size, most)
+    chosen[:] = False
+    for i in range(most):
+        chosen[items[i]] = True
 
 
-@inlined
-def _run_end(words: npt.NDArray[np.uint64], at: int) -> int:
-    """Return where the run of one group that begins at `at` ends."""
-    group = _group(words[at])
-    while at < len(words) and _group(words[at]) == group:
-        at += 1
-    return at
-
-
-@kernel(
-    types.void(
-        _U32, _U32, _VALUES, _U64, _U64, _U32, _U64, types.int64, types.int64,
-        types.uint32[::1], types.uint32[::1], types.int64[::1], types.int64[::1],
-    )
-)  # fmt: skip
-def choose_rows(
-    unit: npt.NDArray[np.uint32],
-    group: npt.NDArray[np.uint32],
-    values: npt.NDArray[np.int32],
+@kernel(types.void(_U32, _U32, _U64, _U64, _U32, _U64, types.int64, types.boolean[::1]))
+def choose_pairs(
+    pair_unit: npt.NDArray[np.uint32],
+    pair_group: npt.NDArray[np.uint32],
     unit_tag: npt.NDArray[np.uint64],
     group_tag: npt.NDArray[np.uint64],
     group_rank: npt.NDArray[np.uint32],
     key: npt.NDArray[np.uint64],
     max_groups: int,
-    max_rows: int,
-    kept: npt.NDArray[np.uint32],
-    pair_group: npt.NDArray[np.uint32],
-    pair_end: npt.NDArray[np.int64],
-    found: npt.NDArray[np.int64],
+    chosen: npt.NDArray[np.bool_],
 ) -> None:
-    """Choose the groups and rows of every unit of one bucket.
+    """Choose the groups of every unit: those of the smallest scores.
 
     Parameters
     ----------
-    unit : (m,) uint32
-        Code of each row's unit; its lowest BUCKET_BITS are the bucket's number in all of them.
-    group : (m,) uint32, each below len(group_tag)
-    values : (n_columns, m) int32
+    pair_unit, pair_group : (n_pairs,) uint32
+        Every group of every unit, once; those of one unit side by side.
     unit_tag : (n_units,) uint64
         Keyed digest of each unit's id.
     group_tag : (n_groups,) uint64
@@ -193,120 +156,116 @@ def choose_rows(
     group_rank : (n_groups,) uint32
         Place of each group in the order of the keys: decides where scores are equal.
     key : (2,) uint64
-    max_groups, max_rows : int, at least 1
-        L0 and L_infinity.
+    max_groups : int, at least 1
+        L0.
+    chosen : (n_pairs,) bool, out
+    """
+    n = len(pair_unit)
+    score, other, rank = np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n, np.uint32)
+    for p in range(n):
+        score[p] = unit_tag[np.int64(pair_unit[p])]
+        other[p] = group_tag[np.int64(pair_group[p])]
+        rank[p] = group_rank[np.int64(pair_group[p])]
+    # A loop of its own, over nothing but these, is done several at a time.
+    for p in range(n):
+        score[p] = score_pair(key, score[p], other[p])
+    first = 0
+    for p in range(n):
+        if p + 1 == n or pair_unit[p + 1] != pair_unit[p]:
+            _mark_best(score[first : p + 1], rank[first : p + 1], max_groups, chosen[first : p + 1])
+            first = p + 1
+
+
+@inner
+def _put_best_first(
+    rows: npt.NDArray[np.uint64],
+    values: npt.NDArray[np.int32],
+    unit_tag: np.uint64,
+    group_tag: np.uint64,
+    key: npt.NDArray[np.uint64],
+    most: int,
+) -> None:
+    """Put those of a pair's rows first whose ranks have the smallest scores."""
+    _sort_rows(values, rows)
+    scores, ties, items = np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int64)
+    size = 0
+    for rank in range(len(rows)):
+        score = score_row(key, unit_tag, group_tag, np.uint64(rank))
+        size = _offer(score, rank, rank, scores, ties, items, size, most)
+    best = np.empty(most, np.uint64)
+    for i in range(most):
+        best[i] = rows[items[i]]
+    rows[:most] = best
+
+
+@kernel(
+    types.void(
+        types.uint64[::1], _I64, _U32, vector(types.boolean), _VALUES, _U64, _U64, _U64, types.int64,
+        types.uint32[::1], types.uint32[::1], types.int64[::1], types.int64[::1],
+    )
+)  # fmt: skip
+def keep_rows(
+    words: npt.NDArray[np.uint64],
+    pair_begin: npt.NDArray[np.int64],
+    pair_unit: npt.NDArray[np.uint32],
+    chosen: npt.NDArray[np.bool_],
+    values: npt.NDArray[np.int32],
+    unit_tag: npt.NDArray[np.uint64],
+    group_tag: npt.NDArray[np.uint64],
+    key: npt.NDArray[np.uint64],
+    max_rows: int,
+    kept: npt.NDArray[np.uint32],
+    kept_group: npt.NDArray[np.uint32],
+    kept_end: npt.NDArray[np.int64],
+    found: npt.NDArray[np.int64],
+) -> None:
+    """Choose the rows of every pair of unit and group that was chosen.
+
+    Parameters
+    ----------
+    words : (m,) uint64, in and out
+        Group and place of each row, as `pair_rows` leaves them; reordered within pairs.
+    pair_begin : (n_pairs + 1,) int64
+    pair_unit : (n_pairs,) uint32
+    chosen : (n_pairs,) bool
+    values : (n_columns, m) int32
+    unit_tag, group_tag, key
+        As for `choose_pairs`.
+    max_rows : int, at least 1
+        L_infinity.
     kept : (m,) uint32, out
-        The rows that count, those of a pair of unit and group side by side.
-    pair_group : (m,) uint32, out
-        Group of each pair that is kept.
-    pair_end : (m,) int64, out
-        Where each pair's rows end in `kept`.
+        Places of the rows that count, those of a pair side by side.
+    kept_group : (n_pairs,) uint32, out
+        Group of each pair that was chosen.
+    kept_end : (n_pairs,) int64, out
+        Where its rows end in `kept`.
     found : (2,) int64, out
         N_KEPT and N_PAIRS.
     """
-    m = len(unit)
-    found[:] = 0
-    if m == 0:
-        return
-    low = unit[0] & np.uint32((1 << BUCKET_BITS) - 1)
-    start = np.zeros((len(unit_tag) >> BUCKET_BITS) + 2, np.int64)
-    for i in range(m):
-        start[np.int64(unit[i] >> np.uint32(BUCKET_BITS)) + 1] += 1
-    for u in range(len(start) - 1):
-        start[u + 1] += start[u]
-    words = np.empty(m, np.uint64)
-    cursor = start.copy()
-    for i in range(m):
-        u = np.int64(unit[i] >> np.uint32(BUCKET_BITS))
-        words[cursor[u]] = (np.uint64(group[i]) << np.uint64(32)) | np.uint64(i)
-        cursor[u] += 1
-    most = min(m, max(max_groups, max_rows))
-    scores, ties, items = np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int64)
-    begins = np.empty(min(m, max_groups), np.int64)
-    for u in range(len(start) - 1):
-        mine = words[start[u] : start[u + 1]]
-        if len(mine) == 0:
+    n_kept, n = 0, 0
+    for p in range(len(pair_unit)):
+        if not chosen[p]:
             continue
-        tag = unit_tag[(u << BUCKET_BITS) | np.int64(low)]
-        _sort_words(mine)
-        n_groups = _choose_groups(mine, tag, group_tag, group_rank, key, max_groups, scores, ties, items, begins)
-        for g in range(n_groups):
-            first = begins[g]
-            run = mine[first : _run_end(mine, first)]
-            pair_group[found[N_PAIRS]] = np.uint32(_group(run[0]))
-            found[N_KEPT] = _keep_rows(
-                run, values, tag, group_tag[_group(run[0])], key, max_rows, scores, ties, items, kept, found[N_KEPT]
-            )
-            pair_end[found[N_PAIRS]] = found[N_KEPT]
-            found[N_PAIRS] += 1
-
-
-@inner
-def _choose_groups(
-    mine: npt.NDArray[np.uint64],
-    tag: np.uint64,
-    group_tag: npt.NDArray[np.uint64],
-    group_rank: npt.NDArray[np.uint32],
-    key: npt.NDArray[np.uint64],
-    max_groups: int,
-    scores: npt.NDArray[np.uint64],
-    ties: npt.NDArray[np.int64],
-    items: npt.NDArray[np.int64],
-    begins: npt.NDArray[np.int64],
-) -> int:
-    """Write where the chosen groups of one unit begin among its sorted rows; return how many there are."""
-    n_groups, at = 0, 0
-    while at < len(mine):
-        if n_groups < max_groups:
-            begins[n_groups] = at
-        n_groups += 1
-        at = _run_end(mine, at)
-    if n_groups <= max_groups:
-        return n_groups
-    size, at = 0, 0
-    while at < len(mine):
-        group = _group(mine[at])
-        score = score_pair(key, tag, group_tag[group])
-        size = _offer(score, np.int64(group_rank[group]), at, scores, ties, items, size, max_groups)
-        at = _run_end(mine, at)
-    begins[:size] = items[:size]
-    return size
-
-
-@inner
-def _keep_rows(
-    run: npt.NDArray[np.uint64],
-    values: npt.NDArray[np.int32],
-    tag: np.uint64,
-    group_tag: np.uint64,
-    key: npt.NDArray[np.uint64],
-    max_rows: int,
-    scores: npt.NDArray[np.uint64],
-    ties: npt.NDArray[np.int64],
-    items: npt.NDArray[np.int64],
-    kept: npt.NDArray[np.uint32],
-    n_kept: int,
-) -> int:
-    """Write the chosen rows of one unit and group; return the number of rows kept so far."""
-    if len(run) <= max_rows:
-        for i in range(len(run)):
-            kept[n_kept + i] = np.uint32(run[i] & np.uint64(0xFFFFFFFF))
-        return n_kept + len(run)
-    _sort_rows(values, run)
-    size = 0
-    for rank in range(len(run)):
-        score = score_row(key, tag, group_tag, np.uint64(rank))
-        size = _offer(score, rank, rank, scores, ties, items, size, max_rows)
-    for i in range(size):
-        kept[n_kept + i] = np.uint32(run[items[i]] & np.uint64(0xFFFFFFFF))
-    return n_kept + size
+        begin, size = pair_begin[p], pair_begin[p + 1] - pair_begin[p]
+        group = np.int64(words[begin] >> np.uint64(32))
+        if size > max_rows:
+            rows, tag = words[begin : begin + size], unit_tag[np.int64(pair_unit[p])]
+            _put_best_first(rows, values, tag, group_tag[group], key, max_rows)
+            size = max_rows
+        for i in range(size):
+            kept[n_kept + i] = np.uint32(words[begin + i] & np.uint64(0xFFFFFFFF))
+        n_kept += size
+        kept_group[n] = np.uint32(group)
+        kept_end[n] = n_kept
+        n += 1
+    found[N_KEPT], found[N_PAIRS] = n_kept, n
 
 
 @kernel(types.void(_VALUES, _U32, vector(types.int64), vector(types.int64), vector(types.int64), types.int32[:, ::1]))
 def clip_sums(
     values: npt.NDArray[np.int32],
     kept: npt.NDArray[np.uint32],
-    pair_end: npt.NDArray[np.int64],
+    kept_end: npt.NDArray[np.int64],
     low: npt.NDArray[np.int64],
     high: npt.NDArray[np.int64],
     out: npt.NDArray[np.int32],
@@ -317,20 +276,20 @@ def clip_sums(
     ----------
     values : (n_columns, m) int32
     kept : (n_kept,) uint32
-    pair_end : (n_pairs,) int64
-        As `choose_rows` leaves them.
+    kept_end : (n_pairs,) int64
+        As `keep_rows` leaves them.
     low, high : (n_columns,) int64
     out : (n_columns, n_pairs) int32, out
         ABSENT where none of the pair's rows holds a value.
     """
     for c in range(len(values)):
         first = 0
-        for p in range(len(pair_end)):
+        for p in range(len(kept_end)):
             total, present = np.int64(0), False
-            for i in range(first, pair_end[p]):
+            for i in range(first, kept_end[p]):
                 value = values[c, np.int64(kept[i])]
                 if value != ABSENT:
                     total += np.int64(value)
                     present = True
             out[c, p] = np.int32(min(max(total, low[c]), high[c])) if present else np.int32(ABSENT)
-            first = pair_end[p]
+            first = kept_end[p]

@@ -21,7 +21,8 @@ from shoal_engine.differential.queries.total_values import ValueSpec, place_on_g
 from shoal_engine.errors import PolicyError
 from shoal_engine.threads import in_threads, ranges
 from shoal_kernels import unit_bounding, unit_partitioning
-from shoal_kernels.unit_partitioning import N_BUCKETS
+from shoal_kernels.unit_pairing import pair_rows
+from shoal_kernels.unit_partitioning import BUCKET_BITS, N_BUCKETS
 
 CHUNK = 1 << 17
 """Rows that are taken in at a time: what is made of them on the way stays in cache."""
@@ -199,10 +200,10 @@ class UnitObservation:
         for c in range(len(columns)):
             np.concatenate([chunk.bucket(c, b) for chunk in self._chunks], out=columns[c])
         values = columns[2:].view(np.int32)
-        kept, pair_group, pair_end = choice.choose(columns[0], columns[1], values, self._bounds)
-        units += np.bincount(pair_group, minlength=len(units))
+        kept, kept_group, kept_end = choice.choose(columns[0], columns[1], values, self._bounds)
+        units += np.bincount(kept_group, minlength=len(units))
         if self._bounds.max_rows is None:
-            codes, points = pair_group, self._clipped(values, kept, pair_end)
+            codes, points = kept_group, self._clipped(values, kept, kept_end)
         else:
             codes, points = columns[1][kept], values[:, kept]
         sums.add_rows(codes)
@@ -210,13 +211,13 @@ class UnitObservation:
             sums.add_values(c, codes, points[c])
 
     def _clipped(
-        self, values: npt.NDArray[np.int32], kept: Rows, pair_end: npt.NDArray[np.int64]
+        self, values: npt.NDArray[np.int32], kept: Rows, kept_end: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.int32]:
         """Return the clipped sums of each unit and group, (n_columns, n_pairs)."""
         low = np.array([spec.grid.low for spec in self._specs], np.int64)
         high = np.array([spec.grid.high for spec in self._specs], np.int64)
-        points = np.empty((len(values), len(pair_end)), np.int32)
-        unit_bounding.clip_sums(values, kept, pair_end, low, high, points)
+        points = np.empty((len(values), len(kept_end)), np.int32)
+        unit_bounding.clip_sums(values, kept, kept_end, low, high, points)
         return points
 
 
@@ -234,25 +235,22 @@ class _Choice:
     ) -> tuple[Rows, Rows, npt.NDArray[np.int64]]:
         """Return the rows of a bucket that count, and of each pair of unit and group its group and its rows' end."""
         n = len(units)
-        kept, pair_group, pair_end = np.empty(n, np.uint32), np.empty(n, np.uint32), np.empty(n, np.int64)
-        found = np.zeros(2, np.int64)
-        unit_bounding.choose_rows(
-            units,
-            groups,
-            values,
-            self.unit_tag,
-            self.group_tag,
-            self.group_rank,
-            self.key,
-            bounds.max_groups,
-            n if bounds.max_rows is None else bounds.max_rows,
-            kept,
-            pair_group,
-            pair_end,
-            found,
+        words, begin, unit = np.empty(n, np.uint64), np.empty(n + 1, np.int64), np.empty(n, np.uint32)
+        n_pairs = np.zeros(1, np.int64)
+        start = np.empty((len(self.unit_tag) >> BUCKET_BITS) + 3, np.int64)
+        pair_rows(units, groups, start, words, begin, unit, n_pairs)
+        m = int(n_pairs[0])
+        group = (words[begin[:m]] >> np.uint64(32)).astype(np.uint32)
+        chosen, found = np.empty(m, np.bool_), np.zeros(2, np.int64)
+        tags = self.unit_tag, self.group_tag
+        unit_bounding.choose_pairs(unit[:m], group, *tags, self.group_rank, self.key, bounds.max_groups, chosen)
+        kept, kept_group, kept_end = np.empty(n, np.uint32), np.empty(m, np.uint32), np.empty(m, np.int64)
+        most = n if bounds.max_rows is None else bounds.max_rows
+        unit_bounding.keep_rows(
+            words, begin, unit[:m], chosen, values, *tags, self.key, most, kept, kept_group, kept_end, found
         )
-        n_kept, n_pairs = int(found[unit_bounding.N_KEPT]), int(found[unit_bounding.N_PAIRS])
-        return kept[:n_kept], pair_group[:n_pairs], pair_end[:n_pairs]
+        n_kept, n_groups = int(found[unit_bounding.N_KEPT]), int(found[unit_bounding.N_PAIRS])
+        return kept[:n_kept], kept_group[:n_groups], kept_end[:n_groups]
 
 
 def _row_spec(spec: ValueSpec, bounds: Bounds) -> ValueSpec:
