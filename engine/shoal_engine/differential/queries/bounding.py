@@ -203,12 +203,12 @@ class UnitObservation:
         kept, kept_group, kept_end = choice.choose(columns[0], columns[1], values, self._bounds)
         units += np.bincount(kept_group, minlength=len(units))
         if self._bounds.max_rows is None:
-            codes, points = kept_group, self._clipped(values, kept, kept_end)
+            values, codes = self._clipped(values, kept, kept_end), kept_group
         else:
-            codes, points = columns[1][kept], values[:, kept]
+            codes = columns[1].take(kept)
         sums.add_rows(codes)
         for c in range(len(self._specs)):
-            sums.add_values(c, codes, points[c])
+            sums.add_values(c, codes, values[c] if self._bounds.max_rows is None else values[c].take(kept))
 
     def _clipped(
         self, values: npt.NDArray[np.int32], kept: Rows, kept_end: npt.NDArray[np.int64]

@@ -250,6 +250,8 @@ def _distinct(array: pa.Array) -> tuple[npt.NDArray[np.unsignedinteger], pa.Arra
 def _canonical(values: pa.Array) -> pa.Array:
     """Return values without nulls as words (uint64), or as large_binary."""
     kind = values.type
+    if len(values) == 0 and pa.types.is_null(kind):
+        return pa.array([], pa.uint64())
     if pa.types.is_large_string(kind):
         return values.cast(pa.large_binary())
     if pa.types.is_decimal(kind):
@@ -259,8 +261,6 @@ def _canonical(values: pa.Array) -> pa.Array:
     if pa.types.is_boolean(kind):
         values = values.cast(pa.uint8())
     bits = read_buffers(values).values
-    if len(bits) < len(values) or not len(values):
-        return pa.array([], pa.uint64())
     return pa.array(_words(bits, values.type) if _is_whole(values.type) else bits.astype(np.uint64))
 
 
