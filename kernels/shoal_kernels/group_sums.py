@@ -47,7 +47,7 @@ def _add_values(
         sums[group, PRESENT] += 1
         sums[group, TOTAL] += value
         if square_bits >= 0:
-            sums[group, SQUARES] += halve(value * value, square_bits)
+            sums[group, SQUARES] += halve(int(value * value), square_bits)
 
 
 def _add_to_bins(

@@ -13,6 +13,7 @@ from numba import types
 from shoal_kernels._jit import inlined, inner, kernel, matrix, vector
 from shoal_kernels.grid_values import ABSENT
 from shoal_kernels.keyed_choice import score_pair, score_row
+from shoal_kernels.word_sorting import LOWER_BITS, sort_upper
 
 FEW = 24
 """Of so many candidates the best are found by counting; of more by a heap, whose worst case is better."""
@@ -23,53 +24,9 @@ _U32, _U64, _I64, _VALUES = vector(types.uint32), vector(types.uint64), vector(t
 
 
 @inlined
-def _below(values: npt.NDArray[np.int32], one: np.uint64, other: np.uint64) -> bool:
-    """Return whether a row's values come before another's, column by column; the row is the word's lower half."""
-    a, b = np.int64(one & np.uint64(0xFFFFFFFF)), np.int64(other & np.uint64(0xFFFFFFFF))
-    for c in range(len(values)):
-        if values[c, a] != values[c, b]:
-            return values[c, a] < values[c, b]
-    return False
-
-
-@inlined
-def _sift_rows(values: npt.NDArray[np.int32], rows: npt.NDArray[np.uint64], at: int, n: int) -> None:
-    """Let a row sink in the heap whose root is the last."""
-    row = rows[at]
-    while 2 * at + 1 < n:
-        child = 2 * at + 1
-        if child + 1 < n and _below(values, rows[child], rows[child + 1]):
-            child += 1
-        if not _below(values, row, rows[child]):
-            break
-        rows[at] = rows[child]
-        at = child
-    rows[at] = row
-
-
-@inner
-def _sort_rows(values: npt.NDArray[np.int32], rows: npt.NDArray[np.uint64]) -> None:
-    """Sort rows by their values, in place; equal rows are interchangeable."""
-    n = len(rows)
-    if n <= FEW:
-        for i in range(1, n):
-            row, at = rows[i], i
-            while at > 0 and _below(values, row, rows[at - 1]):
-                rows[at] = rows[at - 1]
-                at -= 1
-            rows[at] = row
-        return
-    for at in range(n // 2 - 1, -1, -1):
-        _sift_rows(values, rows, at, n)
-    for end in range(n - 1, 0, -1):
-        rows[0], rows[end] = rows[end], rows[0]
-        _sift_rows(values, rows, 0, end)
-
-
-@inlined
 def _beats(score: np.uint64, tie: int, other: np.uint64, other_tie: int) -> bool:
     """Return whether a candidate is chosen before another."""
-    return score < other or (score == other and tie < other_tie)
+    return bool(score < other or (score == other and tie < other_tie))
 
 
 @inner
@@ -126,7 +83,7 @@ def _mark_best(
     scores, ties, items = np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int64)
     size = 0
     for i in range(n):
-        size = _offer(score[i], np.int64(rank[i]), i, scores, ties, items, size, most)
+        size = _offer(score[i], int(rank[i]), i, scores, ties, items, size, most)
     chosen[:] = False
     for i in range(most):
         chosen[items[i]] = True
@@ -177,25 +134,38 @@ def choose_pairs(
 
 
 @inner
+def _sort_rows(rows: npt.NDArray[np.uint64], values: npt.NDArray[np.int32], spare: npt.NDArray[np.uint64]) -> None:
+    """Sort a pair's rows by their values, the first column first; what was in their upper halves is lost."""
+    lower = np.uint64((1 << LOWER_BITS) - 1)
+    for c in range(len(values) - 1, -1, -1):
+        for i in range(len(rows)):
+            row = rows[i] & lower
+            above = np.int64(values[c, np.int64(row)]) - np.int64(ABSENT)
+            rows[i] = (np.uint64(above) << np.uint64(LOWER_BITS)) | row
+        sort_upper(rows, spare)
+
+
+@inner
 def _put_best_first(
     rows: npt.NDArray[np.uint64],
-    values: npt.NDArray[np.int32],
     unit_tag: np.uint64,
     group_tag: np.uint64,
     key: npt.NDArray[np.uint64],
     most: int,
+    scores: npt.NDArray[np.uint64],
+    ties: npt.NDArray[np.int64],
+    items: npt.NDArray[np.int64],
+    spare: npt.NDArray[np.uint64],
 ) -> None:
-    """Put those of a pair's rows first whose ranks have the smallest scores."""
-    _sort_rows(values, rows)
-    scores, ties, items = np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int64)
+    """Put those of a pair's sorted rows first whose ranks have the smallest scores."""
     size = 0
     for rank in range(len(rows)):
         score = score_row(key, unit_tag, group_tag, np.uint64(rank))
         size = _offer(score, rank, rank, scores, ties, items, size, most)
-    best = np.empty(most, np.uint64)
-    for i in range(most):
-        best[i] = rows[items[i]]
-    rows[:most] = best
+    for i in range(size):
+        spare[i] = rows[items[i]]
+    for i in range(size):
+        rows[i] = spare[i]
 
 
 @kernel(
@@ -224,7 +194,7 @@ def keep_rows(
     Parameters
     ----------
     words : (m,) uint64, in and out
-        Group and place of each row, as `pair_rows` leaves them; reordered within pairs.
+        Group and place of each row, as `pair_rows` leaves them; pairs that lose rows are overwritten.
     pair_begin : (n_pairs + 1,) int64
     pair_unit : (n_pairs,) uint32
     chosen : (n_pairs,) bool
@@ -242,6 +212,9 @@ def keep_rows(
     found : (2,) int64, out
         N_KEPT and N_PAIRS.
     """
+    most = min(len(words), max_rows)
+    scores, ties, items = np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int64)
+    spare = np.empty(len(words), np.uint64)
     n_kept, n = 0, 0
     for p in range(len(pair_unit)):
         if not chosen[p]:
@@ -250,7 +223,8 @@ def keep_rows(
         group = np.int64(words[begin] >> np.uint64(32))
         if size > max_rows:
             rows, tag = words[begin : begin + size], unit_tag[np.int64(pair_unit[p])]
-            _put_best_first(rows, values, tag, group_tag[group], key, max_rows)
+            _sort_rows(rows, values, spare)
+            _put_best_first(rows, tag, group_tag[group], key, max_rows, scores, ties, items, spare)
             size = max_rows
         for i in range(size):
             kept[n_kept + i] = np.uint32(words[begin + i] & np.uint64(0xFFFFFFFF))

@@ -4,49 +4,11 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from shoal_kernels._jit import inlined, inner, kernel, vector
+from shoal_kernels._jit import kernel, vector
 from shoal_kernels.unit_partitioning import BUCKET_BITS
-
-FEW = 24
-"""So many rows are sorted by counting; more by a heap, whose worst case is as good."""
+from shoal_kernels.word_sorting import sort_upper
 
 _U32 = vector(types.uint32)
-
-
-@inlined
-def _sift(words: npt.NDArray[np.uint64], at: int, n: int) -> None:
-    """Let a word sink in the heap whose root is the largest."""
-    word = words[at]
-    while 2 * at + 1 < n:
-        child = 2 * at + 1
-        if child + 1 < n and words[child + 1] > words[child]:
-            child += 1
-        if words[child] <= word:
-            break
-        words[at] = words[child]
-        at = child
-    words[at] = word
-
-
-@inner
-def _sort(words: npt.NDArray[np.uint64], spare: npt.NDArray[np.uint64]) -> None:
-    """Sort distinct words ascending, in place; `spare` holds FEW."""
-    n = len(words)
-    if n <= FEW:
-        # Each word goes where the number of smaller ones says: there is nothing to guess wrong for the processor.
-        for i in range(n):
-            smaller = 0
-            for j in range(n):
-                smaller += np.int64(words[j] < words[i])
-            spare[smaller] = words[i]
-        for i in range(n):
-            words[i] = spare[i]
-        return
-    for at in range(n // 2 - 1, -1, -1):
-        _sift(words, at, n)
-    for end in range(n - 1, 0, -1):
-        words[0], words[end] = words[end], words[0]
-        _sift(words, 0, end)
 
 
 @kernel(
@@ -92,14 +54,14 @@ def pair_rows(
         words[start[u]] = (np.uint64(group[i]) << np.uint64(32)) | np.uint64(i)
         start[u] += 1
     low = np.uint32(0) if m == 0 else unit[0] & np.uint32((1 << BUCKET_BITS) - 1)
-    spare = np.empty(FEW, np.uint64)
+    spare = np.empty(m, np.uint64)
     n = 0
     pair_begin[0] = 0
     for u in range(len(start) - 2):
         first, end = start[u], start[u + 1]
         if first == end:
             continue
-        _sort(words[first:end], spare)
+        sort_upper(words[first:end], spare)
         code = (np.uint32(u) << np.uint32(BUCKET_BITS)) | low
         for i in range(first, end):
             pair_unit[n] = code

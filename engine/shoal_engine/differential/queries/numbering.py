@@ -13,6 +13,7 @@ from shoal_kernels import keyed_choice
 from shoal_kernels import unit_numbering as kernels
 
 Codes = npt.NDArray[np.uint32]
+_AnyCodes = npt.NDArray[np.uint8 | np.uint16 | np.uint32]
 Digests = npt.NDArray[np.uint64]
 Key = npt.NDArray[np.uint64]
 
@@ -144,7 +145,7 @@ class TextNumbering:
         kernels.fill_slots(self._seen, self.n_codes, self._slot)
 
 
-def number_pairs(pairs: WordNumbering, left: npt.NDArray[np.unsignedinteger], right: Codes) -> Codes:
+def number_pairs(pairs: WordNumbering, left: _AnyCodes, right: _AnyCodes) -> Codes:
     """Return the codes of pairs of codes; NO_UNIT where either is."""
     words = (left.astype(np.uint64) << np.uint64(32)) | right.astype(np.uint64)
     none = (left == NO_UNIT) | (right == NO_UNIT)
