@@ -89,6 +89,24 @@ def score_row(key: npt.NDArray[np.uint64], unit: np.uint64, group: np.uint64, ra
     return _finish(a, b, c, d)
 
 
+@kernel(types.void(vector(types.uint64), vector(types.uint64), types.uint64[::1]))
+def digest_words(key: npt.NDArray[np.uint64], words: npt.NDArray[np.uint64], digest: npt.NDArray[np.uint64]) -> None:
+    """Digest single words.
+
+    Parameters
+    ----------
+    key : (2,) uint64
+    words : (n,) uint64
+    digest : (n,) uint64, out
+        SipHash-2-4 of the eight bytes, little endian.
+    """
+    for i in range(len(words)):
+        a, b, c, d = _begin(key)
+        a, b, c, d = _absorb(a, b, c, d, words[i])
+        a, b, c, d = _absorb(a, b, c, d, np.uint64(8) << np.uint64(56))
+        digest[i] = _finish(a, b, c, d)
+
+
 @kernel(types.void(vector(types.uint64), vector(types.uint64), vector(types.uint64), types.uint64[::1]))
 def digest_pairs(
     key: npt.NDArray[np.uint64],

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from shoal_kernels._jit import inlined, kernel, vector
+from shoal_kernels._jit import inlined, kernel, matrix, vector
 from shoal_kernels.validity import is_null
 
 NO_UNIT = 0xFFFFFFFF
@@ -32,8 +32,8 @@ def _mix(word: np.uint64) -> np.uint64:
         vector(types.uint64),
         vector(types.uint8),
         types.int64,
-        types.uint32[::1],
-        types.uint64[::1],
+        types.int64,
+        types.uint64[:, ::1],
         _STATE,
         types.uint32[::1],
     )
@@ -42,8 +42,8 @@ def number_words(
     words: npt.NDArray[np.uint64],
     valid: npt.NDArray[np.uint8],
     valid_from: int,
-    slot: npt.NDArray[np.uint32],
-    seen: npt.NDArray[np.uint64],
+    capacity: int,
+    table: npt.NDArray[np.uint64],
     state: npt.NDArray[np.int64],
     codes: npt.NDArray[np.uint32],
 ) -> None:
@@ -56,14 +56,15 @@ def number_words(
         A bit for each row, least significant first; empty if none is null.
     valid_from : int
         The bit of row 0.
-    slot : (a power of two, at least twice the length of `seen`,) uint32, in and out
-    seen : (capacity,) uint64, in and out
-        Word of each code.
+    capacity : int
+        Codes that there is room for; less than the slots of the table.
+    table : (a power of two, 2) uint64, in and out
+        Slots: a word, and beside it, so that one look finds both, 1 + its code; 0 if the slot is free.
     state : (3,) int64, in and out
-        Begins at row ``state[ROW]``; stops before a row that would need more codes than `seen` holds.
+        Begins at row ``state[ROW]``; stops before a row that would need more codes than there is room for.
     codes : (n,) uint32, out
     """
-    last = np.uint64(len(slot) - 1)
+    last = np.uint64(len(table) - 1)
     nullable = len(valid) > 0
     n_codes = state[N_CODES]
     for i in range(state[ROW], len(words)):
@@ -72,21 +73,50 @@ def number_words(
             continue
         word = words[i]
         at = _mix(word) & last
-        while True:
-            code = np.int64(slot[at]) - 1
-            if code < 0 or seen[code] == word:
-                break
+        while table[at, 1] != 0 and table[at, 0] != word:
             at = (at + np.uint64(1)) & last
-        if code < 0:
-            if n_codes == len(seen):
+        if table[at, 1] == 0:
+            if n_codes == capacity:
                 state[N_CODES], state[ROW] = n_codes, i
                 return
-            code = n_codes
             n_codes += 1
-            slot[at] = np.uint32(n_codes)
-            seen[code] = word
-        codes[i] = np.uint32(code)
+            table[at, 0], table[at, 1] = word, n_codes
+        codes[i] = np.uint32(table[at, 1] - np.uint64(1))
     state[N_CODES], state[ROW] = n_codes, len(words)
+
+
+@kernel(types.void(matrix(types.uint64), types.uint64[:, ::1]))
+def move_words(table: npt.NDArray[np.uint64], larger: npt.NDArray[np.uint64]) -> None:
+    """Enter the words of a table of `number_words` into a larger one.
+
+    Parameters
+    ----------
+    table : (n_slots, 2) uint64
+    larger : (a power of two, 2) uint64, in and out
+        Zeros at first.
+    """
+    last = np.uint64(len(larger) - 1)
+    for i in range(len(table)):
+        if table[i, 1] == 0:
+            continue
+        at = _mix(table[i, 0]) & last
+        while larger[at, 1] != 0:
+            at = (at + np.uint64(1)) & last
+        larger[at, 0], larger[at, 1] = table[i, 0], table[i, 1]
+
+
+@kernel(types.void(matrix(types.uint64), types.uint64[::1]))
+def list_words(table: npt.NDArray[np.uint64], words: npt.NDArray[np.uint64]) -> None:
+    """Return the word of each code.
+
+    Parameters
+    ----------
+    table : (n_slots, 2) uint64
+    words : (n_codes,) uint64, out
+    """
+    for i in range(len(table)):
+        if table[i, 1] != 0:
+            words[np.int64(table[i, 1]) - 1] = table[i, 0]
 
 
 @kernel(types.void(vector(types.uint64), types.int64, types.uint32[::1]))
@@ -96,7 +126,7 @@ def fill_slots(seen: npt.NDArray[np.uint64], n_codes: int, slot: npt.NDArray[np.
     Parameters
     ----------
     seen : (at least n_codes,) uint64
-        Words of the codes as `number_words` has seen them, or digests as `number_texts` has.
+        Digests of the codes, as `number_texts` has seen them.
     n_codes : int
     slot : (a power of two, more than n_codes,) uint32, in and out
     """

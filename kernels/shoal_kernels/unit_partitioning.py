@@ -1,10 +1,12 @@
 """Rows are sent to buckets by their unit, so that all rows of a unit lie in one bucket, whatever batch they came in."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from shoal_kernels._jit import kernel, vector
+from shoal_kernels._jit import Kernel, kernel, vector
 from shoal_kernels.unit_numbering import NO_UNIT
 
 BUCKET_BITS = 8
@@ -54,15 +56,22 @@ def bucket_places(
             place[i] = np.uint32(LEFT_OUT)
 
 
-@kernel(types.void(_U32, _U32, types.uint32[::1]))
-def send(column: npt.NDArray[np.uint32], place: npt.NDArray[np.uint32], out: npt.NDArray[np.uint32]) -> None:
+def _send(column: npt.NDArray[Any], place: npt.NDArray[np.uint32], out: npt.NDArray[Any]) -> None:
     """Send a column's values, as their bits, to the places of their rows.
 
     Parameters
     ----------
-    column, place : (n,) uint32
-    out : (rows that are not dropped,) uint32, out
+    column : (n,) uint8, uint16 or uint32
+    place : (n,) uint32
+    out : (rows that are not dropped,) as `column`, out
     """
     for i in range(len(column)):
         if place[i] != LEFT_OUT:
             out[np.int64(place[i])] = column[i]
+
+
+SEND: dict[str, Kernel[Any, None]] = {
+    name: kernel(types.void(vector(width), _U32, width[::1]))(_send)
+    for name, width in (("uint8", types.uint8), ("uint16", types.uint16), ("uint32", types.uint32))
+}
+"""The kernel for each dtype of columns."""

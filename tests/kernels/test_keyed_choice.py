@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive.bounding import siphash
-from shoal_kernels.keyed_choice import digest_bytes, digest_pairs
+from shoal_kernels.keyed_choice import digest_bytes, digest_pairs, digest_words
 
 
 def _key(key: bytes) -> np.ndarray:
@@ -37,3 +37,11 @@ def test_digest_pairs__equals_naive(key: bytes, pairs: list[tuple[int, int]]) ->
     found = np.empty(len(pairs), np.uint64)
     digest_pairs(_key(key), words[:, 0].copy(), words[:, 1].copy(), found)
     assert found.tolist() == [siphash(key, struct.pack("<QQ", *pair)) for pair in pairs]
+
+
+@given(st.binary(min_size=16, max_size=16), st.lists(st.integers(0, 2**64 - 1), max_size=6))
+@settings(deadline=None)
+def test_digest_words__equals_naive(key: bytes, words: list[int]) -> None:
+    found = np.empty(len(words), np.uint64)
+    digest_words(_key(key), np.array(words, np.uint64), found)
+    assert found.tolist() == [siphash(key, struct.pack("<Q", word)) for word in words]

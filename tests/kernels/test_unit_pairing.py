@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shoal_kernels.unit_pairing import pair_rows
-from shoal_kernels.unit_partitioning import BUCKET_BITS, LEFT_OUT, N_BUCKETS, bucket_places, send
+from shoal_kernels.unit_partitioning import BUCKET_BITS, LEFT_OUT, N_BUCKETS, SEND, bucket_places
 
 NO_UNIT = 0xFFFFFFFF
 _rows = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2**32 - 1) | st.integers(0, 3)), max_size=80)
@@ -41,7 +41,7 @@ def test_bucket_places__sends_rows_in_order(rows: list[tuple[int, int]], n_group
     stay = [i for i, (u, g) in enumerate(rows) if u != NO_UNIT and g < n_groups]
     order = sorted(stay, key=lambda i: rows[i][0] % N_BUCKETS)
     sent = np.empty(int(bound[-1]), np.uint32)
-    send(np.arange(len(rows), dtype=np.uint32), place, sent)
+    SEND["uint32"](np.arange(len(rows), dtype=np.uint32), place, sent)
     assert sent.tolist() == order
     assert all((place[i] == LEFT_OUT) == (i not in stay) for i in range(len(rows)))
     assert [sum(rows[i][0] % N_BUCKETS < b for i in stay) for b in range(N_BUCKETS + 1)] == bound.tolist()

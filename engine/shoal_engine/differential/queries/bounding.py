@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from shoal_engine.columns import narrowest
 from shoal_engine.differential.queries.grid import Grid
-from shoal_engine.differential.queries.group_keys import GroupKeys, Groups
+from shoal_engine.differential.queries.group_keys import Codes, GroupKeys
 from shoal_engine.differential.queries.group_sums import Accumulator, GroupSums
 from shoal_engine.differential.queries.id_numbering import IdNumbering
 from shoal_engine.differential.queries.numbering import Key, key_words
@@ -61,10 +62,10 @@ class Bounds:
 class _Chunk:
     """Rows sorted by bucket: codes of unit and group, and the bits of each column's points."""
 
-    columns: tuple[Rows, ...]
+    columns: tuple[Codes, ...]
     bound: npt.NDArray[np.int64]
 
-    def bucket(self, column: int, b: int) -> Rows:
+    def bucket(self, column: int, b: int) -> Codes:
         """Return a column of one bucket's rows."""
         return self.columns[column][self.bound[b] : self.bound[b + 1]]
 
@@ -131,12 +132,12 @@ class UnitObservation:
         for low in range(0, batch.num_rows, CHUNK):
             part = batch.slice(low, CHUNK)
             units = self._units.observe([part.column(name) for name in self._units.names])
-            points: list[Rows] = []
+            points: list[Codes] = []
             for spec in self._row_specs:
                 placed = np.empty(part.num_rows, np.int32)
                 place_on_grid(part.column(spec.column), spec, placed)
                 points.append(placed.view(np.uint32))
-            self._keep(units, groups[low : low + CHUNK].astype(np.uint32, copy=False), points)
+            self._keep(units, groups[low : low + CHUNK], points)
 
     def merge(self, other: "UnitObservation") -> None:
         """Add the rows that another observation of the same query saw."""
@@ -144,7 +145,7 @@ class UnitObservation:
         unit_of, group_of = self._units.merge(other._units), self._keys.merge(other._keys)
         for chunk in other._chunks:
             units, groups, *points = chunk.columns
-            self._keep(unit_of[units], group_of[groups], points)
+            self._keep(unit_of.take(units), group_of.take(groups), points)
 
     def finish(self, key: bytes) -> GroupSums:
         """Choose what counts of every unit, and return the sums.
@@ -179,15 +180,18 @@ class UnitObservation:
             units += more_units
         return sums.finish(groups, units)
 
-    def _keep(self, units: Rows, groups: Rows, points: Sequence[Rows]) -> None:
+    def _keep(self, units: Rows, groups: Codes, points: Sequence[Codes]) -> None:
         """Keep the rows that have a unit and a group that is asked for, sorted by bucket."""
         bound = np.empty(N_BUCKETS + 1, np.int64)
         place = np.empty(len(units), np.uint32)
-        unit_partitioning.bucket_places(units, groups, self._keys.n_kept, bound, place)
-        columns: list[Rows] = []
-        for column in (units, groups, *points):
-            sent = np.empty(int(bound[-1]), np.uint32)
-            unit_partitioning.send(column, place, sent)
+        wide = groups.astype(np.uint32, copy=False)
+        unit_partitioning.bucket_places(units, wide, self._keys.n_kept, bound, place)
+        # Codes of groups that are not asked for may not fit; their rows are dropped.
+        narrow = groups.astype(narrowest(self._keys.n_kept), copy=False)
+        columns: list[Codes] = []
+        for column in (units, narrow, *points):
+            sent = np.empty(int(bound[-1]), column.dtype)
+            unit_partitioning.SEND[column.dtype.name](column, place, sent)
             columns.append(sent)
         self._chunks.append(_Chunk(tuple(columns), bound))
 
@@ -258,6 +262,3 @@ def _row_spec(spec: ValueSpec, bounds: Bounds) -> ValueSpec:
     if bounds.max_rows is not None:
         return spec
     return replace(spec, grid=Grid(-spec.grid.size, spec.grid.size, spec.grid.exponent))
-
-
-__all__ = ["Bounds", "Groups", "UnitObservation"]

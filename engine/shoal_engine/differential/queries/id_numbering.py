@@ -27,7 +27,7 @@ from shoal_engine.differential.queries.numbering import (
 )
 from shoal_engine.errors import ColumnError
 from shoal_engine.first_seen import encode_batch, plain_type
-from shoal_kernels.keyed_choice import digest_bytes, digest_pairs
+from shoal_kernels.keyed_choice import digest_bytes, digest_pairs, digest_words
 
 CHUNK = 1 << 17
 """Strings that are encoded at a time, so that the batch's own table stays near."""
@@ -269,9 +269,7 @@ def digests_of(values: pa.Array, key: Key) -> Digests:
     canonical = _canonical(values)
     digest = np.empty(len(canonical), np.uint64)
     if pa.types.is_large_binary(canonical.type):
-        content, start = bytes_of(canonical)
+        digest_bytes(key, *bytes_of(canonical), digest)
     else:
-        content = canonical.to_numpy().astype("<u8").view(np.uint8)
-        start = np.arange(0, 8 * len(canonical) + 1, 8, dtype=np.int64)
-    digest_bytes(key, content, start, digest)
+        digest_words(key, canonical.to_numpy(), digest)
     return digest

@@ -40,8 +40,7 @@ class WordNumbering:
     """Numbers words of 64 bits."""
 
     def __init__(self) -> None:
-        self._seen = np.empty(FIRST_CAPACITY, np.uint64)
-        self._slot = np.zeros(2 * FIRST_CAPACITY, np.uint32)
+        self._table = np.zeros((2 * FIRST_CAPACITY, 2), np.uint64)
         self._state = np.zeros(3, np.int64)
 
     @property
@@ -52,14 +51,16 @@ class WordNumbering:
     @property
     def seen(self) -> npt.NDArray[np.uint64]:
         """The word of each code."""
-        return self._seen[: self.n_codes]
+        seen = np.empty(self.n_codes, np.uint64)
+        kernels.list_words(self._table, seen)
+        return seen
 
     def number_words(self, words: npt.NDArray[np.uint64], valid: npt.NDArray[np.uint8], valid_from: int = 0) -> Codes:
         """Return the words' codes; NO_UNIT for nulls."""
         codes = np.empty(len(words), np.uint32)
         self._state[kernels.ROW] = 0
         while True:
-            kernels.number_words(words, valid, valid_from, self._slot, self._seen, self._state, codes)
+            kernels.number_words(words, valid, valid_from, len(self._table) // 2, self._table, self._state, codes)
             if self._state[kernels.ROW] == len(words):
                 return codes
             self._grow()
@@ -76,16 +77,15 @@ class WordNumbering:
     def digests(self, key: Key) -> Digests:
         """Return the keyed digest of each word, by code: of its eight bytes."""
         digest = np.empty(self.n_codes, np.uint64)
-        start = np.arange(0, 8 * self.n_codes + 1, 8, dtype=np.int64)
-        keyed_choice.digest_bytes(key, self.seen.astype("<u8", copy=False).view(np.uint8), start, digest)
+        keyed_choice.digest_words(key, self.seen, digest)
         return digest
 
     def _grow(self) -> None:
         """Make room for twice as many codes."""
         _check_room(self.n_codes)
-        self._seen = _enlarged(self._seen, 2 * len(self._seen))
-        self._slot = np.zeros(2 * len(self._slot), np.uint32)
-        kernels.fill_slots(self._seen, self.n_codes, self._slot)
+        larger = np.zeros((2 * len(self._table), 2), np.uint64)
+        kernels.move_words(self._table, larger)
+        self._table = larger
 
 
 class TextNumbering:
