@@ -9,12 +9,15 @@ import numpy.typing as npt
 from numba import types
 
 from shoal_kernels._jit import inlined, kernel, matrix, vector
+from shoal_kernels.memory import word_at
 from shoal_kernels.validity import is_null
 
 NO_UNIT = 0xFFFFFFFF
 """Code of a null."""
 N_CODES, ROW, END = 0, 1, 2
 """Places in `state`: codes given so far, the next row, bytes in use of `content`."""
+
+WORD_BYTES = 8
 
 _STATE = types.int64[::1]
 
@@ -143,10 +146,20 @@ def _same(one: npt.NDArray[np.uint8], at: int, length: int, other: npt.NDArray[n
     """Return whether two strings of bytes are equal."""
     if to - from_ != length:
         return False
-    same = True
-    for j in range(length):
-        same &= one[at + j] == other[from_ + j]
-    return same
+    if length < WORD_BYTES:
+        same = True
+        for j in range(length):
+            same &= one[at + j] == other[from_ + j]
+        return same
+    left, right = np.uint64(one.ctypes.data + at), np.uint64(other.ctypes.data + from_)
+    # The last word may overlap the one before, so that nothing beyond the strings is read.
+    tail = np.uint64(length - WORD_BYTES)
+    if word_at(left + tail) != word_at(right + tail):
+        return False
+    for j in range(0, length - WORD_BYTES, WORD_BYTES):
+        if word_at(left + np.uint64(j)) != word_at(right + np.uint64(j)):
+            return False
+    return True
 
 
 @kernel(

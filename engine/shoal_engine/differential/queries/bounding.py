@@ -22,6 +22,7 @@ from shoal_engine.differential.queries.total_values import ValueSpec, place_on_g
 from shoal_engine.errors import PolicyError
 from shoal_engine.threads import in_threads, ranges
 from shoal_kernels import unit_bounding, unit_partitioning
+from shoal_kernels.group_sums import COUNT_ROWS
 from shoal_kernels.unit_pairing import pair_rows
 from shoal_kernels.unit_partitioning import BUCKET_BITS, N_BUCKETS
 
@@ -113,6 +114,8 @@ class UnitObservation:
         self._bounds = bounds
         self._n_threads = n_threads
         self._row_specs = tuple(_row_spec(spec, bounds) for spec in values)
+        self._waiting: list[tuple[Codes, ...]] = []
+        self._n_waiting = 0
         self._chunks: list[_Chunk] = []
         self.n_rows = 0
 
@@ -137,15 +140,16 @@ class UnitObservation:
                 placed = np.empty(part.num_rows, np.int32)
                 place_on_grid(part.column(spec.column), spec, placed)
                 points.append(placed.view(np.uint32))
-            self._keep(units, groups[low : low + CHUNK], points)
+            self._keep(units, groups[low : low + CHUNK], *points)
 
     def merge(self, other: "UnitObservation") -> None:
         """Add the rows that another observation of the same query saw."""
         self.n_rows = checked_rows(self.n_rows, other.n_rows)
         unit_of, group_of = self._units.merge(other._units), self._keys.merge(other._keys)
+        other._sort_waiting()
         for chunk in other._chunks:
             units, groups, *points = chunk.columns
-            self._keep(unit_of.take(units), group_of.take(groups), points)
+            self._keep(unit_of.take(units), group_of.take(groups), *points)
 
     def finish(self, key: bytes) -> GroupSums:
         """Choose what counts of every unit, and return the sums.
@@ -163,6 +167,7 @@ class UnitObservation:
             The key does not have 16 bytes.
         """
         words = key_words(key)
+        self._sort_waiting()
         groups = self._keys.finish()
         choice = _Choice(words, self._units.digests(words), groups.digests(words), groups.rank())
 
@@ -180,8 +185,19 @@ class UnitObservation:
             units += more_units
         return sums.finish(groups, units)
 
-    def _keep(self, units: Rows, groups: Codes, points: Sequence[Codes]) -> None:
-        """Keep the rows that have a unit and a group that is asked for, sorted by bucket."""
+    def _keep(self, *columns: Codes) -> None:
+        """Keep rows: unit, group and points; few of them wait until there are enough to be worth sorting."""
+        self._waiting.append(columns)
+        self._n_waiting += len(columns[0])
+        if self._n_waiting >= CHUNK:
+            self._sort_waiting()
+
+    def _sort_waiting(self) -> None:
+        """Sort the rows that wait by bucket, those that have a unit and a group that is asked for."""
+        if not self._waiting:
+            return
+        units, groups, *points = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
+        self._waiting, self._n_waiting = [], 0
         bound = np.empty(N_BUCKETS + 1, np.int64)
         place = np.empty(len(units), np.uint32)
         wide = groups.astype(np.uint32, copy=False)
@@ -205,7 +221,7 @@ class UnitObservation:
             np.concatenate([chunk.bucket(c, b) for chunk in self._chunks], out=columns[c])
         values = columns[2:].view(np.int32)
         kept, kept_group, kept_end = choice.choose(columns[0], columns[1], values, self._bounds)
-        units += np.bincount(kept_group, minlength=len(units))
+        COUNT_ROWS[kept_group.dtype.name](kept_group, units)
         if self._bounds.max_rows is None:
             values, codes = self._clipped(values, kept, kept_end), kept_group
         else:
