@@ -75,10 +75,14 @@ def as_naive(sums: GroupSums) -> dict[tuple[naive.Id, ...], naive.Sums]:
 @st.composite
 def cases(draw: st.DrawFn, most: int = 60) -> Case:
     kinds = draw(st.lists(st.sampled_from(sorted(UNITS)), min_size=1, max_size=2))
-    unit = st.tuples(*(UNITS[kind][1] | st.none() for kind in kinds))
+    unit = st.tuples(*(st.one_of(*[UNITS[kind][1]] * 5, st.none()) for kind in kinds))
     group = st.tuples(st.integers(0, 4) | st.none(), st.sampled_from(["p", "q", None]))
-    rows = draw(st.lists(st.tuples(unit, group, st.tuples(_numbers, _numbers)), max_size=most))
-    public = draw(st.none() | st.lists(group, max_size=6))
+    # Few of each, so that units have more groups, and groups more rows, than may count.
+    pools = [draw(st.lists(ids, min_size=1, max_size=4)) for ids in (unit, group)]
+    units, groups = map(st.sampled_from, pools)
+    n = draw(st.integers(0, most))
+    rows = draw(st.lists(st.tuples(units, groups, st.tuples(_numbers, _numbers)), min_size=n, max_size=n))
+    public = draw(st.none() | st.lists(groups | group, max_size=6))
     bound = st.integers(1, 3)
     return Case(rows, tuple(UNITS[k][0] for k in kinds), draw(_keys), draw(bound), draw(bound | st.none()), public)
 
