@@ -196,7 +196,9 @@ class UnitObservation:
         """Sort the rows that wait by bucket, those that have a unit and a group that is asked for."""
         if not self._waiting:
             return
-        units, groups, *points = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
+        several = len(self._waiting) > 1
+        joined = [np.concatenate(parts) if several else parts[0] for parts in zip(*self._waiting, strict=True)]
+        units, groups, *points = joined
         self._waiting, self._n_waiting = [], 0
         bound = np.empty(N_BUCKETS + 1, np.int64)
         place = np.empty(len(units), np.uint32)
