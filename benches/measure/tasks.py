@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 import shoal
-from benches import census_policies
+from benches import census_policies, private_queries
 from benches.census import census
 from benches.floor import class_sizes
 from benches.measure.clock import forget_peak, peak_bytes
@@ -57,6 +57,8 @@ TASKS: dict[str, Callable[..., Any]] = {
     "floor": floor,
     "pipeline": pipeline,
     "above_input": above_input,
+    "private_group_by": private_queries.compare,
+    "private_peak": private_queries.peak_over_input,
 }
 
 

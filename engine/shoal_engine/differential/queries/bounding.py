@@ -1,0 +1,282 @@
+"""Observing record batches for a group-by that protects units: bounded contributions, exact sums.
+
+Removing any one unit, whatever the data and whatever the key of the choice, changes at most `max_groups` groups: each
+count of rows by at most `max_rows`, each count of units by 1, each sum by at most ``max_rows * grid.size`` steps.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from shoal_engine.columns import narrowest
+from shoal_engine.differential.queries.grid import Grid
+from shoal_engine.differential.queries.group_keys import Codes, GroupKeys
+from shoal_engine.differential.queries.group_sums import Accumulator, GroupSums
+from shoal_engine.differential.queries.id_numbering import IdNumbering
+from shoal_engine.differential.queries.numbering import Key, key_words
+from shoal_engine.differential.queries.observation import check_columns, checked_rows
+from shoal_engine.differential.queries.total_values import ValueSpec, place_on_grid
+from shoal_engine.errors import PolicyError
+from shoal_engine.threads import in_threads, ranges
+from shoal_kernels import unit_bounding, unit_partitioning
+from shoal_kernels.group_sums import COUNT_ROWS
+from shoal_kernels.unit_pairing import pair_rows
+from shoal_kernels.unit_partitioning import BUCKET_BITS, N_BUCKETS
+
+CHUNK = 1 << 17
+"""Rows that are taken in at a time: what is made of them on the way stays in cache."""
+
+Rows = npt.NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much of one unit counts.
+
+    Attributes
+    ----------
+    max_groups : int
+        L0: the groups that a unit adds to.
+    max_rows : int, optional
+        L-infinity: the rows that it adds to each. None sums all its rows in a group and clips each *sum* to the
+        bounds of the column's grid, so that it adds one row to each group, which holds the clipped sums.
+
+    Raises
+    ------
+    PolicyError
+        A bound is below 1.
+    """
+
+    max_groups: int
+    max_rows: int | None
+
+    def __post_init__(self) -> None:
+        if self.max_groups < 1 or (self.max_rows is not None and self.max_rows < 1):
+            msg = f"a unit must be allowed at least 1 group and 1 row; got {self.max_groups} and {self.max_rows}"
+            raise PolicyError(msg)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chunk:
+    """Rows sorted by bucket: codes of unit and group, and the bits of each column's points."""
+
+    columns: tuple[Codes, ...]
+    bound: npt.NDArray[np.int64]
+
+    def bucket(self, column: int, b: int) -> Codes:
+        """Return a column of one bucket's rows."""
+        return self.columns[column][self.bound[b] : self.bound[b + 1]]
+
+
+class UnitObservation:
+    """A mergeable summary of record batches, where rows belong to units; any cut and any order give the same sums.
+
+    Parameters
+    ----------
+    unit : sequence of str
+        The columns that tell units apart, of any type but lists. Rows with a null (or NaN) in any of them belong to
+        nobody and count nowhere.
+    by : sequence of str
+        Key columns. Null is a key.
+    values : sequence of ValueSpec
+    bounds : Bounds
+    keys : pa.Table, optional
+        Public keys: rows of other groups are dropped before bounding, so that they use up no unit's share.
+    n_threads : int
+        Threads for `finish`; the result does not depend on it.
+
+    Notes
+    -----
+    Memory: 8 bytes a row and 4 for each spec, 24 for each distinct unit id (of text its bytes and 28), and what
+    `RowObservation` takes for groups. What is kept of the rows is sent to buckets when it comes, so that the peak is
+    not above that but by a few buckets.
+    """
+
+    def __init__(
+        self,
+        unit: Sequence[str],
+        by: Sequence[str],
+        values: Sequence[ValueSpec],
+        bounds: Bounds,
+        *,
+        keys: pa.Table | None = None,
+        n_threads: int = 1,
+    ) -> None:
+        if not unit:
+            msg = "name the column, or the columns, that tell privacy units apart"
+            raise PolicyError(msg)
+        self._units = IdNumbering(unit)
+        self._keys = GroupKeys(by, keys)
+        self._specs = tuple(values)
+        self._bounds = bounds
+        self._n_threads = n_threads
+        self._row_specs = tuple(_row_spec(spec, bounds) for spec in values)
+        self._waiting: list[tuple[Codes, ...]] = []
+        self._n_waiting = 0
+        self._chunks: list[_Chunk] = []
+        self.n_rows = 0
+
+    def observe(self, batch: pa.RecordBatch) -> None:
+        """Add the rows of one batch.
+
+        Raises
+        ------
+        ColumnError
+            A column is missing, or its type cannot tell units apart, be grouped by, or summed: seen from the schema.
+        InputError
+            More rows than sums have room for, or more than 2**30 units.
+        """
+        check_columns(batch.schema, [*self._units.names, *self._keys.names], self._specs)
+        self.n_rows = checked_rows(self.n_rows, batch.num_rows)
+        groups = self._keys.observe(batch)
+        for low in range(0, batch.num_rows, CHUNK):
+            part = batch.slice(low, CHUNK)
+            units = self._units.observe([part.column(name) for name in self._units.names])
+            points: list[Codes] = []
+            for spec in self._row_specs:
+                placed = np.empty(part.num_rows, np.int32)
+                place_on_grid(part.column(spec.column), spec, placed)
+                points.append(placed.view(np.uint32))
+            self._keep(units, groups[low : low + CHUNK], *points)
+
+    def merge(self, other: "UnitObservation") -> None:
+        """Add the rows that another observation of the same query saw."""
+        self.n_rows = checked_rows(self.n_rows, other.n_rows)
+        unit_of, group_of = self._units.merge(other._units), self._keys.merge(other._keys)
+        other._sort_waiting()
+        for chunk in other._chunks:
+            units, groups, *points = chunk.columns
+            self._keep(unit_of.take(units), group_of.take(groups), *points)
+
+    def finish(self, key: bytes) -> GroupSums:
+        """Choose what counts of every unit, and return the sums.
+
+        Parameters
+        ----------
+        key : bytes
+            16 bytes that nobody can guess, drawn for this release alone: ``os.urandom(16)``. Protection holds for any
+            key, also a known one; what the key is needed for is that nobody can choose ids so that some groups are
+            favored. So a pseudorandom function (SipHash-2-4) is strong enough.
+
+        Raises
+        ------
+        ValueError
+            The key does not have 16 bytes.
+        """
+        words = key_words(key)
+        self._sort_waiting()
+        groups = self._keys.finish()
+        choice = _Choice(words, self._units.digests(words), groups.digests(words), groups.rank())
+
+        def run(part: tuple[int, int]) -> tuple[Accumulator, npt.NDArray[np.int64]]:
+            sums = Accumulator(self._specs, self._keys.n_kept)
+            units = np.zeros(self._keys.n_kept, np.int64)
+            for b in range(*part):
+                self._add_bucket(b, choice, sums, units)
+            return sums, units
+
+        done = in_threads(run, ranges(N_BUCKETS, self._n_threads), self._n_threads)
+        (sums, units), *rest = done
+        for more, more_units in rest:
+            sums.merge(more, np.arange(len(units)))
+            units += more_units
+        return sums.finish(groups, units)
+
+    def _keep(self, *columns: Codes) -> None:
+        """Keep rows: unit, group and points; few of them wait until there are enough to be worth sorting."""
+        self._waiting.append(columns)
+        self._n_waiting += len(columns[0])
+        if self._n_waiting >= CHUNK:
+            self._sort_waiting()
+
+    def _sort_waiting(self) -> None:
+        """Sort the rows that wait by bucket, those that have a unit and a group that is asked for."""
+        if not self._waiting:
+            return
+        several = len(self._waiting) > 1
+        joined = [np.concatenate(parts) if several else parts[0] for parts in zip(*self._waiting, strict=True)]
+        units, groups, *points = joined
+        self._waiting, self._n_waiting = [], 0
+        bound = np.empty(N_BUCKETS + 1, np.int64)
+        place = np.empty(len(units), np.uint32)
+        wide = groups.astype(np.uint32, copy=False)
+        unit_partitioning.bucket_places(units, wide, self._keys.n_kept, bound, place)
+        # Codes of groups that are not asked for may not fit; their rows are dropped.
+        narrow = groups.astype(narrowest(self._keys.n_kept), copy=False)
+        columns: list[Codes] = []
+        for column in (units, narrow, *points):
+            sent = np.empty(int(bound[-1]), column.dtype)
+            unit_partitioning.SEND[column.dtype.name](column, place, sent)
+            columns.append(sent)
+        self._chunks.append(_Chunk(tuple(columns), bound))
+
+    def _add_bucket(self, b: int, choice: "_Choice", sums: Accumulator, units: npt.NDArray[np.int64]) -> None:
+        """Bound the units of one bucket, and add what counts."""
+        n = sum(int(chunk.bound[b + 1] - chunk.bound[b]) for chunk in self._chunks)
+        if n == 0:
+            return
+        columns = np.empty((2 + len(self._specs), n), np.uint32)
+        for c in range(len(columns)):
+            np.concatenate([chunk.bucket(c, b) for chunk in self._chunks], out=columns[c])
+        values = columns[2:].view(np.int32)
+        kept, kept_group, kept_end = choice.choose(columns[0], columns[1], values, self._bounds)
+        COUNT_ROWS[kept_group.dtype.name](kept_group, units)
+        if self._bounds.max_rows is None:
+            values, codes = self._clipped(values, kept, kept_end), kept_group
+        else:
+            codes = columns[1].take(kept)
+        sums.add_rows(codes)
+        for c in range(len(self._specs)):
+            sums.add_values(c, codes, values[c] if self._bounds.max_rows is None else values[c].take(kept))
+
+    def _clipped(
+        self, values: npt.NDArray[np.int32], kept: Rows, kept_end: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int32]:
+        """Return the clipped sums of each unit and group, (n_columns, n_pairs)."""
+        low = np.array([spec.grid.low for spec in self._specs], np.int64)
+        high = np.array([spec.grid.high for spec in self._specs], np.int64)
+        points = np.empty((len(values), len(kept_end)), np.int32)
+        unit_bounding.clip_sums(values, kept, kept_end, low, high, points)
+        return points
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Choice:
+    """What groups and rows are chosen by."""
+
+    key: Key
+    unit_tag: npt.NDArray[np.uint64]
+    group_tag: npt.NDArray[np.uint64]
+    group_rank: npt.NDArray[np.uint32]
+
+    def choose(
+        self, units: Rows, groups: Rows, values: npt.NDArray[np.int32], bounds: Bounds
+    ) -> tuple[Rows, Rows, npt.NDArray[np.int64]]:
+        """Return the rows of a bucket that count, and of each pair of unit and group its group and its rows' end."""
+        n = len(units)
+        words, begin, unit = np.empty(n, np.uint64), np.empty(n + 1, np.int64), np.empty(n, np.uint32)
+        n_pairs = np.zeros(1, np.int64)
+        start = np.empty((len(self.unit_tag) >> BUCKET_BITS) + 3, np.int64)
+        pair_rows(units, groups, start, words, begin, unit, n_pairs)
+        m = int(n_pairs[0])
+        group = (words[begin[:m]] >> np.uint64(32)).astype(np.uint32)
+        chosen, found = np.empty(m, np.bool_), np.zeros(2, np.int64)
+        tags = self.unit_tag, self.group_tag
+        unit_bounding.choose_pairs(unit[:m], group, *tags, self.group_rank, self.key, bounds.max_groups, chosen)
+        kept, kept_group, kept_end = np.empty(n, np.uint32), np.empty(m, np.uint32), np.empty(m, np.int64)
+        most = n if bounds.max_rows is None else bounds.max_rows
+        unit_bounding.keep_rows(
+            words, begin, unit[:m], chosen, values, *tags, self.key, most, kept, kept_group, kept_end, found
+        )
+        n_kept, n_groups = int(found[unit_bounding.N_KEPT]), int(found[unit_bounding.N_PAIRS])
+        return kept[:n_kept], kept_group[:n_groups], kept_end[:n_groups]
+
+
+def _row_spec(spec: ValueSpec, bounds: Bounds) -> ValueSpec:
+    """Return how the values of single rows are mapped: where sums are clipped, only their size is bounded."""
+    if bounds.max_rows is not None:
+        return spec
+    return replace(spec, grid=Grid(-spec.grid.size, spec.grid.size, spec.grid.exponent))

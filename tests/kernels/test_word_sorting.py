@@ -1,0 +1,23 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numba import types
+
+from shoal_kernels._jit import kernel
+from shoal_kernels.word_sorting import sort_upper
+
+
+@kernel(types.void(types.uint64[::1], types.uint64[::1]))
+def _sort(words: np.ndarray, spare: np.ndarray) -> None:
+    sort_upper(words, spare)
+
+
+@given(st.lists(st.integers(0, 3) | st.integers(0, 2**32 - 1), max_size=60))
+@settings(deadline=None)
+def test_sort_upper__is_stable(upper: list[int]) -> None:
+    n = len(upper)
+    # Lower halves descend, so that sorting whole words would show.
+    words = np.array([(u << 32) | (n - i) for i, u in enumerate(upper)], np.uint64)
+    expected = words[sorted(range(n), key=lambda i: upper[i])]
+    _sort(words, np.empty(n, np.uint64))
+    assert words.tolist() == expected.tolist()
