@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shoal import namespaces as namespaces  # registers the Polars namespaces
 
 if TYPE_CHECKING:
+    from shoal import dp as dp
     from shoal.anonymizing import Anonymized as Anonymized
     from shoal.anonymizing import anonymize as anonymize
     from shoal.anonymizing import anonymize_file as anonymize_file
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from shoal.looking import look as look
     from shoal.noising import noise as noise
     from shoal.noising import noise_file as noise_file
+    from shoal.querying import Plan as Plan
+    from shoal.querying import PrivateRelease as PrivateRelease
+    from shoal.querying import private as private
     from shoal.special_uniques import Suda as Suda
     from shoal.special_uniques import suda as suda
     from shoal.suppressing import LocallySuppressed as LocallySuppressed
@@ -85,6 +89,7 @@ _MODULES = {
     "shoal.looking": ("Look", "look"),
     "shoal.noising": ("noise", "noise_file"),
     "shoal.special_uniques": ("Suda", "suda"),
+    "shoal.querying": ("Plan", "PrivateRelease", "private"),
     "shoal.suppressing": ("LocallySuppressed", "suppress_cells"),
     "shoal.transforming": (
         "Transformed",
@@ -150,6 +155,8 @@ __all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
 
 def __getattr__(name: str) -> Any:
     """Load a public name from its module."""
+    if name == "dp":
+        return importlib.import_module("shoal.dp")
     if name not in _HOME:
         msg = f"module 'shoal' has no attribute {name!r}"
         raise AttributeError(msg)
@@ -160,4 +167,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Return the public names."""
-    return [*__all__, "__version__"]
+    return [*__all__, "dp", "__version__"]

@@ -48,10 +48,7 @@ def observe(frame: pl.LazyFrame, policy: Policy, *, carry: bool, n_threads: int,
     schema = schema_of(frame)
     check_columns(policy.columns, schema.names())
     columns = needed_columns(policy) if carry else [*policy.quasi_identifiers, *policy.sensitive, *policy.set_valued]
-    for name in columns:
-        if isinstance(schema[name], _NOT_ARROW):
-            msg = f"column {name!r} has type {schema[name]}, which Arrow cannot take; cast it to another"
-            raise ColumnError(msg)
+    check_readable(schema, columns)
     observation = Observation(policy, carry=carry, n_threads=n_threads)
     try:
         for batch in batches(frame, columns, in_order=in_order):
@@ -61,6 +58,21 @@ def observe(frame: pl.LazyFrame, policy: Policy, *, carry: bool, n_threads: int,
         msg = "the input cannot be read to its end: it is truncated, damaged or not of its declared types"
         raise InputError(msg) from None
     return observation
+
+
+def check_readable(schema: pl.Schema, columns: Sequence[str]) -> None:
+    """Check that a table has some columns, and that Arrow can take them.
+
+    Raises
+    ------
+    ColumnError
+        A column is missing or of a type that Arrow cannot take.
+    """
+    check_columns(columns, schema.names())
+    for name in columns:
+        if isinstance(schema[name], _NOT_ARROW):
+            msg = f"column {name!r} has type {schema[name]}, which Arrow cannot take; cast it to another"
+            raise ColumnError(msg)
 
 
 def column_list(columns: Sequence[str]) -> list[str]:
@@ -83,11 +95,7 @@ def collected(frame: pl.LazyFrame, columns: list[str]) -> pl.DataFrame:
         A column is missing or of a type that Arrow cannot take.
     """
     schema = schema_of(frame)
-    check_columns(columns, schema.names())
-    for name in columns:
-        if isinstance(schema[name], _NOT_ARROW):
-            msg = f"column {name!r} has type {schema[name]}, which Arrow cannot take; cast it to another"
-            raise ColumnError(msg)
+    check_readable(schema, columns)
     try:
         table = frame.collect()
     except (pl.exceptions.PolarsError, OSError):

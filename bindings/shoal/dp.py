@@ -1,0 +1,110 @@
+"""What a private query can ask of each group: a closed set of totals with declared bounds.
+
+Values are clamped to their bounds. Null and NaN are missing: they leave a row out of the column's totals, or count as
+`missing`. Every answer comes with its standard deviation and a 95 % interval, in columns of its name with ``_std``,
+``_low`` and ``_high``.
+"""
+
+from decimal import Decimal
+from fractions import Fraction
+
+from shoal_engine.differential.queries.aggregates import CANDIDATES, Count, Distinct, Quantile
+from shoal_engine.differential.queries.moments import Mean, Sum, Variance
+from shoal_engine.errors import PolicyError
+
+Number = int | float | str | Fraction | Decimal
+
+__all__ = ["count", "mean", "median", "n_unique", "quantile", "sum", "variance"]
+
+
+def count() -> Count:
+    """Count the rows of each group.
+
+    Examples
+    --------
+    >>> count().alias("visits").name
+    'visits'
+    """
+    return Count()
+
+
+def sum(column: str, *, bounds: tuple[Number, Number], missing: Number | None = None) -> Sum:
+    """Sum a column, each value, or each unit's sum where `max_rows` is None, clamped to the bounds.
+
+    Parameters
+    ----------
+    column : str
+        Numbers, booleans, dates or times (as the numbers that Arrow keeps).
+    bounds : (lower, upper)
+        Declared, not looked up: what the data hold is private.
+    missing : number, optional
+        Stands for null and NaN.
+
+    Raises
+    ------
+    PolicyError
+        Bounds are missing, reversed or not finite.
+    """
+    return Sum(column, _bounds(column, bounds), f"{column}_sum", _number(missing))
+
+
+def mean(column: str, *, bounds: tuple[Number, Number], missing: Number | None = None) -> Mean:
+    """Average the values of a column that are there; parameters and errors as for `sum`."""
+    return Mean(column, _bounds(column, bounds), f"{column}_mean", _number(missing))
+
+
+def variance(column: str, *, bounds: tuple[Number, Number], missing: Number | None = None) -> Variance:
+    """Return the variance (of a population) of a column's values; parameters and errors as for `sum`."""
+    return Variance(column, _bounds(column, bounds), f"{column}_variance", _number(missing))
+
+
+def quantile(
+    column: str,
+    share: Number,
+    *,
+    bounds: tuple[Number, Number],
+    candidates: int = CANDIDATES,
+    missing: Number | None = None,
+) -> Quantile:
+    """Choose a quantile of a column among points that are evenly spaced between the bounds.
+
+    Parameters
+    ----------
+    column, bounds, missing
+        As for `sum`.
+    share : number
+        Of the values below it, between 0 and 1.
+    candidates : int
+        Points to choose from; each group takes 8 bytes for each.
+
+    Raises
+    ------
+    PolicyError
+        As for `sum`, or the share is not between 0 and 1.
+    """
+    name = f"{column}_quantile"
+    return Quantile(column, _bounds(column, bounds), name, _number(missing), Fraction(str(share)), candidates)
+
+
+def median(column: str, *, bounds: tuple[Number, Number], missing: Number | None = None) -> Quantile:
+    """Choose the median of a column; parameters and errors as for `quantile`."""
+    return quantile(column, "1/2", bounds=bounds, missing=missing).alias(f"{column}_median")
+
+
+def n_unique(column: str) -> Distinct:
+    """Count the distinct values of a column, or the privacy units where it is theirs; null is none."""
+    return Distinct(column, f"{column}_n_unique")
+
+
+def _bounds(column: str, bounds: tuple[Number, Number] | None) -> tuple[Fraction, Fraction]:
+    """Return bounds as exact numbers."""
+    try:
+        lower, upper = (Fraction(bound) for bound in bounds or ())
+    except (TypeError, ValueError, OverflowError, ZeroDivisionError):
+        msg = f"{column!r} needs bounds = (lower, upper), two finite numbers that are declared before looking"
+        raise PolicyError(msg) from None
+    return lower, upper
+
+
+def _number(value: Number | None) -> Fraction | None:
+    return None if value is None else Fraction(value)

@@ -1,0 +1,323 @@
+"""`private`: a frame that answers only with noise, within a budget."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import polars as pl
+
+from shoal.frames import IntoFrame, batches, into_lazy, schema_of
+from shoal.observing import check_readable, threads
+from shoal_engine.errors import ColumnError, InputError, PolicyError
+
+if TYPE_CHECKING:
+    from shoal_engine.differential.exact_numbers import Exact
+    from shoal_engine.differential.queries.aggregates import Aggregate
+    from shoal_engine.differential.queries.budget import Allotment, Budget
+    from shoal_engine.differential.queries.private_group_by import GroupQuery
+
+Law = Literal["laplace", "gaussian"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a release will cost, and how much noise it will get: told without looking at the data.
+
+    Attributes
+    ----------
+    epsilon, rho : str or None
+        One of them, as asked.
+    delta : str
+    frame : pl.DataFrame
+        One row a part: aggregate, part, noise, sensitivity (of a unit, over all its groups, in L1) and deviation, both
+        in whole numbers of the part.
+    event : str
+        What accountants are told, as JSON.
+    """
+
+    epsilon: str | None
+    rho: str | None
+    delta: str
+    frame: pl.DataFrame
+    event: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateRelease:
+    """A finished answer.
+
+    Attributes
+    ----------
+    frame : pl.DataFrame
+        Keys, then for each aggregate its value, ``_std``, ``_low`` and ``_high``.
+    plan : Plan
+    """
+
+    frame: pl.DataFrame = field(repr=False)
+    plan: Plan
+
+
+def private(
+    frame: IntoFrame,
+    *,
+    unit: str | Sequence[str] | None,
+    neighbors: Literal["add-remove", "change-one"] = "add-remove",
+) -> "Private":
+    """Return a frame that can only be asked for totals with noise.
+
+    Parameters
+    ----------
+    frame : frame, table or path
+    unit : str, sequence of str or None
+        Columns that tell apart whom the answers protect, all rows of whom; None protects single rows.
+    neighbors : "add-remove" | "change-one"
+        What the answers may not tell: whether somebody is in the table, or only what is said of somebody.
+
+    Examples
+    --------
+    >>> import polars as pl, shoal
+    >>> visits = pl.DataFrame({"who": [1, 1, 2, 3], "ward": ["a", "b", "a", "a"], "cost": [10, 20, 30, 40]})
+    >>> asked = shoal.private(visits, unit="who").group_by("ward", max_groups=2, max_rows=1, keys=["a", "b"])
+    >>> asked.agg(shoal.dp.count()).release(epsilon="1").frame.columns
+    ['ward', 'count', 'count_std', 'count_low', 'count_high']
+    """
+    columns = None if unit is None else (unit,) if isinstance(unit, str) else tuple(unit)
+    if columns == ():
+        msg = "name the columns that tell privacy units apart, or give unit=None to protect single rows"
+        raise PolicyError(msg)
+    lazy = into_lazy(frame)
+    present = schema_of(lazy).names()
+    for name in columns or ():
+        if name not in present:
+            msg = f"the privacy unit names column {name!r}, which the table does not have; correct the name"
+            raise ColumnError(msg)
+    return Private(lazy, columns, neighbors)
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """A frame that can only be asked for totals with noise; `frame` itself is as it came."""
+
+    frame: pl.LazyFrame = field(repr=False)
+    unit: tuple[str, ...] | None
+    neighbors: Literal["add-remove", "change-one"]
+
+    def group_by(
+        self,
+        *by: str,
+        max_groups: int | None = None,
+        max_rows: int | Literal["clip"] | None = None,
+        keys: IntoFrame | Sequence[object] | None = None,
+    ) -> "Grouped":
+        """Return groups of rows with equal keys.
+
+        Parameters
+        ----------
+        *by : str
+            Key columns; none for the table as a whole.
+        max_groups : int
+            Groups that one unit may count in; needed where there is a unit.
+        max_rows : int or "clip"
+            Rows of one unit that may count in each; or "clip": all of them, each unit's sum clamped to the bounds.
+        keys : frame, or values of the one key column, optional
+            The groups to tell of, which are known to everybody. Unless given, groups are chosen privately.
+
+        Raises
+        ------
+        PolicyError
+            A bound is missing, or given where each row is a unit.
+        """
+        from shoal_engine.differential.queries.bounding import Bounds
+
+        if self.unit is None:
+            if max_groups is not None or max_rows is not None:
+                msg = "where each row is a unit it is in one group, once; leave `max_groups` and `max_rows` out"
+                raise PolicyError(msg)
+            bounds = Bounds(1, 1)
+        elif max_groups is None or max_rows is None:
+            msg = "a unit may have many rows; say in how many groups, and with how many rows in each, it may count"
+            raise PolicyError(msg + ": max_groups=5, max_rows=2")
+        else:
+            bounds = Bounds(max_groups, None if max_rows == "clip" else max_rows)
+        return Grouped(self, by, bounds, keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """Groups to be asked about."""
+
+    _private: Private
+    _by: tuple[str, ...]
+    _bounds: "object"
+    _keys: IntoFrame | Sequence[object] | None = field(repr=False)
+
+    def agg(self, *aggregates: "Aggregate") -> "PrivateQuery":
+        """Return the query for some aggregates of `shoal.dp`."""
+        from shoal_engine.differential.queries.private_group_by import GroupQuery
+
+        private = self._private
+        schema = schema_of(private.frame)
+        keys = None if self._keys is None else _keys(self._keys, self._by, schema)
+        asked = tuple(_of_units(one, private.unit) for one in aggregates)
+        query = GroupQuery(self._by, asked, private.unit, self._bounds, keys, private.neighbors)  # pyright: ignore[reportArgumentType]
+        return PrivateQuery(private.frame, query)
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateQuery:
+    """A query that can be planned and released."""
+
+    _frame: pl.LazyFrame = field(repr=False)
+    query: "GroupQuery"
+
+    def plan(
+        self,
+        *,
+        epsilon: "Exact | None" = None,
+        delta: "Exact" = 0,
+        rho: "Exact | None" = None,
+        law: Law | None = None,
+    ) -> Plan:
+        """Tell what a release costs and how much noise it gets, without looking at the data.
+
+        Parameters
+        ----------
+        epsilon, rho : number, as text if it is no whole number
+            What the release may cost; one of them.
+        delta : number
+            Chance of a failure of any kind; below one over the people is customary.
+        law : "laplace" | "gaussian", optional
+            Of the noise; unless given, that with the smaller deviation.
+
+        Raises
+        ------
+        NumberError, PolicyError
+            The budget is out of range, or cannot pay for the query.
+        """
+        budget = _budget(epsilon, delta, rho)
+        return _plan(self.query, budget, self.query.allot(budget, law))
+
+    def release(
+        self,
+        *,
+        epsilon: "Exact | None" = None,
+        delta: "Exact" = 0,
+        rho: "Exact | None" = None,
+        law: Law | None = None,
+        n_threads: int | None = None,
+    ) -> PrivateRelease:
+        """Look at the data once, add noise once, and return the answer; parameters as for `plan`.
+
+        Raises
+        ------
+        ColumnError
+            A column is missing, or its type cannot be summed, grouped by or tell units apart.
+        InputError
+            The input cannot be read to its end.
+        NumberError, PolicyError
+            As for `plan`.
+        """
+        from shoal_engine.differential.queries.private_group_by import Observation
+        from shoal_engine.differential.words import WordStream
+
+        budget = _budget(epsilon, delta, rho)
+        allotment = self.query.allot(budget, law)
+        plan = _plan(self.query, budget, allotment)
+        observation = Observation(self.query, n_threads=threads(n_threads))
+        columns = _columns(self.query)
+        check_readable(schema_of(self._frame), columns)
+        try:
+            for batch in batches(self._frame, columns):
+                observation.observe(batch)
+        except (pl.exceptions.PolarsError, OSError):
+            msg = "the input cannot be read to its end: it is truncated, damaged or not of its declared types"
+            raise InputError(msg) from None
+        totals = observation.finish(os.urandom(16))
+        with WordStream.secure() as stream:
+            answer = totals.release(allotment, stream)
+        return PrivateRelease(pl.DataFrame(answer), plan)
+
+
+def _columns(query: "GroupQuery") -> list[str]:
+    """Return the columns that a query reads, each once."""
+    named = [*query.by, *(query.unit or ()), *(getattr(one, "column", None) for one in query.aggregates)]
+    return list(dict.fromkeys(name for name in named if name is not None))
+
+
+def _of_units(one: "Aggregate", unit: tuple[str, ...] | None) -> "Aggregate":
+    """Return the count of units in place of the distinct values of their own column, which is cheaper."""
+    from shoal_engine.differential.queries.aggregates import Count, Distinct
+
+    return Count(one.name, units=True) if isinstance(one, Distinct) and (one.column,) == unit else one
+
+
+def _keys(keys: IntoFrame | Sequence[object], by: tuple[str, ...], schema: pl.Schema) -> object:
+    """Return public keys as a table of the key columns, in the types of the data."""
+    if not by:
+        msg = "the query has no key column, and keys are given; leave them out"
+        raise PolicyError(msg)
+    if isinstance(keys, list | tuple | pl.Series):
+        if len(by) != 1:
+            msg = f"keys of {len(by)} columns are a frame with these columns; got a list"
+            raise PolicyError(msg)
+        keys = pl.DataFrame({by[0]: keys})
+    frame = into_lazy(keys)  # pyright: ignore[reportArgumentType]
+    present = schema_of(frame).names()
+    for name in by:
+        if name not in present or name not in schema:
+            msg = f"{name!r} is a key column, and the keys or the table do not have it; add it, or correct the name"
+            raise ColumnError(msg)
+    typed = frame.select(pl.col(name).cast(schema[name]) for name in by).unique().collect()
+    return typed.to_arrow(compat_level=pl.CompatLevel.newest())
+
+
+def _budget(epsilon: "Exact | None", delta: "Exact", rho: "Exact | None") -> "Budget":
+    """Return a budget as exact numbers; floats are rounded towards less of it."""
+    from shoal_engine.differential.exact_numbers import exact
+    from shoal_engine.differential.queries.budget import Budget
+
+    return Budget(
+        None if epsilon is None else exact(epsilon, name="epsilon", toward="down"),
+        None if rho is None else exact(rho, name="rho", toward="down"),
+        exact(delta, name="delta", toward="down"),
+    )
+
+
+def _plan(query: "GroupQuery", budget: "Budget", allotment: "Allotment") -> Plan:
+    """Return a plan as people read it."""
+    from shoal_engine.differential import events
+
+    mechanisms = iter(allotment.mechanisms)
+    rows = [
+        (
+            one.name,
+            part.name,
+            _named(mechanism := next(mechanisms)),
+            query.factor * part.sensitivity * part.groups,
+            getattr(mechanism, "deviation", None),
+        )
+        for one, parts in zip(query.aggregates, query.parts(), strict=True)
+        for part in parts
+    ]
+    schema = {
+        "aggregate": pl.String,
+        "part": pl.String,
+        "noise": pl.String,
+        "sensitivity": pl.Int64,
+        "deviation": pl.Float64,
+    }
+    return Plan(
+        None if budget.epsilon is None else str(budget.epsilon),
+        None if budget.rho is None else str(budget.rho),
+        str(budget.delta),
+        pl.DataFrame(rows, schema=schema, orient="row"),
+        events.to_json(allotment.event),
+    )
+
+
+def _named(mechanism: object) -> str:
+    """Return what a mechanism is called."""
+    return {"LaplaceNoise": "discrete Laplace", "GaussianNoise": "discrete Gaussian"}.get(
+        type(mechanism).__name__, "exponential mechanism"
+    )

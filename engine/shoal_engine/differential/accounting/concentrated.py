@@ -1,0 +1,81 @@
+"""Zero-concentrated differential privacy: events as rho, and rho as epsilon and delta (Bun, Steinke 2016)."""
+
+import math
+from fractions import Fraction
+from typing import Final
+
+from shoal_engine.differential import events
+from shoal_engine.errors import NumberError
+
+_SLACK: Final = 1e-12
+"""Relative, towards more privacy: far above what rounding adds here."""
+_STEPS: Final = 200
+
+
+def rho_of(event: events.Event) -> Fraction:
+    """Return a rho for which an event is rho-concentrated, up to the deltas that it holds; exact.
+
+    Gaussian noise: s**2 / (2 sigma**2) (Canonne, Kamath, Steinke 2020, theorem 14). Anything epsilon-private:
+    epsilon**2 / 2 (Bun, Steinke 2016, proposition 1.4). A loss of range epsilon: epsilon**2 / 8 (Cesar, Rogers 2021,
+    lemma 3.4).
+    """
+    match event:
+        case events.DiscreteGaussian(sigma_squared=sigma_squared, sensitivity=s):
+            return s * s / (2 * sigma_squared)
+        case events.DiscreteLaplace(scale=scale, sensitivity=s):
+            return (s / scale) ** 2 / 2
+        case events.PureDP(epsilon=epsilon) | events.ApproximateDP(epsilon=epsilon):
+            return epsilon * epsilon / 2
+        case events.BoundedRange(epsilon=epsilon):
+            return epsilon * epsilon / 8
+        case events.Repeated(event=one, times=times):
+            return rho_of(one) * times
+        case events.Composed(events=several):
+            return sum(map(rho_of, several), Fraction(0))
+
+
+def epsilon_for(rho: Fraction, delta: Fraction) -> float:
+    """Return an epsilon such that everything rho-concentrated is (epsilon, delta)-private.
+
+    The least over the Renyi orders a of Canonne, Kamath, Steinke 2020, corollary 13:
+    a rho + (log(1 / delta) - log a) / (a - 1) + log(1 - 1 / a); any order gives a bound, so the search need not be
+    exact.
+    """
+    if rho <= 0 or not 0 < delta < 1:
+        msg = "a conversion needs rho above 0 and delta between 0 and 1"
+        raise NumberError(msg)
+    r, log_delta = float(rho), math.log(delta.numerator) - math.log(delta.denominator)
+
+    def bound(order: float) -> float:
+        return order * r + (-log_delta - math.log(order)) / (order - 1) + math.log1p(-1 / order)
+
+    # The bound is quasi-convex in the logarithm of the order less 1; a golden section finds the bottom.
+    low, high, part = -20.0, 40.0, (math.sqrt(5) - 1) / 2
+    for _ in range(_STEPS):
+        left, right = high - part * (high - low), low + part * (high - low)
+        if bound(1 + math.exp(left)) < bound(1 + math.exp(right)):
+            high = right
+        else:
+            low = left
+    return max(0.0, bound(1 + math.exp((low + high) / 2))) * (1 + _SLACK)
+
+
+def rho_for(epsilon: Fraction, delta: Fraction) -> Fraction:
+    """Return nearly the largest rho that is (epsilon, delta)-private, never one that is not."""
+    if epsilon <= 0:
+        msg = "a conversion needs epsilon above 0"
+        raise NumberError(msg)
+    # rho + 2 sqrt(rho log(1 / delta)) bounds the optimal conversion from above, and epsilon itself bounds rho.
+    low, high = 0.0, float(epsilon)
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        if epsilon_for(Fraction(middle), delta) <= epsilon:
+            low = middle
+        else:
+            high = middle
+    if low <= 0:
+        msg = "epsilon is too small for any concentrated privacy at this delta; raise epsilon or delta"
+        raise NumberError(msg)
+    return Fraction(low)

@@ -1,0 +1,176 @@
+"""A budget, shared among the parts of a query: how much noise each gets, and what an accountant is told."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, TypeAlias
+
+from shoal_engine.differential import events
+from shoal_engine.differential.accounting.concentrated import rho_for
+from shoal_engine.differential.mechanisms.additive import GaussianNoise, LaplaceNoise
+from shoal_engine.differential.mechanisms.selection import Exponential
+from shoal_engine.differential.queries.estimates import Part
+from shoal_engine.errors import PolicyError
+
+Law: TypeAlias = Literal["laplace", "gaussian"]
+Mechanism: TypeAlias = LaplaceNoise | GaussianNoise | Exponential
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a release may cost.
+
+    Attributes
+    ----------
+    epsilon : Fraction, optional
+        Above 0. Either it or `rho` is given.
+    rho : Fraction, optional
+        Above 0: zero-concentrated privacy.
+    delta : Fraction
+        At least 0, below 1.
+    """
+
+    epsilon: Fraction | None = None
+    rho: Fraction | None = None
+    delta: Fraction = Fraction(0)
+
+    def __post_init__(self) -> None:
+        if (self.epsilon is None) == (self.rho is None):
+            msg = "a release costs an epsilon or a rho; give one of them, for example epsilon='1', delta='1e-7'"
+            raise PolicyError(msg)
+        given = self.epsilon if self.rho is None else self.rho
+        if given is None or given <= 0:
+            msg = "epsilon and rho must be above 0; at 0 nothing can be told"
+            raise PolicyError(msg)
+        if not 0 <= self.delta < 1:
+            msg = "delta must be at least 0 and below 1; with 1 everything could be told"
+            raise PolicyError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Allotment:
+    """What each part of a query gets.
+
+    Attributes
+    ----------
+    mechanisms : tuple of (aggregate, part, mechanism)
+        In the order of the parts.
+    keys : (Fraction, Fraction), optional
+        Epsilon and delta with which one unit's share in the choice of keys is paid, for one group.
+    event : events.Composed
+        All of it, for accountants.
+    """
+
+    mechanisms: tuple[Mechanism, ...]
+    keys: tuple[Fraction, Fraction] | None
+    event: events.Composed
+
+
+def allot(
+    budget: Budget,
+    aggregates: Sequence[Sequence[Part]],
+    *,
+    key_groups: int,
+    law: Law | None,
+    factor: int,
+) -> Allotment:
+    """Share a budget: alike among the aggregates and the choice of keys, and in each alike among its parts.
+
+    Parameters
+    ----------
+    budget : Budget
+    aggregates : sequence of the parts of each
+    key_groups : int
+        Groups of one unit in the choice of keys; 0 where keys are public.
+    law : str, optional
+        Of the noise; unless given, that with the smaller deviation.
+    factor : int
+        By how much a change moves more than one unit that comes or goes: 2 where a unit is exchanged for another.
+
+    Raises
+    ------
+    PolicyError
+        Keys are to be chosen without a delta, or Gaussian noise asked for with neither delta nor rho.
+    """
+    if key_groups and not budget.delta:
+        msg = "which keys occur is private, and choosing among them takes a delta; give one, or the keys as `keys`"
+        raise PolicyError(msg)
+    share = Fraction(1, len(aggregates) + bool(key_groups))
+    shares = [share / len(parts) for parts in aggregates for _ in parts]
+    parts = [part for own in aggregates for part in own]
+    keys = None
+    left, groups = budget.delta, max(1, key_groups) * factor
+    if key_groups:
+        # Laplace noise needs no delta, so all of it goes to the keys then.
+        left = budget.delta / 2 if law != "laplace" and budget.rho is None else Fraction(0)
+        rho = Fraction(0) if budget.rho is None else budget.rho
+        spent = _root(2 * share * rho / groups) if budget.epsilon is None else share * budget.epsilon / groups
+        keys = (spent, (budget.delta - left) / groups)
+    choices = [_with_noise(budget, left, parts, shares, one, factor) for one in _laws(budget, left, law)]
+    mechanisms = min(choices, key=lambda made: _deviation(parts, made))
+    if keys is not None and budget.rho is None and isinstance(mechanisms[0], LaplaceNoise):
+        keys = (keys[0], budget.delta / groups)
+    told: list[events.Event] = []
+    if keys is not None:
+        told.append(events.Repeated(events.ApproximateDP(*keys), groups))
+    for part, mechanism in zip(parts, mechanisms, strict=True):
+        one = mechanism.event() if isinstance(mechanism, Exponential) else mechanism.event(factor * part.sensitivity)
+        told.append(events.Repeated(one, part.groups))
+    return Allotment(mechanisms, keys, events.Composed(tuple(told)))
+
+
+def _laws(budget: Budget, delta: Fraction, law: Law | None) -> list[Law]:
+    """Return the laws to choose from."""
+    gaussian = budget.rho is not None or delta > 0
+    if law == "gaussian" and not gaussian:
+        msg = "Gaussian noise is never private with delta = 0; give a delta or a rho, or use Laplace noise"
+        raise PolicyError(msg)
+    if law == "laplace" and budget.rho is not None:
+        msg = "a rho is paid in Gaussian noise; give an epsilon for Laplace noise"
+        raise PolicyError(msg)
+    if law is not None:
+        return [law]
+    return ["gaussian"] if budget.rho is not None else ["laplace", *(["gaussian"] if gaussian else [])]
+
+
+def _with_noise(
+    budget: Budget, delta: Fraction, parts: Sequence[Part], shares: Sequence[Fraction], law: str, factor: int
+) -> tuple[Mechanism, ...]:
+    """Return the mechanism of each part under one law."""
+    total = sum(shares, Fraction(0))
+    if law == "laplace":
+        assert budget.epsilon is not None
+        return tuple(_pure(part, budget.epsilon * share, factor) for part, share in zip(parts, shares, strict=True))
+    rho = rho_for(budget.epsilon * total, delta) if budget.epsilon is not None else total * (budget.rho or 0)
+    return tuple(_concentrated(part, rho * share / total, factor) for part, share in zip(parts, shares, strict=True))
+
+
+def _pure(part: Part, epsilon: Fraction, factor: int) -> Mechanism:
+    """Return the mechanism of a part that costs at most epsilon."""
+    if part.is_choice:
+        return Exponential(epsilon / part.groups, factor * part.sensitivity)
+    return LaplaceNoise.of_budget(epsilon / part.groups, factor * part.sensitivity)
+
+
+def _concentrated(part: Part, rho: Fraction, factor: int) -> Mechanism:
+    """Return the mechanism of a part that costs at most rho."""
+    if part.is_choice:
+        return Exponential(_root(8 * rho / part.groups), factor * part.sensitivity)
+    return GaussianNoise.of_budget(rho, (factor * part.sensitivity) ** 2 * part.groups)
+
+
+def _deviation(parts: Sequence[Part], mechanisms: Sequence[Mechanism]) -> float:
+    """Return how much noise there is, each part's over what a unit changes in it."""
+    noise = (
+        math.log(one.deviation / part.sensitivity)
+        for part, one in zip(parts, mechanisms, strict=True)
+        if not isinstance(one, Exponential)
+    )
+    return sum(noise)
+
+
+def _root(value: Fraction) -> Fraction:
+    """Return a number whose square is at most `value`, and nearly that."""
+    bits = 64 + max(0, value.denominator.bit_length() - value.numerator.bit_length())
+    return Fraction(math.isqrt((value.numerator << 2 * bits) // value.denominator), 1 << bits)

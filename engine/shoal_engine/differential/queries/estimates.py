@@ -1,0 +1,83 @@
+"""Parts of an answer before and after noise, and what is told of them: value, deviation, interval."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One exact number of each group that gets noise, or one choice.
+
+    Attributes
+    ----------
+    name : str
+    sensitivity : int
+        The most that one unit changes it in one group, as units come or go.
+    groups : int
+        Groups in which a unit changes it so much.
+    is_choice : bool
+        Whether it is scores to choose by; noise otherwise.
+    """
+
+    name: str
+    sensitivity: int
+    groups: int
+    is_choice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Noisy:
+    """A part with its noise.
+
+    Attributes
+    ----------
+    value : (n_groups,) int64
+    deviation : float
+    half_width : float
+        Noise is beyond it in size with a chance of at most 5 % over the parts of its aggregate.
+    """
+
+    value: Ints
+    deviation: float
+    half_width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A released column with what is known of its error.
+
+    Attributes
+    ----------
+    value, deviation, low, high : (n_groups,) float64
+        `deviation` is that of the noise, to first order where parts are divided; between `low` and `high` lies what
+        bounded contributions would have given, with 95 % confidence. Not a number where nothing is known.
+    """
+
+    value: Floats
+    deviation: Floats
+    low: Floats
+    high: Floats
+
+
+def scaled(noisy: Noisy, unit: float) -> Estimate:
+    """Return a noisy whole number of units."""
+    value = noisy.value.astype(np.float64) * unit
+    deviation = np.full(value.size, noisy.deviation * unit)
+    return Estimate(value, deviation, value - noisy.half_width * unit, value + noisy.half_width * unit)
+
+
+def ratio(above: Noisy, below: Noisy) -> Estimate:
+    """Return one noisy number over another that is at least 1."""
+    n = np.maximum(below.value, 1).astype(np.float64)
+    value = np.asarray(above.value / n, np.float64)
+    deviation = np.hypot(above.deviation, value * below.deviation) / n
+    fewest, most = np.maximum(below.value - below.half_width, 1.0), np.maximum(below.value + below.half_width, 1.0)
+    least, largest = above.value - above.half_width, above.value + above.half_width
+    low = np.where(least < 0, least / fewest, least / most)
+    high = np.where(largest > 0, largest / fewest, largest / most)
+    return Estimate(value, deviation, low, high)

@@ -1,0 +1,160 @@
+"""Sum, mean and variance of a column between two bounds.
+
+Sums are centered where the answer allows it: of values between two bounds the distance to their middle changes by half
+the range at most, so that less noise does. All arithmetic before the noise is in whole numbers, modulo 2**64.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from shoal_engine.differential.queries.bounding import Bounds
+from shoal_engine.differential.queries.estimates import Estimate, Noisy, Part, ratio, scaled
+from shoal_engine.differential.queries.grid import Grid
+from shoal_engine.differential.queries.group_sums import ColumnSums, GroupSums
+from shoal_engine.differential.queries.total_values import ValueSpec
+
+Ints = npt.NDArray[np.int64]
+
+MOST_STEPS_SQUARED = 1 << 15
+"""Steps from 0 to a bound whose squares are summed exactly."""
+
+
+class Named:
+    """An aggregate that can be given another name."""
+
+    def alias(self, name: str) -> Self:
+        """Return the same aggregate under another name."""
+        return replace(self, name=name)  # pyright: ignore[reportArgumentType] - every aggregate is a dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class OfColumn(Named):
+    """An aggregate of the values of one column between two bounds."""
+
+    column: str
+    bounds: tuple[Fraction, Fraction]
+    name: str
+    missing: Fraction | None = None
+
+    def _grid(self) -> Grid:
+        return Grid.between(*self.bounds)
+
+    def _spec(self, *, square_bits: int | None = None, edges: tuple[int, ...] = ()) -> ValueSpec:
+        grid = self._grid()
+        missing = None if self.missing is None else grid.place(self.missing)
+        return ValueSpec(self.column, grid, missing=missing, square_bits=square_bits, edges=edges)
+
+    def spec(self) -> ValueSpec:
+        """Return how the column's values are mapped to whole numbers."""
+        return self._spec()
+
+    def _rows(self, bounds: Bounds) -> int:
+        return bounds.max_rows or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sum(OfColumn):
+    """Sum of a column, its values clamped to the bounds."""
+
+    def parts(self, bounds: Bounds) -> list[Part]:
+        """Return what gets noise."""
+        return [Part("sum", self._rows(bounds) * self._grid().size, bounds.max_groups)]
+
+    def exact(self, sums: GroupSums, column: ColumnSums) -> list[Ints]:
+        """Return the parts before noise."""
+        del sums
+        return [column.total]
+
+    def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
+        """Return what is told."""
+        return scaled(noisy[0], float(self._grid().step))
+
+
+@dataclass(frozen=True, slots=True)
+class Mean(OfColumn):
+    """Mean of a column's values that are there: a centered sum and a count, each with its share of the budget."""
+
+    def _grid(self) -> Grid:
+        finest = Grid.between(*self.bounds)
+        # Twice a value less the sum of the bounds has one bit more.
+        return Grid.between(*self.bounds, exponent=finest.exponent - 1)
+
+    def parts(self, bounds: Bounds) -> list[Part]:
+        """Return what gets noise."""
+        grid, rows = self._grid(), self._rows(bounds)
+        return [
+            Part("rows with a value", rows, bounds.max_groups),
+            Part("centered sum", rows * (grid.high - grid.low), bounds.max_groups),
+        ]
+
+    def exact(self, sums: GroupSums, column: ColumnSums) -> list[Ints]:
+        """Return the parts before noise."""
+        del sums
+        return [column.present, _centered(column)]
+
+    def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
+        """Return what is told, within the bounds."""
+        grid = self._grid()
+        middle, half = float(grid.lower + grid.upper) / 2, float(grid.step) / 2
+        part = ratio(noisy[1], noisy[0])
+        lower, upper = float(grid.lower), float(grid.upper)
+        value, low, high = (np.clip(middle + half * one, lower, upper) for one in (part.value, part.low, part.high))
+        return Estimate(value, half * part.deviation, low, high)
+
+
+@dataclass(frozen=True, slots=True)
+class Variance(OfColumn):
+    """Variance (of a population) of a column's values: a count, a centered sum and a centered sum of squares."""
+
+    def _grid(self) -> Grid:
+        finest = Grid.between(*self.bounds)
+        coarser = max(0, finest.size.bit_length() - MOST_STEPS_SQUARED.bit_length() + 1)
+        return Grid.between(*self.bounds, exponent=finest.exponent - coarser)
+
+    def spec(self) -> ValueSpec:
+        """Return how the column's values are mapped to whole numbers, whose squares are summed exactly."""
+        return self._spec(square_bits=0)
+
+    def parts(self, bounds: Bounds) -> list[Part]:
+        """Return what gets noise."""
+        grid, rows = self._grid(), self._rows(bounds)
+        span = grid.high - grid.low
+        return [
+            Part("rows with a value", rows, bounds.max_groups),
+            Part("centered sum", rows * span, bounds.max_groups),
+            Part("centered squares", rows * span * span, bounds.max_groups),
+        ]
+
+    def exact(self, sums: GroupSums, column: ColumnSums) -> list[Ints]:
+        """Return the parts before noise; of y = 2 x - low - high within the span s, squares as 2 y**2 - s**2."""
+        del sums
+        grid = column.spec.grid
+        ends, span = grid.low + grid.high, grid.high - grid.low
+        assert column.squares is not None
+        squares = 4 * column.squares - 4 * ends * column.total + ends * ends * column.present
+        return [column.present, _centered(column), 2 * squares - span * span * column.present]
+
+    def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
+        """Return what is told, from 0 to a quarter of the squared range."""
+        grid = self._grid()
+        span = float(grid.high - grid.low)
+        unit, most = float(grid.step) ** 2 / 4, float(grid.upper - grid.lower) ** 2 / 4
+        mean, square = ratio(noisy[1], noisy[0]), ratio(noisy[2], noisy[0])
+        value = (square.value + span**2) / 2 - mean.value**2
+        deviation = np.hypot(square.deviation / 2, 2 * mean.value * mean.deviation)
+        least = np.where(mean.low * mean.high <= 0, 0.0, np.minimum(mean.low**2, mean.high**2))
+        low = (square.low + span**2) / 2 - np.maximum(mean.low**2, mean.high**2)
+        high = (square.high + span**2) / 2 - least
+        value, low, high = (np.clip(unit * one, 0.0, most) for one in (value, low, high))
+        return Estimate(value, unit * deviation, low, high)
+
+
+def _centered(column: ColumnSums) -> Ints:
+    """Return the sum of 2 x - low - high over the values."""
+    grid = column.spec.grid
+    return 2 * column.total - (grid.low + grid.high) * column.present

@@ -1,0 +1,229 @@
+"""A private group-by: what is asked and of whom, what it costs, and its one release.
+
+Whatever the data, one unit more or less changes at most `bounds.max_groups` groups, each by what the parts of the
+aggregates say; noise is drawn for that, and the choice of keys is paid for besides. Under `change-one` a unit is
+exchanged for another, which is one less and one more: everything moves twice as much.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shoal_engine.differential.mechanisms.selection import Exponential
+from shoal_engine.differential.queries.aggregates import (
+    Aggregate,
+    Count,
+    Distinct,
+    Quantile,
+    joined_specs,
+)
+from shoal_engine.differential.queries.bounding import Bounds, UnitObservation
+from shoal_engine.differential.queries.budget import Allotment, Budget, Law, Mechanism, allot
+from shoal_engine.differential.queries.choosing_keys import TruncatedGeometric
+from shoal_engine.differential.queries.estimates import Estimate, Noisy, Part
+from shoal_engine.differential.queries.group_sums import GroupSums
+from shoal_engine.differential.queries.observation import RowObservation
+from shoal_engine.differential.words import WordStream
+from shoal_engine.errors import PolicyError
+
+Ints = npt.NDArray[np.int64]
+Neighbors: TypeAlias = Literal["add-remove", "change-one"]
+
+DOUBT = 0.05
+"""One less the confidence of the intervals."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupQuery:
+    """What is asked.
+
+    Attributes
+    ----------
+    by : tuple of str
+        Key columns; none for the table as a whole.
+    aggregates : tuple of Aggregate
+    unit : tuple of str, or None
+        Columns that tell privacy units apart; None where each row is one.
+    bounds : Bounds
+        How much of one unit counts.
+    keys : pa.Table, optional
+        The keys to tell of, public; unless given, keys are chosen privately.
+    neighbors : str
+        add-remove: tables that differ by one unit; change-one: by one exchanged for another.
+    """
+
+    by: tuple[str, ...]
+    aggregates: tuple[Aggregate, ...]
+    unit: tuple[str, ...] | None
+    bounds: Bounds
+    keys: pa.Table | None = None
+    neighbors: Neighbors = "add-remove"
+
+    def __post_init__(self) -> None:
+        if not self.aggregates:
+            msg = "the query asks for nothing; give at least one aggregate, for example shoal.dp.count()"
+            raise PolicyError(msg)
+        names = [*self.by, *(f"{one.name}{end}" for one in self.aggregates for end in ENDINGS)]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            msg = f"two columns of the answer would be named {twice[0]!r}; give an aggregate another name by `alias`"
+            raise PolicyError(msg)
+        if self.unit is None and (self.bounds.max_groups, self.bounds.max_rows) != (1, 1):
+            msg = "where each row is a unit it is in one group, once; leave `max_groups` and `max_rows` out"
+            raise PolicyError(msg)
+
+    @property
+    def factor(self) -> int:
+        """By how much neighbors differ more than by one unit."""
+        return 2 if self.neighbors == "change-one" else 1
+
+    def parts(self) -> list[list[Part]]:
+        """Return the parts of each aggregate."""
+        return [one.parts(self.bounds) for one in self.aggregates]
+
+    def allot(self, budget: Budget, law: Law | None) -> Allotment:
+        """Share a budget among the parts; raises as `budget.allot`."""
+        groups = self.bounds.max_groups if self.keys is None and self.by else 0
+        return allot(budget, self.parts(), key_groups=groups, law=law, factor=self.factor)
+
+
+ENDINGS = ("", "_std", "_low", "_high")
+"""Of the names of an aggregate's columns: value, standard deviation, ends of the 95 % interval."""
+
+
+class Observation:
+    """A mergeable summary of record batches for one query.
+
+    Parameters
+    ----------
+    query : GroupQuery
+    n_threads : int
+    """
+
+    def __init__(self, query: GroupQuery, *, n_threads: int) -> None:
+        self._query = query
+        self._specs, self._places = joined_specs(query.aggregates)
+        self._rows = self._observation(query.by, query.bounds, query.keys, n_threads)
+        # Pairs of group and value: a unit holds at most its groups times its rows in each.
+        pairs = Bounds(query.bounds.max_groups * (query.bounds.max_rows or 1), 1)
+        self._pairs = {
+            one.column: self._observation((*query.by, one.column), pairs, None, n_threads, summed=False)
+            for one in query.aggregates
+            if isinstance(one, Distinct)
+        }
+
+    def _observation(
+        self, by: Sequence[str], bounds: Bounds, keys: pa.Table | None, n_threads: int, *, summed: bool = True
+    ) -> RowObservation | UnitObservation:
+        specs = self._specs if summed else []
+        if self._query.unit is None:
+            return RowObservation(by, specs, keys)
+        return UnitObservation(self._query.unit, by, specs, bounds, keys=keys, n_threads=n_threads)
+
+    def observe(self, batch: pa.RecordBatch) -> None:
+        """Add the rows of one batch; raises as the observations of rows and units do."""
+        for one in (self._rows, *self._pairs.values()):
+            one.observe(batch)
+
+    def merge(self, other: "Observation") -> None:
+        """Add the rows that another observation of the same query saw."""
+        mine, theirs = ((one._rows, *one._pairs.values()) for one in (self, other))
+        for ours, added in zip(mine, theirs, strict=True):
+            ours.merge(added)  # pyright: ignore[reportArgumentType] - of one kind, as the query is
+
+    def finish(self, key: bytes) -> "Totals":
+        """Choose what counts of every unit, and return the totals: exact, and never to be shown."""
+        sums = _finished(self._rows, key)
+        distinct = {name: _distinct(sums, _finished(one, key)) for name, one in self._pairs.items()}
+        return Totals(self._query, sums, self._places, distinct)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Totals:
+    """Exact totals of every group."""
+
+    query: GroupQuery
+    sums: GroupSums
+    places: Sequence[int | None]
+    distinct: dict[str, Ints]
+
+    def release(self, allotment: Allotment, stream: WordStream) -> pa.RecordBatch:
+        """Draw all noise once, and return the answer.
+
+        Returns
+        -------
+        pa.RecordBatch
+            Keys, ascending, then for each aggregate its value, standard deviation and 95 % interval.
+        """
+        kept = self._kept_groups(allotment, stream)
+        mechanisms = iter(allotment.mechanisms)
+        columns = {name: self.sums.keys.column(name).take(pa.array(kept)) for name in self.query.by}
+        for one, place in zip(self.query.aggregates, self.places, strict=True):
+            own = [next(mechanisms) for _ in one.parts(self.query.bounds)]
+            told = self._estimate(one, place, own, kept, stream)
+            for ending, values in zip(ENDINGS, (told.value, told.deviation, told.low, told.high), strict=True):
+                columns[f"{one.name}{ending}"] = pa.array(values, mask=np.isnan(values))
+        return pa.record_batch(columns)
+
+    def _kept_groups(self, allotment: Allotment, stream: WordStream) -> Ints:
+        """Return the groups that may be named."""
+        if allotment.keys is None:
+            return np.arange(self.sums.rows.size)
+        units = self.sums.rows if self.sums.units is None else self.sums.units
+        return np.flatnonzero(TruncatedGeometric(*allotment.keys).keep(units, stream))
+
+    def _estimate(
+        self, one: Aggregate, place: int | None, own: Sequence[Mechanism], kept: Ints, stream: WordStream
+    ) -> Estimate:
+        """Return one aggregate of the groups that are kept."""
+        if isinstance(one, Quantile):
+            assert place is not None
+            scores = one.scores(self.sums.columns[place])[kept]
+            (choice,) = own
+            assert isinstance(choice, Exponential)
+            return one.estimate(np.array([choice.choose(row, stream) for row in scores], np.int64))
+        exact = self._exact(one, place)
+        noisy: list[Noisy] = []
+        for values, mechanism in zip(exact, own, strict=True):
+            assert not isinstance(mechanism, Exponential)
+            width = mechanism.half_width(DOUBT / len(own))
+            noisy.append(Noisy(mechanism.add(values[kept], stream), mechanism.deviation, width))
+        return one.estimate(noisy)
+
+    def _exact(self, one: Aggregate, place: int | None) -> list[Ints]:
+        """Return the parts of an aggregate before noise."""
+        match one:
+            case Distinct(column=column):
+                return [self.distinct[column]]
+            case Count():
+                return one.exact(self.sums, None)
+            case Quantile():
+                return []
+            case _:
+                assert place is not None
+                return one.exact(self.sums, self.sums.columns[place])
+
+
+def _finished(one: RowObservation | UnitObservation, key: bytes) -> GroupSums:
+    return one.finish() if isinstance(one, RowObservation) else one.finish(key)
+
+
+def _distinct(sums: GroupSums, pairs: GroupSums) -> Ints:
+    """Return the pairs of each group whose value is not null."""
+    *by, column = pairs.keys.schema.names
+    held = pa.table(pairs.keys).filter(
+        pc.and_(pc.greater(pa.array(pairs.rows), 0), pc.is_valid(pairs.keys.column(column)))
+    )
+    if not by:
+        return np.array([held.num_rows] * sums.rows.size, np.int64)
+    numbers = {
+        key: place for place, key in enumerate(zip(*(sums.keys.column(name).to_pylist() for name in by), strict=True))
+    }
+    found = [numbers.get(key, -1) for key in zip(*(held.column(name).to_pylist() for name in by), strict=True)]
+    kept = np.array([place for place in found if place >= 0], np.int64)
+    return np.bincount(kept, minlength=sums.rows.size).astype(np.int64)
