@@ -66,8 +66,10 @@ class RandomizedResponse:
 
     def _chance_to_keep(self, bits: int) -> tuple[int, int]:
         """Return integers around 2**bits / (1 + (k - 1) * exp(-epsilon))."""
-        low, high = exp_bounds(self.epsilon, bits + 8)
-        one = 1 << (bits + 8)
+        # The others' chance is told k times as coarsely as one exponential.
+        finer = bits + self.k.bit_length() + 4
+        low, high = exp_bounds(self.epsilon, finer)
+        one = 1 << finer
         return (one << bits) // (one + (self.k - 1) * high), -((-one << bits) // (one + (self.k - 1) * low))
 
     def estimate(self, told: Ints) -> npt.NDArray[np.float64]:

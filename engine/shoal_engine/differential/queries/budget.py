@@ -162,12 +162,8 @@ def _concentrated(part: Part, rho: Fraction, factor: int) -> Mechanism:
 
 def _deviation(parts: Sequence[Part], mechanisms: Sequence[Mechanism]) -> float:
     """Return how much noise there is, each part's over what a unit changes in it."""
-    noise = (
-        math.log(one.deviation / part.sensitivity)
-        for part, one in zip(parts, mechanisms, strict=True)
-        if not isinstance(one, Exponential)
-    )
-    return sum(noise)
+    made = zip(parts, mechanisms, strict=True)
+    return sum(one.deviation / part.sensitivity for part, one in made if not isinstance(one, Exponential))
 
 
 def _root(value: Fraction) -> Fraction:

@@ -1,0 +1,311 @@
+"""The private group-by: what one unit changes, what it costs, and what is told."""
+
+import math
+from collections import Counter
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from shoal_engine.differential import events
+from shoal_engine.differential.accounting.concentrated import epsilon_for, rho_of
+from shoal_engine.differential.queries.aggregates import Aggregate, Count, Distinct, Quantile
+from shoal_engine.differential.queries.bounding import Bounds
+from shoal_engine.differential.queries.budget import Budget
+from shoal_engine.differential.queries.choosing_keys import TruncatedGeometric
+from shoal_engine.differential.queries.moments import Mean, Sum, Variance
+from shoal_engine.differential.queries.private_group_by import GroupQuery, Observation, Totals
+from shoal_engine.differential.words import WordStream
+from shoal_engine.errors import PolicyError
+
+BOUNDS = (Fraction(-3), Fraction(5))
+AGGREGATES: list[Aggregate] = [
+    Count(),
+    Count("units", units=True),
+    Sum("x", BOUNDS, "sum"),
+    Mean("x", BOUNDS, "mean"),
+    Variance("x", BOUNDS, "variance"),
+    Quantile("x", BOUNDS, "third", share=Fraction(1, 3), candidates=9),
+    Distinct("x", "distinct"),
+]
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 5),
+        st.sampled_from(["a", "b", "c", None]),
+        st.one_of(st.none(), st.sampled_from([math.nan, math.inf, -math.inf]), st.floats(-9, 9, width=32)),
+    ),
+    max_size=30,
+)
+KEY = bytes(range(16))
+STREAM = WordStream._of_key(bytes(range(32)), bytes(16))
+
+
+def batch_of(rows: list[Any]) -> pa.RecordBatch:
+    columns = list(zip(*rows, strict=True)) or [(), (), ()]
+    types = (pa.int64(), pa.string(), pa.float64())
+    return pa.record_batch([pa.array(c, t) for c, t in zip(columns, types, strict=True)], names=["who", "key", "x"])
+
+
+def query_of(
+    bounds: Bounds, *, by: tuple[str, ...] = ("key",), keys: pa.Table | None = None, **more: Any
+) -> GroupQuery:
+    return GroupQuery(by, tuple(AGGREGATES), ("who",), bounds, keys, **more)
+
+
+def totals_of(rows: list[Any], query: GroupQuery) -> Totals:
+    observation = Observation(query, n_threads=1)
+    observation.observe(batch_of(rows))
+    return observation.finish(KEY)
+
+
+def exact_parts(totals: Totals) -> dict[Any, list[np.ndarray]]:
+    """Return, for each key, every exact number that gets noise or is chosen by."""
+    parts: list[np.ndarray] = []
+    for one, place in zip(totals.query.aggregates, totals.places, strict=True):
+        if isinstance(one, Quantile):
+            assert place is not None
+            parts.append(one.scores(totals.sums.columns[place]))
+        else:
+            parts += totals._exact(one, place)
+    keys = totals.sums.keys.column("key").to_pylist()
+    return {key: [part[i] for part in parts] for i, key in enumerate(keys)}
+
+
+@given(
+    rows=ROWS,
+    gone=st.integers(0, 5),
+    max_groups=st.integers(1, 3),
+    max_rows=st.sampled_from([1, 2, None]),
+    public=st.booleans(),
+)
+@settings(deadline=None, max_examples=200)
+def test_parts__one_unit_changes_no_more_than_they_say(
+    rows: list[Any],
+    gone: int,
+    max_groups: int,
+    max_rows: int | None,
+    public: bool,  # noqa: FBT001
+) -> None:
+    keys = pa.table({"key": ["a", "b"]}) if public else None
+    query = query_of(Bounds(max_groups, max_rows), keys=keys)
+    with_unit = exact_parts(totals_of(rows, query))
+    without = exact_parts(totals_of([row for row in rows if row[0] != gone], query))
+    parts = [part for own in query.parts() for part in own]
+    nothing = [np.zeros(9, np.int64) if part.is_choice else np.int64(0) for part in parts]
+    for i, part in enumerate(parts):
+        changes = [
+            int(np.abs(with_unit.get(key, nothing)[i] - without.get(key, nothing)[i]).max())
+            for key in {*with_unit, *without}
+        ]
+        assert max(changes, default=0) <= part.sensitivity
+        assert sum(change > 0 for change in changes) <= part.groups or sum(changes) <= part.sensitivity * part.groups
+
+
+def cost(event: events.Event) -> tuple[Fraction, Fraction]:
+    """Return epsilon and delta by adding up."""
+    match event:
+        case events.DiscreteLaplace(scale=scale, sensitivity=s):
+            return s / scale, Fraction(0)
+        case events.ApproximateDP(epsilon=epsilon, delta=delta):
+            return epsilon, delta
+        case events.BoundedRange(epsilon=epsilon):
+            return epsilon, Fraction(0)
+        case events.Repeated(event=one, times=times):
+            epsilon, delta = cost(one)
+            return epsilon * times, delta * times
+        case events.Composed(events=several):
+            costs = [cost(one) for one in several]
+            return sum((c[0] for c in costs), Fraction(0)), sum((c[1] for c in costs), Fraction(0))
+        case _:
+            raise AssertionError(event)
+
+
+FRACTIONS = st.fractions(Fraction(1, 100), Fraction(10), max_denominator=1000)
+DELTAS = st.sampled_from([Fraction(1, 10**5), Fraction(1, 10**9)])
+
+
+@given(
+    epsilon=FRACTIONS,
+    delta=DELTAS,
+    bounds=st.builds(Bounds, st.integers(1, 9), st.integers(1, 5)),
+    public=st.booleans(),
+)
+@settings(deadline=None)
+def test_allot__laplace_spends_exactly_the_budget(
+    epsilon: Fraction,
+    delta: Fraction,
+    bounds: Bounds,
+    public: bool,  # noqa: FBT001
+) -> None:
+    query = query_of(bounds, keys=pa.table({"key": ["a"]}) if public else None)
+    allotment = query.allot(Budget(epsilon, delta=delta), "laplace")
+    assert cost(allotment.event) == (epsilon, 0 if public else delta)
+
+
+@given(rho=FRACTIONS, delta=DELTAS, bounds=st.builds(Bounds, st.integers(1, 9), st.integers(1, 5)))
+@settings(deadline=None)
+def test_allot__a_rho_is_not_exceeded_and_nearly_spent(rho: Fraction, delta: Fraction, bounds: Bounds) -> None:
+    allotment = query_of(bounds).allot(Budget(rho=rho, delta=delta), None)
+    assert rho * Fraction(999, 1000) <= rho_of(allotment.event) <= rho
+    assert allotment.keys is not None
+    assert allotment.keys[1] * bounds.max_groups <= delta
+
+
+@given(epsilon=FRACTIONS, delta=DELTAS, bounds=st.builds(Bounds, st.integers(1, 9), st.integers(1, 5)))
+@settings(deadline=None)
+def test_allot__gaussian_stays_within_epsilon_and_delta(epsilon: Fraction, delta: Fraction, bounds: Bounds) -> None:
+    allotment = query_of(bounds).allot(Budget(epsilon, delta=delta), "gaussian")
+    keys, *noise = allotment.event.events
+    of_keys, delta_of_keys = cost(keys)
+    rho = sum(map(rho_of, noise), Fraction(0))
+    assert float(of_keys) + epsilon_for(rho, delta - delta_of_keys) <= float(epsilon) * (1 + 1e-9)
+
+
+def test_allot__change_one_moves_twice_as_much() -> None:
+    one = query_of(Bounds(2, 1)).allot(Budget(Fraction(1), delta=Fraction(1, 10**6)), "laplace")
+    other = query_of(Bounds(2, 1), neighbors="change-one").allot(
+        Budget(Fraction(1), delta=Fraction(1, 10**6)), "laplace"
+    )
+    for mine, theirs in zip(one.mechanisms, other.mechanisms, strict=True):
+        if hasattr(mine, "scale"):
+            assert theirs.scale == 2 * mine.scale  # pyright: ignore[reportAttributeAccessIssue]
+        else:
+            assert theirs.sensitivity == 2 * mine.sensitivity  # pyright: ignore[reportAttributeAccessIssue]
+    assert one.keys is not None
+    assert other.keys == (one.keys[0] / 2, one.keys[1] / 2)
+
+
+@given(rows=ROWS)
+@settings(deadline=None, max_examples=60)
+def test_release__with_hardly_any_noise_tells_the_truth(rows: list[Any]) -> None:
+    keys = pa.table({"key": ["a", "b", "c"]})
+    query = query_of(Bounds(9, 99), keys=keys)
+    answer = totals_of(rows, query).release(query.allot(Budget(Fraction(10**12)), "laplace"), STREAM).to_pylist()
+    for row in answer:
+        own = [(who, x) for who, key, x in rows if key == row["key"]]
+        values = [min(5.0, max(-3.0, x)) for _, x in own if x is not None and not math.isnan(x)]
+        assert row["count"] == len(own)
+        assert row["units"] == len({who for who, _ in own})
+        assert row["sum"] == pytest.approx(sum(values), abs=1e-5)
+        assert row["distinct"] == len({x for _, x in own if x is not None and not math.isnan(x)})
+        if values:
+            assert row["mean"] == pytest.approx(np.mean(values), abs=1e-6)
+            assert row["variance"] == pytest.approx(np.var(values), abs=5e-3)
+            below = [sum(v < edge for v in values) - len(values) / 3 for edge in range(-3, 6)]
+            assert abs(below[int(row["third"]) + 3]) == pytest.approx(min(map(abs, below)))
+        assert row["third_std"] is None
+
+
+def test_release__intervals_hold_the_truth_as_often_as_they_say() -> None:
+    random = np.random.default_rng(3)
+    rows = [(i, "a", float(x)) for i, x in enumerate(random.uniform(-3, 5, 400))]
+    query = query_of(Bounds(1, 1), keys=pa.table({"key": ["a"]}))
+    totals, n = totals_of(rows, query), 600
+    truth = {"count": 400, "units": 400, "distinct": 400, "sum": sum(x for *_, x in rows)}
+    truth |= {"mean": truth["sum"] / 400, "variance": float(np.var([x for *_, x in rows]))}
+    for budget, law in ((Budget(Fraction(5)), "laplace"), (Budget(rho=Fraction(1)), "gaussian")):
+        held = Counter[str]()
+        for _ in range(n):
+            (row,) = totals.release(query.allot(budget, law), STREAM).to_pylist()
+            held.update(
+                name
+                for name, value in truth.items()
+                if row[f"{name}_low"] <= value + 1e-6 and value - 1e-6 <= row[f"{name}_high"]
+            )
+        # Intervals that hold the truth 90 % of the time are refused with more than 99 %.
+        chances = [stats.binomtest(held[name], n, 0.95, alternative="less").pvalue for name in truth]
+        assert min(chances) > 1e-4
+
+
+def test_release__keys_are_those_of_the_data_or_the_public_ones() -> None:
+    rows = [(i, key, 1.0) for key, n in (("a", 200), ("b", 1)) for i in range(n)]
+    query = query_of(Bounds(1, 1))
+    allotment = query.allot(Budget(Fraction(10), delta=Fraction(1, 10**9)), None)
+    assert totals_of(rows, query).release(allotment, STREAM).column("key").to_pylist() == ["a"]
+    public = query_of(Bounds(1, 1), keys=pa.table({"key": ["b", "z"]}))
+    answer = totals_of(rows, public).release(public.allot(Budget(Fraction(1)), None), STREAM)
+    assert answer.column("key").to_pylist() == ["b", "z"]
+
+
+def test_release__without_keys_tells_of_the_whole_table() -> None:
+    query = query_of(Bounds(1, 1), by=())
+    answer = totals_of([(i, "a", 1.0) for i in range(50)], query).release(
+        query.allot(Budget(Fraction(10**6)), None), STREAM
+    )
+    assert answer.num_rows == 1
+    assert answer.column("count").to_pylist() == [50.0]
+
+
+@given(rows=ROWS, cut=st.integers(0, 30))
+@settings(deadline=None, max_examples=40)
+def test_observation__any_cut_and_order_give_the_same_bytes(rows: list[Any], cut: int) -> None:
+    query = query_of(Bounds(2, 1))
+    first, second = Observation(query, n_threads=1), Observation(query, n_threads=2)
+    first.observe(batch_of(rows[cut:]))
+    second.observe(batch_of(rows[:cut]))
+    first.merge(second)
+    budget = query.allot(Budget(Fraction(1), delta=Fraction(1, 100)), None)
+    answers = [
+        totals.release(budget, WordStream._of_key(bytes(32), bytes(16)))
+        for totals in (first.finish(KEY), totals_of(rows[::-1], query))
+    ]
+    assert answers[0].equals(answers[1])
+
+
+PI = [0.02, 0.052974425414, 0.107340061983, 0.19697384339, 0.344754965369, 0.588404844583]
+PI += [0.762485532044, 0.868070806254, 0.932111512276, 0.970954163948, 0.994513423092, 1.0]
+
+
+def test_truncated_geometric__known_chances() -> None:
+    """Desfontaines, Voss, Gipson 2022: epsilon = 1/2, delta = 1/50."""
+    for bits in (40, 64, 128):
+        chances = TruncatedGeometric(Fraction(1, 2), Fraction(1, 50)).chances(bits, 100)
+        assert len(chances) == 13
+        assert [low / 2**bits for low, _ in chances[1:]] == pytest.approx(PI, abs=1e-11)
+        assert all(0 <= high - low <= 1 for low, high in chances)
+
+
+@given(epsilon=st.fractions(Fraction(1, 50), Fraction(3)), delta=st.sampled_from([Fraction(1, 10), Fraction(1, 10**7)]))
+@settings(deadline=None, max_examples=30)
+def test_truncated_geometric__is_private_for_one_unit_more_or_less(epsilon: Fraction, delta: Fraction) -> None:
+    chances = [low / 2**128 for low, _ in TruncatedGeometric(epsilon, delta).chances(128, 10_000)]
+    for fewer, more in pairwise(chances):
+        grown, d = math.exp(float(epsilon)), float(delta)
+        assert fewer <= more <= grown * fewer + d + 1e-12
+        assert 1 - fewer <= grown * (1 - more) + d + 1e-12
+
+
+def test_truncated_geometric__keeps_by_its_chances() -> None:
+    rule, each = TruncatedGeometric(Fraction(1, 2), Fraction(1, 50)), 40_000
+    n = np.repeat(np.arange(14), each)
+    kept = rule.keep(n, STREAM).reshape(14, each).sum(axis=1)
+    for size, seen in enumerate(kept.tolist()):
+        chance = ([0.0, *PI, 1.0])[size]
+        assert stats.binomtest(seen, each, chance).pvalue > 1e-6
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: GroupQuery((), (), None, Bounds(1, 1)), "asks for nothing"),
+        (lambda: GroupQuery((), (Count(), Count()), None, Bounds(1, 1)), "'count'"),
+        (lambda: GroupQuery((), (Count(),), None, Bounds(2, 1)), "where each row is a unit"),
+        (lambda: Budget(), "an epsilon or a rho"),
+        (lambda: Budget(Fraction(1), Fraction(1)), "an epsilon or a rho"),
+        (lambda: Budget(Fraction(0)), "above 0"),
+        (lambda: Budget(Fraction(1), delta=Fraction(1)), "below 1"),
+        (lambda: query_of(Bounds(1, 1)).allot(Budget(Fraction(1)), None), "takes a delta"),
+        (lambda: query_of(Bounds(1, 1), by=()).allot(Budget(Fraction(1)), "gaussian"), "never private"),
+        (lambda: query_of(Bounds(1, 1), by=()).allot(Budget(rho=Fraction(1)), "laplace"), "paid in Gaussian"),
+        (lambda: Quantile("x", BOUNDS, "q", share=Fraction(1)), "between 0 and 1"),
+    ],
+)
+def test_query__refuses_before_anything_is_looked_at(make: Any, message: str) -> None:
+    with pytest.raises(PolicyError, match=message):
+        make()
