@@ -73,6 +73,9 @@ if TYPE_CHECKING:
     from shoal_engine.errors import PolicyNotMet as PolicyNotMet
     from shoal_engine.errors import ShoalError as ShoalError
     from shoal_engine.errors import VerificationFailed as VerificationFailed
+    from shoal_engine.ledger import Budget as Budget
+    from shoal_engine.ledger import Ledger as Ledger
+    from shoal_engine.ledger import Receipt as Receipt
     from shoal_engine.risk.report import RiskReport as RiskReport
 
 # Public names by module; loaded at first use, so that importing shoal costs little more than polars.
@@ -135,9 +138,11 @@ _MODULES = {
         "TopBottom",
     ),
     "shoal_engine.errors": (
+        "BudgetExhausted",
         "ColumnError",
         "HierarchyError",
         "InputError",
+        "LedgerError",
         "NumberError",
         "OutputError",
         "PolicyError",
@@ -145,6 +150,7 @@ _MODULES = {
         "ShoalError",
         "VerificationFailed",
     ),
+    "shoal_engine.ledger": ("Budget", "Ledger", "Receipt"),
     "shoal_engine.risk.report": ("RiskReport",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -1,8 +1,10 @@
 """`private`: a frame that answers only with noise, within a budget."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from shoal_engine.differential.queries.aggregates import Aggregate
     from shoal_engine.differential.queries.budget import Allotment, Budget
     from shoal_engine.differential.queries.private_group_by import GroupQuery
+    from shoal_engine.ledger import Ledger, Receipt
 
 Law = Literal["laplace", "gaussian"]
 
@@ -52,17 +55,22 @@ class PrivateRelease:
     frame : pl.DataFrame
         Keys, then for each aggregate its value, ``_std``, ``_low`` and ``_high``.
     plan : Plan
+    receipt : Receipt or None
+        Of the ledger that was charged, if any.
     """
 
     frame: pl.DataFrame = field(repr=False)
     plan: Plan
+    receipt: "Receipt | None"
 
 
 def private(
     frame: IntoFrame,
     *,
     unit: str | Sequence[str] | None,
+    ledger: "Ledger | str | Path | None",
     neighbors: Literal["add-remove", "change-one"] = "add-remove",
+    dataset: str | None = None,
 ) -> "Private":
     """Return a frame that can only be asked for totals with noise.
 
@@ -71,15 +79,30 @@ def private(
     frame : frame, table or path
     unit : str, sequence of str or None
         Columns that tell apart whom the answers protect, all rows of whom; None protects single rows.
+    ledger : Ledger, path or None
+        What every release is charged to, before any noise is drawn; None, said on purpose, charges nothing.
     neighbors : "add-remove" | "change-one"
         What the answers may not tell: whether somebody is in the table, or only what is said of somebody.
+    dataset : str, optional
+        What the ledger calls the data; its path unless given.
+
+    Raises
+    ------
+    ColumnError
+        The unit's column is not in the table.
+    LedgerError
+        There is no such ledger, or it is damaged.
+    PolicyError
+        The ledger protects another unit.
 
     Examples
     --------
     >>> import polars as pl, shoal
     >>> visits = pl.DataFrame({"who": [1, 1, 2, 3], "ward": ["a", "b", "a", "a"], "cost": [10, 20, 30, 40]})
-    >>> asked = shoal.private(visits, unit="who").group_by("ward", max_groups=2, max_rows=1, keys=["a", "b"])
-    >>> asked.agg(shoal.dp.count()).release(epsilon="1").frame.columns
+    >>> wards = shoal.private(visits, unit="who", ledger=None).group_by(
+    ...     "ward", max_groups=2, max_rows=1, keys=["a", "b"]
+    ... )
+    >>> wards.agg(shoal.dp.count()).release(epsilon="1").frame.columns
     ['ward', 'count', 'count_std', 'count_low', 'count_high']
     """
     columns = None if unit is None else (unit,) if isinstance(unit, str) else tuple(unit)
@@ -92,7 +115,16 @@ def private(
         if name not in present:
             msg = f"the privacy unit names column {name!r}, which the table does not have; correct the name"
             raise ColumnError(msg)
-    return Private(lazy, columns, neighbors)
+    if isinstance(ledger, str | Path):
+        from shoal_engine.ledger import Ledger
+
+        ledger = Ledger(ledger)
+    named = "row" if columns is None else ",".join(columns)
+    if ledger is not None and ledger.unit != named:
+        msg = f"the ledger protects unit {ledger.unit!r}, and {named!r} is asked for; use the ledger of this unit"
+        raise PolicyError(msg)
+    called = str(frame) if isinstance(frame, str | Path) else "frame"
+    return Private(lazy, columns, neighbors, ledger, dataset or called)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +134,8 @@ class Private:
     frame: pl.LazyFrame = field(repr=False)
     unit: tuple[str, ...] | None
     neighbors: Literal["add-remove", "change-one"]
+    ledger: "Ledger | None"
+    dataset: str
 
     def group_by(
         self,
@@ -161,14 +195,14 @@ class Grouped:
         keys = None if self._keys is None else _keys(self._keys, self._by, schema)
         asked = tuple(_of_units(one, private.unit) for one in aggregates)
         query = GroupQuery(self._by, asked, private.unit, self._bounds, keys, private.neighbors)  # pyright: ignore[reportArgumentType]
-        return PrivateQuery(private.frame, query)
+        return PrivateQuery(private, query)
 
 
 @dataclass(frozen=True, slots=True)
 class PrivateQuery:
     """A query that can be planned and released."""
 
-    _frame: pl.LazyFrame = field(repr=False)
+    _private: Private = field(repr=False)
     query: "GroupQuery"
 
     def plan(
@@ -207,10 +241,12 @@ class PrivateQuery:
         law: Law | None = None,
         n_threads: int | None = None,
     ) -> PrivateRelease:
-        """Look at the data once, add noise once, and return the answer; parameters as for `plan`.
+        """Look at the data once, charge the ledger, add noise once, and return the answer; parameters as for `plan`.
 
         Raises
         ------
+        BudgetExhausted
+            The ledger does not hold what this costs; nothing was drawn.
         ColumnError
             A column is missing, or its type cannot be summed, grouped by or tell units apart.
         InputError
@@ -226,17 +262,33 @@ class PrivateQuery:
         plan = _plan(self.query, budget, allotment)
         observation = Observation(self.query, n_threads=threads(n_threads))
         columns = _columns(self.query)
-        check_readable(schema_of(self._frame), columns)
+        frame = self._private.frame
+        check_readable(schema_of(frame), columns)
         try:
-            for batch in batches(self._frame, columns):
+            for batch in batches(frame, columns):
                 observation.observe(batch)
         except (pl.exceptions.PolarsError, OSError):
             msg = "the input cannot be read to its end: it is truncated, damaged or not of its declared types"
             raise InputError(msg) from None
         totals = observation.finish(os.urandom(16))
+        receipt = None if self._private.ledger is None else self._charge(self._private.ledger, budget, allotment, plan)
         with WordStream.secure() as stream:
             answer = totals.release(allotment, stream)
-        return PrivateRelease(pl.DataFrame(answer), plan)
+        return PrivateRelease(pl.DataFrame(answer), plan, receipt)
+
+    def _charge(self, ledger: "Ledger", budget: "Budget", allotment: "Allotment", plan: Plan) -> "Receipt":
+        """Charge the ledger, durably."""
+        from shoal_engine.differential.accounting.concentrated import delta_of, rho_of
+
+        if ledger.budget.filter == "zcdp":
+            cost = rho_of(allotment.event), delta_of(allotment.event)
+        elif budget.epsilon is None:
+            msg = "the ledger adds up epsilons, and a rho is asked for; give an epsilon, or use a ledger of rhos"
+            raise PolicyError(msg)
+        else:
+            cost = budget.epsilon, budget.delta
+        promised = hashlib.sha256(f"{self.query.by} {self.query.aggregates} {self.query.bounds}".encode()).hexdigest()
+        return ledger.debit(*cost, events=plan.event, dataset=self._private.dataset, policy=promised)
 
 
 def _columns(query: "GroupQuery") -> list[str]:

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from shoal_cli.answering import noise, query
+from shoal_cli.ledger_commands import ledger
+from shoal_cli.options import JSON, THREADS, print_json
 from shoal_cli.running import MET, NOT_VERIFIED, run, with_progress
 
 if TYPE_CHECKING:
@@ -14,9 +17,7 @@ if TYPE_CHECKING:
 _POLICY = click.option("--policy", "-p", "policy_file", type=click.Path(dir_okay=False), help="Policy as TOML.")
 _QUASI = click.option("--quasi-identifier", "-q", "quasi", multiple=True, metavar="COL", help="Repeat for several.")
 _SENSITIVE = click.option("--sensitive", "-s", multiple=True, metavar="COL", help="Repeat for several.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to standard output.")
 _POPULATION = click.option("--population", metavar="FILE", help="The people that the table was drawn from.")
-_THREADS = click.option("--threads", type=click.IntRange(min=1), help="All cores unless given.")
 _STEPS = 5
 
 
@@ -47,7 +48,7 @@ def main() -> NoReturn:
 @cli.command()
 @click.argument("source", metavar="INPUT")
 @click.option("--policy-out", type=click.Path(dir_okay=False, writable=True), help="Write a commented policy here.")
-@_JSON
+@JSON
 def look(source: str, policy_out: str | None, as_json: bool) -> int:  # noqa: FBT001
     """Guess the role of each column, and tell which columns together single people out."""
     from shoal.files import check_folder, written_whole
@@ -62,7 +63,7 @@ def look(source: str, policy_out: str | None, as_json: bool) -> int:  # noqa: FB
             draft.write_text(found.policy_toml(k=None), encoding="utf-8")
     if as_json:
         body = {"columns": found.frame.to_dicts(), "combinations": found.combinations.to_dicts()}
-        _print_json(body)
+        print_json(body)
     else:
         show_look(found, policy_out)
     return MET
@@ -74,8 +75,8 @@ def look(source: str, policy_out: str | None, as_json: bool) -> int:  # noqa: FB
 @_QUASI
 @_SENSITIVE
 @_POPULATION
-@_THREADS
-@_JSON
+@THREADS
+@JSON
 def assess(
     source: str,
     policy_file: str | None,
@@ -93,7 +94,7 @@ def assess(
     policy = _policy(policy_file, quasi, sensitive, k=2 if policy_file is None else None)
     assessment = assess_frame(source, policy, population=population, n_threads=threads)
     if as_json:
-        _print_json(assessment.to_dict())
+        print_json(assessment.to_dict())
     else:
         show_assessment(assessment)
     return MET
@@ -108,8 +109,8 @@ def assess(
 @click.option("--sampling-fraction", type=float, metavar="F", help="Rows over people, above 0, at most 1.")
 @click.option("--weights", metavar="COL", help="How many people each row stands for.")
 @click.option("--threshold", type=float, default=0.2, show_default=True, help="Chance that is too high.")
-@_THREADS
-@_JSON
+@THREADS
+@JSON
 def risk(
     source: str,
     policy_file: str | None,
@@ -140,7 +141,7 @@ def risk(
     )
     findings = safe_harbor(source)
     if as_json:
-        _print_json(report.to_dict() | {"safe_harbor": findings.to_dicts()})
+        print_json(report.to_dict() | {"safe_harbor": findings.to_dicts()})
     else:
         show_risk(report)
         show_safe_harbor(findings.rows())
@@ -166,8 +167,8 @@ def risk(
 @click.option("--certificate", type=click.Path(), help="Write what was promised and reached here, as JSON.")
 @_POPULATION
 @click.option("--utility", is_flag=True, help="Measure everything that the release keeps.")
-@_THREADS
-@_JSON
+@THREADS
+@JSON
 def anonymize(
     source: str,
     output: str,
@@ -205,7 +206,7 @@ def anonymize(
         steps=_STEPS,
     )
     if as_json:
-        _print_json(report.to_dict())
+        print_json(report.to_dict())
     else:
         show_report(report, output)
     return MET
@@ -216,8 +217,8 @@ def anonymize(
 @click.option("--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy as TOML.")
 @click.option("--output", "-o", type=click.Path(), help="Write every node here; its suffix tells the format.")
 @_POPULATION
-@_THREADS
-@_JSON
+@THREADS
+@JSON
 def lattice(
     source: str,
     policy_file: str,
@@ -237,7 +238,7 @@ def lattice(
     if output is not None:
         write_frame(nodes, Path(output))
     if as_json:
-        _print_json(nodes.to_dicts())
+        print_json(nodes.to_dicts())
     else:
         show_lattice(nodes, output)
     return MET
@@ -248,8 +249,8 @@ def lattice(
 @click.option("--column", "-c", "columns", multiple=True, metavar="COL", help="Repeat for several; all unless given.")
 @click.option("--max-size", type=click.IntRange(min=1), help="Columns of a set at most.")
 @click.option("--alpha", type=float, default=1.0, show_default=True, help="Share of row pairs to tell apart.")
-@_THREADS
-@_JSON
+@THREADS
+@JSON
 def discover(
     source: str,
     columns: tuple[str, ...],
@@ -264,7 +265,7 @@ def discover(
 
     found = unique_sets(source, columns or None, max_size=max_size, alpha=alpha, n_threads=threads)
     if as_json:
-        _print_json({"sets": found.to_dicts()})
+        print_json({"sets": found.to_dicts()})
     else:
         show_unique_sets(found)
     return MET
@@ -274,7 +275,7 @@ def discover(
 @click.argument("output", metavar="OUTPUT")
 @click.option("--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy as TOML.")
 @_POPULATION
-@_JSON
+@JSON
 def verify(output: str, policy_file: str, population: str | None, as_json: bool) -> int:  # noqa: FBT001
     """Recount a released table from its rows alone and compare it with its policy."""
     from shoal.verifying import verify as verify_frame
@@ -283,7 +284,7 @@ def verify(output: str, policy_file: str, population: str | None, as_json: bool)
     found = verify_frame(output, _policy(policy_file, (), ()), population=population)
     if as_json:
         body = {**found.assessment.to_dict(), "met": found.met, "broken": list(found.broken)}
-        _print_json(body)
+        print_json(body)
     else:
         show_assessment(found.assessment)
         show_broken(found.broken)
@@ -296,7 +297,7 @@ def verify(output: str, policy_file: str, population: str | None, as_json: bool)
 @click.option("--kind", required=True, metavar="KIND", help="Of hierarchy, as in a policy: intervals, auto, ...")
 @click.option("--set", "fields", multiple=True, metavar="TOML", help="A field, as 'width = [5, 10]'; repeat for more.")
 @click.option("--output", "-o", required=True, type=click.Path(dir_okay=False), help="Write ARX's CSV here.")
-@_JSON
+@JSON
 def hierarchy(source: str, column: str, kind: str, fields: tuple[str, ...], output: str, as_json: bool) -> int:  # noqa: FBT001
     """Build a hierarchy over the values of a column."""
     import tomllib
@@ -314,28 +315,9 @@ def hierarchy(source: str, column: str, kind: str, fields: tuple[str, ...], outp
     built = build_hierarchy(hierarchy_of({**described, "kind": kind}), source, column=column)
     built.write_csv(output)
     if as_json:
-        _print_json({"leaves": built.n_leaves, "levels": built.n_levels, "output": output})
+        print_json({"leaves": built.n_leaves, "levels": built.n_levels, "output": output})
     else:
         click.echo(f"{built.n_leaves} leaves and {built.n_levels} levels written to {output}")
-    return MET
-
-
-@cli.command()
-@click.option("--law", required=True, type=click.Choice(["laplace", "gaussian"]))
-@click.option("--scale", required=True, metavar="S", help="Exact: 10, 0.1 or 1/3; of gaussian, sigma.")
-@click.option("-n", "n", required=True, type=click.IntRange(min=1), help="How many samples.")
-@click.option("--output", "-o", required=True, type=click.Path(dir_okay=False), help="Its suffix tells the format.")
-@_THREADS
-@_JSON
-def noise(law: Any, scale: str, n: int, output: str, threads: int | None, as_json: bool) -> int:  # noqa: FBT001
-    """Write exact integer noise, for audits; once written it must not be added to anything."""
-    from shoal.noising import noise_file
-
-    body = noise_file(output, law, scale=scale, n=n, n_threads=threads)
-    if as_json:
-        _print_json(body)
-    else:
-        click.echo(f"{n:,} samples of discrete {law} noise of scale {body['scale']} written to {output}")
     return MET
 
 
@@ -343,19 +325,19 @@ def noise(law: Any, scale: str, n: int, output: str, threads: int | None, as_jso
 @click.option("--rows", type=click.IntRange(min=1000), default=100_000, show_default=True)
 @click.option("--seed", type=int, default=7, show_default=True, help="Of the invented records, not of any noise.")
 @click.option("--output", type=click.Path(file_okay=False), default="demo-output", show_default=True)
-@_JSON
+@JSON
 def demo(rows: int, seed: int, output: str, as_json: bool) -> int:  # noqa: FBT001
     """Make invented hospital records safe, and show the risk before and after."""
     from shoal_cli.demonstration import demonstrate
 
     body = demonstrate(rows=rows, seed=seed, folder=Path(output), quiet=as_json)
     if as_json:
-        _print_json(body)
+        print_json(body)
     return MET
 
 
 @cli.command()
-@_JSON
+@JSON
 def warm(as_json: bool) -> int:  # noqa: FBT001
     """Compile every kernel ahead of its first use, for images and read-only machines."""
     from shoal.warming import warm as compile_all
@@ -375,6 +357,11 @@ def schema() -> int:
 
     click.echo(json.dumps(json_schema(), indent=2))
     return MET
+
+
+cli.add_command(query)
+cli.add_command(noise)
+cli.add_command(ledger)
 
 
 def _policy(
@@ -405,10 +392,3 @@ def _policy(
         msg = "there is no default k; say how many rows each class must hold, for example -k 10"
         raise click.UsageError(msg)
     return Policy.of(k=k, quasi_identifiers=quasi, sensitive=sensitive, l=l, t=t, suppress=suppress or 0.0)
-
-
-def _print_json(body: Any) -> None:
-    """Print JSON; a figure without bound is null, as JSON has no infinity."""
-    import msgspec
-
-    click.echo(msgspec.json.encode(body, enc_hook=str).decode())

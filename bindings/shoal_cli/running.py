@@ -40,10 +40,13 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 
 def _failed(error: Exception, *, as_json: bool) -> int:
     """Tell an error of ours; any other is raised again with its traceback hidden from values of the table."""
-    from shoal_engine.errors import PolicyNotMet, ShoalError, VerificationFailed
+    from shoal_engine.errors import BudgetExhausted, PolicyNotMet, ShoalError, VerificationFailed
 
     if isinstance(error, PolicyNotMet):
         return _fail(NOT_MET, "PolicyNotMet", str(error), as_json=as_json, nearest=error.nearest)
+    if isinstance(error, BudgetExhausted):
+        left = {"asked": list(map(str, error.asked)), "remaining": list(map(str, error.remaining))}
+        return _fail(NOT_MET, "BudgetExhausted", str(error), as_json=as_json, nearest=left)
     if isinstance(error, VerificationFailed):
         return _fail(NOT_VERIFIED, "VerificationFailed", str(error), as_json=as_json)
     if isinstance(error, ShoalError):

@@ -80,6 +80,21 @@ def show_rows(frame: "pl.DataFrame") -> None:
     _CONSOLE.print(table)
 
 
+def _cell(value: object) -> str:
+    """Return a value as a table shows it."""
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def show_frame(frame: "pl.DataFrame", title: str) -> None:
+    """Print a frame of figures."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for name in frame.columns:
+        table.add_column(name)
+    for row in frame.iter_rows():
+        table.add_row(*map(_cell, row))
+    _CONSOLE.print(table)
+
+
 def show_report(report: "Report", output: str) -> None:
     """Print what a release reaches and what it costs."""
     show_assessment(report)

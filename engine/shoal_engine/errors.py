@@ -10,13 +10,17 @@
     ├── InputError (ValueError)         the input cannot be read, or holds nothing
     ├── OutputError (ValueError)        the output cannot be written where it was asked for
     ├── PolicyNotMet (ValueError)       no release of this table meets the policy; carries the nearest that can
-    └── VerificationFailed (ValueError) a release was regrouped and does not hold what was promised
+    ├── VerificationFailed (ValueError) a release was regrouped and does not hold what was promised
+    └── LedgerError                     a ledger is missing, damaged, tampered with, or cannot be written
+        └── BudgetExhausted             a budget does not hold what was asked for
 
 Messages say what was asked, what is true and what to do. They name columns, limits and counts of at least k;
 never a cell value: an error is a release too.
 """
 
 from collections.abc import Mapping
+from fractions import Fraction
+from functools import partial
 from typing import Any
 
 
@@ -64,3 +68,26 @@ class PolicyNotMet(ShoalError, ValueError):  # noqa: N818 - named for what is tr
 
 class VerificationFailed(ShoalError, ValueError):  # noqa: N818
     """A release was regrouped from its own rows and does not hold what was promised."""
+
+
+class LedgerError(ShoalError):
+    """A ledger is missing, damaged, tampered with, or cannot be written."""
+
+
+class BudgetExhausted(LedgerError):  # noqa: N818
+    """A budget does not hold what was asked for; nothing was charged.
+
+    Attributes
+    ----------
+    asked, remaining : tuple of two Fraction
+        Epsilon or rho, and delta.
+    """
+
+    def __init__(self, message: str, *, asked: tuple[Fraction, Fraction], remaining: tuple[Fraction, Fraction]) -> None:
+        super().__init__(message)
+        self.asked = asked
+        self.remaining = remaining
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with what was asked: other processes hear of it too."""
+        return partial(BudgetExhausted, asked=self.asked, remaining=self.remaining), self.args

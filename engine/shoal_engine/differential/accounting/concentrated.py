@@ -34,6 +34,19 @@ def rho_of(event: events.Event) -> Fraction:
             return sum(map(rho_of, several), Fraction(0))
 
 
+def delta_of(event: events.Event) -> Fraction:
+    """Return the deltas that an event holds beside its concentrated part, added up; exact."""
+    match event:
+        case events.ApproximateDP(delta=delta):
+            return delta
+        case events.Repeated(event=one, times=times):
+            return delta_of(one) * times
+        case events.Composed(events=several):
+            return sum(map(delta_of, several), Fraction(0))
+        case _:
+            return Fraction(0)
+
+
 def epsilon_for(rho: Fraction, delta: Fraction) -> float:
     """Return an epsilon such that everything rho-concentrated is (epsilon, delta)-private.
 

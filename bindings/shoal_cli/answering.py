@@ -1,0 +1,130 @@
+"""Commands that answer with noise: `shoal query`, and `shoal noise` for auditors."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shoal_cli.options import JSON, THREADS, print_json
+from shoal_cli.running import MET
+
+if TYPE_CHECKING:
+    from shoal_engine.differential.queries.aggregates import Aggregate
+
+
+@click.command()
+@click.argument("source", metavar="INPUT")
+@click.option("--unit", required=True, metavar="COL", help="Whom to protect: the column of their ids, or row.")
+@click.option("--by", multiple=True, metavar="COL", help="Group by it; repeat for several, none for the whole table.")
+@click.option("--count", is_flag=True, help="Rows of each group.")
+@click.option("--sum", "sums", multiple=True, metavar="COL:LO:HI", help="Sum, values clamped to LO and HI; repeat.")
+@click.option("--mean", "means", multiple=True, metavar="COL:LO:HI", help="Mean; repeat.")
+@click.option("--variance", "variances", multiple=True, metavar="COL:LO:HI", help="Variance; repeat.")
+@click.option("--quantile", "quantiles", multiple=True, metavar="COL:Q:LO:HI", help="Quantile, Q from 0 to 1; repeat.")
+@click.option("--n-unique", "distinct", multiple=True, metavar="COL", help="Distinct values; repeat.")
+@click.option("--epsilon", metavar="E", help="What the answer may cost, as a decimal or a ratio.")
+@click.option("--rho", metavar="R", help="The same in zero-concentrated privacy, in place of epsilon.")
+@click.option("--delta", metavar="D", default="0", show_default=True, help="Chance of any failure.")
+@click.option("--max-groups", type=click.IntRange(min=1), metavar="N", help="Groups that one unit may count in.")
+@click.option("--max-rows", metavar="N", help="Rows of one unit that may count in each; or clip, to clamp its sums.")
+@click.option("--keys", metavar="FILE", help="Groups to tell of, known to everybody; else they are chosen privately.")
+@click.option("--law", type=click.Choice(["laplace", "gaussian"]), help="Of the noise; the smaller unless given.")
+@click.option("--neighbors", type=click.Choice(["add-remove", "change-one"]), default="add-remove", show_default=True)
+@click.option("--ledger", type=click.Path(dir_okay=False), help="Charge this ledger.")
+@click.option("--no-ledger", is_flag=True, help="Charge nothing, on purpose.")
+@click.option("--plan", "only_plan", is_flag=True, help="Tell the cost and the noise, without looking at the data.")
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False), help="Write the answer here; its suffix is the format."
+)
+@THREADS
+@JSON
+def query(source: str, threads: int | None, output: str | None, as_json: bool, **asked: Any) -> int:  # noqa: FBT001
+    """Answer a group-by with noise, charged to a ledger."""
+    from pathlib import Path
+
+    from shoal.files import check_output, write_frame
+    from shoal.querying import private
+    from shoal_cli.showing import show_frame
+
+    if bool(asked["ledger"]) == asked["no_ledger"] and not asked["only_plan"]:
+        msg = "name the ledger to charge with --ledger FILE, or say --no-ledger; `shoal ledger init` makes one"
+        raise click.UsageError(msg)
+    if output is not None:
+        check_output(Path(output), [source])
+    unit = None if asked["unit"] == "row" else asked["unit"]
+    frame = private(source, unit=unit, ledger=asked["ledger"], neighbors=asked["neighbors"])
+    grouped = frame.group_by(
+        *asked["by"], max_groups=asked["max_groups"], max_rows=_rows(asked["max_rows"]), keys=asked["keys"]
+    )
+    budget = {name: asked[name] for name in ("epsilon", "rho", "delta", "law")}
+    wanted = grouped.agg(*_aggregates(asked))
+    plan = wanted.plan(**budget)
+    body = {"epsilon": plan.epsilon, "rho": plan.rho, "delta": plan.delta, "plan": plan.frame.to_dicts()}
+    answer = plan.frame
+    if not asked["only_plan"]:
+        released = wanted.release(**budget, n_threads=threads)
+        receipt, answer = released.receipt, released.frame
+        body |= {"receipt": receipt and f"{receipt.number}:{receipt.hash}", "rows": answer.height}
+        if output is not None:
+            write_frame(answer, Path(output))
+        else:
+            body["answer"] = answer.to_dicts()
+    if as_json:
+        print_json(body)
+    else:
+        show_frame(answer, "Plan" if asked["only_plan"] else "Answer, with noise")
+        if body.get("receipt"):
+            click.echo(f"charged as line {body['receipt']}")
+    return MET
+
+
+def _aggregates(asked: dict[str, Any]) -> "list[Aggregate]":
+    """Return what is asked for, in the order of the options' help."""
+    from shoal import dp
+
+    found: list[Aggregate] = [dp.count()] if asked["count"] else []
+    for option, make in (("sums", dp.sum), ("means", dp.mean), ("variances", dp.variance)):
+        for text in asked[option]:
+            column, low, high = _parts(text, 3, "COL:LO:HI")
+            found.append(make(column, bounds=(low, high)))
+    for text in asked["quantiles"]:
+        column, share, low, high = _parts(text, 4, "COL:Q:LO:HI")
+        found.append(dp.quantile(column, share, bounds=(low, high)).alias(f"{column}_q{share}"))
+    return [*found, *map(dp.n_unique, asked["distinct"])]
+
+
+def _parts(text: str, n: int, form: str) -> list[str]:
+    """Split an option from the right, so that a column's name may hold colons."""
+    parts = text.rsplit(":", n - 1)
+    if len(parts) != n or not all(parts):
+        msg = f"{text!r} is not of the form {form}; bounds are declared, for example --sum cost:0:50000"
+        raise click.UsageError(msg)
+    return parts
+
+
+def _rows(text: str | None) -> Any:
+    """Return the rows of a unit that may count: a number, or clip."""
+    if text is None or text == "clip":
+        return text
+    if not text.isdigit():
+        msg = f"--max-rows is a whole number or clip, not {text!r}"
+        raise click.UsageError(msg)
+    return int(text)
+
+
+@click.command()
+@click.option("--law", required=True, type=click.Choice(["laplace", "gaussian"]))
+@click.option("--scale", required=True, metavar="S", help="Exact: 10, 0.1 or 1/3; of gaussian, sigma.")
+@click.option("-n", "n", required=True, type=click.IntRange(min=1), help="How many samples.")
+@click.option("--output", "-o", required=True, type=click.Path(dir_okay=False), help="Its suffix tells the format.")
+@THREADS
+@JSON
+def noise(law: Any, scale: str, n: int, output: str, threads: int | None, as_json: bool) -> int:  # noqa: FBT001
+    """Write exact integer noise, for audits; once written it must not be added to anything."""
+    from shoal.noising import noise_file
+
+    body = noise_file(output, law, scale=scale, n=n, n_threads=threads)
+    if as_json:
+        print_json(body)
+    else:
+        click.echo(f"{n:,} samples of discrete {law} noise of scale {body['scale']} written to {output}")
+    return MET

@@ -1,0 +1,112 @@
+"""`shoal ledger`: budgets that cannot be lost."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from shoal_cli.options import JSON, print_json
+from shoal_cli.running import MET
+
+_ANCHOR = click.option(
+    "--anchor", type=click.Path(dir_okay=False), help="A file, kept elsewhere, with the newest line."
+)
+
+
+@click.group()
+def ledger() -> None:
+    """Keep the privacy budget of a data set."""
+
+
+@ledger.command()
+@click.argument("path", metavar="LEDGER", type=click.Path(dir_okay=False))
+@click.option("--unit", required=True, help="Whom the budget protects: the column of their ids, or row.")
+@click.option("--epsilon", help="Budget, as a decimal or a ratio.")
+@click.option("--rho", help="Budget of zero-concentrated privacy, in place of epsilon.")
+@click.option("--delta", default="0", show_default=True)
+@_ANCHOR
+@JSON
+def init(
+    path: str,
+    unit: str,
+    epsilon: str | None,
+    rho: str | None,
+    delta: str,
+    anchor: str | None,
+    as_json: bool,  # noqa: FBT001
+) -> int:
+    """Make a ledger."""
+    from shoal_engine.ledger import Budget, Ledger
+
+    made = Ledger.create(path, Budget.of(epsilon=epsilon, rho=rho, delta=delta), unit=unit, anchor=anchor)
+    _tell({"ledger": path, "budget": made.budget.told(made.budget.limits), "unit": made.unit}, as_json=as_json)
+    return MET
+
+
+@ledger.command()
+@click.argument("path", metavar="LEDGER", type=click.Path(dir_okay=False))
+@JSON
+def show(path: str, as_json: bool) -> int:  # noqa: FBT001
+    """Tell what was spent, and what is left."""
+    from shoal_engine.ledger import Ledger
+
+    opened = Ledger(path)
+    lines = opened.entries()
+    spent, limits = lines[-1].spent, opened.budget.limits
+    left = (limits[0] - spent[0], limits[1] - spent[1])
+    told = opened.budget.told
+    body = {"unit": opened.unit, "budget": told(limits), "spent": told(spent), "left": told(left), "lines": len(lines)}
+    _tell(body, as_json=as_json)
+    if not as_json:
+        for line in lines[1:]:
+            click.echo(f"{line.number:>6}  {line.time}  {told(line.cost)}  {line.dataset}")
+    return MET
+
+
+@ledger.command()
+@click.argument("path", metavar="LEDGER", type=click.Path(dir_okay=False))
+@click.option("--receipt", "receipts", multiple=True, metavar="NUMBER:HASH", help="A line that must be there; repeat.")
+@_ANCHOR
+@JSON
+def check(path: str, receipts: tuple[str, ...], anchor: str | None, as_json: bool) -> int:  # noqa: FBT001
+    """Walk the chain of lines, and look for what receipts prove."""
+    from shoal_engine.ledger import Ledger, Receipt
+
+    proofs: list[Receipt] = []
+    for receipt in receipts:
+        number, _, kept = receipt.partition(":")
+        if not number.isdigit() or not kept:
+            msg = "a receipt is the number of a line and its hash, for example --receipt 3:9f86d0..."
+            raise click.UsageError(msg)
+        proofs.append(Receipt(path, int(number), kept))
+    lines = Ledger(path, anchor=anchor).check(*proofs)
+    _tell({"ledger": path, "lines": lines, "whole": True}, as_json=as_json)
+    return MET
+
+
+@ledger.command()
+@click.argument("path", metavar="LEDGER", type=click.Path(dir_okay=False))
+@click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write there; printed unless given.")
+def export(path: str, output: str | None) -> int:
+    """Write every line as JSON."""
+    from shoal_engine.ledger import Ledger
+
+    body = Ledger(path).export()
+    if output is None:
+        click.echo(body)
+        return MET
+    from shoal.files import check_folder, written_whole
+
+    check_folder(Path(output), [path])
+    with written_whole(Path(output)) as draft:
+        draft.write_text(body + "\n", encoding="utf-8")
+    return MET
+
+
+def _tell(body: Mapping[str, object], *, as_json: bool) -> None:
+    """Print figures, as JSON or line by line."""
+    if as_json:
+        print_json(body)
+        return
+    for name, value in body.items():
+        click.echo(f"{name}: {value}")

@@ -1,0 +1,15 @@
+"""Options that several commands share, and JSON as they all print it."""
+
+from typing import Any
+
+import click
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to standard output.")
+THREADS = click.option("--threads", type=click.IntRange(min=1), help="All cores unless given.")
+
+
+def print_json(body: Any) -> None:
+    """Print JSON; a figure without bound is null, as JSON has no infinity."""
+    import msgspec
+
+    click.echo(msgspec.json.encode(body, enc_hook=str).decode())

@@ -1,0 +1,88 @@
+"""Budgets that may be spent in any order, by whoever asks next: privacy filters.
+
+``basic``
+    Epsilons and deltas add up (Dwork, Roth 2014, theorem 3.16), also where each is chosen by what came before
+    (Rogers, Roth, Ullman, Vadhan 2016, theorem 3.1).
+``zcdp``
+    The rhos of zero-concentrated privacy add up, also where each is chosen by what came before (Whitehouse, Ramdas,
+    Rogers, Wu 2023, theorem 1), and the deltas beside them.
+
+Amounts are whole numbers of units of 2**-64: costs are rounded up and limits down, so sums are exact and never favor
+whoever spends.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, TypeAlias
+
+from shoal_engine.differential.exact_numbers import Exact, exact
+from shoal_engine.errors import NumberError
+
+FilterName: TypeAlias = Literal["basic", "zcdp"]
+Amounts: TypeAlias = tuple[int, int]
+
+UNIT = Fraction(1, 1 << 64)
+NAMES: dict[str, tuple[str, str]] = {"basic": ("epsilon", "delta"), "zcdp": ("rho", "delta")}
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What may be spent in all.
+
+    Attributes
+    ----------
+    filter : str
+        basic or zcdp.
+    limits : tuple of two int
+        In units of 2**-64: epsilon or rho, and delta.
+    """
+
+    filter: FilterName
+    limits: Amounts
+
+    @classmethod
+    def of(cls, *, epsilon: Exact | None = None, rho: Exact | None = None, delta: Exact = 0) -> "Budget":
+        """Return the budget of an epsilon or a rho, and a delta; floats are rounded towards less of it.
+
+        Raises
+        ------
+        NumberError
+            Not exactly one of epsilon and rho is given, or an amount is out of range.
+        """
+        if (epsilon is None) == (rho is None):
+            msg = "a budget is an epsilon or a rho, and a delta; give one of the two, for example epsilon='10'"
+            raise NumberError(msg)
+        first = rho if epsilon is None else epsilon
+        assert first is not None
+        amounts = exact(first, name="the budget", toward="down"), exact(delta, name="delta", toward="down")
+        if amounts[0] <= 0 or not 0 <= amounts[1] < 1:
+            msg = "a budget is above 0, and its delta at least 0 and below 1"
+            raise NumberError(msg)
+        return cls("basic" if rho is None else "zcdp", (amounts[0] // UNIT, amounts[1] // UNIT))
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Return what the amounts are called."""
+        return NAMES[self.filter]
+
+    def admits(self, spent: Amounts, cost: Amounts) -> bool:
+        """Tell whether a cost may be added to what is spent."""
+        return all(done + more <= limit for done, more, limit in zip(spent, cost, self.limits, strict=True))
+
+    def told(self, amounts: Amounts) -> str:
+        """Return amounts as people read them."""
+        return ", ".join(f"{name} {float(one * UNIT):.6g}" for name, one in zip(self.names, amounts, strict=True))
+
+
+def cost_of(first: Fraction, delta: Fraction) -> Amounts:
+    """Return a cost in units, rounded up.
+
+    Raises
+    ------
+    NumberError
+        An amount is negative, or both are 0: what costs nothing needs no ledger.
+    """
+    if first < 0 or delta < 0 or not (first or delta):
+        msg = "a cost is at least 0, and not nothing; what costs nothing needs no ledger"
+        raise NumberError(msg)
+    return -(-first // UNIT), -(-delta // UNIT)

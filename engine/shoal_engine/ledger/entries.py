@@ -1,0 +1,82 @@
+"""Entries of a ledger, each bound to the one before it by a hash, and receipts that prove one."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+
+from shoal_engine.ledger.budgets import Amounts
+
+NOTHING = "0" * 64
+"""Hash before the first entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a ledger.
+
+    Attributes
+    ----------
+    number : int
+        From 0, the line that opens the ledger.
+    time : str
+        UTC, as ISO 8601 writes it.
+    policy, dataset, unit : str
+        Digest or name of what was promised, of the data, and of the column of those who are protected.
+    events : str
+        What was done, as JSON.
+    cost, spent : tuple of two int
+        In units of 2**-64: of this line, and of all up to it.
+    previous, hash : str
+        SHA-256, in hexadecimal: of the line before, and of this one with it.
+    """
+
+    number: int
+    time: str
+    policy: str
+    dataset: str
+    unit: str
+    events: str
+    cost: Amounts
+    spent: Amounts
+    previous: str
+    hash: str = ""
+
+    def sealed(self) -> "Entry":
+        """Return the entry with its hash."""
+        return replace(self, hash=self._digest())
+
+    @property
+    def is_sealed(self) -> bool:
+        """Tell whether the hash is that of what the entry says."""
+        return self.hash == self._digest()
+
+    def follows(self, before: "Entry | None") -> bool:
+        """Tell whether the entry continues another, or opens a ledger."""
+        if before is None:
+            return self.number == 0 and self.previous == NOTHING and self.spent == (0, 0)
+        added = tuple(done + more for done, more in zip(before.spent, self.cost, strict=True))
+        return (self.number, self.previous, self.spent) == (before.number + 1, before.hash, added)
+
+    def _digest(self) -> str:
+        """Return the hash of everything but the hash: JSON with sorted keys and without spaces."""
+        told = asdict(self)
+        del told["hash"]
+        return hashlib.sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof that a cost is in a ledger, durably; whoever draws noise asks for it.
+
+    Attributes
+    ----------
+    ledger : str
+        Path of the ledger.
+    number : int
+    hash : str
+        Of the entry; with it anybody can check later that the ledger still holds it.
+    """
+
+    ledger: str
+    number: int
+    hash: str

@@ -1,0 +1,213 @@
+"""`private`, `shoal query` and `shoal ledger`: what is asked, charged and answered."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+import shoal
+from shoal import dp
+from shoal_cli.commands import main
+
+
+def visits(n: int = 4000) -> pl.DataFrame:
+    random = np.random.default_rng(5)
+    return pl.DataFrame(
+        {
+            "who": random.integers(0, n // 4, n),
+            "ward": random.choice(["a", "b", "c"], n),
+            "cost": random.uniform(0, 100, n),
+            "age": random.integers(0, 100, n),
+        }
+    )
+
+
+def asked(frame: Any, ledger: Any = None, **more: Any) -> Any:
+    private = shoal.private(frame, unit="who", ledger=ledger, **more)
+    return private.group_by("ward", max_groups=3, max_rows=20).agg(dp.count(), dp.mean("age", bounds=(0, 100)))
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [
+        {"epsilon": "2", "delta": "1e-6"},
+        {"epsilon": 2, "delta": 1e-6, "law": "laplace"},
+        {"rho": "0.5", "delta": "1e-6"},
+    ],
+)
+def test_release__answers_near_the_truth(budget: dict[str, Any]) -> None:
+    frame = visits()
+    answer = asked(frame).release(**budget).frame
+    truth = frame.group_by("ward").agg(count_true=pl.len(), age_true=pl.col("age").mean())
+    both = answer.join(truth, on="ward")
+    assert both.height == 3
+    assert (both["count"] - both["count_true"]).abs().max() < 8 * both["count_std"].max()
+    assert (both["age_mean"] - both["age_true"]).abs().max() < 8 * both["age_mean_std"].max()
+    assert both.select((pl.col("count_low") <= pl.col("count")).all()).item()
+
+
+def test_release__every_aggregate_together_from_a_file(tmp_path: Path) -> None:
+    visits().write_parquet(tmp_path / "visits.parquet")
+    query = (
+        shoal.private(tmp_path / "visits.parquet", unit="who", ledger=None)
+        .group_by("ward", max_groups=3, max_rows="clip", keys=["a", "c"])
+        .agg(
+            dp.count().alias("n"),
+            dp.sum("cost", bounds=(0, 100)),
+            dp.variance("cost", bounds=(0, 100)),
+            dp.median("age", bounds=(0, 100)),
+            dp.n_unique("who"),
+            dp.n_unique("age"),
+        )
+    )
+    answer = query.release(epsilon="100").frame
+    assert answer["ward"].to_list() == ["a", "c"]
+    assert {"n", "cost_sum_std", "cost_variance_low", "age_median", "who_n_unique_high", "age_n_unique"} <= {
+        *answer.columns
+    }
+
+
+def test_plan__looks_at_no_data(tmp_path: Path) -> None:
+    visits().write_parquet(tmp_path / "visits.parquet")
+    query = asked(pl.scan_parquet(tmp_path / "visits.parquet"))
+    (tmp_path / "visits.parquet").write_bytes(b"gone")
+    plan = query.plan(epsilon="1", delta="1e-6")
+    assert plan.frame["part"].to_list() == ["count", "rows with a value", "centered sum"]
+    assert json.loads(plan.event)["kind"] == "composed"
+
+
+def test_release__is_charged_before_it_is_drawn(tmp_path: Path) -> None:
+    ledger = shoal.Ledger.create(tmp_path / "b.db", shoal.Budget.of(epsilon="3", delta="1e-5"), unit="who")
+    query = asked(visits(), tmp_path / "b.db", dataset="visits")
+    release = query.release(epsilon="2", delta="1e-6")
+    assert release.receipt is not None
+    assert ledger.check(release.receipt) == 2
+    line = ledger.entries()[1]
+    assert (line.dataset, line.unit) == ("visits", "who")
+    assert json.loads(line.events) == json.loads(release.plan.event)
+    with pytest.raises(shoal.BudgetExhausted, match="asked for epsilon 2"):
+        query.release(epsilon="2", delta="1e-6")
+    with pytest.raises(shoal.PolicyError, match="adds up epsilons"):
+        query.release(rho="1", delta="1e-6")
+    assert ledger.spent[0] == 2
+
+
+def test_release__a_ledger_of_rhos_takes_both_kinds(tmp_path: Path) -> None:
+    ledger = shoal.Ledger.create(tmp_path / "z.db", shoal.Budget.of(rho="3", delta="1e-5"), unit="who")
+    asked(visits(), ledger).release(rho="1/2", delta="1e-6")
+    spent = ledger.spent
+    assert 0.49 < spent[0] <= 0.5
+    assert 0.9e-6 < spent[1] <= 1e-6 + 1e-15
+    asked(visits(), ledger).release(epsilon="1", delta="1e-6", law="laplace")
+    assert ledger.spent[0] - spent[0] <= 0.5
+
+
+def test_release__nothing_is_charged_where_the_data_cannot_be_asked(tmp_path: Path) -> None:
+    ledger = shoal.Ledger.create(tmp_path / "b.db", shoal.Budget.of(epsilon="3", delta="1e-5"), unit="who")
+    private = shoal.private(visits().with_columns(text=pl.lit("x")), unit="who", ledger=ledger)
+    grouped = private.group_by("ward", max_groups=1, max_rows=1)
+    for aggregate in (dp.sum("text", bounds=(0, 1)), dp.sum("nowhere", bounds=(0, 1))):
+        with pytest.raises(shoal.ColumnError):
+            grouped.agg(aggregate).release(epsilon="1", delta="1e-6")
+    assert ledger.spent[0] == 0
+
+
+def test_unit__rows_with_nobodys_id_count_nowhere() -> None:
+    frame = pl.DataFrame({"who": [1, 2, None, None], "x": [1.0, 1.0, 1.0, 1.0]})
+    query = shoal.private(frame, unit="who", ledger=None).group_by(max_groups=1, max_rows=5).agg(dp.count())
+    assert query.release(epsilon=10**6).frame["count"].to_list() == [2.0]
+
+
+def test_values__every_type_has_its_mapping() -> None:
+    frame = pl.DataFrame({"x": [float("nan"), float("inf"), -float("inf"), None, 3.0]})
+    wanted = dp.sum("x", bounds=(0, 10)), dp.mean("x", bounds=(0, 10), missing=4).alias("m")
+    query = rows(frame).group_by().agg(*wanted)
+    answer = query.release(epsilon=10**12).frame
+    assert answer["x_sum"].item() == pytest.approx(13, abs=1e-4)
+    assert answer["m"].item() == pytest.approx((10 + 0 + 3 + 4 + 4) / 5, abs=1e-4)
+
+
+def rows(frame: pl.DataFrame) -> Any:
+    return shoal.private(frame, unit=None, ledger=None)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda f: shoal.private(f, unit="nobody", ledger=None), shoal.ColumnError, "nobody"),
+        (lambda f: shoal.private(f, unit=[], ledger=None), shoal.PolicyError, "unit=None"),
+        (lambda f: shoal.private(f, unit="who", ledger="no.db"), shoal.LedgerError, "shoal ledger init"),
+        (lambda f: shoal.private(f, unit="who", ledger=None).group_by("ward"), shoal.PolicyError, "max_groups=5"),
+        (lambda f: rows(f).group_by(max_groups=2), shoal.PolicyError, "leave"),
+        (lambda f: dp.sum("cost", bounds=(5, 5)).spec(), shoal.PolicyError, "smaller, larger"),
+        (lambda f: dp.sum("cost", bounds=(9, 1)).spec(), shoal.PolicyError, "smaller, larger"),
+        (lambda f: dp.sum("cost", bounds=None), shoal.PolicyError, "declared before looking"),  # pyright: ignore[reportArgumentType]
+        (lambda f: dp.sum("cost", bounds=(0, float("inf"))), shoal.PolicyError, "finite"),
+        (lambda f: asked(f).release(epsilon="0", delta="1e-6"), shoal.PolicyError, "above 0"),
+        (lambda f: asked(f).release(epsilon="1", delta="1"), shoal.PolicyError, "below 1"),
+        (lambda f: asked(f).release(epsilon="one", delta="1e-6"), shoal.NumberError, "epsilon"),
+        (lambda f: asked(f).release(epsilon="1"), shoal.PolicyError, "takes a delta"),
+        (lambda f: asked(f).release(), shoal.PolicyError, "epsilon or a rho"),
+        (
+            lambda f: (
+                shoal.private(f, unit=None, ledger=None).group_by("ward", keys=pl.DataFrame({"x": [1]})).agg(dp.count())
+            ),
+            shoal.ColumnError,
+            "'ward'",
+        ),
+    ],
+)
+def test_private__refuses_before_anything_is_charged(make: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        make(visits(100))
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    monkeypatch.chdir(tmp_path)
+    visits().write_parquet("visits.parquet")
+
+    def command(line: str) -> tuple[int, Any]:
+        monkeypatch.setattr(sys, "argv", ["shoal", *line.split(), "--json"])
+        # The handler of the command line is not for the process of the tests.
+        monkeypatch.setattr("signal.signal", lambda number, handler: None)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = capsys.readouterr()
+        return int(str(ended.value.code)), json.loads(told.out or told.err)
+
+    return command
+
+
+QUERY = "query visits.parquet --unit who --by ward --count --mean age:0:100 --quantile age:0.9:0:100 --n-unique who"
+QUERY += " --max-groups 3 --max-rows 9 --epsilon 2 --delta 1e-6"
+
+
+def test_cli__ledger_and_query(run: Any) -> None:
+    assert run("ledger init budget.db --unit who --epsilon 3 --delta 1e-5")[0] == 0
+    code, body = run(f"{QUERY} --ledger budget.db -o answer.csv")
+    assert code == 0
+    assert body["rows"] == 3
+    answer = pl.read_csv("answer.csv")
+    assert {"ward", "count", "age_mean", "age_q0.9", "who_n_unique"} <= {*answer.columns}
+    assert run(f"ledger check budget.db --receipt {body['receipt']}") == (
+        0,
+        {"ledger": "budget.db", "lines": 2, "whole": True},
+    )
+    code, refused = run(f"{QUERY} --ledger budget.db")
+    assert (code, refused["error"]) == (2, "BudgetExhausted")
+    assert run("ledger show budget.db")[1]["left"] == "epsilon 1, delta 9e-06"
+    assert run(f"ledger check budget.db --receipt 1:{'0' * 64}")[0] == 1
+
+
+def test_cli__without_a_ledger_it_refuses_unless_told_so(run: Any) -> None:
+    code, body = run(QUERY)
+    assert code == 1
+    assert "--no-ledger" in body["message"]
+    assert run(f"{QUERY} --no-ledger")[1]["rows"] == 3
+    assert len(run(f"{QUERY} --plan")[1]["plan"]) == 5
+    assert run(f"{QUERY} --no-ledger --sum cost:1")[0] == 1

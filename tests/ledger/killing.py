@@ -1,0 +1,54 @@
+"""A writer that debits until it is killed, over and over: run by `test_ledger`, in a process without threads.
+
+Every debit that was acknowledged through a pipe has to be in the ledger afterwards. Prints how many kills there were,
+how many debits were acknowledged, and how many lines the ledger holds.
+"""
+
+import os
+import random
+import signal
+import sys
+import time
+from fractions import Fraction
+
+from shoal_engine.ledger import Budget, Ledger
+
+
+def debit_for_ever(path: str, pipe: int) -> None:
+    ledger = Ledger(path)
+    while True:
+        receipt = ledger.debit(Fraction(1, 10**6), Fraction(0), events="{}", dataset="", policy="")
+        os.write(pipe, f"{receipt.number} {receipt.hash}\n".encode())
+
+
+def acknowledged(pipe: int) -> list[tuple[int, str]]:
+    told = b""
+    while part := os.read(pipe, 1 << 16):
+        told += part
+    lines = told.decode().split("\n")[:-1]
+    return [(int(number), kept) for number, kept in (line.split() for line in lines)]
+
+
+def main(path: str, kills: int) -> None:
+    ledger, receipts = Ledger.create(path, Budget.of(epsilon="1000"), unit="person"), list[tuple[int, str]]()
+    for _ in range(kills):
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(reading)
+            debit_for_ever(path, writing)
+        os.close(writing)
+        time.sleep(random.uniform(0.002, 0.04))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        receipts += acknowledged(reading)
+        os.close(reading)
+    held = {entry.number: entry.hash for entry in ledger.entries()}
+    assert all(held[number] == kept for number, kept in receipts)
+    assert ledger.check() == len(held)
+    assert ledger.spent[0] >= len(receipts) * Fraction(1, 10**6)
+    print(kills, len(receipts), len(held))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

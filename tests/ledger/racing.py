@@ -1,0 +1,22 @@
+"""One of several processes that debit the same ledger, some number of times, and count how often they could."""
+
+import sys
+from fractions import Fraction
+
+from shoal_engine.errors import BudgetExhausted
+from shoal_engine.ledger import Ledger
+
+
+def main(path: str, times: int) -> None:
+    ledger, charged = Ledger(path), 0
+    for _ in range(times):
+        try:
+            ledger.debit(Fraction(1), Fraction(0), events="{}", dataset="", policy="")
+            charged += 1
+        except BudgetExhausted:
+            continue
+    print(charged)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
