@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from shoal.frames import IntoFrame, batches, into_lazy, schema_of
-from shoal_engine.anonymity import hierarchy_specs as specs
+from shoal_engine.anonymity.hierarchies import specs
 from shoal_engine.errors import ColumnError, InputError
 
 

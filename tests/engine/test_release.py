@@ -11,7 +11,7 @@ def test_batches__cuts_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> No
     policy = shoal.Policy(
         k=5, order="sorted", quasi_identifiers={"a": shoal.QuasiIdentifier()}, insensitive={"r": shoal.Insensitive()}
     )
-    release, *_ = prepare(people.lazy(), policy, "tight", 1, lambda step: None, utility=False)
+    release, *_ = prepare(people.lazy(), policy, "tight", 1, lambda step: None, population=None, utility=False)
     (whole,) = [as_frame(batch) for batch in release.batches()]
     monkeypatch.setattr(module, "BATCH_ROWS", 4)
     parts = [as_frame(batch) for batch in release.batches()]
