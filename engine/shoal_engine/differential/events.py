@@ -27,6 +27,20 @@ class DiscreteGaussian(Struct, frozen=True, tag_field="kind", tag="discrete-gaus
     sensitivity: Fraction
 
 
+class Laplace(Struct, frozen=True, tag_field="kind", tag="laplace"):
+    """Real noise of a Laplace law of this scale, on a number that moves by at most `sensitivity`."""
+
+    scale: Fraction
+    sensitivity: Fraction
+
+
+class Gaussian(Struct, frozen=True, tag_field="kind", tag="gaussian"):
+    """Real noise of a Gaussian law with standard deviation sigma, on a number that moves by at most `sensitivity`."""
+
+    sigma: Fraction
+    sensitivity: Fraction
+
+
 class PureDP(Struct, frozen=True, tag_field="kind", tag="pure"):
     """Anything that is epsilon-private."""
 
@@ -46,6 +60,13 @@ class BoundedRange(Struct, frozen=True, tag_field="kind", tag="bounded-range"):
     epsilon: Fraction
 
 
+class PoissonSampled(Struct, frozen=True, tag_field="kind", tag="poisson-sampled"):
+    """An event on a sample that the engine draws itself, each unit with chance `rate`, secretly and anew."""
+
+    rate: Fraction
+    event: "Event"
+
+
 class Repeated(Struct, frozen=True, tag_field="kind", tag="repeated"):
     """The same event several times, with noise of its own each time."""
 
@@ -59,7 +80,25 @@ class Composed(Struct, frozen=True, tag_field="kind", tag="composed"):
     events: tuple["Event", ...]
 
 
-Event: TypeAlias = DiscreteLaplace | DiscreteGaussian | PureDP | ApproximateDP | BoundedRange | Repeated | Composed
+class Parallel(Struct, frozen=True, tag_field="kind", tag="parallel"):
+    """Events on parts of the data of which each unit is in one."""
+
+    events: tuple["Event", ...]
+
+
+Event: TypeAlias = (
+    DiscreteLaplace
+    | DiscreteGaussian
+    | Laplace
+    | Gaussian
+    | PureDP
+    | ApproximateDP
+    | BoundedRange
+    | PoissonSampled
+    | Repeated
+    | Composed
+    | Parallel
+)
 
 
 def to_json(event: Event) -> str:

@@ -22,7 +22,9 @@ def rho_of(event: events.Event) -> Fraction:
     match event:
         case events.DiscreteGaussian(sigma_squared=sigma_squared, sensitivity=s):
             return s * s / (2 * sigma_squared)
-        case events.DiscreteLaplace(scale=scale, sensitivity=s):
+        case events.Gaussian(sigma=sigma, sensitivity=s):
+            return (s / sigma) ** 2 / 2
+        case events.DiscreteLaplace(scale=scale, sensitivity=s) | events.Laplace(scale=scale, sensitivity=s):
             return (s / scale) ** 2 / 2
         case events.PureDP(epsilon=epsilon) | events.ApproximateDP(epsilon=epsilon):
             return epsilon * epsilon / 2
@@ -32,6 +34,11 @@ def rho_of(event: events.Event) -> Fraction:
             return rho_of(one) * times
         case events.Composed(events=several):
             return sum(map(rho_of, several), Fraction(0))
+        case events.Parallel(events=several):
+            return max(map(rho_of, several))
+        case events.PoissonSampled(event=one):
+            # A sample amplifies; without it the cost is never less.
+            return rho_of(one)
 
 
 def delta_of(event: events.Event) -> Fraction:
@@ -43,6 +50,10 @@ def delta_of(event: events.Event) -> Fraction:
             return delta_of(one) * times
         case events.Composed(events=several):
             return sum(map(delta_of, several), Fraction(0))
+        case events.Parallel(events=several):
+            return max(map(delta_of, several))
+        case events.PoissonSampled(event=one):
+            return delta_of(one)
         case _:
             return Fraction(0)
 

@@ -1,0 +1,168 @@
+"""What events cost, by every way that is proven, side by side; the least is what is told.
+
+``basic``
+    Epsilons and deltas add up (Dwork, Roth 2014, theorem 3.16).
+``advanced``
+    The best that can be said of events by their epsilons and deltas alone (Kairouz, Oh, Viswanath 2015, theorem 3.3;
+    Murtagh, Vadhan 2016): each counts as the worst mechanism there is of its kind.
+``concentrated``
+    Rhos add up (Bun, Steinke 2016, lemma 1.7), and are converted as Canonne, Kamath, Steinke 2020 do.
+``renyi``
+    Renyi divergences add up, order by order (Mironov 2017, proposition 1; the conversion as for rhos).
+``losses``
+    The distributions of losses themselves, composed.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+
+from shoal_engine.differential import events
+from shoal_engine.differential.accounting import loss_compositions
+from shoal_engine.differential.accounting.concentrated import delta_of, epsilon_for, rho_of
+from shoal_engine.errors import NumberError
+
+MOST_CHOICES = 64
+"""Ways to choose one event of each parallel group that are reckoned one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What events cost.
+
+    Attributes
+    ----------
+    epsilon : float
+        The least of `ways`.
+    way : str
+        Which of them it is.
+    ways : dict of str to float
+        By each way that applies.
+    """
+
+    epsilon: float
+    way: str
+    ways: dict[str, float]
+
+
+def privacy_spent(event: events.Event, *, delta: Fraction) -> Spent:
+    """Return an epsilon such that all of an event is (epsilon, delta)-private.
+
+    Parameters
+    ----------
+    event : events.Event
+        `events.Composed` for several.
+    delta : Fraction
+        At least 0, below 1.
+
+    Raises
+    ------
+    NumberError
+        Delta is out of range.
+
+    Examples
+    --------
+    >>> once = events.DiscreteGaussian(Fraction(100), Fraction(1))
+    >>> spent = privacy_spent(events.Repeated(once, 10), delta=Fraction(1, 10**6))
+    >>> spent.way, round(spent.epsilon, 3)
+    ('losses', 1.397)
+    """
+    if not 0 <= delta < 1:
+        msg = "delta must be at least 0 and below 1"
+        raise NumberError(msg)
+    worst: Spent | None = None
+    for one in _choices(event):
+        ways = dict(_ways(one, delta))
+        way = min(ways, key=lambda name: ways[name])
+        if worst is None or ways[way] > worst.epsilon:
+            worst = Spent(ways[way], way, ways)
+    assert worst is not None
+    return worst
+
+
+def _ways(event: events.Event, delta: Fraction) -> Iterator[tuple[str, float]]:
+    """Yield an epsilon by each way that applies, the strongest first."""
+    if delta > 0:
+        for name, reckoned in (("losses", loss_compositions.epsilon_of), ("renyi", loss_compositions.renyi_epsilon_of)):
+            found = reckoned(event, float(delta))
+            if found is not None:
+                yield name, found
+        left, plain = delta - delta_of(event), _plain(event)
+        if left > 0:
+            yield "concentrated", epsilon_for(rho_of(event), left)
+        if plain is not None:
+            yield "advanced", loss_compositions.epsilon_of(plain, float(delta)) or math.inf
+    yield "basic", _basic(event, delta)
+
+
+def _basic(event: events.Event, delta: Fraction) -> float:
+    """Add up epsilons and deltas; infinite where an event has no epsilon of its own or deltas exceed what is given."""
+    pure = _pure(event)
+    if pure is None or pure[1] > delta:
+        return math.inf
+    return math.nextafter(float(pure[0]), math.inf)
+
+
+def _pure(event: events.Event) -> tuple[Fraction, Fraction] | None:
+    """Return the sums of epsilons and deltas, None where an event has none."""
+    match event:
+        case events.DiscreteLaplace(scale=scale, sensitivity=s) | events.Laplace(scale=scale, sensitivity=s):
+            return s / scale, Fraction(0)
+        case events.PureDP(epsilon=epsilon) | events.BoundedRange(epsilon=epsilon):
+            return epsilon, Fraction(0)
+        case events.ApproximateDP(epsilon=epsilon, delta=delta):
+            return epsilon, delta
+        case events.PoissonSampled(event=one):
+            # A sample amplifies; without it the cost is never less.
+            return _pure(one)
+        case events.Repeated(event=one, times=times):
+            pure = _pure(one)
+            return None if pure is None else (times * pure[0], times * pure[1])
+        case events.Composed(events=several):
+            found = [_pure(one) for one in several]
+            known = [pure for pure in found if pure is not None]
+            if len(known) < len(found):
+                return None
+            return sum((one[0] for one in known), Fraction(0)), sum((one[1] for one in known), Fraction(0))
+        case _:
+            return None
+
+
+def _plain(event: events.Event) -> events.Event | None:
+    """Return the events with each as no more than an epsilon and a delta; None where one has neither."""
+    match event:
+        case events.Repeated(event=one, times=times):
+            plain = _plain(one)
+            return None if plain is None else events.Repeated(plain, times)
+        case events.Composed(events=several):
+            found = [_plain(one) for one in several]
+            known = tuple(one for one in found if one is not None)
+            return events.Composed(known) if len(known) == len(found) else None
+        case _:
+            pure = _pure(event)
+            return None if pure is None else events.ApproximateDP(*pure)
+
+
+def _choices(event: events.Event) -> Iterator[events.Event]:
+    """Yield the event for each way that one unit can be in the parts of parallel groups: it is in one of each.
+
+    Parallel composition: McSherry 2009, theorem 4.
+    """
+    match event:
+        case events.Parallel(events=several):
+            for one in several:
+                yield from _choices(one)
+        case events.Repeated(event=one, times=times):
+            for chosen in _choices(one):
+                yield events.Repeated(chosen, times)
+        case events.Composed(events=several):
+            choices = [list(_choices(one)) for one in several]
+            if math.prod(map(len, choices)) > MOST_CHOICES:
+                msg = f"over {MOST_CHOICES} ways to choose among parallel events; compose each group by itself first"
+                raise NumberError(msg)
+            for chosen in product(*choices):
+                yield events.Composed(chosen)
+        case _:
+            yield event

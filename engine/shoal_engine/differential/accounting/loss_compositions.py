@@ -1,0 +1,295 @@
+"""Many events together, by their privacy loss distributions: epsilon for a delta, and delta for an epsilon.
+
+Losses of independent events add up, so their distributions are convolved, by Fourier transforms of chances that are
+tilted towards the losses that decide: what is asked for is a tail, and untilted its digits would drown in rounding.
+Every error is bounded and charged: to delta what is cut off, what wraps around, and what transforms round.
+"""
+
+import functools
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from shoal_engine.differential import events
+from shoal_engine.differential.accounting.loss_distributions import Gridded, Losses, losses_of
+
+Floats = npt.NDArray[np.float64]
+
+STEP: Final = 1e-4
+"""Losses are told apart by at most this much."""
+MOST_CELLS: Final = 1 << 21
+"""Cells of a composed distribution: 16 MiB each array."""
+_CELLS_OF_RANGE: Final = 4000
+_OUTSIDE: Final = 1e-20
+_MERGED: Final = 64
+_ROUNDING: Final = 2.0**-53
+_RATES: Final = np.array([0.3, 1.0, 2.5, 5.0, 9.5])
+"""Orders of Chernoff's bound that are tried, over one standard deviation; the last is best for a Gaussian sum."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """Distributions of one grid, each some number of times."""
+
+    parts: Sequence[tuple[Gridded, int]]
+
+    def log_moment(self, t: float) -> float:
+        """Return the logarithm of the mean of exp(t * loss)."""
+        return sum(times * _log_moment(one, t) for one, times in self.parts)
+
+    def rough(self) -> "_Sum":
+        """Return the distributions on a grid so coarse that it only serves to find a tilt: any tilt is right."""
+        return _Sum(tuple((_merged(one), times) for one, times in self.parts))
+
+    @property
+    def lost(self) -> float:
+        """Return the chance that some loss has no place on the grid."""
+        return -math.expm1(sum(times * math.log1p(-one.lost) for one, times in self.parts))
+
+
+def epsilon_of(event: events.Event, delta: float) -> float | None:
+    """Return an epsilon such that an event is (epsilon, delta)-private; None where no distribution is known."""
+    return max((_epsilon(parts, delta) for parts in _both_ways(event)), default=None)
+
+
+def delta_of(event: events.Event, epsilon: float) -> float | None:
+    """Return a delta such that an event is (epsilon, delta)-private; None where no distribution is known."""
+    return max((_delta(parts, epsilon) for parts in _both_ways(event)), default=None)
+
+
+def renyi_epsilon_of(event: events.Event, delta: float) -> float | None:
+    """Return an epsilon by Renyi divergences alone: of order 1 + t, the moment of exp(t * loss) over t.
+
+    The conversion is that of Canonne, Kamath, Steinke 2020, proposition 12, at the best order.
+    """
+    return max((_renyi(parts, delta) for parts in _both_ways(event)), default=None)
+
+
+@functools.lru_cache(maxsize=16)
+def _both_ways(event: events.Event) -> "tuple[_Sum, ...]":
+    """Return the distributions for a unit removed and, where it is not the same, for one added; none if not known."""
+    leaves = Counter[events.Event]()
+    _count(event, 1, leaves)
+    ways: list[_Sum] = []
+    sampled = any(isinstance(one, events.PoissonSampled) for one in leaves)
+    for adding in (False, True) if sampled else (False,):
+        found = [(losses_of(one, adding=adding), times) for one, times in leaves.items()]
+        known = [(losses, times) for losses, times in found if losses is not None]
+        if not known or len(known) < len(found):
+            return ()
+        step = _step(known)
+        ways.append(_Sum(tuple((losses.on_grid(step), times) for losses, times in known)))
+    return tuple(ways)
+
+
+def _count(event: events.Event, times: int, leaves: "Counter[events.Event]") -> None:
+    """Count the events that others are made of."""
+    match event:
+        case events.Composed(events=several):
+            for one in several:
+                _count(one, times, leaves)
+        case events.Repeated(event=one, times=more):
+            _count(one, times * more, leaves)
+        case _:
+            leaves[event] += times
+
+
+def _step(known: Sequence[tuple[Losses, int]]) -> float:
+    """Return how finely losses are told apart: finely for each event, and not too finely for all of them."""
+    finest = min((losses.high - losses.low) / _CELLS_OF_RANGE for losses, _ in known)
+    spread = 0.0
+    for losses, times in known:
+        coarse = losses.on_grid((losses.high - losses.low) / _CELLS_OF_RANGE)
+        mean = float((coarse.chance * coarse.loss).sum())
+        spread += times * float((coarse.chance * (coarse.loss - mean) ** 2).sum())
+    return max(min(STEP, finest), 30 * math.sqrt(spread) / MOST_CELLS)
+
+
+def _power(base: npt.NDArray[Any], times: int) -> npt.NDArray[Any]:
+    """Return a power by squaring, which is quicker than by logarithms."""
+    result = np.ones_like(base)
+    while times:
+        if times & 1:
+            result = result * base
+        times >>= 1
+        base = base * base
+    return result
+
+
+def _merged(one: Gridded) -> Gridded:
+    """Return chances of every 64 neighbors together."""
+    starts = np.arange(0, one.chance.size, _MERGED)
+    return Gridded(one.step * _MERGED, one.first // _MERGED, np.add.reduceat(one.chance, starts), one.lost)
+
+
+def _log_moment(one: Gridded, t: float) -> float:
+    exponent = t * one.loss
+    top = float(exponent.max())
+    return top + math.log(float((one.chance * np.exp(exponent - top)).sum()))
+
+
+def _epsilon(total: _Sum, delta: float) -> float:
+    """Return the least epsilon that is reached, at least 0."""
+    if delta <= total.lost:
+        return math.inf
+    rough, log_delta = total.rough(), math.log(delta)
+    t = _best_tilt(lambda t: (rough.log_moment(t) - log_delta - math.log1p(t)) / t + math.log1p(-1 / (1 + t)))
+    while True:
+        curve = _Curve.of(total, t)
+        found = curve.epsilon(delta)
+        # Of losses below the window nothing is known; a smaller tilt looks further down.
+        if found == 0 or found > curve.loss[0]:
+            return found
+        t /= 2
+
+
+def _renyi(total: _Sum, delta: float) -> float:
+    """Return the least epsilon over the orders."""
+    if delta <= total.lost:
+        return math.inf
+    log_delta = math.log(delta - total.lost)
+
+    def bound(t: float) -> float:
+        return (total.log_moment(t) - log_delta - math.log1p(t)) / t + math.log1p(-1 / (1 + t))
+
+    return max(0.0, bound(_best_tilt(bound)))
+
+
+def _delta(total: _Sum, epsilon: float) -> float:
+    """Return the delta that is reached, at most 1."""
+    if epsilon >= sum(times * float(one.loss[-1]) for one, times in total.parts):
+        return total.lost
+    rough = total.rough()
+    t = _best_tilt(lambda t: rough.log_moment(t) - t * epsilon - math.log1p(t) + t * math.log1p(-1 / (1 + t)))
+    while True:
+        curve = _Curve.of(total, t)
+        if epsilon >= curve.loss[0]:
+            return min(1.0, curve.delta(epsilon))
+        t /= 2
+
+
+def _best_tilt(bound: Callable[[float], float]) -> float:
+    """Return about the tilt at which a Chernoff bound is least."""
+    from scipy.optimize import minimize_scalar
+
+    options = {"xatol": 1e-2}
+
+    def of_logarithm(t: float) -> float:
+        return bound(math.exp(t))
+
+    found = minimize_scalar(of_logarithm, bounds=(-12, 12), method="bounded", options=options)
+    return math.exp(float(found.x))
+
+
+@dataclass(frozen=True, slots=True)
+class _Curve:
+    """Delta for every epsilon within a window of losses.
+
+    Attributes
+    ----------
+    loss : (n,) float64
+        Ascending.
+    above, scaled : (n,) float64
+        Sums over all losses above each: of their chances, and of these times exp(-loss).
+    lost : float
+    tilt, log_moment, rounding : float
+        Rounding adds at most ``exp(log_moment - tilt * epsilon) * rounding`` to a delta.
+    """
+
+    loss: Floats
+    above: Floats
+    scaled: Floats
+    lost: float
+    tilt: float
+    log_moment: float
+    rounding: float
+
+    @classmethod
+    def of(cls, total: _Sum, t: float) -> "_Curve":
+        """Convolve the distributions, tilted by t."""
+        from scipy.fft import next_fast_len
+
+        step = total.parts[0][0].step
+        moment = total.log_moment(t)
+        low, high = _window(total, t, moment)
+        first = math.floor(low / step)
+        needed = math.ceil(high / step) - first + 2
+        n = int(next_fast_len(needed, real=True) or needed)
+        product, erring = np.ones(n // 2 + 1, np.complex128), 2.0
+        for one, times in total.parts:
+            tilted = one.chance * np.exp(t * one.loss - _log_moment(one, t))
+            folded = np.bincount((one.first + np.arange(tilted.size)) % n, weights=tilted, minlength=n)
+            transform = np.fft.rfft(folded)
+            product *= _power(transform, times)
+            # A power errs by as many times more as its derivative says; frequencies that vanish in it err by nothing.
+            erring += times * float(_power(np.minimum(np.abs(transform), 1.0), times - 1).mean())
+        chance = np.maximum(np.roll(np.fft.irfft(product, n), -(first % n)), 0.0)
+        loss = np.asarray((first + np.arange(n)) * step, np.float64)
+        true = chance * np.exp(np.minimum(moment - t * loss, 700.0))
+        above = np.append(np.cumsum(true[::-1])[::-1][1:], 0.0)
+        scaled = np.append(np.cumsum((true * np.exp(np.minimum(-loss, 700.0)))[::-1])[::-1][1:], 0.0)
+        # A transform errs by some log2(n) roundings at each frequency, the one back by the mean of these errors, and
+        # each cell's error counts for all cells above it (Higham 2002, Accuracy and stability of numerical
+        # algorithms, theorem 24.2).
+        each = 8 * erring * math.log2(n) * _ROUNDING
+        rounding = each / -math.expm1(-t * step) + 2 * _OUTSIDE
+        return cls(loss, above, scaled, total.lost, t, moment, rounding)
+
+    def _charged(self, epsilon: Floats | float) -> Floats | float:
+        return self.lost + np.exp(np.minimum(self.log_moment - self.tilt * epsilon, 700.0)) * self.rounding
+
+    def delta(self, epsilon: float) -> float:
+        """Return the delta of an epsilon that is not below the window."""
+        place = int(np.searchsorted(self.loss, epsilon, side="right")) - 1
+        return float(max(0.0, self.above[place] - math.exp(epsilon) * self.scaled[place]) + self._charged(epsilon))
+
+    def epsilon(self, delta: float) -> float:
+        """Return the least epsilon whose delta is at most that; the lower end of the window if it may lie below."""
+        # Beyond 700 chances are those of losses that never end; there delta is what is lost.
+        growth = np.exp(np.minimum(self.loss, 700.0))
+        at = np.maximum(self.above - growth * self.scaled, 0.0) + self._charged(self.loss)
+        enough = np.flatnonzero(at <= delta)
+        if not enough.size:
+            return math.inf
+        place = int(enough[0])
+        if place == 0:
+            return max(0.0, float(self.loss[0]))
+        # Between two losses delta is above - exp(epsilon) * scaled; what is charged is taken at the lower one.
+        left = delta - float(self._charged(float(self.loss[place - 1])))
+        above, scaled = float(self.above[place - 1]), float(self.scaled[place - 1])
+        within = math.log((above - left) / scaled) if scaled > 0 and above > left > 0 else float(self.loss[place])
+        return max(0.0, min(within, float(self.loss[place])))
+
+
+def _window(total: _Sum, t: float, moment: float) -> tuple[float, float]:
+    """Return the losses between which all but a vanishing share of the tilted chance lies, by Chernoff's bound."""
+    mean = (total.log_moment(t * (1 + 1e-4)) - total.log_moment(t * (1 - 1e-4))) / (2e-4 * t)
+    spread = max(total.parts[0][0].step, _spread(total, t))
+    ends: list[float] = []
+    for sign in (-1, 1):
+        width = 9.5 * spread
+        while True:
+            edge = mean + sign * width
+            rates = sign * _RATES / spread
+            bound = min(total.log_moment(t + u) - moment - u * edge for u in rates.tolist())
+            if bound <= math.log(_OUTSIDE):
+                break
+            width *= 1.3
+        ends.append(edge)
+    least, most = (sum(times * float(one.loss[end]) for one, times in total.parts) for end in (0, -1))
+    return max(ends[0], least), min(ends[1], most)
+
+
+def _spread(total: _Sum, t: float) -> float:
+    """Return the standard deviation of the tilted losses."""
+    variance = 0.0
+    for one, times in total.parts:
+        tilted = one.chance * np.exp(t * one.loss - _log_moment(one, t))
+        mean = float((tilted * one.loss).sum())
+        variance += times * float((tilted * (one.loss - mean) ** 2).sum())
+    return math.sqrt(variance)

@@ -1,0 +1,198 @@
+"""Privacy loss distributions on a grid, never more private than the mechanism: what one event costs, exactly enough.
+
+The loss of an outcome is the logarithm of its chance on one table over that on the neighboring one. Each outcome's
+chances on both tables are moved to the two points of the grid around its loss, so that both sums stay what they are
+("connect the dots": Doroshenko, Ghazi, Kamath, Kumar, Manurangsi 2022, algorithm 1): the hockey-stick curve becomes a
+chain of chords, and lies nowhere below the true one.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from shoal_engine.differential import events
+
+Floats = npt.NDArray[np.float64]
+
+TAIL: Final = 1e-22
+"""Chance of outcomes beyond the grid of one event; they count as lost."""
+MOST_ATOMS: Final = 1 << 20
+"""Outcomes that are told apart; where there are more, neighbors count as the worst of them."""
+_FINE: Final = 1 << 16
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(5)
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """Losses of one event between a pair of neighbors, as atoms and as a density.
+
+    Attributes
+    ----------
+    loss, chance : (n,) float64
+        Atoms: losses, and their chances on the first table.
+    density : callable, optional
+        Of the loss on the first table, between `low` and `high`.
+    low, high : float
+        All losses lie between them but those of `lost`.
+    lost : float
+        Chance on the first table of what has no place on the grid.
+    """
+
+    loss: Floats
+    chance: Floats
+    density: Callable[[Floats], Floats] | None
+    low: float
+    high: float
+    lost: float
+
+    def on_grid(self, step: float) -> "Gridded":
+        """Return the losses on multiples of a step."""
+        first = math.floor(self.low / step)
+        n = math.ceil(self.high / step) - first + 2
+        chance = np.zeros(n)
+        place = np.floor(self.loss / step).astype(np.int64)
+        _split(chance, place - first, self.chance, self.loss - place * step, step)
+        if self.density is not None:
+            edge = (first + np.arange(n - 1)) * step
+            inside = np.clip(np.stack([edge, edge + step]), self.low, self.high)
+            half, middle = (inside[1] - inside[0]) / 2, (inside[1] + inside[0]) / 2
+            for node, weight in zip(_NODES, _WEIGHTS, strict=True):
+                at = middle + half * node
+                _split(chance, np.arange(n - 1), weight * half * self.density(at), at - edge, step)
+        held = np.flatnonzero(chance)
+        return Gridded(step, first + int(held[0]), chance[held[0] : held[-1] + 1], self.lost)
+
+
+@dataclass(frozen=True, slots=True)
+class Gridded:
+    """Chances of losses ``(first + i) * step``, and of what is lost."""
+
+    step: float
+    first: int
+    chance: Floats
+    lost: float
+
+    @property
+    def loss(self) -> Floats:
+        """Return the losses."""
+        return np.asarray((self.first + np.arange(self.chance.size)) * self.step, np.float64)
+
+
+def _split(chance: Floats, place: npt.NDArray[np.int64], mass: Floats, above: Floats, step: float) -> None:
+    """Move mass that lies some way above a point of the grid to it and the next, keeping both tables' sums."""
+    up = mass * (-np.expm1(-above) / -math.expm1(-step))
+    np.add.at(chance, place, mass - up)
+    np.add.at(chance, place + 1, up)
+
+
+def losses_of(event: events.Event, *, adding: bool = False) -> Losses | None:
+    """Return the losses of an event, or None where nothing but its parameters is known.
+
+    Parameters
+    ----------
+    event : events.Event
+    adding : bool
+        Of the pair of tables with and without a unit, whether the unit is added rather than removed; only for
+        sampled events does it matter.
+    """
+    match event:
+        case events.Laplace(scale=scale, sensitivity=s):
+            return _laplace(float(s / scale))
+        case events.DiscreteLaplace(scale=scale, sensitivity=s):
+            return _discrete_laplace(float(1 / scale), int(s))
+        case events.Gaussian(sigma=sigma, sensitivity=s):
+            return _gaussian(float(s / sigma))
+        case events.DiscreteGaussian(sigma_squared=sigma_squared, sensitivity=s):
+            return _discrete_gaussian(float(sigma_squared), int(s))
+        case events.PureDP(epsilon=epsilon) | events.BoundedRange(epsilon=epsilon):
+            return _randomized_response(float(epsilon), 0.0)
+        case events.ApproximateDP(epsilon=epsilon, delta=delta):
+            return _randomized_response(float(epsilon), float(delta))
+        case events.PoissonSampled(rate=rate, event=one):
+            inner = losses_of(one)
+            return None if inner is None else _sampled(inner, float(rate), adding=adding)
+        case _:
+            return None
+
+
+def _laplace(r: float) -> Losses:
+    """Return the losses of Laplace noise moved by r scales: from -r to r, with atoms at both ends."""
+    ends = np.array([-r, r])
+    return Losses(ends, np.array([math.exp(-r) / 2, 0.5]), lambda loss: np.exp((loss - r) / 2) / 4, -r, r, 0.0)
+
+
+def _gaussian(mu: float) -> Losses:
+    """Return the losses of Gaussian noise moved by mu sigmas: they are Gaussian (Balle, Wang 2018, lemma 3)."""
+    from scipy.special import log_ndtr, ndtri_exp
+
+    reach = -float(ndtri_exp(math.log(TAIL / 2)))
+
+    def density(loss: Floats) -> Floats:
+        return np.exp(-(((loss - mu * mu / 2) / mu) ** 2) / 2) / (mu * math.sqrt(2 * math.pi))
+
+    lost = 2 * math.exp(float(log_ndtr(-reach)))
+    nothing = np.empty(0)
+    return Losses(nothing, nothing, density, mu * mu / 2 - reach * mu, mu * mu / 2 + reach * mu, lost)
+
+
+def _discrete_laplace(a: float, s: int) -> Losses:
+    """Return the losses of integer noise, in proportion to exp(-a abs(z)), moved by s: a (s - 2 z), z from 0 to s."""
+    group = -(-s // MOST_ATOMS)
+    z = np.arange(0, s + 1, group, dtype=np.float64)
+    q = math.exp(-a)
+    # Of z and the next of its group; z = 0 stands for all below it, z = s for all above.
+    members = np.minimum(group, s - z)
+    chance = np.exp(-a * z) * (-np.expm1(-a * members) / (1 + q))
+    chance[0] += q / (1 + q)
+    chance[-1] = math.exp(-a * s) / (1 + q) if z[-1] == s else chance[-1]
+    loss = a * (s - 2 * z)
+    if z[-1] != s:
+        loss, chance = np.append(loss, -a * s), np.append(chance, math.exp(-a * s) / (1 + q))
+    return Losses(loss, chance, None, -a * s, a * s, 0.0)
+
+
+def _discrete_gaussian(sigma_squared: float, s: int) -> Losses:
+    """Return the losses of integer Gaussian noise moved by s: (s**2 - 2 s z) / (2 sigma**2) (Canonne et al. 2020)."""
+    sigma = math.sqrt(sigma_squared)
+    reach = math.ceil(10.2 * sigma) + 2
+    group = -(-2 * reach // MOST_ATOMS)
+    z = np.arange(-reach, reach + 1, group, dtype=np.float64)
+    if group == 1:
+        chance = np.exp(-(z**2) / (2 * sigma_squared))
+        chance /= chance.sum()
+    else:
+        # Each stands for itself and those behind it, whose losses are lower. Their sum is the integral around them to
+        # a share of 1 / sigma**2, which is below 1e-9 here; that is added.
+        at = z + (group - 1) / 2 + group / 2 * _NODES[:, None]
+        chance = (_WEIGHTS[:, None] * np.exp(-(at**2) / (2 * sigma_squared))).sum(axis=0) * group / 2
+        chance *= (1 + 1 / sigma_squared) / (sigma * math.sqrt(2 * math.pi))
+    loss = (s * s - 2 * s * z) / (2 * sigma_squared)
+    return Losses(loss, chance, None, float(loss.min()), float(loss.max()), TAIL)
+
+
+def _randomized_response(epsilon: float, delta: float) -> Losses:
+    """Return the worst losses of all that is (epsilon, delta)-private (Kairouz, Oh, Viswanath 2015, theorem 3.1)."""
+    loss = np.array([-epsilon, epsilon])
+    chance = (1 - delta) / (1 + np.exp(-loss))
+    return Losses(loss, chance, None, -epsilon, epsilon, delta)
+
+
+def _sampled(inner: Losses, rate: float, *, adding: bool) -> Losses:
+    """Return the losses of an event on a Poisson sample, in which each unit takes part with chance `rate`.
+
+    Removing: the mixture of both tables' outcomes against the one without the unit; adding: the reverse (Zhu, Dong,
+    Wang 2022, section 4; Koskela, Jalko, Honkela 2020).
+    """
+    # A finer grid first: chords of the inner curve are chords of the sampled one, since both tables' sums stay.
+    fine = inner.on_grid((inner.high - inner.low) / _FINE)
+    loss, chance = fine.loss, fine.chance
+    if adding:
+        # The losses of the pair reversed are those of the pair, the mechanism being symmetric.
+        moved, chance = -np.log1p(rate * np.expm1(-loss)), chance
+    else:
+        moved, chance = np.log1p(rate * np.expm1(loss)), chance * (rate + (1 - rate) * np.exp(-loss))
+    return Losses(moved, chance, None, float(moved.min()), float(moved.max()), inner.lost)
