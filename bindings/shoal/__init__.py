@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from shoal.anonymizing import anonymize as anonymize
     from shoal.anonymizing import anonymize_file as anonymize_file
     from shoal.assessing import assess as assess
+    from shoal.auditing import audit as audit
     from shoal.disclosure import individual_risk as individual_risk
     from shoal.disclosure import risk as risk
     from shoal.discovering import unique_sets as unique_sets
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from shoal.querying import private as private
     from shoal.special_uniques import Suda as Suda
     from shoal.special_uniques import suda as suda
+    from shoal.spending import privacy_spent as privacy_spent
     from shoal.suppressing import LocallySuppressed as LocallySuppressed
     from shoal.suppressing import suppress_cells as suppress_cells
     from shoal.transforming import Transformed as Transformed
@@ -82,6 +84,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "shoal.anonymizing": ("Anonymized", "anonymize", "anonymize_file"),
     "shoal.assessing": ("assess",),
+    "shoal.auditing": ("audit",),
     "shoal.disclosure": ("individual_risk", "risk"),
     "shoal.identifiers": ("safe_harbor",),
     "shoal.discovering": ("unique_sets",),
@@ -93,6 +96,7 @@ _MODULES = {
     "shoal.noising": ("noise", "noise_file"),
     "shoal.special_uniques": ("Suda", "suda"),
     "shoal.querying": ("Plan", "PrivateRelease", "private"),
+    "shoal.spending": ("privacy_spent",),
     "shoal.suppressing": ("LocallySuppressed", "suppress_cells"),
     "shoal.transforming": (
         "Transformed",

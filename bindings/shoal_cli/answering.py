@@ -1,11 +1,11 @@
-"""Commands that answer with noise: `shoal query`, and `shoal noise` for auditors."""
+"""Commands that answer with noise: `shoal query`; and for auditors `shoal audit` and `shoal noise`."""
 
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from shoal_cli.options import JSON, THREADS, print_json
-from shoal_cli.running import MET
+from shoal_cli.running import MET, NOT_VERIFIED
 
 if TYPE_CHECKING:
     from shoal_engine.differential.queries.aggregates import Aggregate
@@ -75,6 +75,23 @@ def query(source: str, threads: int | None, output: str | None, as_json: bool, *
         if body.get("receipt"):
             click.echo(f"charged as line {body['receipt']}")
     return MET
+
+
+@click.command()
+@click.option("--mechanism", "-m", "mechanisms", multiple=True, metavar="NAME", help="Repeat for several; all else.")
+@click.option("--runs", type=click.IntRange(min=1000), default=1_000_000, show_default=True, help="On each neighbor.")
+@JSON
+def audit(mechanisms: tuple[str, ...], runs: int, as_json: bool) -> int:  # noqa: FBT001
+    """Run mechanisms on neighbors; fail where what they said proves more epsilon than they claim."""
+    from shoal.auditing import audit as audit_all
+    from shoal_cli.showing import show_frame
+
+    found = audit_all(mechanisms or None, runs=runs)
+    if as_json:
+        print_json({"audits": found.to_dicts()})
+    else:
+        show_frame(found, "Epsilon, claimed and proven")
+    return NOT_VERIFIED if (found["verdict"] == "broken").any() else MET
 
 
 def _aggregates(asked: dict[str, Any]) -> "list[Aggregate]":

@@ -211,3 +211,21 @@ def test_cli__without_a_ledger_it_refuses_unless_told_so(run: Any) -> None:
     assert run(f"{QUERY} --no-ledger")[1]["rows"] == 3
     assert len(run(f"{QUERY} --plan")[1]["plan"]) == 5
     assert run(f"{QUERY} --no-ledger --sum cost:1")[0] == 1
+
+
+def test_cli__audit(run: Any) -> None:
+    code, body = run("audit -m laplace -m choice-of-keys --runs 20000")
+    assert code == 0
+    assert [row["mechanism"] for row in body["audits"]] == ["laplace", "choice-of-keys"]
+    assert all(row["bound"] <= row["epsilon"] for row in body["audits"])
+    assert run("audit -m nothing --runs 20000")[0] == 1
+
+
+def test_privacy_spent__adds_up_what_ledgers_tell() -> None:
+    query = rows(visits()).group_by("ward", keys=["a"]).agg(dp.count())
+    events = [query.plan(rho="1/100").event] * 10
+    spent = shoal.privacy_spent(events, delta="1e-6")
+    assert spent.ways["concentrated"] == pytest.approx(2.1419389, abs=1e-6)
+    assert spent.epsilon < spent.ways["concentrated"]
+    with pytest.raises(shoal.NumberError, match="no event"):
+        shoal.privacy_spent("{}", delta="1e-6")

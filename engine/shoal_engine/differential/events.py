@@ -108,7 +108,11 @@ def to_json(event: Event) -> str:
 
 def from_json(text: str) -> Event:
     """Return the event that JSON tells of."""
-    return msgspec.json.decode(text, type=Event, dec_hook=_read)  # pyright: ignore[reportArgumentType]
+    try:
+        return msgspec.json.decode(text, type=Event, dec_hook=_read)  # pyright: ignore[reportArgumentType]
+    except msgspec.DecodeError as error:
+        msg = f"this is no event: {error}"
+        raise NumberError(msg) from None
 
 
 def _written(value: Any) -> str:

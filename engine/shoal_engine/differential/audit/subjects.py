@@ -1,0 +1,127 @@
+"""What is audited: every mechanism, and whole group-bys, on neighbors that are as far apart as they may be."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import pyarrow as pa
+
+from shoal_engine.differential.accounting import gaussian
+from shoal_engine.differential.audit.evidence import Claim, Draw, Outputs
+from shoal_engine.differential.mechanisms.additive import GaussianNoise, LaplaceNoise
+from shoal_engine.differential.mechanisms.randomized_response import RandomizedResponse
+from shoal_engine.differential.mechanisms.selection import Exponential, NoisyMax, PermuteAndFlip
+from shoal_engine.differential.mechanisms.sparse_vector import AboveThreshold
+from shoal_engine.differential.queries.aggregates import Aggregate, Count, Distinct, Quantile
+from shoal_engine.differential.queries.bounding import Bounds
+from shoal_engine.differential.queries.budget import Budget
+from shoal_engine.differential.queries.choosing_keys import TruncatedGeometric
+from shoal_engine.differential.queries.moments import Mean, Sum, Variance
+from shoal_engine.differential.queries.private_group_by import GroupQuery, Observation
+from shoal_engine.differential.words import WordStream
+
+ONE = Fraction(1)
+_SCORES = {1: [0, 1, 0, 0], 0: [1, 0, 1, 1]}
+_BOUNDS = (Fraction(0), Fraction(10))
+_KEY = bytes(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One mechanism.
+
+    Attributes
+    ----------
+    draw : callable
+    claim : Claim
+    share : float
+        Of the runs asked for; slow mechanisms are run less often.
+    """
+
+    draw: Draw
+    claim: Claim
+    share: float = 1.0
+
+
+def _laplace(world: int, runs: int, stream: WordStream) -> Outputs:
+    return LaplaceNoise.of_budget(ONE, 1).add(np.full(runs, world, np.int64), stream)
+
+
+def _gaussian(world: int, runs: int, stream: WordStream) -> Outputs:
+    return GaussianNoise(Fraction(4)).add(np.full(runs, world, np.int64), stream)
+
+
+def _responses(world: int, runs: int, stream: WordStream) -> Outputs:
+    return RandomizedResponse(ONE, 3).respond(np.full(runs, world, np.int64), stream)
+
+
+def _choices(kind: type[Exponential | PermuteAndFlip | NoisyMax]) -> Draw:
+    def draw(world: int, runs: int, stream: WordStream) -> Outputs:
+        return np.array([kind(Fraction(2)).choose(_SCORES[world], stream) for _ in range(runs)], np.int64)
+
+    return draw
+
+
+def _first_above(world: int, runs: int, stream: WordStream) -> Outputs:
+    """Ask of answers that the unit moves all alike, the last of them by the most."""
+    answers = [0, 0, 0, 3] if world else [1, 1, 1, 2]
+    stops = np.empty(runs, np.int64)
+    for run in range(runs):
+        asked = AboveThreshold(ONE, threshold=1).begin(stream)
+        stops[run] = next((i for i, answer in enumerate(answers) if asked.is_above(answer)), len(answers))
+    return stops
+
+
+def _kept(world: int, runs: int, stream: WordStream) -> Outputs:
+    """Keep a group of 3 units, or of 2."""
+    rule = TruncatedGeometric(Fraction(1, 2), Fraction(1, 50))
+    return rule.keep(np.full(runs, 3 if world else 2, np.int64), stream).astype(np.int64)
+
+
+def _grouped(aggregate: Aggregate) -> Draw:
+    """Return a whole group-by, from rows to answer: one group a run, in each of which the unit is, or is not.
+
+    Groups are drawn independently, so one release of many groups is many runs.
+    """
+
+    def draw(world: int, runs: int, stream: WordStream) -> Outputs:
+        keys = pa.array(np.arange(runs))
+        # Somebody else is in every group; the unit stands far from the others, with more rows than may count.
+        parts = [(keys, keys, 5.0)] + [(pa.array(np.arange(runs) + runs), keys, 1e6)] * (3 if world else 0)
+        query = GroupQuery(("key",), (aggregate,), ("who",), Bounds(1, 2), pa.table({"key": keys}))
+        observation = Observation(query, n_threads=1)
+        for who, key, value in parts:
+            batch = {"who": who, "key": key, "x": pa.array(np.full(runs, value))}
+            observation.observe(pa.record_batch(batch))
+        answer = observation.finish(_KEY).release(query.allot(Budget(ONE), "laplace"), stream)
+        return np.asarray(answer.column(aggregate.name).to_numpy(zero_copy_only=False), np.float64)
+
+    return draw
+
+
+def _mean_parts(world: int, runs: int, stream: WordStream) -> Outputs:
+    """Tell both parts of a mean, as somebody could take them apart."""
+    count = LaplaceNoise.of_budget(ONE / 2, 1).add(np.full(runs, world, np.int64), stream)
+    total = LaplaceNoise.of_budget(ONE / 2, 10).add(np.full(runs, 10 * world, np.int64), stream)
+    return np.stack([count, total], axis=1)
+
+
+SUBJECTS: Mapping[str, Callable[[], Subject]] = {
+    "laplace": lambda: Subject(_laplace, Claim(1.0)),
+    "gaussian": lambda: Subject(_gaussian, Claim(gaussian.epsilon_for(2.0, 0.01), 0.01)),
+    "randomized-response": lambda: Subject(_responses, Claim(1.0)),
+    "exponential": lambda: Subject(_choices(Exponential), Claim(2.0, of_range=True), 0.1),
+    "permute-and-flip": lambda: Subject(_choices(PermuteAndFlip), Claim(2.0), 0.1),
+    "noisy-max": lambda: Subject(_choices(NoisyMax), Claim(2.0), 0.1),
+    "above-threshold": lambda: Subject(_first_above, Claim(1.0), 0.1),
+    "choice-of-keys": lambda: Subject(_kept, Claim(0.5, 0.02)),
+    "parts-of-a-mean": lambda: Subject(_mean_parts, Claim(1.0)),
+    "group-by-count": lambda: Subject(_grouped(Count("x_count")), Claim(1.0)),
+    "group-by-sum": lambda: Subject(_grouped(Sum("x", _BOUNDS, "x_sum")), Claim(1.0)),
+    "group-by-mean": lambda: Subject(_grouped(Mean("x", _BOUNDS, "x_mean")), Claim(1.0)),
+    "group-by-variance": lambda: Subject(_grouped(Variance("x", _BOUNDS, "x_variance")), Claim(1.0)),
+    "group-by-quantile": lambda: Subject(_grouped(Quantile("x", _BOUNDS, "x_q", candidates=5)), Claim(1.0), 0.05),
+    "group-by-distinct": lambda: Subject(_grouped(Distinct("x", "x_distinct")), Claim(1.0), 0.1),
+}
+"""By name; made when asked for, as some reckon their claim."""
