@@ -1,4 +1,4 @@
-"""Private group-by up to the noise, a row or a patient protected; the floor is Polars' group_by."""
+"""Private group-by, noise included, a row or a patient protected; the floor is Polars' group_by."""
 
 import polars as pl
 import pytest
@@ -15,12 +15,12 @@ def frame(request: pytest.FixtureRequest) -> pl.DataFrame:
 
 @pytest.mark.benchmark(group="private group-by")
 def test_row_level(benchmark: BenchmarkFixture, frame: pl.DataFrame) -> None:
-    assert benchmark(row_level, frame).rows.sum() == N_ROWS
+    assert benchmark(row_level, frame).height
 
 
 @pytest.mark.benchmark(group="private group-by")
 def test_unit_level(benchmark: BenchmarkFixture, frame: pl.DataFrame) -> None:
-    assert benchmark(unit_level, frame).rows.sum() <= N_ROWS
+    assert benchmark(unit_level, frame).width == 13
 
 
 @pytest.mark.benchmark(group="private group-by")

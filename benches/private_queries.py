@@ -1,18 +1,18 @@
-"""The queries of the private group-by's benchmarks, up to the noise, and the same work in plain Polars."""
+"""The queries of the private group-by's benchmarks, whole releases, and the same work in plain Polars."""
 
 import os
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
+import shoal
 from benches.measure.clock import forget_peak, peak_bytes, timed
+from shoal import dp
 from shoal_engine.differential.queries.bounding import Bounds, UnitObservation
 from shoal_engine.differential.queries.grid import Grid
-from shoal_engine.differential.queries.group_sums import GroupSums
-from shoal_engine.differential.queries.observation import RowObservation
 from shoal_engine.differential.queries.total_values import ValueSpec
 
 N_KEYS = 1000
@@ -38,20 +38,28 @@ def visits(n_rows: int, keys: Keys) -> pl.DataFrame:
     return frame.with_columns(ward if keys == "enum" else ward.cast(pl.String))
 
 
-def row_level(frame: pl.DataFrame) -> GroupSums:
-    """Count and sum, where a unit is a row; the mean is their quotient."""
-    observation = RowObservation(["ward"], [COST])
-    for batch in frame.select("ward", "cost").to_arrow(compat_level=pl.CompatLevel.newest()).to_batches():
-        observation.observe(batch)
-    return observation.finish()
+def row_level(frame: pl.DataFrame) -> pl.DataFrame:
+    """Release count, sum and mean, where a unit is a row; the keys are public."""
+    keys = frame["ward"].unique() if frame.height < N_KEYS else ward_names(frame.schema["ward"])
+    grouped = shoal.private(frame, unit=None, ledger=None).group_by("ward", keys=keys)
+    return grouped.agg(*_asked()).release(epsilon="1", n_threads=1).frame
 
 
-def unit_level(frame: pl.DataFrame) -> GroupSums:
-    """Count and sum at most two rows in each of at most five groups of every patient."""
-    observation = UnitObservation(["patient"], ["ward"], [COST], BOUNDS)
-    for batch in frame.to_arrow(compat_level=pl.CompatLevel.newest()).to_batches():
-        observation.observe(batch)
-    return observation.finish(os.urandom(16))
+def unit_level(frame: pl.DataFrame) -> pl.DataFrame:
+    """Release the same of at most two rows in each of at most five groups of every patient; keys are chosen."""
+    bounds = {"max_groups": BOUNDS.max_groups, "max_rows": BOUNDS.max_rows}
+    grouped = shoal.private(frame, unit="patient", ledger=None).group_by("ward", **bounds)
+    return grouped.agg(*_asked()).release(epsilon="1", delta="1e-7", n_threads=1).frame
+
+
+def ward_names(kind: pl.DataType) -> pl.Series:
+    """Return the keys, in the type of the data."""
+    numbers = pl.Series("ward", range(N_KEYS), dtype=pl.Int64)
+    return numbers if kind.is_integer() else numbers.map_elements(lambda i: f"ward {i:03}", return_dtype=pl.String)
+
+
+def _asked() -> list[Any]:
+    return [dp.count(), dp.sum("cost", bounds=(0, 1000)), dp.mean("cost", bounds=(0, 1000))]
 
 
 def floor(frame: pl.DataFrame) -> pl.DataFrame:

@@ -10,13 +10,14 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.differential.samplers.choices import coins_below
+from shoal_engine.differential.samplers.coins import Bounds, Coins
 from shoal_engine.differential.samplers.exponentials import exp_bounds
 from shoal_engine.differential.words import WordStream
 
 Ints = npt.NDArray[np.int64]
 
 _SPARE_BITS = 64
+_WORD_BITS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +59,28 @@ class TruncatedGeometric:
         return found
 
     def keep(self, n: Ints, stream: WordStream) -> npt.NDArray[np.bool_]:
-        """Return which groups of some units are kept, each with its own exact chance; one draw for each size."""
-        kept = np.zeros(n.size, np.bool_)
-        table = self.chances(64, int(n.max(initial=0)))
-        certain = len(table) - 1 if table[-1][0] == 1 << 64 else int(n.max(initial=0)) + 1
-        kept[n >= certain] = True
-        for size in range(1, certain):
-            own = np.flatnonzero(n == size)
-            # One draw for each size, whether or not any group has it, so that which are drawn tells nothing.
-            kept[own] = coins_below(
-                lambda bits, size=size: self.chances(bits, size)[size], stream.next_draw(), own.size
-            )
+        """Return which groups of some units are kept, each with its own exact chance; they take one draw."""
+        table = self.chances(_WORD_BITS, int(n.max(initial=0)))
+        certain = table[-1][0] == 1 << _WORD_BITS
+        # A word w stands for the numbers from w to w + 1, over 2**64: kept below `low`, told exactly from there to `high`.
+        low, high = (
+            np.array([min(chance[end], (1 << _WORD_BITS) - 1) for chance in table], np.uint64) for end in (0, 1)
+        )
+        size = np.minimum(n, len(table) - 1)
+        words = stream.next_draw()
+        word = np.empty(n.size, np.uint64)
+        words.fill(0, word)
+        kept = word < low[size]
+        for row in np.flatnonzero(~kept & (word <= high[size]) & (size > 0)).tolist():
+            coins, units = Coins.at(words, row), int(size[row])
+            kept[row] = coins.below_real(self._bounds(units), value=int(word[row]), known=_WORD_BITS)
+        word[:] = 0
+        if certain:
+            kept[size == len(table) - 1] = True
         return kept
+
+    def _bounds(self, units: int) -> Bounds:
+        return lambda bits: self.chances(bits, units)[units]
 
 
 def _up(above: int, below: int) -> int:

@@ -77,12 +77,10 @@ class Sum(OfColumn):
 
 @dataclass(frozen=True, slots=True)
 class Mean(OfColumn):
-    """Mean of a column's values that are there: a centered sum and a count, each with its share of the budget."""
+    """Mean of a column's values that are there: a centered sum and a count, each with its share of the budget.
 
-    def _grid(self) -> Grid:
-        finest = Grid.between(*self.bounds)
-        # Twice a value less the sum of the bounds has one bit more.
-        return Grid.between(*self.bounds, exponent=finest.exponent - 1)
+    The centered sum is in half steps, modulo 2**64: right below 2**31 rows whatever the values, and private always.
+    """
 
     def parts(self, bounds: Bounds) -> list[Part]:
         """Return what gets noise."""
