@@ -2,16 +2,28 @@
 
 import polars as pl
 
+from shoal.frames import schema_of
+from shoal_engine.errors import ColumnError
+
 _ROW, _ITEM, _ROWS = "__row", "__item", "__rows"
 
 
-def least_support(frame: pl.LazyFrame, column: str, m: int) -> int:
-    """Return the fewest rows that hold a combination of at most `m` items that occurs; all rows where none does.
+def least_support(frame: pl.LazyFrame, column: str, m: int) -> int | None:
+    """Return the fewest rows that hold a combination of at most `m` items that occurs; None where none does.
 
     Every row is joined with itself, item by item, so a combination stands there once for each row that holds it.
+
+    Raises
+    ------
+    ColumnError
+        The column holds no lists of plain values.
     """
+    kind = schema_of(frame)[column]
+    if not isinstance(kind, pl.List | pl.Array) or kind.inner.is_nested():
+        msg = f"set-valued column {column!r} has type {kind}, no lists of plain values; give this policy's release"
+        raise ColumnError(msg)
     entries = (
-        frame.select(pl.col(column).alias(_ITEM))
+        frame.select(pl.col(column).cast(pl.List(kind.inner)).alias(_ITEM))
         .with_row_index(_ROW)
         .filter(pl.col(_ITEM).list.len() > 0)
         .explode(_ITEM)
@@ -20,7 +32,7 @@ def least_support(frame: pl.LazyFrame, column: str, m: int) -> int:
         .with_columns(pl.col(_ITEM).rank("dense").fill_null(0).cast(pl.UInt32))
         .collect()
     )
-    least = frame.select(pl.len()).collect().item()
+    least: int | None = None
     held = entries.lazy().rename({_ITEM: "1"})
     for size in range(1, m + 1):
         if size > 1:
@@ -28,5 +40,5 @@ def least_support(frame: pl.LazyFrame, column: str, m: int) -> int:
             held = held.join(further, on=_ROW).filter(pl.col(f"{size}") > pl.col(f"{size - 1}"))
         counted = held.group_by([f"{j}" for j in range(1, size + 1)]).agg(pl.len().alias(_ROWS))
         found = counted.select(pl.col(_ROWS).min()).collect(engine="streaming").item()
-        least = least if found is None else min(least, found)
-    return int(least)
+        least = found if least is None or (found is not None and found < least) else least
+    return least

@@ -36,7 +36,7 @@ def _figures(assessment: "Assessment") -> list[tuple[str, str]]:
         rows.append((f"{column}: entropy diversity", f"{reach.l_entropy:.2f}"))
         rows.append((f"{column}: distance to the table (t)", f"{reach.t:.3f}"))
     for column, rows_held in assessment.set_valued.items():
-        rows.append((f"{column}: fewest rows that share items", f"{rows_held:,}"))
+        rows.append((f"{column}: fewest rows that share items", "no item" if rows_held is None else f"{rows_held:,}"))
     for name, figure in assessment.table_models.items():
         rows.append((name, f"{figure:g}"))
     return rows

@@ -38,7 +38,7 @@ def test_anonymize__no_combination_of_items_is_rare(rows: list[Any], m: int, k: 
     policy = policy_of(m, k, hierarchy)
     release = shoal.anonymize(frame_of(rows), policy)
     lists = release.frame["x"].to_list()
-    assert naive.least_support(lists, m) >= min(k, len(rows))
+    assert all(n >= k for n in naive.supports(lists, m).values())
     assert release.report.set_valued == {"x": naive.least_support(lists, m)}
     assert all(row == sorted(set(row), key=lambda item: (item is not None, item)) for row in lists)
     assert len(lists) == len(rows)
@@ -74,7 +74,7 @@ def test_anonymize__brings_back_what_was_left_out() -> None:
     """An item left out alone comes back where its siblings are generalized with it."""
     rows = [["11"]] * 2 + [["12", "31"]] + [["13", "31"]] * 1 + [["31"]] * 3 + [["11", "31"]]
     release = shoal.anonymize(frame_of(rows), policy_of(2, 2, TREE))
-    assert naive.least_support(release.frame["x"].to_list(), 2) >= 2
+    assert min(naive.supports(release.frame["x"].to_list(), 2).values()) >= 2
 
 
 @given(rows=ROWS, seed=st.randoms(use_true_random=False), hierarchy=st.sampled_from([None, TREE]))
@@ -99,7 +99,7 @@ def test_anonymize__only_released_rows_count() -> None:
         set_valued={"x": shoal.SetValued(m=1, k=2)},
     )
     release = shoal.anonymize(frame, policy)
-    assert naive.least_support(release.frame["x"].to_list(), 1) >= 2
+    assert all(n >= 2 for n in naive.supports(release.frame["x"].to_list(), 1).values())
 
 
 @pytest.mark.parametrize("kind", [pl.Int32, pl.Date, pl.Boolean, pl.Categorical, pl.Float64])
@@ -174,6 +174,37 @@ def test_verify__finds_a_rare_combination() -> None:
     rows = [["a", "b"], ["a"], ["b"], ["a"]]
     found = shoal.verify(frame_of(rows), policy_of(2))
     assert found.broken == ("a combination of items misses 2^2-anonymity of 'x'",)
+
+
+def test_verify__fewer_rows_than_k_hold_no_promise() -> None:
+    frame = frame_of([["a"]] * 3).with_columns(q=1)
+    assert shoal.verify(frame, policy_of(1, 5)).broken == ("a combination of items misses 5^1-anonymity of 'x'",)
+    assert shoal.verify(frame.with_columns(x=pl.lit([], pl.List(pl.String))), policy_of(1, 5)).met
+
+
+@pytest.mark.parametrize("lists", [["a"] * 4, [1] * 4, [{"a": 1}] * 4, [[["a"]]] * 4])
+def test_verify__refuses_what_holds_no_lists(lists: list[Any]) -> None:
+    with pytest.raises(shoal.ColumnError, match="'x'"):
+        shoal.verify(pl.DataFrame({"q": [1] * 4, "x": lists}), policy_of(1))
+
+
+def test_verify__lists_of_fixed_length_are_lists() -> None:
+    lists = pl.Series("x", [["a", "b"]] * 4, dtype=pl.Array(pl.String, 2))
+    assert shoal.verify(pl.DataFrame({"q": [1] * 4, "x": lists}), policy_of(2)).met
+
+
+def test_report__tells_no_count_below_k() -> None:
+    notes = shoal.anonymize(frame_of([["a"]] * 9 + [["b"]]), policy_of(1, 3)).report.notes
+    assert notes == ("set-valued 'x': fewer than 3 entries left out",)
+    notes = shoal.anonymize(frame_of([["a"]] * 6 + [["b"], ["c"], ["d"]]), policy_of(1, 3)).report.notes
+    assert notes == ("set-valued 'x': 33.33% of the entries left out, of 3 distinct items",)
+
+
+def test_anonymize__too_many_combinations_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shoal_engine.anonymity.item_sets.MOST_CELLS", 1 << 13)
+    rows = [[f"{i}-{j}" for j in range(30)] for i in range(20)]
+    with pytest.raises(shoal.InputError, match="shorten the longest"):
+        shoal.assess(frame_of(rows), policy_of(2))
 
 
 def test_cli__assess_and_verify_tell_the_items(tmp_path: Any) -> None:

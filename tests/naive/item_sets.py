@@ -16,9 +16,9 @@ def supports(rows: Sequence[Sequence[Any] | None], m: int) -> Counter[frozenset[
     return counts
 
 
-def least_support(rows: Sequence[Sequence[Any] | None], m: int) -> int:
-    """Return the fewest rows that hold a combination; all rows where there is none."""
-    return min(supports(rows, m).values(), default=len(rows))
+def least_support(rows: Sequence[Sequence[Any] | None], m: int) -> int | None:
+    """Return the fewest rows that hold a combination; None where there is none."""
+    return min(supports(rows, m).values(), default=None)
 
 
 def cheapest_loss(rows: Sequence[Sequence[Any]], m: int, k: int) -> int:
@@ -28,7 +28,7 @@ def cheapest_loss(rows: Sequence[Sequence[Any]], m: int, k: int) -> int:
     for size in range(len(items) + 1):
         for gone in combinations(items, size):
             kept = [[item for item in set(row) if item not in gone] for row in rows]
-            if least_support(kept, m) >= min(k, len(rows)):
+            if all(n >= k for n in supports(kept, m).values()):
                 best = min(best, sum(item in gone for row in rows for item in set(row)))
     return best
 

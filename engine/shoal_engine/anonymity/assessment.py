@@ -91,8 +91,8 @@ class Assessment(Struct, frozen=True, kw_only=True):
         be in the table; lkc-k and lkc-c, fewest rows and largest share of a sensitive value over combinations of the
         l quasi-identifiers.
     set_valued : mapping of column to int
-        Fewest rows that hold a combination of at most m items of a set-valued column that occurs; all rows where
-        there is no item.
+        Fewest rows that hold a combination of at most m items of a set-valued column that occurs; None where there
+        is no item.
     """
 
     rows: int
@@ -102,7 +102,7 @@ class Assessment(Struct, frozen=True, kw_only=True):
     risk: Risk
     sensitive: Mapping[str, SensitiveReach]
     table_models: Mapping[str, float] = {}
-    set_valued: Mapping[str, int] = {}
+    set_valued: Mapping[str, int | None] = {}
 
     @classmethod
     def of(
@@ -114,7 +114,7 @@ class Assessment(Struct, frozen=True, kw_only=True):
         unique_rows: int,
         sensitive: Mapping[str, SensitiveReach],
         table_models: Mapping[str, float] | None = None,
-        set_valued: Mapping[str, int] | None = None,
+        set_valued: Mapping[str, int | None] | None = None,
     ) -> "Assessment":
         """Return the assessment with the risks that follow from the counts."""
         risk = Risk(highest=1 / k if k else 0.0, average=equivalence_classes / rows if rows else 0.0)

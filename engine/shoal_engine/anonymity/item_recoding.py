@@ -83,7 +83,7 @@ def recode_items(
     )
     values, place = _values(sets, label)
     value_of_item = np.where(node >= 0, place[node], LEFT_OUT)
-    return ItemRecoding(values, value_of_item, _note(name, node, entries, tree))
+    return ItemRecoding(values, value_of_item, _note(name, node, entries, tree, k))
 
 
 def _values(sets: ItemSets, label: pa.StringArray | None) -> tuple[pa.Array, Ints]:
@@ -114,26 +114,28 @@ def _left_out(sets: ItemSets, m: int, k: int, name: str, entries: Ints) -> Ints:
 
 def _cover(rare: Ints, entries: Ints) -> Ints:
     """Return items of which every combination, a column of `rare`, holds one, cheaply."""
+    if len(rare) == 1:
+        return np.unique(rare[0])
     n_items, n = entries.size, rare.shape[1]
     settles = np.bincount(rare.ravel(), minlength=n_items)
     by_item = np.argsort(rare.ravel(), kind="stable") % max(1, n)
     first = np.concatenate([[0], np.cumsum(settles)])
-    unsettled, chosen = np.ones(n, np.bool_), list[int]()
+    unsettled, chosen = np.ones(n, np.bool_), dict[int, None]()
     while settles.any():
         price = np.divide(entries, settles, out=np.full(n_items, np.inf), where=settles > 0)
         best = int(price.argmin())
-        chosen.append(best)
+        chosen[best] = None
         own = by_item[first[best] : first[best + 1]]
         own = own[unsettled[own]]
         unsettled[own] = False
         settles -= np.bincount(rare[:, own].ravel(), minlength=n_items)
-    hits = np.isin(rare, chosen).sum(axis=0)
+    hits = np.isin(rare, list(chosen)).sum(axis=0)
     for item in sorted(chosen, key=lambda one: (-int(entries[one]), one)):
         own = by_item[first[item] : first[item + 1]]
         if (hits[own] > 1).all():
             hits[own] -= 1
-            chosen.remove(item)
-    return np.array(chosen, np.int64)
+            del chosen[item]
+    return np.array(list(chosen), np.int64)
 
 
 def _raised(sets: ItemSets, tree: Tree, m: int, k: int, name: str) -> tuple[Ints, pa.StringArray]:
@@ -177,11 +179,14 @@ def _forest(tree: Tree) -> Forest:
     return freeze(Forest(parent, low, high))
 
 
-def _note(name: str, node: Ints, entries: Ints, tree: Tree | None) -> str:
-    """Tell what a column lost."""
+def _note(name: str, node: Ints, entries: Ints, tree: Tree | None, k: int) -> str:
+    """Tell what a column lost; of fewer than k entries no more than that they are fewer."""
     total, gone = max(1, int(entries.sum())), node < 0
     lost = int(entries[gone].sum())
-    told = f"set-valued {name!r}: {int((gone & (entries > 0)).sum())} items left out, {lost / total:.2%} of the entries"
+    told = f"set-valued {name!r}: "
+    if 0 < lost < k:
+        return told + f"fewer than {k} entries left out"
+    told += f"{lost / total:.2%} of the entries left out, of {int((gone & (entries > 0)).sum())} distinct items"
     if tree is None:
         return told
     share = np.where(gone, 1.0, tree.share[np.where(gone, 0, node)])

@@ -20,6 +20,8 @@ Ints = npt.NDArray[np.int64]
 
 MOST_IN_A_ROW = 1 << 26
 """Combinations that one row may add; more would not fit in memory."""
+MOST_CELLS = 1 << 27
+"""Places for combinations of all rows together: 2 GiB."""
 _WORD_BITS = 64
 _FEW = 1 << 12
 
@@ -100,7 +102,7 @@ def count_sets(sets: ItemSets, forest: Forest, size: int, name: str) -> tuple[Co
     ColumnError
         A combination does not fit into a word.
     InputError
-        A row has too many combinations.
+        A row, or all together, have too many combinations.
     """
     bits = bits_for(forest.parent.size, size, name)
     counts, state = _empty(_FEW), np.zeros(3, np.int64)
@@ -113,14 +115,21 @@ def count_sets(sets: ItemSets, forest: Forest, size: int, name: str) -> tuple[Co
             )
             raise InputError(msg)
         if state[2]:
-            larger = _empty(max(2 * counts.key.size, 4 << int(state[1] + state[2]).bit_length()))
+            capacity = max(2 * counts.key.size, 4 << int(state[1] + state[2]).bit_length())
+            if capacity > MOST_CELLS:
+                msg = (
+                    f"the rows of {name!r} hold over {MOST_CELLS // 4:,} combinations of {size}, more than are counted"
+                    "; use a smaller `m`, or shorten the longest lists"
+                )
+                raise InputError(msg)
+            larger = _empty(capacity)
             move_counts(counts, larger)
             counts = larger
     return counts, bits
 
 
-def least_support(sets: ItemSets, m: int, name: str) -> int:
-    """Return the fewest rows that hold a combination of at most `m` items that occurs; all rows where none does.
+def least_support(sets: ItemSets, m: int, name: str) -> int | None:
+    """Return the fewest rows that hold a combination of at most `m` items that occurs; None where none does.
 
     Raises
     ------
@@ -128,6 +137,8 @@ def least_support(sets: ItemSets, m: int, name: str) -> int:
         As `count_sets` does.
     """
     bits_for(sets.domain.size, m, name)
+    if not sets.item.size:
+        return None
     least = sets.n_rows
     for size in range(1, m + 1):
         counts, _ = count_sets(sets, flat(sets.domain.size), size, name)

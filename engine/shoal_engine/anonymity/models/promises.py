@@ -59,7 +59,7 @@ def broken_promises(policy: Policy, reached: Assessment) -> list[str]:
     broken += [
         f"a combination of items misses {policy.k_of(column)}^{role.m}-anonymity of {column!r}"
         for column, role in policy.set_valued.items()
-        if reached.set_valued.get(column, 0) < min(policy.k_of(column), reached.rows)
+        if not _enough(reached.set_valued.get(column, 0), policy.k_of(column))
     ]
     for column, role in policy.sensitive.items():
         broken += [
@@ -68,6 +68,11 @@ def broken_promises(policy: Policy, reached: Assessment) -> list[str]:
             if not _holds(model, reached.sensitive[column])
         ]
     return broken
+
+
+def _enough(rows: int | None, k: int) -> bool:
+    """Tell whether enough rows hold every combination of items; there may be none."""
+    return rows is None or rows >= k
 
 
 def field_of(model: Model) -> str:
