@@ -24,7 +24,20 @@ from typing import Any, Final
 import msgspec
 
 from benches import quality
-from benches.measure import cores, disclosure, full_domain, grouping, memory, partition, peers, pipeline, start
+from benches.measure import (
+    accounting,
+    cores,
+    disclosure,
+    full_domain,
+    grouping,
+    memory,
+    noise,
+    partition,
+    peers,
+    pipeline,
+    private_group_by,
+    start,
+)
 from benches.measure.figure import Figure, Options
 from benches.measure.machine import machine
 from benches.measure.showing import as_markdown
@@ -39,6 +52,9 @@ SECTIONS: Final[dict[str, tuple[str, Callable[[Options], Iterator[Figure]]]]] = 
     "memory": ("Memory above the input", memory.figures),
     "full-domain": ("Full-domain generalization", full_domain.figures),
     "disclosure": ("Measures, uniques and masking", disclosure.figures),
+    "noise": ("Exact noise", noise.figures),
+    "private-group-by": ("Private group-by", private_group_by.figures),
+    "accounting": ("Accounting and the ledger", accounting.figures),
     "quality": ("Information loss", quality.figures),
     "start": ("Start", start.figures),
     "cores": ("One core and two", cores.figures),

@@ -1,5 +1,6 @@
 """Zero-concentrated differential privacy: events as rho, and rho as epsilon and delta (Bun, Steinke 2016)."""
 
+import functools
 import math
 from fractions import Fraction
 from typing import Final
@@ -9,7 +10,8 @@ from shoal_engine.errors import NumberError
 
 _SLACK: Final = 1e-12
 """Relative, towards more privacy: far above what rounding adds here."""
-_STEPS: Final = 200
+_STEPS: Final = 70
+"""Of a golden section and of a bisection: enough for the last digits."""
 
 
 def rho_of(event: events.Event) -> Fraction:
@@ -84,6 +86,7 @@ def epsilon_for(rho: Fraction, delta: Fraction) -> float:
     return max(0.0, bound(1 + math.exp((low + high) / 2))) * (1 + _SLACK)
 
 
+@functools.lru_cache(maxsize=256)
 def rho_for(epsilon: Fraction, delta: Fraction) -> Fraction:
     """Return nearly the largest rho that is (epsilon, delta)-private, never one that is not."""
     if epsilon <= 0:

@@ -62,7 +62,7 @@ class TruncatedGeometric:
         """Return which groups of some units are kept, each with its own exact chance; they take one draw."""
         table = self.chances(_WORD_BITS, int(n.max(initial=0)))
         certain = table[-1][0] == 1 << _WORD_BITS
-        # A word w stands for the numbers from w to w + 1, over 2**64: kept below `low`, told exactly from there to `high`.
+        # A word w stands for the numbers from w to w + 1, over 2**64: kept below `low`, told exactly up to `high`.
         low, high = (
             np.array([min(chance[end], (1 << _WORD_BITS) - 1) for chance in table], np.uint64) for end in (0, 1)
         )
