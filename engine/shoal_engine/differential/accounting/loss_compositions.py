@@ -25,10 +25,10 @@ STEP: Final = 1e-4
 MOST_CELLS: Final = 1 << 21
 """Cells of a composed distribution: 16 MiB each array."""
 _CELLS_OF_RANGE: Final = 4000
-_OUTSIDE: Final = 1e-20
+_OUTSIDE: Final = 1e-15
 _MERGED: Final = 64
 _ROUNDING: Final = 2.0**-53
-_RATES: Final = np.array([0.3, 1.0, 2.5, 5.0, 9.5])
+_RATES: Final = np.array([0.5, 1.0, 2.0, 4.0, 8.0])
 """Orders of Chernoff's bound that are tried, over one standard deviation; the last is best for a Gaussian sum."""
 
 
@@ -277,14 +277,14 @@ def _window(total: _Sum, t: float, moment: float) -> tuple[float, float]:
     spread = max(total.parts[0][0].step, _spread(total, t))
     ends: list[float] = []
     for sign in (-1, 1):
-        width = 9.5 * spread
+        width = 8 * spread
         while True:
             edge = mean + sign * width
             rates = sign * _RATES / spread
             bound = min(total.log_moment(t + u) - moment - u * edge for u in rates.tolist())
             if bound <= math.log(_OUTSIDE):
                 break
-            width *= 1.3
+            width *= 1.2
         ends.append(edge)
     least, most = (sum(times * float(one.loss[end]) for one, times in total.parts) for end in (0, -1))
     return max(ends[0], least), min(ends[1], most)

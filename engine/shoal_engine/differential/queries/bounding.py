@@ -91,8 +91,8 @@ class UnitObservation:
     Notes
     -----
     Memory: 5 to 8 bytes a row, by how many groups there are, and 4 for each spec; 24 for each distinct unit id (of text
-    its bytes and 28), and what `RowObservation` takes for groups. What is kept of the rows is sent to buckets when it comes, so that the peak is
-    not above that but by a few buckets.
+    its bytes and 28), and what `RowObservation` takes for groups. What is kept of the rows is sent to buckets when it
+    comes, so that the peak is not above that but by a few buckets.
     """
 
     def __init__(
