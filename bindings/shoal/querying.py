@@ -143,6 +143,7 @@ class Private:
         max_groups: int | None = None,
         max_rows: int | Literal["clip"] | None = None,
         keys: IntoFrame | Sequence[object] | None = None,
+        key_rule: Literal["truncated-geometric", "laplace-threshold"] = "truncated-geometric",
     ) -> "Grouped":
         """Return groups of rows with equal keys.
 
@@ -156,6 +157,8 @@ class Private:
             Rows of one unit that may count in each; or "clip": all of them, each unit's sum clamped to the bounds.
         keys : frame, or values of the one key column, optional
             The groups to tell of, which are known to everybody. Unless given, groups are chosen privately.
+        key_rule : str
+            By which they are chosen: the rule that keeps most, or a threshold on their noisy number of units.
 
         Raises
         ------
@@ -174,7 +177,7 @@ class Private:
             raise PolicyError(msg + ": max_groups=5, max_rows=2")
         else:
             bounds = Bounds(max_groups, None if max_rows == "clip" else max_rows)
-        return Grouped(self, by, bounds, keys)
+        return Grouped(self, by, bounds, keys, key_rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,7 @@ class Grouped:
     _by: tuple[str, ...]
     _bounds: "object"
     _keys: IntoFrame | Sequence[object] | None = field(repr=False)
+    _key_rule: Literal["truncated-geometric", "laplace-threshold"]
 
     def agg(self, *aggregates: "Aggregate") -> "PrivateQuery":
         """Return the query for some aggregates of `shoal.dp`."""
@@ -194,7 +198,7 @@ class Grouped:
         schema = schema_of(private.frame)
         keys = None if self._keys is None else _keys(self._keys, self._by, schema)
         asked = tuple(_of_units(one, private.unit) for one in aggregates)
-        query = GroupQuery(self._by, asked, private.unit, self._bounds, keys, private.neighbors)  # pyright: ignore[reportArgumentType]
+        query = GroupQuery(self._by, asked, private.unit, self._bounds, keys, private.neighbors, self._key_rule)  # pyright: ignore[reportArgumentType]
         return PrivateQuery(private, query)
 
 

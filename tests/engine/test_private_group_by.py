@@ -18,7 +18,7 @@ from shoal_engine.differential.accounting.concentrated import epsilon_for, rho_o
 from shoal_engine.differential.queries.aggregates import Aggregate, Count, Distinct, Quantile
 from shoal_engine.differential.queries.bounding import Bounds
 from shoal_engine.differential.queries.budget import Budget
-from shoal_engine.differential.queries.choosing_keys import TruncatedGeometric
+from shoal_engine.differential.queries.choosing_keys import LaplaceThreshold, TruncatedGeometric
 from shoal_engine.differential.queries.moments import Mean, Sum, Variance
 from shoal_engine.differential.queries.private_group_by import GroupQuery, Observation, Totals
 from shoal_engine.differential.words import WordStream
@@ -288,6 +288,36 @@ def test_truncated_geometric__keeps_by_its_chances() -> None:
     for size, seen in enumerate(kept.tolist()):
         chance = ([0.0, *PI, 1.0])[size]
         assert stats.binomtest(seen, each, chance).pvalue > 1e-6
+
+
+@pytest.mark.parametrize(("delta", "threshold"), [("1e-5", 13), ("1e-9", 22)])
+def test_laplace_threshold__known_thresholds(delta: str, threshold: int) -> None:
+    assert LaplaceThreshold(Fraction(1), Fraction(delta)).threshold == threshold
+
+
+@given(epsilon=st.fractions(Fraction(1, 50), Fraction(3)), delta=st.sampled_from([Fraction(1, 10), Fraction(1, 10**7)]))
+@settings(deadline=None, max_examples=40)
+def test_laplace_threshold__is_the_least_that_hides_a_single_unit(epsilon: Fraction, delta: Fraction) -> None:
+    t, q = LaplaceThreshold(epsilon, delta).threshold, math.exp(-float(epsilon))
+    # Noise of at least t - 1 lifts one unit over it; from 0 on that has chance q**noise / (1 + q).
+    assert q ** (t - 1) / (1 + q) <= float(delta) * (1 + 1e-9)
+    assert t == 1 or q ** (t - 2) / (1 + q) > float(delta) * (1 - 1e-9)
+
+
+def test_laplace_threshold__keeps_by_its_law() -> None:
+    rule, n = LaplaceThreshold(Fraction(1), Fraction(1, 50)), 100_000
+    for units in (0, 1, 4, 9):
+        kept = int(rule.keep(np.full(n, units), STREAM).sum())
+        noise, q = rule.threshold - units, math.exp(-1)
+        chance = q**noise / (1 + q) if noise > 0 else 1 - q ** (1 - noise) / (1 + q)
+        assert stats.binomtest(kept, n, chance if units else 0.0).pvalue > 1e-6
+
+
+def test_release__keys_by_a_threshold() -> None:
+    rows = [(i, key, 1.0) for key, n in (("a", 300), ("b", 1)) for i in range(n)]
+    query = query_of(Bounds(1, 1), key_rule="laplace-threshold")
+    allotment = query.allot(Budget(Fraction(10), delta=Fraction(1, 10**9)), None)
+    assert totals_of(rows, query).release(allotment, STREAM).column("key").to_pylist() == ["a"]
 
 
 @pytest.mark.parametrize(

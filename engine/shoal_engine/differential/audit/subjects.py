@@ -16,7 +16,7 @@ from shoal_engine.differential.mechanisms.sparse_vector import AboveThreshold
 from shoal_engine.differential.queries.aggregates import Aggregate, Count, Distinct, Quantile
 from shoal_engine.differential.queries.bounding import Bounds
 from shoal_engine.differential.queries.budget import Budget
-from shoal_engine.differential.queries.choosing_keys import TruncatedGeometric
+from shoal_engine.differential.queries.choosing_keys import LaplaceThreshold, TruncatedGeometric
 from shoal_engine.differential.queries.moments import Mean, Sum, Variance
 from shoal_engine.differential.queries.private_group_by import GroupQuery, Observation
 from shoal_engine.differential.words import WordStream
@@ -73,10 +73,14 @@ def _first_above(world: int, runs: int, stream: WordStream) -> Outputs:
     return stops
 
 
-def _kept(world: int, runs: int, stream: WordStream) -> Outputs:
-    """Keep a group of 3 units, or of 2."""
-    rule = TruncatedGeometric(Fraction(1, 2), Fraction(1, 50))
-    return rule.keep(np.full(runs, 3 if world else 2, np.int64), stream).astype(np.int64)
+def _kept(kind: type[TruncatedGeometric] | type[LaplaceThreshold], units: int) -> Draw:
+    """Return the choice whether to keep a group of some units, or of one less."""
+
+    def draw(world: int, runs: int, stream: WordStream) -> Outputs:
+        rule = kind(Fraction(1, 2), Fraction(1, 50))
+        return rule.keep(np.full(runs, units - 1 + world, np.int64), stream).astype(np.int64)
+
+    return draw
 
 
 def _grouped(aggregate: Aggregate) -> Draw:
@@ -115,7 +119,8 @@ SUBJECTS: Mapping[str, Callable[[], Subject]] = {
     "permute-and-flip": lambda: Subject(_choices(PermuteAndFlip), Claim(2.0), 0.1),
     "noisy-max": lambda: Subject(_choices(NoisyMax), Claim(2.0), 0.1),
     "above-threshold": lambda: Subject(_first_above, Claim(1.0), 0.1),
-    "choice-of-keys": lambda: Subject(_kept, Claim(0.5, 0.02)),
+    "choice-of-keys": lambda: Subject(_kept(TruncatedGeometric, 3), Claim(0.5, 0.02)),
+    "threshold-of-keys": lambda: Subject(_kept(LaplaceThreshold, 1), Claim(0.5, 0.02)),
     "parts-of-a-mean": lambda: Subject(_mean_parts, Claim(1.0)),
     "group-by-count": lambda: Subject(_grouped(Count("x_count")), Claim(1.0)),
     "group-by-sum": lambda: Subject(_grouped(Sum("x", _BOUNDS, "x_sum")), Claim(1.0)),

@@ -1,15 +1,19 @@
-"""Which keys may be named: partition selection by the truncated geometric rule.
+"""Which keys may be named: partition selection, by the truncated geometric rule or by a noisy threshold.
 
-Desfontaines, Voss, Gipson 2022, "Differentially private partition selection", theorem 1: of all rules that are
-(epsilon, delta)-private for a group that one unit more or less may join, none keeps any group with a higher chance.
+Both are (epsilon, delta)-private for a group that one unit more or less may join. Of all such rules none keeps any
+group with a higher chance than the truncated geometric one (Desfontaines, Voss, Gipson 2022, "Differentially private
+partition selection", theorem 1); thresholds are what other systems use (Korolova et al. 2009, section 4).
 """
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from shoal_engine.differential.mechanisms.additive import LaplaceNoise
 from shoal_engine.differential.samplers.coins import Bounds, Coins
 from shoal_engine.differential.samplers.exponentials import exp_bounds
 from shoal_engine.differential.words import WordStream
@@ -81,6 +85,54 @@ class TruncatedGeometric:
 
     def _bounds(self, units: int) -> Bounds:
         return lambda bits: self.chances(bits, units)[units]
+
+
+@dataclass(frozen=True, slots=True)
+class LaplaceThreshold:
+    """Keeps a group of n units, one or more, where n with discrete Laplace noise reaches a threshold.
+
+    A group of one unit has to be kept with chance delta at most: the least t with q**(t - 1) / (1 + q) <= delta and
+    q = exp(-epsilon), of whole numbers.
+
+    Attributes
+    ----------
+    epsilon, delta : Fraction
+        Above 0; of one group.
+
+    Examples
+    --------
+    >>> LaplaceThreshold(Fraction(1), Fraction(1, 10**5)).threshold
+    13
+    """
+
+    epsilon: Fraction
+    delta: Fraction
+
+    @property
+    def threshold(self) -> int:
+        """Return the least n, noise included, that is kept; one less must be exceeded where the rule is strict."""
+        spare = _SPARE_BITS + (1 / self.delta).__ceil__().bit_length()
+        # From below, as log(1 + q) is at most log(2); floating numbers only tell where to begin.
+        t = max(1, math.floor((-math.log(float(self.delta)) - math.log(2)) / float(self.epsilon)) - 2)
+        while True:
+            # Rounded against keeping: the numerator up, the denominator down.
+            above = exp_bounds(self.epsilon * (t - 1), spare)[1] << spare
+            below = (1 << spare) + exp_bounds(self.epsilon, spare)[0]
+            if Fraction(above, below) <= self.delta * (1 << spare):
+                return t
+            t += 1
+
+    def keep(self, n: Ints, stream: WordStream) -> npt.NDArray[np.bool_]:
+        """Return which groups of some units are kept; they take one draw."""
+        noisy = LaplaceNoise(1 / self.epsilon).add(n, stream)
+        return (n > 0) & (noisy >= self.threshold)
+
+
+KeyRule: TypeAlias = Literal["truncated-geometric", "laplace-threshold"]
+RULES: dict[KeyRule, type[TruncatedGeometric] | type[LaplaceThreshold]] = {
+    "truncated-geometric": TruncatedGeometric,
+    "laplace-threshold": LaplaceThreshold,
+}
 
 
 def _up(above: int, below: int) -> int:

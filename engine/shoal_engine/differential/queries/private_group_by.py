@@ -24,7 +24,7 @@ from shoal_engine.differential.queries.aggregates import (
 )
 from shoal_engine.differential.queries.bounding import Bounds, UnitObservation
 from shoal_engine.differential.queries.budget import Allotment, Budget, Law, Mechanism, allot
-from shoal_engine.differential.queries.choosing_keys import TruncatedGeometric
+from shoal_engine.differential.queries.choosing_keys import RULES, KeyRule
 from shoal_engine.differential.queries.estimates import Estimate, Noisy, Part
 from shoal_engine.differential.queries.group_sums import GroupSums
 from shoal_engine.differential.queries.observation import RowObservation
@@ -55,6 +55,8 @@ class GroupQuery:
         The keys to tell of, public; unless given, keys are chosen privately.
     neighbors : str
         add-remove: tables that differ by one unit; change-one: by one exchanged for another.
+    key_rule : str
+        By which keys are chosen where they are not given.
     """
 
     by: tuple[str, ...]
@@ -63,6 +65,7 @@ class GroupQuery:
     bounds: Bounds
     keys: pa.Table | None = None
     neighbors: Neighbors = "add-remove"
+    key_rule: KeyRule = "truncated-geometric"
 
     def __post_init__(self) -> None:
         if not self.aggregates:
@@ -175,7 +178,7 @@ class Totals:
         if allotment.keys is None:
             return np.arange(self.sums.rows.size)
         units = self.sums.rows if self.sums.units is None else self.sums.units
-        return np.flatnonzero(TruncatedGeometric(*allotment.keys).keep(units, stream))
+        return np.flatnonzero(RULES[self.query.key_rule](*allotment.keys).keep(units, stream))
 
     def _estimate(
         self, one: Aggregate, place: int | None, own: Sequence[Mechanism], kept: Ints, stream: WordStream
