@@ -15,6 +15,7 @@ from shoal_engine.differential import events
 from shoal_engine.differential.accounting import concentrated, gaussian, loss_compositions
 from shoal_engine.differential.accounting.accountant import privacy_spent
 from shoal_engine.differential.accounting.loss_distributions import losses_of
+from shoal_engine.differential.accounting.odometer import Odometer
 from shoal_engine.errors import NumberError
 
 ONE = Fraction(1)
@@ -233,6 +234,41 @@ def test_spent__parallel_events_cost_as_the_dearest() -> None:
 def test_spent__delta_out_of_range(delta: Fraction) -> None:
     with pytest.raises(NumberError):
         privacy_spent(events.PureDP(ONE), delta=delta)
+
+
+def test_odometer__holds_at_every_time_and_is_not_far_from_the_end() -> None:
+    odometer, each = Odometer(Fraction(1, 10**6)), events.DiscreteGaussian(Fraction(100), ONE)
+    before, told = 0.0, []
+    for n in range(1, 60):
+        odometer.spend(each)
+        told.append(odometer.epsilon)
+        # Never below what is known at a time that was fixed ahead.
+        least = privacy_spent(events.Repeated(each, n), delta=Fraction(1, 10**6)).ways["concentrated"]
+        assert max(before, least) <= told[-1] <= 2.2 * least
+        before = told[-1]
+    odometer.spend(events.ApproximateDP(ONE, Fraction(1, 10**6)))
+    assert odometer.delta == Fraction(2, 10**6)
+    assert Odometer(Fraction(1, 2)).epsilon == 0
+    with pytest.raises(NumberError):
+        Odometer(Fraction(0))
+
+
+def test_spent__a_sample_of_fixed_size_amplifies() -> None:
+    event = events.FixedSizeSampled(10, 1000, events.DiscreteLaplace(ONE, ONE))
+    spent = privacy_spent(event, delta=Fraction(0))
+    assert spent.epsilon == pytest.approx(math.log1p(0.01 * math.expm1(1)))
+    many = privacy_spent(events.Repeated(event, 1000), delta=Fraction(1, 10**6))
+    assert many.epsilon < 1000 * spent.epsilon
+    assert many.way == "losses"
+    with pytest.raises(NumberError, match="share of the units"):
+        privacy_spent(events.FixedSizeSampled(0, 10, event), delta=Fraction(0))
+
+
+def test_spent__a_poisson_sample_of_a_pure_event() -> None:
+    """The distribution knows more than the amplified epsilon, and never less."""
+    event = events.PoissonSampled(Fraction(1, 10), events.DiscreteLaplace(Fraction(2), Fraction(3)))
+    spent = privacy_spent(events.Repeated(event, 20), delta=Fraction(1, 10**6))
+    assert spent.ways["losses"] <= spent.ways["advanced"] * (1 + 1e-6) <= spent.ways["basic"] * (1 + 1e-6)
 
 
 def test_events__read_what_they_write() -> None:

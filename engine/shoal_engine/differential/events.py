@@ -67,6 +67,17 @@ class PoissonSampled(Struct, frozen=True, tag_field="kind", tag="poisson-sampled
     event: "Event"
 
 
+class FixedSizeSampled(Struct, frozen=True, tag_field="kind", tag="fixed-size-sampled"):
+    """An event on `size` of `population` units, drawn by the engine itself, secretly and anew, without replacement.
+
+    Neighbors are tables of equal size, one unit exchanged for another; the event says what such a change does.
+    """
+
+    size: int
+    population: int
+    event: "Event"
+
+
 class Repeated(Struct, frozen=True, tag_field="kind", tag="repeated"):
     """The same event several times, with noise of its own each time."""
 
@@ -95,6 +106,7 @@ Event: TypeAlias = (
     | ApproximateDP
     | BoundedRange
     | PoissonSampled
+    | FixedSizeSampled
     | Repeated
     | Composed
     | Parallel

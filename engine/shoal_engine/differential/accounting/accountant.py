@@ -21,6 +21,7 @@ from itertools import product
 
 from shoal_engine.differential import events
 from shoal_engine.differential.accounting import loss_compositions
+from shoal_engine.differential.accounting.basic import pure_cost
 from shoal_engine.differential.accounting.concentrated import delta_of, epsilon_for, rho_of
 from shoal_engine.errors import NumberError
 
@@ -99,35 +100,10 @@ def _ways(event: events.Event, delta: Fraction) -> Iterator[tuple[str, float]]:
 
 def _basic(event: events.Event, delta: Fraction) -> float:
     """Add up epsilons and deltas; infinite where an event has no epsilon of its own or deltas exceed what is given."""
-    pure = _pure(event)
+    pure = pure_cost(event)
     if pure is None or pure[1] > delta:
         return math.inf
     return math.nextafter(float(pure[0]), math.inf)
-
-
-def _pure(event: events.Event) -> tuple[Fraction, Fraction] | None:
-    """Return the sums of epsilons and deltas, None where an event has none."""
-    match event:
-        case events.DiscreteLaplace(scale=scale, sensitivity=s) | events.Laplace(scale=scale, sensitivity=s):
-            return s / scale, Fraction(0)
-        case events.PureDP(epsilon=epsilon) | events.BoundedRange(epsilon=epsilon):
-            return epsilon, Fraction(0)
-        case events.ApproximateDP(epsilon=epsilon, delta=delta):
-            return epsilon, delta
-        case events.PoissonSampled(event=one):
-            # A sample amplifies; without it the cost is never less.
-            return _pure(one)
-        case events.Repeated(event=one, times=times):
-            pure = _pure(one)
-            return None if pure is None else (times * pure[0], times * pure[1])
-        case events.Composed(events=several):
-            found = [_pure(one) for one in several]
-            known = [pure for pure in found if pure is not None]
-            if len(known) < len(found):
-                return None
-            return sum((one[0] for one in known), Fraction(0)), sum((one[1] for one in known), Fraction(0))
-        case _:
-            return None
 
 
 def _plain(event: events.Event) -> events.Event | None:
@@ -141,7 +117,7 @@ def _plain(event: events.Event) -> events.Event | None:
             known = tuple(one for one in found if one is not None)
             return events.Composed(known) if len(known) == len(found) else None
         case _:
-            pure = _pure(event)
+            pure = pure_cost(event)
             return None if pure is None else events.ApproximateDP(*pure)
 
 

@@ -38,7 +38,7 @@ def rho_of(event: events.Event) -> Fraction:
             return sum(map(rho_of, several), Fraction(0))
         case events.Parallel(events=several):
             return max(map(rho_of, several))
-        case events.PoissonSampled(event=one):
+        case events.PoissonSampled(event=one) | events.FixedSizeSampled(event=one):
             # A sample amplifies; without it the cost is never less.
             return rho_of(one)
 
@@ -54,7 +54,7 @@ def delta_of(event: events.Event) -> Fraction:
             return sum(map(delta_of, several), Fraction(0))
         case events.Parallel(events=several):
             return max(map(delta_of, several))
-        case events.PoissonSampled(event=one):
+        case events.PoissonSampled(event=one) | events.FixedSizeSampled(event=one):
             return delta_of(one)
         case _:
             return Fraction(0)

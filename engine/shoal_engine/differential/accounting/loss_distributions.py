@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.differential import events
+from shoal_engine.differential.accounting.basic import pure_cost
 
 Floats = npt.NDArray[np.float64]
 
@@ -115,6 +116,10 @@ def losses_of(event: events.Event, *, adding: bool = False) -> Losses | None:
         case events.PoissonSampled(rate=rate, event=one):
             inner = losses_of(one)
             return None if inner is None else _sampled(inner, float(rate), adding=adding)
+        case events.FixedSizeSampled():
+            # Of such samples no more is reckoned than what their epsilon and delta say.
+            pure = pure_cost(event)
+            return None if pure is None else _randomized_response(float(pure[0]), float(pure[1]))
         case _:
             return None
 
