@@ -11,6 +11,8 @@
     ├── OutputError (ValueError)        the output cannot be written where it was asked for
     ├── PolicyNotMet (ValueError)       no release of this table meets the policy; carries the nearest that can
     ├── VerificationFailed (ValueError) a release was regrouped and does not hold what was promised
+    ├── UpdateError (ValueError)        a model or an update of one is malformed, or does not fit the others
+    ├── TooFewUpdates (ValueError)      a round has fewer good updates than its rule needs
     └── LedgerError                     a ledger is missing, damaged, tampered with, or cannot be written
         └── BudgetExhausted             a budget does not hold what was asked for
 
@@ -68,6 +70,14 @@ class PolicyNotMet(ShoalError, ValueError):  # noqa: N818 - named for what is tr
 
 class VerificationFailed(ShoalError, ValueError):  # noqa: N818
     """A release was regrouped from its own rows and does not hold what was promised."""
+
+
+class UpdateError(ShoalError, ValueError):
+    """A model or an update of one is malformed, or does not fit the others."""
+
+
+class TooFewUpdates(ShoalError, ValueError):  # noqa: N818
+    """A round has fewer good updates than its rule needs."""
 
 
 class LedgerError(ShoalError):

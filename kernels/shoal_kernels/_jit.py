@@ -18,6 +18,7 @@ import numba
 import numpy as np
 import platformdirs
 from numba import config, types
+from numba.extending import intrinsic
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -125,6 +126,29 @@ def lean(function: Callable[P, R]) -> Callable[P, R]:
     as numbers; counted, one call costs more than the arithmetic of a small kernel.
     """
     return numba.njit(nogil=True, _nrt=False)(function)  # pyright: ignore[reportCallIssue, reportUnknownVariableType]
+
+
+def _pointer_to(kind: types.Type) -> Any:
+    """Return a function that kernels call to read memory at an address."""
+
+    def pointer(typing_context: Any, address: Any) -> Any:
+        del typing_context
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+        return types.CPointer(kind)(address), generate
+
+    return intrinsic(pointer)
+
+
+array_at: Any = numba.carray  # pyright: ignore[reportPrivateImportUsage]
+float32_at: Any = _pointer_to(types.float32)
+float64_at: Any = _pointer_to(types.float64)
+"""A pointer from an address (uint64), for kernels over as many arrays as there are updates: they take a table of
+addresses, and ``array_at(float32_at(address), n)`` is the array. Whoever calls such a kernel keeps the arrays
+alive, and vouches for their dtypes, their lengths and their being contiguous.
+"""
 
 
 def registered() -> "list[Kernel[Any, Any]]":

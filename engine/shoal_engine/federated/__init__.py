@@ -1,0 +1,1 @@
+"""Federated learning: model updates become the next model, exactly, robustly and privately."""

@@ -1,0 +1,147 @@
+"""Sums of many updates in 64 bits: on a grid so fine that nothing is lost and so coarse that nothing overflows.
+
+Each value times its weight is rounded once to a multiple of 2**-bits; whole numbers then add up to the same sum in any
+order. The grid is the finest on which no single product exceeds 2**51 (where floating point numbers are still exact to
+the unit) and no sum exceeds 2**62, whatever values within the bound are sent.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from shoal_engine.errors import UpdateError
+from shoal_engine.federated.models import Layout, Model, of_payloads
+from shoal_engine.federated.tensors import narrowed, widened
+from shoal_engine.threads import in_threads, ranges
+
+Values = npt.NDArray[Any]
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+FEWEST_BITS, MOST_BITS = -900, 900
+"""Of the grid, so that its step is an ordinary float64."""
+SUM_BITS: Final = 62
+
+
+def grid_bits(bound: float, largest_weight: float, total_weight: float) -> int:
+    """Return how many binary digits after the point are kept.
+
+    Parameters
+    ----------
+    bound : float
+        On the size of a value.
+    largest_weight, total_weight : float
+        Of one update, and of all together at most.
+
+    Raises
+    ------
+    UpdateError
+        The bound or a weight is not above 0 and finite.
+    """
+    if not (0 < bound < math.inf and 0 < largest_weight <= total_weight < math.inf):
+        msg = "a grid needs a bound and weights that are above 0 and finite; declare them so"
+        raise UpdateError(msg)
+    # frexp gives x < 2**e; the sum has a bit to spare for what each rounding adds.
+    one = math.frexp(bound)[1] + math.frexp(largest_weight)[1]
+    every = math.frexp(bound)[1] + math.frexp(total_weight)[1]
+    bits = min(51 - one, SUM_BITS - 1 - every)
+    if not FEWEST_BITS <= bits <= MOST_BITS:
+        msg = "the bound times the weights is too large or too small for a grid; declare one nearer to 1"
+        raise UpdateError(msg)
+    return bits
+
+
+def fold(values: Values, factor: float, sums: Ints) -> None:
+    """Add a flat float32 or float64 array times a factor, each product rounded to a whole number."""
+    from shoal_kernels.fixed_point import FOLD
+
+    FOLD[values.dtype.name](values, factor, sums)
+
+
+def tile_squares(values: Values) -> Floats:
+    """Return the sum of squares of each tile of a flat array; infinite or no number where a value is or overflows."""
+    from shoal_kernels.fixed_point import LANES, MEASURE, TILE
+
+    squares = np.empty(-(-len(values) // TILE), np.float64)
+    MEASURE[values.dtype.name](values, np.empty(LANES, values.dtype), squares)
+    return squares
+
+
+def average_many(
+    payloads: Sequence[Values], factors: Floats, scale: float, *, n_threads: int = 1
+) -> tuple[Values, Floats]:
+    """Average the same tensor of many updates.
+
+    Parameters
+    ----------
+    payloads : sequence of (n,) float32 or float64, all alike
+    factors : (n_updates,) float64
+        Times the values within the bound they are at most 2**51.
+    scale : float
+        Times the sum of the products, it is the mean.
+
+    Returns
+    -------
+    means : (n,) of the payloads' dtype
+    squares : (n_updates, n_tiles) float64
+        Sums of squares by tile. Where one exceeds the squared bound, the means may be wrong.
+    """
+    from shoal_kernels.fixed_point import AVERAGE_MANY, LANES, TILE
+
+    n, dtype = len(payloads[0]), payloads[0].dtype
+    means, squares = np.empty(n, dtype), np.empty((len(payloads), -(-n // TILE)), np.float64)
+    if not n:
+        return means, squares
+    aligned = [values if values.flags.aligned else values.copy() for values in payloads]
+    addresses = np.array([values.__array_interface__["data"][0] for values in aligned], np.uint64)
+
+    def part(tiles: tuple[int, int]) -> None:
+        first, last = tiles[0] * TILE, min(n, tiles[1] * TILE)
+        found = np.empty((len(payloads), tiles[1] - tiles[0]), np.float64)
+        lanes, sums = np.empty((8, LANES), dtype), np.empty(TILE, np.int64)
+        AVERAGE_MANY[dtype.name](addresses, factors, scale, first, lanes, sums, found, means[first:last])
+        squares[:, tiles[0] : tiles[1]] = found
+
+    in_threads(part, ranges(squares.shape[1], n_threads), n_threads)
+    return means, squares
+
+
+class FixedPointSum:
+    """A sum of models that is folded, one at a time, in twice the memory of a float32 model.
+
+    Parameters
+    ----------
+    layout : Layout
+    bits : int
+        Of the grid.
+    """
+
+    def __init__(self, layout: Layout, bits: int) -> None:
+        self.layout = layout
+        self.bits = bits
+        self.sums = [np.zeros(tensor.size, np.int64) for tensor in layout]
+
+    def add(self, model: Model, factor: float) -> None:
+        """Add a model times a factor."""
+        for tensor, values, sums in zip(self.layout, model.payloads(), self.sums, strict=True):
+            fold(widened(values, tensor.dtype), math.ldexp(factor, self.bits), sums)
+
+    def mean(self, total_weight: float) -> Model:
+        """Return the sums over a weight, in the dtypes of the layout."""
+        from shoal_kernels.fixed_point import SCALE
+
+        scale = 1.0 / math.ldexp(total_weight, self.bits)
+        found: list[Values] = []
+        for tensor, sums in zip(self.layout, self.sums, strict=True):
+            wide: Values = np.empty(tensor.size, np.float64 if tensor.dtype != "float32" else np.float32)
+            SCALE[wide.dtype.name](sums, scale, wide)
+            found.append(wide if tensor.dtype == wide.dtype.name else narrowed(wide, tensor.dtype))
+        return of_payloads(self.layout, found)
+
+    def merge(self, other: "FixedPointSum") -> None:
+        """Add the sums of another on the same grid."""
+        for mine, theirs in zip(self.sums, other.sums, strict=True):
+            mine += theirs
