@@ -138,6 +138,7 @@ class SecureServer:
         """
         self._stage.expect(Stage.CONFIRM, "the server")
         p, confirmed = self._parameters, self._heard.keys()
+        rosters.at_least(len(confirmed), p, "nodes confirmed their shares")
         unreadable = {(v, u) for v, message in self._heard.items() for u in message.unreadable}
         # Which of the two is at fault is not to be known; so neither masks with the other, and both go on.
         edges = {
@@ -145,7 +146,7 @@ class SecureServer:
             for v in confirmed
         }
         kept = core(edges, p.threshold - 1)
-        rosters.at_least(len(kept), p, "nodes opened enough shares")
+        rosters.at_least(len(kept), p, "nodes have shares enough that could be opened")
         self._partners = kept
         self._next(Stage.MASK, kept)
         return {v: Partners(p.session, p.round, v, tuple(sorted(others))) for v, others in sorted(kept.items())}
