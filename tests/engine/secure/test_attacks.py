@@ -289,6 +289,8 @@ def test_receive__shares_for_others_than_neighbors() -> None:
     for shares in (message.shares[1:], (*message.shares[1:], (0, b"")), (*message.shares, message.shares[0])):
         with pytest.raises(TamperedMessage):
             round_.server.receive(replace(message, shares=shares))
+    with pytest.raises(TamperedMessage):
+        round_.server.receive(replace(message, commitment=b""))
 
 
 def test_receive__complaints_of_strangers() -> None:
@@ -324,15 +326,15 @@ def test_mask__partners_that_are_none() -> None:
 def test_share__keys_exchanged_by_the_server() -> None:
     round_ = played(Stage.SHARE)
     keys = round_.roster.keys
-    others = identity_swapped = replace(keys[0], encryption_key=bytes(range(32)))
-    for listed in ((identity_swapped, *keys[1:]), keys[1:]):
+    swapped = replace(keys[0], encryption_key=bytes(range(32)))
+    for listed in ((swapped, *keys[1:]), keys[1:]):
         with pytest.raises(TamperedMessage, match="not those that node 0 advertised"):
             round_.clients[0].share(replace(round_.roster, keys=listed))
     for bad in (
         keys[1],
         replace(keys[1], sender=9),
-        replace(others, sender=9, mask_key=bytes(31)),
-        replace(others, sender=9, mask_key=bytes(range(32))),
+        replace(swapped, sender=9, mask_key=bytes(31)),
+        replace(swapped, sender=9, mask_key=bytes(range(32))),
     ):
         with pytest.raises(TamperedMessage, match="leave that node out"):
             round_.clients[0].share(replace(round_.roster, keys=(*keys, bad)))

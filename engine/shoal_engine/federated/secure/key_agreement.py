@@ -57,6 +57,14 @@ def pair_mask_key(parameters: SecureParameters, own: KeyPair, peer_public: bytes
     ------
     TamperedMessage
         The peer's public key is of low order.
+
+    Examples
+    --------
+    >>> parameters = SecureParameters(threshold=2, session=bytes(16), round=0, length=1)
+    >>> first, second = KeyPair.fresh(), KeyPair.fresh()
+    >>> key = pair_mask_key(parameters, first, second.public, node=0, peer=1)
+    >>> key == pair_mask_key(parameters, second, first.public, node=1, peer=0)
+    True
     """
     low_first = node < peer
     info = parameters.context("pair mask", min(node, peer), max(node, peer))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from shoal_engine.errors import SecureAggregationError, TamperedMessage, TooFewSurvivors
 from shoal_engine.federated.secure import roster as rosters
 from shoal_engine.federated.secure.graph import Graph, core, is_connected
-from shoal_engine.federated.secure.key_agreement import is_usable
+from shoal_engine.federated.secure.key_agreement import KEY_BYTES, is_usable
 from shoal_engine.federated.secure.messages import (
     AdvertisedKeys,
     ConfirmedShares,
@@ -223,7 +223,8 @@ class SecureServer:
                 return is_usable(message.encryption_key) and is_usable(message.mask_key)
             case EncryptedShares(sender=u):
                 recipients = [v for v, _ in message.shares]
-                return len(recipients) == self._graph.degree and self._graph.of(u) == frozenset(recipients)
+                complete = len(recipients) == self._graph.degree and self._graph.of(u) == frozenset(recipients)
+                return complete and len(message.commitment) == KEY_BYTES
             case ConfirmedShares(sender=u):
                 return self._graph.of(u) >= frozenset(message.unreadable)
             case MaskedVector():
