@@ -52,6 +52,31 @@ def test_reveal__too_few_survivors() -> None:
     assert (raised.value.left, raised.value.threshold) == (3, 4)
 
 
+def sparse() -> tuple[Played, int, list[int]]:
+    """Return a round of twenty nodes with four neighbors each, one of the nodes, and three of its neighbors."""
+    round_ = Played(parameters_of(3, neighbors=4), {v: np.arange(5) + v for v in range(20)}).until(Stage.MASK)
+    return round_, 0, list(round_.partners[0].partners[:3])
+
+
+def test_reveal__too_few_neighbors_survived() -> None:
+    """Of those that hold shares of a node: with enough survivors elsewhere, nothing hides it from the server."""
+    round_, node, gone = sparse()
+    client = round_.clients[node]
+    client.mask(np.arange(5), round_.partners[node])
+    with pytest.raises(TooFewSurvivors) as raised:
+        client.reveal(asked([v for v in range(20) if v not in gone], gone))
+    assert raised.value.left == 2
+
+
+def test_reveal_request__too_few_neighbors_survived() -> None:
+    round_, _, gone = sparse()
+    for v in range(20):
+        if v not in gone:
+            round_.server.receive(round_.clients[v].mask(np.arange(5), round_.partners[v]))
+    with pytest.raises(TooFewSurvivors):
+        round_.server.reveal_request()
+
+
 def test_reveal__the_other_kind_is_gone_afterwards() -> None:
     """The attack on a single mask: a node is called dropped first, and a survivor later."""
     client = played(Stage.REVEAL).clients[0]
@@ -212,6 +237,18 @@ def test_confirm__a_node_whose_shares_are_all_tampered_counts_as_dropped() -> No
     assert round_.server.total().tolist() == wrapped_sum([v for node, v in VECTORS.items() if node != 3])
 
 
+def test_partners__one_whose_shares_too_few_can_open_is_left_out() -> None:
+    """With a threshold of 4 of 5, a node needs three that opened its shares; node 3 has two."""
+    round_ = played(Stage.CONFIRM)
+    for node in (0, 1):
+        shares = with_flipped(round_.delivered[node].shares, 3)
+        round_.delivered[node] = replace(round_.delivered[node], shares=shares)
+    finished(round_)
+    assert sorted(round_.partners) == [0, 1, 2, 4]
+    assert {len(p.partners) for p in round_.partners.values()} == {3}
+    assert round_.server.total().tolist() == wrapped_sum([v for node, v in VECTORS.items() if node != 3])
+
+
 def test_confirm__exchanged_shares_are_told() -> None:
     round_ = played(Stage.CONFIRM)
     texts = dict(round_.delivered[0].shares)
@@ -237,6 +274,7 @@ def test_partners__too_few_left_after_tampering() -> None:
         round_.delivered[node] = replace(round_.delivered[node], shares=shares)
     with pytest.raises(TooFewSurvivors):
         finished(round_)
+    assert not hasattr(round_, "partners")
 
 
 @pytest.mark.parametrize("kind", ["self_mask", "mask_key"])
@@ -346,6 +384,15 @@ def test_share__keys_exchanged_by_the_server() -> None:
         round_.clients[0].share(replace(round_.roster, keys=keys[:3]))
     # After all these refusals it still goes on with the right list.
     assert len(round_.clients[0].share(round_.roster).shares) == N - 1
+
+
+def test_client__forgets_what_no_further_step_needs() -> None:
+    client = played(Stage.CONFIRM).clients[0]
+    assert client._masking is None
+    client = played(Stage.MASK).clients[0]
+    assert client._encryption is None
+    client = played(Stage.REVEAL).clients[0]
+    assert (client._self_secret, client._pair_keys) == (None, {})
 
 
 def test_abandon__forgets() -> None:

@@ -219,7 +219,7 @@ class SecureClient:
         Raises
         ------
         TooFewSurvivors
-            Fewer than the threshold survived, or signed.
+            Of the holders of this node's shares fewer than the threshold survived, or fewer signed.
         TamperedMessage
             A signature is not of this list of survivors.
         SecureAggregationError
@@ -264,7 +264,7 @@ class SecureClient:
         if not self._held.keys() <= survivors | dropped:
             msg = "a partner is called neither survivor nor dropped; its mask would stay on"
             raise SecureAggregationError(msg)
-        roster.at_least(len(survivors), p, "nodes survived")
+        # No fewer nodes survived than did holders among them.
         roster.at_least(len(survivors & self._held.keys()), p, "holders of this node's shares survived")
 
     def _check_recipient(self, message: DeliveredShares | Partners, recipient: int) -> None:

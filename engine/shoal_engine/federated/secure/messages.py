@@ -108,7 +108,7 @@ class RevealRequest:
 
 @dataclass(frozen=True, slots=True)
 class SignedSurvivors:
-    """An Ed25519 signature of a `RevealRequest`."""
+    """An Ed25519 signature of the survivors in a `RevealRequest`."""
 
     session: bytes
     round: int

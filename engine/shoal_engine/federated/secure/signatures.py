@@ -93,5 +93,4 @@ def _keys(parameters: SecureParameters, node: int, encryption_key: bytes, mask_k
 
 
 def _survivors(parameters: SecureParameters, request: RevealRequest) -> bytes:
-    survivors, dropped = sorted(request.survivors), sorted(request.dropped)
-    return parameters.context("survivors", *survivors) + parameters.context("dropped", *dropped)
+    return parameters.context("survivors", *sorted(request.survivors))
