@@ -163,7 +163,7 @@ def test_check__an_open_ledger_looks_at_its_anchor(ledger: Ledger, anchor: Path,
 def test_create__never_writes_over_an_anchor(ledger: Ledger, anchor: Path, tmp_path: Path) -> None:
     debit(ledger)
     before = anchor.read_bytes()
-    with pytest.raises(LedgerError, match="anchor"):
+    with pytest.raises(LedgerError, match="may be the anchor of another ledger"):
         Ledger.create(tmp_path / "second.db", Budget.of(epsilon="1"), unit="person", anchor=anchor)
     with pytest.raises(LedgerError, match="never written over"):
         Ledger.create(ledger.path, Budget.of(epsilon="1"), unit="person", anchor=tmp_path / "fresh")
@@ -244,6 +244,43 @@ def test_debit__tells_that_it_charged_where_the_lock_is_lost_late(
     at(monkeypatch, "before", "ROLLBACK", lost)
     with pytest.raises(LedgerError, match="line 1 was charged"):
         debit(ledger)
+
+
+def test_debit__the_anchor_is_written_under_the_lock_of_the_ledger(
+    ledger: Ledger, anchor: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, locked = os.replace, list[bool]()
+
+    def watched(source: Path, target: Path) -> None:
+        other = sqlite3.connect(ledger.path, timeout=0)
+        try:
+            other.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            locked.append("locked" in str(error))
+        finally:
+            other.close()
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", watched)
+    debit(ledger)
+    assert locked == [True]
+
+
+def test_debit__an_anchor_never_moves_back_with_a_ledger_that_was_emptied_meanwhile(
+    ledger: Ledger, anchor: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def emptied() -> None:
+        connection = sqlite3.connect(ledger.path)
+        with connection:
+            connection.execute("DELETE FROM entries WHERE number > 1")
+        connection.close()
+
+    debit(ledger)
+    debit(ledger)
+    at(monkeypatch, "after", "COMMIT", emptied)
+    with pytest.raises(LedgerError, match="no longer holds"):
+        debit(ledger)
+    assert kept(anchor) == 2
 
 
 def test_anchor__behind_a_link_stays_where_it_is(tmp_path: Path) -> None:

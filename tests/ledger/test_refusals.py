@@ -14,7 +14,9 @@ import pytest
 
 from ledger.watching import at
 from shoal_engine.errors import BudgetExhausted, InputError, LedgerError, NumberError
-from shoal_engine.ledger import Budget, Ledger, Receipt
+from shoal_engine.ledger import Budget, Ledger, Receipt, rows
+from shoal_engine.ledger.budgets import cost_of
+from shoal_engine.ledger.durable import draft_beside
 from shoal_engine.ledger.entries import Entry
 
 ASKED: dict[str, Any] = {"events": "{}", "dataset": "visits", "policy": "p"}
@@ -51,6 +53,13 @@ def test_debit__refuses_costs_that_are_no_cost(cost: Any, ledger: Ledger) -> Non
     with pytest.raises(NumberError):
         ledger.debit("1", delta=cost if cost not in (0, "0") else -1, **ASKED)
     assert ledger.check() == 1
+
+
+def test_cost__floats_are_charged_as_the_larger_of_what_they_are_and_print_as() -> None:
+    # 0.1 is above its print, 0.3 below; each by many units.
+    for number in (0.1, 0.3):
+        larger = max(Fraction(number), Fraction(str(number)))
+        assert cost_of(number, 0) == cost_of(0, number)[::-1] == cost_of(larger, 0)
 
 
 def test_debit__a_cost_beyond_all_floats_exhausts_the_budget(ledger: Ledger) -> None:
@@ -195,6 +204,19 @@ def test_create__no_stale_draft_is_in_its_way(tmp_path: Path) -> None:
     (tmp_path / f".a.{os.getpid()}").mkdir()
     made = Ledger.create(tmp_path / "budget.db", Budget.of(epsilon="10"), unit="person", anchor=tmp_path / "a")
     assert made.debit("1", **ASKED).number == 1
+
+
+def test_drafts__have_names_of_their_own(tmp_path: Path) -> None:
+    assert draft_beside(tmp_path / "a") != draft_beside(tmp_path / "a")
+
+
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_debit__waits_for_the_disk_in_every_mode(mode: str, ledger: Ledger) -> None:
+    changed(ledger.path, f"PRAGMA journal_mode = {mode}")
+    connection = rows.connect(ledger.path)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (3,)
+    connection.close()
+    assert ledger.debit("1", **ASKED).number == 1
 
 
 def test_create__refuses_the_log_of_a_file_that_is_gone(ledger: Ledger, tmp_path: Path) -> None:
