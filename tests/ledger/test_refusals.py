@@ -141,6 +141,20 @@ def test_debit__makes_no_file_where_the_ledger_was(gone: str, ledger: Ledger, tm
     assert not ledger.path.is_file()
 
 
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="tells locks as Linux does")
+def test_open__drops_no_lock_of_another_thread(ledger: Ledger) -> None:
+    def n_locks() -> int:
+        return Path("/proc/locks").read_text().count(f":{ledger.path.stat().st_ino} ")
+
+    connection = rows.connect(ledger.path)
+    connection.execute("BEGIN")
+    connection.execute("SELECT * FROM entries").fetchall()
+    before = n_locks()
+    Ledger(ledger.path)
+    assert n_locks() == before > 0
+    connection.close()
+
+
 def foreign(path: Path, mode: str) -> None:
     changed(path, "CREATE TABLE entries (number)", "INSERT INTO entries VALUES (1)")
     connection = sqlite3.connect(path)

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple, NoReturn
 
 from shoal_engine.errors import InputError
@@ -74,8 +74,8 @@ class Entry:
 
     def _digest(self) -> str:
         """Return the hash of everything but the hash: JSON with sorted keys and without spaces."""
-        told = asdict(self)
-        del told["hash"]
+        # Not `asdict`, which copies in depth and takes half the time of a walk.
+        told = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "hash"}
         return hashlib.sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -31,7 +31,7 @@ from shoal_engine.ledger.making import make
 class Ledger:
     """A budget for the data about some people, and what was spent of it.
 
-    Every line is read when a ledger is opened, in about 12 microseconds each; a debit reads a few, however many there
+    Every line is read when a ledger is opened, in about 13 microseconds each; a debit reads a few, however many there
     are.
 
     Parameters
