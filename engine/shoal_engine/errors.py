@@ -11,7 +11,7 @@
     ├── OutputError (ValueError)        the output cannot be written where it was asked for
     ├── PolicyNotMet (ValueError)       no release of this table meets the policy; carries the nearest that can
     ├── VerificationFailed (ValueError) a release was regrouped and does not hold what was promised
-    └── LedgerError                     a ledger is missing, damaged, tampered with, or cannot be written
+    └── LedgerError                     a ledger or its anchor is missing, damaged, or cannot be written
         └── BudgetExhausted             a budget does not hold what was asked for
 
 Messages say what was asked, what is true and what to do. They name columns, limits and counts of at least k;
@@ -71,7 +71,7 @@ class VerificationFailed(ShoalError, ValueError):  # noqa: N818
 
 
 class LedgerError(ShoalError):
-    """A ledger is missing, damaged, tampered with, or cannot be written."""
+    """A ledger or its anchor is missing, damaged, tampered with, or cannot be read or written."""
 
 
 class BudgetExhausted(LedgerError):  # noqa: N818
