@@ -23,10 +23,7 @@ def debit_for_ever(path: str, pipe: int, anchor: str | None) -> None:
         os.write(pipe, f"{receipt.number} {receipt.hash}\n".encode())
 
 
-def acknowledged(pipe: int) -> list[tuple[int, str]]:
-    told = b""
-    while part := os.read(pipe, 1 << 16):
-        told += part
+def acknowledged(told: bytes) -> list[tuple[int, str]]:
     lines = told.decode().split("\n")[:-1]
     return [(int(number), kept) for number, kept in (line.split() for line in lines)]
 
@@ -41,10 +38,18 @@ def main(path: str, kills: int, anchor: str | None = None) -> None:
             os.close(reading)
             debit_for_ever(path, writing, anchor)
         os.close(writing)
-        time.sleep(random.uniform(0.002, 0.04))
+        # However slow the machine is, the kill falls some way into one of the first debits.
+        told, debits = b"", random.randrange(6)
+        while told.count(b"\n") < debits:
+            part = os.read(reading, 1 << 16)
+            assert part, "the writer died by itself"
+            told += part
+        time.sleep(random.uniform(0, 0.004))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        receipts += acknowledged(reading)
+        while part := os.read(reading, 1 << 16):
+            told += part
+        receipts += acknowledged(told)
         os.close(reading)
         if anchor is not None and receipts:
             assert int(Path(anchor).read_text().split()[0]) >= receipts[-1][0]
