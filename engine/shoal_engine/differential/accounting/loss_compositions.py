@@ -106,7 +106,9 @@ def _count(event: events.Event, times: int, leaves: "Counter[events.Event]") -> 
 
 def _step(known: Sequence[tuple[Losses, int]]) -> float:
     """Return how finely losses are told apart: finely for each event, and not too finely for all of them."""
-    finest = min((losses.high - losses.low) / _CELLS_OF_RANGE for losses, _ in known)
+    # What is (0, delta)-private has losses of 0 alone.
+    known = [(losses, times) for losses, times in known if losses.high > losses.low]
+    finest = min(((losses.high - losses.low) / _CELLS_OF_RANGE for losses, _ in known), default=STEP)
     spread = 0.0
     for losses, times in known:
         coarse = losses.on_grid((losses.high - losses.low) / _CELLS_OF_RANGE)
