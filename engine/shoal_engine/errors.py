@@ -11,18 +11,13 @@
     ├── OutputError (ValueError)        the output cannot be written where it was asked for
     ├── PolicyNotMet (ValueError)       no release of this table meets the policy; carries the nearest that can
     ├── VerificationFailed (ValueError) a release was regrouped and does not hold what was promised
-<<<<<<< HEAD
     ├── UpdateError (ValueError)        a model or an update of one is malformed, or does not fit the others
     ├── TooFewUpdates (ValueError)      a round has fewer good updates than its rule needs
-    └── LedgerError                     a ledger is missing, damaged, tampered with, or cannot be written
-        └── BudgetExhausted             a budget does not hold what was asked for
-=======
-    ├── LedgerError                     a ledger is missing, damaged, tampered with, or cannot be written
+    ├── LedgerError                     a ledger or its anchor is missing, damaged, or cannot be written
     │   └── BudgetExhausted             a budget does not hold what was asked for
     └── SecureAggregationError          a step of secure aggregation was refused; nothing was revealed by it
         ├── TooFewSurvivors             fewer nodes are left than the threshold asks for
         └── TamperedMessage             what a node sent, or sent on its behalf, is not what it made; names the node
->>>>>>> secure
 
 Messages say what was asked, what is true and what to do. They name columns, limits and counts of at least k;
 never a cell value: an error is a release too.
@@ -89,7 +84,7 @@ class TooFewUpdates(ShoalError, ValueError):  # noqa: N818
 
 
 class LedgerError(ShoalError):
-    """A ledger is missing, damaged, tampered with, or cannot be written."""
+    """A ledger or its anchor is missing, damaged, tampered with, or cannot be read or written."""
 
 
 class BudgetExhausted(LedgerError):  # noqa: N818
