@@ -35,16 +35,20 @@ def combined(rule: Rule, models: Sequence[Model], layouts: Sequence[Layout]) -> 
     UpdateError
         Names or shapes differ, or a result is not finite in its dtype.
     """
-    shapes = [[(tensor.name, tensor.shape) for tensor in model.layout] for model in models]
+    given = [model.layout for model in models]
+    shapes = [[(tensor.name, tensor.shape) for tensor in layout] for layout in given]
     if any(one != shapes[0] for one in shapes):
         msg = "models that are computed with have tensors of the same names and shapes, in one order; give such"
         raise UpdateError(msg)
-    inputs = [list(zip(model.payloads(), model.layout, strict=True)) for model in models]
+    inputs = [model.payloads() for model in models]
     outputs: list[list[npt.NDArray[Any]]] = [[np.empty(t.size, _kept_as(t.dtype)) for t in one] for one in layouts]
-    for place, tensor in enumerate(models[0].layout):
+    for place, tensor in enumerate(given[0]):
         for start in range(0, tensor.size, BLOCK):
             part = slice(start, start + BLOCK)
-            blocks = [widened(of_one[place][0][part], of_one[place][1].dtype).astype(np.float64) for of_one in inputs]
+            blocks = [
+                widened(values[place][part], layout[place].dtype).astype(np.float64)
+                for values, layout in zip(inputs, given, strict=True)
+            ]
             # What overflows or is no number is found below, and told in words.
             with np.errstate(over="ignore", invalid="ignore"):
                 results = rule(*blocks)

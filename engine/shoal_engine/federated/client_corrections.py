@@ -173,6 +173,25 @@ class Scaffold:
     References
     ----------
     Karimireddy et al. (2020), SCAFFOLD, Algorithm 1, lines 16 and 17.
+
+    Examples
+    --------
+    Two nodes, a step each at rate 0.5, on the losses (w - 1)^2 / 2 and (w - 3)^2 / 2.
+
+    >>> import numpy as np
+    >>> from shoal_engine.federated.averaging import Mean
+    >>> model = Model.of_arrays({"w": np.array([0.0])})
+    >>> server, own, mean = Scaffold(n_nodes=2), zero_control(model), Mean()
+    >>> state = server.init(model)
+    >>> for node, center in (("a", 1.0), ("b", 3.0)):
+    ...     c, gradient = state.moments["control"], Model.of_arrays({"w": model.arrays()["w"] - center})
+    ...     step = controlled_gradient(gradient, c, own).arrays()["w"]
+    ...     local = Model.of_arrays({"w": model.arrays()["w"] - 0.5 * step})
+    ...     following = next_control(own, c, model, local, n_steps=1, learning_rate=0.5)
+    ...     mean.observe(scaffold_update(local, model, following, own, node=node))
+    >>> state, model = server.update(state, model, mean.release())
+    >>> model.arrays()["w"], state.moments["control"].arrays()["w"]
+    (array([1.]), array([-2.]))
     """
 
     n_nodes: int

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Final
+from typing import Final, Literal
 
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.averaging import Mean
@@ -92,6 +92,8 @@ class NormalizedMean(Holding):
         and so is the release.
     effective_steps : float, optional
         Tau_eff, where it shall not follow from the updates.
+    accumulator : "fixed" | "float64"
+        Of the `Mean`.
     n_threads : int
         They change no bit of the result.
 
@@ -115,6 +117,7 @@ class NormalizedMean(Holding):
     local: LocalSteps = field(default_factory=LocalSteps)
     start: Model | None = field(default=None, compare=False, repr=False)
     effective_steps: float | None = None
+    accumulator: Literal["fixed", "float64"] = "fixed"
     n_threads: int = field(default=1, compare=False)
 
     def __post_init__(self) -> None:
@@ -151,7 +154,7 @@ class NormalizedMean(Holding):
         )
         claims = {line.node: Fraction(line.weight) for line in admitted.lines}
         lengths = {node: self.local.length(known[node]) for node in claims}
-        mean = Mean(self.admission, n_threads=self.n_threads)
+        mean = Mean(self.admission, accumulator=self.accumulator, n_threads=self.n_threads)
         for update, line in zip(admitted.updates, admitted.lines, strict=True):
             # A length is at least 1: what was no larger than the admission allows still is not.
             weight = line.weight / lengths[line.node]

@@ -23,6 +23,16 @@ class ServerState:
         How many updates made it.
     moments : mapping of str to Model
         By the names that the optimizer gives them; at least one, all of one layout.
+
+    Examples
+    --------
+    >>> import io
+    >>> import numpy as np
+    >>> state, target = ServerState(3, {"momentum": Model.of_arrays({"w": np.ones(2)})}), io.BytesIO()
+    >>> write_state(target, state)
+    >>> read = pa.ipc.open_file(target.getvalue())
+    >>> read.num_record_batches, read.schema.names
+    (1, ['w'])
     """
 
     rounds: int

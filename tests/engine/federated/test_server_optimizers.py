@@ -12,21 +12,19 @@ from shoal_engine.errors import UpdateError
 from shoal_engine.federated import blockwise
 from shoal_engine.federated.averaging import Mean
 from shoal_engine.federated.models import Model
-from shoal_engine.federated.server_optimizers import FedAdagrad, FedAdam, FedAvgM, FedYogi
+from shoal_engine.federated.server_optimizers import FedAdagrad, FedAdam, FedAvgM, FedYogi, ServerOptimizer
 from shoal_engine.federated.server_states import ServerState, read_state, write_state
 from shoal_engine.federated.updates import Update, write_updates
 
-Optimizer = FedAvgM | FedAdagrad | FedAdam | FedYogi
-
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "flower_optimizers.json").read_text())
-KINDS: dict[str, Callable[..., Optimizer]] = {
+KINDS: dict[str, Callable[..., ServerOptimizer]] = {
     "FedAdagrad": FedAdagrad,
     "FedAdam": FedAdam,
     "FedAvgM": FedAvgM,
     "FedYogi": FedYogi,
 }
 OURS = {"eta": "learning_rate", "server_learning_rate": "learning_rate", "server_momentum": "momentum"}
-ALL: list[Optimizer] = [
+ALL: list[ServerOptimizer] = [
     FedAvgM(learning_rate=0.5),
     FedAdagrad(learning_rate=0.5),
     FedAdagrad(learning_rate=0.5, beta_1=0.5, variant="flower"),
@@ -83,7 +81,9 @@ KNOWN = [
 
 @pytest.mark.parametrize(("optimizer", "first", "second"), KNOWN)
 @pytest.mark.parametrize("averaged", ["models", "changes"])
-def test_update__known_answers(optimizer: Optimizer, first: list[float], second: list[float], averaged: Any) -> None:
+def test_update__known_answers(
+    optimizer: ServerOptimizer, first: list[float], second: list[float], averaged: Any
+) -> None:
     changes = ([0.1, -0.2, 0.3, 0], [0.5, 0.4, -0.1, 0.2], [-0.3, 0.1, 0.2, 0.4])
     model = model_of(1, 1, 1, 1)
     state = optimizer.init(model)
@@ -129,7 +129,7 @@ def test_update__is_the_papers_algorithm(kind: str, beta_1: float) -> None:
 
 
 @every
-def test_update__leaves_what_it_was_given(optimizer: Optimizer) -> None:
+def test_update__leaves_what_it_was_given(optimizer: ServerOptimizer) -> None:
     model, change = model_of(1.0, 2.0), model_of(0.5, -0.5)
     state = optimizer.init(model)
     before = [values_of(one) for one in (model, change, *state.moments.values())]
@@ -142,7 +142,7 @@ def test_update__leaves_what_it_was_given(optimizer: Optimizer) -> None:
 
 @every
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_update__keeps_dtypes_and_rounds_once(optimizer: Optimizer, dtype: str) -> None:
+def test_update__keeps_dtypes_and_rounds_once(optimizer: ServerOptimizer, dtype: str) -> None:
     model, change = model_of(1.0, -2.0, dtype=dtype), model_of(0.3, 0.1, dtype=dtype)
     state, found = optimizer.update(optimizer.init(model), model, change, averaged="changes")
     assert found.layout == model.layout
@@ -171,7 +171,7 @@ def test_update__change_may_be_wider_than_the_model() -> None:
 
 
 @every
-def test_update__whatever_the_blocks(optimizer: Optimizer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_update__whatever_the_blocks(optimizer: ServerOptimizer, monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(3)
     shapes = {"a": (7, 5), "empty": (0, 3), "one": (), "b": (11,)}
     model, change = (Model.of_arrays({name: random.normal(size=s) for name, s in shapes.items()}) for _ in range(2))
@@ -186,7 +186,7 @@ def test_update__whatever_the_blocks(optimizer: Optimizer, monkeypatch: pytest.M
 
 
 @every
-def test_state__goes_through_a_file(optimizer: Optimizer, tmp_path: Path) -> None:
+def test_state__goes_through_a_file(optimizer: ServerOptimizer, tmp_path: Path) -> None:
     model, change = model_of(1.0, 2.0, dtype="float32"), model_of(0.5, -0.25, dtype="float32")
     state, model = optimizer.update(optimizer.init(model), model, change, averaged="changes")
     write_state(tmp_path / "state.arrow", state)
@@ -211,7 +211,7 @@ def test_read_state__what_is_no_state(tmp_path: Path) -> None:
 
 @every
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e200])
-def test_update__not_finite(optimizer: Optimizer, bad: float) -> None:
+def test_update__not_finite(optimizer: ServerOptimizer, bad: float) -> None:
     """A moment that is not finite would stay so forever."""
     model = model_of(1.0, 2.0)
     if isinstance(optimizer, FedAvgM) and bad == 1e200:
@@ -221,7 +221,7 @@ def test_update__not_finite(optimizer: Optimizer, bad: float) -> None:
 
 
 @every
-def test_update__refuses_what_does_not_fit(optimizer: Optimizer) -> None:
+def test_update__refuses_what_does_not_fit(optimizer: ServerOptimizer) -> None:
     model = model_of(1.0, 2.0)
     state = optimizer.init(model)
     with pytest.raises(UpdateError, match="same names and shapes"):
@@ -246,13 +246,13 @@ def test_update__refuses_what_does_not_fit(optimizer: Optimizer) -> None:
         lambda: FedAdagrad(learning_rate=1.0, variant="tff"),  # pyright: ignore[reportArgumentType]
     ],
 )
-def test_hyperparameters__out_of_range(made: Callable[[], Optimizer]) -> None:
+def test_hyperparameters__out_of_range(made: Callable[[], ServerOptimizer]) -> None:
     with pytest.raises(UpdateError):
         made()
 
 
 @every
-def test_update__converges(optimizer: Optimizer) -> None:
+def test_update__converges(optimizer: ServerOptimizer) -> None:
     """Nodes that each go half way to a target of their own: the mean target is where rounds end."""
     targets, model = (np.array([3.0, -1.0]), np.array([1.0, 2.0])), model_of(0.0, 0.0)
     state = optimizer.init(model)
