@@ -17,11 +17,11 @@ LANES: Final = 64
 MAGIC: Final = 1.5 * 2.0**52
 """Added to a number of at most REACH in size it leaves the nearest whole number in the low bits, ties to even."""
 REACH: Final = 2.0**51
-_MAGIC_BITS: Final = int(np.float64(MAGIC).view(np.int64))
+MAGIC_BITS: Final = int(np.float64(MAGIC).view(np.int64))
 
 
 @inlined
-def _raised(value: Any, factor: float) -> np.int64:
+def raised(value: Any, factor: float) -> np.int64:
     """Return the nearest whole number of a product, and the bits of MAGIC beside it."""
     return np.float64(np.float64(value) * factor + MAGIC).view(np.int64)
 
@@ -76,7 +76,7 @@ def _fold(values: npt.NDArray[Any], factor: float, sums: npt.NDArray[np.int64]) 
     sums : (n,) int64, in and out
     """
     for place in range(len(values)):
-        sums[place] += _raised(values[place], factor) - _MAGIC_BITS
+        sums[place] += raised(values[place], factor) - MAGIC_BITS
 
 
 def _scale(sums: npt.NDArray[np.int64], scale: float, means: npt.NDArray[Any]) -> None:
@@ -109,8 +109,8 @@ def _fold_eight(
     f0, f1, f2, f3 = factors[0], factors[1], factors[2], factors[3]
     f4, f5, f6, f7 = factors[4], factors[5], factors[6], factors[7]
     for i in range(len(sums)):
-        sums[i] += ((_raised(x0[i], f0) + _raised(x1[i], f1)) + (_raised(x2[i], f2) + _raised(x3[i], f3))) + (
-            (_raised(x4[i], f4) + _raised(x5[i], f5)) + (_raised(x6[i], f6) + _raised(x7[i], f7))
+        sums[i] += ((raised(x0[i], f0) + raised(x1[i], f1)) + (raised(x2[i], f2) + raised(x3[i], f3))) + (
+            (raised(x4[i], f4) + raised(x5[i], f5)) + (raised(x6[i], f6) + raised(x7[i], f7))
         )
 
 
@@ -157,7 +157,7 @@ def _averager(value_at: Any) -> Any:
             first = start + tile * TILE
             into = sums[:length]
             # All bits of MAGIC at once, modulo 2**64.
-            into[:] = np.int64(-n_updates) * np.int64(_MAGIC_BITS)
+            into[:] = np.int64(-n_updates) * np.int64(MAGIC_BITS)
             eight = n_updates // 8 * 8
             for u in range(0, eight, 8):
                 lanes[:] = 0
@@ -187,7 +187,7 @@ def _averager(value_at: Any) -> Any:
                     values, factor = part_of(addresses[u], block, size), factors[u]
                     here = into[block - first : block - first + size]
                     for i in range(size):
-                        here[i] += _raised(values[i], factor)
+                        here[i] += raised(values[i], factor)
                     _add_squares(values, lanes[0])
                 squares[u, tile] = _across(lanes[0])
             mean = means[tile * TILE : tile * TILE + length]
