@@ -40,7 +40,8 @@ def proximal_gradient(model: Model, global_model: Model, mu: float) -> Model:
 
     References
     ----------
-    Li, Sahu, Zaheer, Sanjabi, Talwalkar, Smith (2020), Federated optimization in heterogeneous networks, equation 2.
+    Li, Sahu, Zaheer, Sanjabi, Talwalkar, Smith (2020), Federated optimization in heterogeneous networks:
+    the local objective.
 
     Examples
     --------
@@ -75,7 +76,7 @@ def controlled_gradient(gradient: Model, server_control: Model, node_control: Mo
     References
     ----------
     Karimireddy, Kale, Mohri, Reddi, Stich, Suresh (2020), SCAFFOLD: stochastic controlled averaging for federated
-    learning, Algorithm 1, line 10, which subtracts `learning_rate` times this.
+    learning, Algorithm 1: the local step, which subtracts `learning_rate` times this.
     """
 
     def shifted(g: Floats, c: Floats, c_i: Floats) -> Floats:
@@ -116,7 +117,7 @@ def next_control(
 
     References
     ----------
-    Karimireddy et al. (2020), SCAFFOLD, Algorithm 1, line 12.
+    Karimireddy et al. (2020), SCAFFOLD, Algorithm 1, option II.
     """
     if n_steps < 1 or not 0 < learning_rate < float("inf"):
         msg = f"a node takes at least 1 step, at a rate above 0 and finite; got {n_steps} and {learning_rate}"
@@ -150,7 +151,7 @@ def scaffold_update(
 
     References
     ----------
-    Karimireddy et al. (2020), SCAFFOLD, Algorithm 1, lines 13 and 14.
+    Karimireddy et al. (2020), SCAFFOLD, Algorithm 1: what is communicated.
     """
     change, of_control = _combined(_less, local_model, global_model), _combined(_less, next_control, node_control)
     marked = [one.with_name(_CONTROL + one.name) for one in of_control.batch.schema]
@@ -172,7 +173,7 @@ class Scaffold:
 
     References
     ----------
-    Karimireddy et al. (2020), SCAFFOLD, Algorithm 1, lines 16 and 17.
+    Karimireddy et al. (2020), SCAFFOLD, Algorithm 1: the server's step.
 
     Examples
     --------

@@ -40,7 +40,7 @@ class LocalSteps:
     References
     ----------
     Wang, Liu, Liang, Joshi, Poor (2020), Tackling the objective inconsistency problem in heterogeneous federated
-    optimization, section 4.1 and its examples of a.
+    optimization: the general update and its examples of a.
 
     Examples
     --------
@@ -100,7 +100,7 @@ class NormalizedMean(Holding):
     References
     ----------
     Wang, Liu, Liang, Joshi, Poor (2020), Tackling the objective inconsistency problem in heterogeneous federated
-    optimization, equation 8 and section 5.
+    optimization: FedNova's update.
 
     Examples
     --------

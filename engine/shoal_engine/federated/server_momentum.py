@@ -24,7 +24,7 @@ class FedAvgM:
     References
     ----------
     Hsu, Qi, Brown (2019), Measuring the effects of non-identical data distribution for federated visual
-    classification, section 4.3; their learning rate is 1.
+    classification: FedAvgM; their learning rate is 1.
 
     Examples
     --------

@@ -141,7 +141,7 @@ def test_scaffold__with_some_nodes_a_round(problem: LeastSquares, option: Litera
 
 
 def test_next_control__is_the_mean_gradient_of_the_steps(problem: LeastSquares) -> None:
-    """Karimireddy et al. (2020), section 4: without rounding, option II averages the gradients that were taken."""
+    """Karimireddy et al. (2020): without rounding, option II averages the gradients that were taken."""
     begun = model_of([1.0, -1.0, 2.0])
     control, own = model_of([0.5, 0.25, -1.0]), model_of([-0.5, 1.0, 0.0])
     local, gradients = begun, list[Floats]()
@@ -166,7 +166,7 @@ def test_proximal_gradient__is_that_of_its_term() -> None:
 
 
 def test_fed_prox__drifts_less(problem: LeastSquares) -> None:
-    """The pull trades speed for drift (Li et al. 2020, section 3)."""
+    """The pull trades speed for drift."""
 
     def pull(w: Floats, begun: Floats, mu: float) -> Floats:
         return array_of(proximal_gradient(model_of(w), model_of(begun), mu))

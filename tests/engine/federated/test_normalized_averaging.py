@@ -200,7 +200,7 @@ def expected(rate: float, *, normalized: bool) -> float:
 
 
 def test_fixed_point__is_the_optimum_where_averaging_minimizes_another_loss() -> None:
-    """Wang et al. (2020), theorem 1 and corollary: as the rate falls, FedNova's error does, and FedAvg's stays."""
+    """Wang et al. (2020): as the rate falls, FedNova's error does, and FedAvg's stays."""
     optimum = float(np.dot(CURVATURES, CENTERS) / np.sum(CURVATURES))
     rates = (4e-3, 2e-3)
     plain = [fixed_point(rate, normalized=False) for rate in rates]
