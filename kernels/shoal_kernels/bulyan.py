@@ -75,7 +75,9 @@ def _averager(value_at: Any) -> Any:
             last = min(n, first + TILE)
             length = last - first
             for u in range(n_arrays):
-                rows[u, :length] = array_at(value_at(addresses[u]), last)[first:last]
+                values, row = array_at(value_at(addresses[u]), last)[first:last], rows[u, :length]
+                for i in range(length):
+                    row[i] = values[i]
             # Whole rows are exchanged, each coordinate on its own: no branch depends on a value.
             for pair in range(len(pairs)):
                 low, high = rows[pairs[pair, 0], :length], rows[pairs[pair, 1], :length]

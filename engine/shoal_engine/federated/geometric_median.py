@@ -101,7 +101,7 @@ class GeometricMedian(Holding):
         for left in reversed(range(self.max_iterations)):
             before, shares = shares, self._shares(from_it, weights)
             if self._is_settled(before, shares):
-                return shares, 0
+                return before, 0
             from_it, error = _from_mean(squares, shares)
             # An error e of a square moves its distance d by less than e / d, and the next mean by share times that.
             from_it = np.maximum(from_it, 0.0)
