@@ -27,7 +27,7 @@ def raised(value: Any, factor: float) -> np.int64:
 
 
 @inlined
-def _add_squares(values: npt.NDArray[Any], lanes: npt.NDArray[Any]) -> None:
+def add_squares(values: npt.NDArray[Any], lanes: npt.NDArray[Any]) -> None:
     """Add the squares of a block to the lanes, in the values' own dtype."""
     whole = len(values) // LANES * LANES
     for block in range(0, whole, LANES):
@@ -38,7 +38,7 @@ def _add_squares(values: npt.NDArray[Any], lanes: npt.NDArray[Any]) -> None:
 
 
 @inlined
-def _across(lanes: npt.NDArray[Any]) -> float:
+def across(lanes: npt.NDArray[Any]) -> float:
     """Return the sum of the lanes in float64."""
     total = 0.0
     for lane in range(LANES):
@@ -59,8 +59,8 @@ def _measure(values: npt.NDArray[Any], lanes: npt.NDArray[Any], squares: npt.NDA
     """
     for tile in range(len(squares)):
         lanes[:] = 0
-        _add_squares(values[tile * TILE : min(len(values), (tile + 1) * TILE)], lanes)
-        squares[tile] = _across(lanes)
+        add_squares(values[tile * TILE : min(len(values), (tile + 1) * TILE)], lanes)
+        squares[tile] = across(lanes)
 
 
 def _fold(values: npt.NDArray[Any], factor: float, sums: npt.NDArray[np.int64]) -> None:
@@ -177,9 +177,9 @@ def _averager(value_at: Any) -> Any:
                         into[block - first : block - first + size],
                     )
                     for near in range(8):
-                        _add_squares(part_of(addresses[u + near], block, size), lanes[near])
+                        add_squares(part_of(addresses[u + near], block, size), lanes[near])
                 for near in range(8):
-                    squares[u + near, tile] = _across(lanes[near])
+                    squares[u + near, tile] = across(lanes[near])
             for u in range(eight, n_updates):
                 lanes[0] = 0
                 for block in range(first, first + length, BLOCK):
@@ -188,8 +188,8 @@ def _averager(value_at: Any) -> Any:
                     here = into[block - first : block - first + size]
                     for i in range(size):
                         here[i] += raised(values[i], factor)
-                    _add_squares(values, lanes[0])
-                squares[u, tile] = _across(lanes[0])
+                    add_squares(values, lanes[0])
+                squares[u, tile] = across(lanes[0])
             mean = means[tile * TILE : tile * TILE + length]
             for i in range(length):
                 mean[i] = np.float64(into[i]) * scale
