@@ -66,6 +66,26 @@ def aggregate(
     return MET
 
 
+@federate.command()
+@click.option("--rounds", type=click.IntRange(min=1), default=10, show_default=True)
+@JSON
+def demo(rounds: int, as_json: bool) -> int:  # noqa: FBT001
+    """Let four hospitals train a model together on this machine, and one of them try to spoil it."""
+    from dataclasses import asdict
+
+    from shoal.hospital_federation import hospital_federation
+    from shoal_cli.showing_rounds import show_accuracies
+
+    if not as_json:
+        click.echo("Four hospitals train a model of a disease with Flower; their patients' rows stay where they are.")
+    found = hospital_federation(rounds)
+    if as_json:
+        print_json({"rounds": rounds, "accuracies": [asdict(one) for one in found]})
+    else:
+        show_accuracies((one.trained_by, one.rule, one.accuracy, one.remark) for one in found)
+    return MET
+
+
 def _setting(text: str) -> tuple[str, Any]:
     """Return the name and the value of a parameter; what is no number is text."""
     name, found, value = text.partition("=")
