@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from shoal_cli.answering import audit, noise, query
+from shoal_cli.federating import federate
 from shoal_cli.ledger_commands import ledger
 from shoal_cli.options import JSON, THREADS, print_json
 from shoal_cli.running import MET, NOT_VERIFIED, run, with_progress
@@ -363,6 +364,7 @@ cli.add_command(query)
 cli.add_command(audit)
 cli.add_command(noise)
 cli.add_command(ledger)
+cli.add_command(federate)
 
 
 def _policy(

@@ -23,6 +23,10 @@ Reason: TypeAlias = Literal[
     "beyond the bound",
     "norm too large",
     "left out by the rule",
+    "node failed",
+    "unreadable",
+    "no answer",
+    "too few updates",
 ]
 
 LARGEST_WEIGHT: Final = 2.0**40

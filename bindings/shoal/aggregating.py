@@ -1,0 +1,134 @@
+"""A round from files: updates in, the next model out, under its final name only when whole."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from inspect import signature
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import polars as pl
+
+from shoal.federated import Aggregator, rule_named
+from shoal.files import check_folder, scan, sources, written_whole
+from shoal_engine.errors import UpdateError
+from shoal_engine.federated.models import Model
+from shoal_engine.federated.rounds import Admission
+from shoal_engine.federated.updates import Update, read_updates, write_updates
+
+Weights: TypeAlias = Literal["claimed", "equal"] | Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregated:
+    """A model that was made of files.
+
+    Attributes
+    ----------
+    model : Model
+    weight : float
+        Of all updates that counted.
+    report : pl.DataFrame
+        One row an update: node, weight, norm, clipped, distance, kept, reason, bytes, seconds.
+    """
+
+    model: Model
+    weight: float
+    report: pl.DataFrame
+
+
+def aggregate_files(
+    paths: Sequence[str | Path],
+    output: str | Path,
+    *,
+    rule: str,
+    parameters: Mapping[str, Any] | None = None,
+    weights: Weights = "claimed",
+    admission: Admission | None = None,
+) -> Aggregated:
+    """Aggregate updates in Arrow IPC files into a model, which is written as an update of its own.
+
+    A file of a model is again a file of updates, so regions can be aggregated first and then their models.
+
+    Parameters
+    ----------
+    paths : sequence of str or Path
+        Files, folders or globs.
+    output : str or Path
+    rule : str
+        By name, as in `shoal.federated.rules`.
+    parameters : mapping, optional
+        Of the rule.
+    weights : "claimed" | "equal" | mapping of str to float
+        What each update counts: what it says, 1, or what is given for its node; nodes that are not given do not count.
+    admission : Admission, optional
+
+    Raises
+    ------
+    UpdateError
+        A file holds no updates, the rule is unknown, or its parameters are.
+    TooFewUpdates
+    OutputError
+    """
+    target, admission = Path(output), admission or Admission()
+    check_folder(target, paths)
+    aggregator = _made(rule, admission, parameters or {})
+    for update in _weighted(_updates(paths), weights):
+        aggregator.observe(update)
+    released = aggregator.release()
+    weight = sum(line.weight for line in released.lines if line.kept)
+    with written_whole(target) as draft:
+        write_updates(draft, [Update(released.model, target.stem, weight, admission.round)])
+    return Aggregated(released.model, weight, pl.DataFrame(released.report))
+
+
+def read_weights(path: str | Path) -> dict[str, float]:
+    """Return the weights in a table with the columns node and weight.
+
+    Raises
+    ------
+    UpdateError
+        It has other columns, or names a node twice.
+    """
+    frame = scan(path)
+    if not {"node", "weight"} <= set(frame.collect_schema().names()):
+        msg = f"weights are a table with the columns node and weight; {str(path)!r} has others"
+        raise UpdateError(msg)
+    told = frame.select(pl.col("node").cast(pl.String), pl.col("weight").cast(pl.Float64, strict=False)).collect()
+    if told["node"].is_duplicated().any():
+        msg = f"the weights in {str(path)!r} name a node twice; name each once"
+        raise UpdateError(msg)
+    return dict(told.iter_rows())
+
+
+def _updates(paths: Sequence[str | Path]) -> Iterator[Update]:
+    """Yield the updates of all files."""
+    for path in paths:
+        for file in sources(path):
+            yield from read_updates(file)
+
+
+def _weighted(updates: Iterable[Update], weights: Weights) -> Iterator[Update]:
+    """Yield updates with the weights that count."""
+    for update in updates:
+        if weights == "claimed":
+            yield update
+        elif weights == "equal":
+            yield replace(update, weight=1.0)
+        else:
+            told = weights.get(update.node)
+            yield replace(update, weight=float("nan") if told is None else told)
+
+
+def _made(rule: str, admission: Admission, parameters: Mapping[str, Any]) -> Aggregator:
+    """Return the aggregator of a rule by name.
+
+    Raises
+    ------
+    UpdateError
+    """
+    kind = rule_named(rule)
+    takes = [name for name in signature(kind).parameters if name != "admission"]
+    if unknown := sorted(parameters.keys() - set(takes)):
+        msg = f"the rule {rule!r} takes no {', '.join(unknown)}; it takes {', '.join(takes) or 'nothing'}"
+        raise UpdateError(msg)
+    return kind(admission, **parameters)

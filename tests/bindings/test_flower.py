@@ -1,0 +1,444 @@
+"""Rounds of Flower aggregated by rules of shoal: with Flower's own records and messages, over a grid in memory."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pytest
+
+pytest.importorskip("flwr", reason="Flower is not installed: pip install 'shoal[flower]'")
+
+from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
+from flwr.serverapp import Grid
+from flwr.serverapp.strategy import FedAvg
+from flwr.supercore.task_identity import TaskIdentity
+
+from shoal.federated import Admission, Aggregator, Mean, Model, Rule
+from shoal.flower import Strategy, pulled
+from shoal_engine.errors import BudgetExhausted, UpdateError
+
+# Messages say of which run they are; outside of one, somebody has to.
+TaskIdentity.task_id = TaskIdentity.run_id = TaskIdentity.node_id = 1
+
+Answer = Callable[[Message, int, int], Message | None]
+
+
+class MemoryGrid(Grid):
+    """A grid whose nodes answer when they are asked for their reply, so that nothing else holds replies.
+
+    Parameters
+    ----------
+    n_nodes : int
+    answer : callable
+        From a message, a node and a count of its messages to the reply; None for none.
+    late : int
+        How often each reply is asked for before it is there.
+    """
+
+    def __init__(self, n_nodes: int, answer: Answer, *, late: int = 0) -> None:
+        self.nodes = list(range(1, n_nodes + 1))
+        self.answer = answer
+        self.late = late
+        self.waiting: dict[str, Message] = {}
+        self.asked: dict[str, int] = {}
+        self.pushed: list[Message] = []
+        self.pulls: list[int] = []
+
+    def set_run(self, run: Any) -> None: ...
+
+    @property
+    def run(self) -> Any:
+        return None
+
+    def create_message(self, *_: Any, **__: Any) -> Message:
+        raise NotImplementedError
+
+    def get_node_ids(self) -> Iterable[int]:
+        return self.nodes
+
+    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
+        ids = []
+        for message in messages:
+            message.metadata.__dict__["_message_id"] = name = f"message-{len(self.pushed)}"
+            self.pushed.append(message)
+            self.waiting[name] = message
+            self.asked[name] = 0
+            ids.append(name)
+        return ids
+
+    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
+        ids = list(message_ids)
+        self.pulls.append(len(ids))
+        found = []
+        for name in ids:
+            self.asked[name] += 1
+            if name in self.waiting and self.asked[name] > self.late:
+                message = self.waiting[name]
+                reply = self.answer(message, message.metadata.dst_node_id, len(self.pushed))
+                if reply is not None:
+                    del self.waiting[name]
+                    found.append(reply)
+        return found
+
+    def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
+        return self.pull_messages(self.push_messages(messages))
+
+
+def replied(message: Message, arrays: dict[str, npt.NDArray[Any]], weight: Any = 1, **metrics: Any) -> Message:
+    record = ArrayRecord({name: Array(array) for name, array in arrays.items()})
+    told = MetricRecord({"num-examples": weight, **metrics} if weight is not None else metrics)
+    return Message(RecordDict({"arrays": record, "metrics": told}), reply_to=message)
+
+
+def sent_arrays(message: Message) -> dict[str, npt.NDArray[Any]]:
+    return {name: array.numpy() for name, array in message.content["arrays"].items()}
+
+
+def plus_node(message: Message, node: int, _: int) -> Message:
+    """Answer with the model plus the node's number, weighted by it."""
+    arrays = {name: array + np.float32(node) for name, array in sent_arrays(message).items()}
+    return replied(message, arrays, node, loss=float(node))
+
+
+def initial(n: int = 5) -> ArrayRecord:
+    return ArrayRecord({"w": Array(np.zeros((n, 2), np.float32)), "b": Array(np.zeros(2, np.float32))})
+
+
+def strategy(**options: Any) -> Strategy:
+    return Strategy(**{"min_train_nodes": 1, "min_evaluate_nodes": 1, "min_available_nodes": 1, **options})
+
+
+def folding(bound: float = 64.0, max_updates: int = 100) -> Rule:
+    return lambda admission: Mean(admission, bound=bound, max_updates=max_updates)
+
+
+def messages_to(n: int, arrays: ArrayRecord | None = None) -> list[Message]:
+    """Return messages that were asked outside a grid."""
+    content = RecordDict({"arrays": arrays or initial(), "config": ConfigRecord()})
+    return [Message(content, node, "train") for node in range(1, n + 1)]
+
+
+# What is aggregated
+
+
+@pytest.mark.parametrize("rule", [Mean, folding()], ids=["holding", "folding"])
+def test_start__gives_what_flower_gives(rule: Rule) -> None:
+    shoals = strategy(rule=rule, max_weight=100.0).start(MemoryGrid(4, plus_node), initial(), num_rounds=3)
+    flowers = FedAvg().start(MemoryGrid(4, plus_node), initial(), num_rounds=3)
+    for name, array in flowers.arrays.items():
+        np.testing.assert_allclose(shoals.arrays[name].numpy(), array.numpy(), rtol=1e-6)
+    assert shoals.train_metrics_clientapp.keys() == flowers.train_metrics_clientapp.keys() == {1, 2, 3}
+    assert shoals.train_metrics_clientapp[3]["loss"] == pytest.approx(flowers.train_metrics_clientapp[3]["loss"])
+    assert shoals.evaluate_metrics_clientapp[2]["loss"] == pytest.approx(3.0)
+    assert list(shoals.arrays) == ["w", "b"]
+    assert shoals.arrays["w"].dtype == "float32"
+
+
+def test_start_of_flower__runs_the_strategy_too() -> None:
+    ours = strategy()
+    result = FedAvg.start(ours, MemoryGrid(3, plus_node), initial(), num_rounds=2)
+    assert result.arrays["b"].numpy() == pytest.approx(2 * 14 / 6)
+    assert ours.reports[2]["kept"].all()
+
+
+def test_aggregate_train__without_a_round_that_was_configured() -> None:
+    replies = [plus_node(message, node, 0) for node, message in enumerate(messages_to(3), 1)]
+    arrays, metrics = strategy().aggregate_train(1, replies)
+    assert arrays["b"].numpy() == pytest.approx(14 / 6)
+    assert metrics["loss"] == pytest.approx(14 / 6)
+
+
+def test_aggregate_train__of_nothing() -> None:
+    assert strategy().aggregate_train(1, []) == (None, None)
+
+
+def test_start__evaluates_on_the_server_as_flower_does() -> None:
+    seen: list[tuple[int, float]] = []
+
+    def evaluate(server_round: int, arrays: ArrayRecord) -> MetricRecord | None:
+        seen.append((server_round, float(arrays["b"].numpy()[0])))
+        return MetricRecord({"round": server_round}) if server_round else None
+
+    result = strategy(fraction_evaluate=0.0).start(
+        MemoryGrid(1, plus_node), initial(), num_rounds=2, evaluate_fn=evaluate
+    )
+    assert seen == [(0, 0.0), (1, 1.0), (2, 2.0)]
+    assert result.evaluate_metrics_serverapp.keys() == {1, 2}
+    assert not result.evaluate_metrics_clientapp
+
+
+def test_start__sends_configs_and_the_round() -> None:
+    grid = MemoryGrid(1, plus_node)
+    strategy().start(grid, initial(), 1, train_config=ConfigRecord({"lr": 0.5}), evaluate_config=ConfigRecord())
+    assert grid.pushed[0].content["config"] == {"lr": 0.5, "server-round": 1}
+    assert grid.pushed[0].metadata.group_id == "1"
+    assert grid.pushed[0].metadata.message_type == "train"
+    assert grid.pushed[1].metadata.message_type == "evaluate"
+
+
+def test_observe__looks_at_bytes_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[npt.NDArray[Any]] = []
+
+    class Looking(Mean):
+        def observe(self, update: Any) -> None:
+            seen.extend(update.model.payloads())
+            super().observe(update)
+
+    message = messages_to(1)[0]
+    reply = plus_node(message, 1, 0)
+    strategy(rule=Looking).aggregate_train(1, [reply])
+    serialized = [np.frombuffer(array.data, np.uint8) for array in reply.content["arrays"].values()]
+    assert all(np.shares_memory(array, data) for array, data in zip(seen, serialized, strict=True))
+
+
+def test_tensors_in_another_order__are_the_same_tensors() -> None:
+    def shuffled(message: Message, node: int, _: int) -> Message:
+        arrays = {name: array + 1 for name, array in sent_arrays(message).items()}
+        return replied(message, dict(reversed(arrays.items())) if node % 2 else arrays)
+
+    ours = strategy()
+    result = ours.start(MemoryGrid(2, shuffled), initial(), num_rounds=1)
+    assert ours.reports[1]["kept"].all()
+    assert result.arrays["w"].shape == (5, 2)
+
+
+def test_tensors_of_whole_numbers__stay_as_they_were_sent() -> None:
+    def counting(message: Message, node: int, _: int) -> Message:
+        arrays = sent_arrays(message)
+        return replied(message, {"n_batches": np.array(arrays["n_batches"] + node), "w": arrays["w"] + 1})
+
+    sent = ArrayRecord({"n_batches": Array(np.array(7)), "w": Array(np.zeros(2, np.float32))})
+    result = strategy(rule=folding(2.0), max_weight=8.0).start(MemoryGrid(3, counting), sent, num_rounds=1)
+    assert result.arrays["n_batches"].numpy() == 7
+    assert list(result.arrays) == ["n_batches", "w"]
+    np.testing.assert_array_equal(result.arrays["w"].numpy(), [1, 1])
+
+
+# Replies that are no updates
+
+
+def answering(bad: Callable[[Message], Message | None]) -> Answer:
+    """Return answers of which node 2 gives a bad one."""
+    return lambda message, node, n: bad(message) if node == 2 else plus_node(message, node, n)
+
+
+def pickled(message: Message) -> Message:
+    reply = plus_node(message, 2, 0)
+    reply.content["arrays"]["w"] = Array("float32", (5, 2), "pickle", b"cos\nsystem\n")
+    return reply
+
+
+def truncated(message: Message) -> Message:
+    reply = plus_node(message, 2, 0)
+    reply.content["arrays"]["w"].data = reply.content["arrays"]["w"].data[:-4]
+    return reply
+
+
+def of_another_round(message: Message) -> Message:
+    reply = plus_node(message, 2, 0)
+    reply.metadata.group_id = "17"
+    return reply
+
+
+def with_two_records(message: Message) -> Message:
+    reply = plus_node(message, 2, 0)
+    reply.content["more"] = ArrayRecord()
+    return reply
+
+
+BAD = {
+    "node failed": lambda message: Message(Error(0, "broken"), reply_to=message),
+    "unreadable": pickled,
+    "unreadable, truncated": truncated,
+    "unreadable, two records": with_two_records,
+    "unreadable, none": lambda message: Message(RecordDict({"m": MetricRecord({"num-examples": 2})}), reply_to=message),
+    "another layout": lambda message: replied(message, {"w": np.zeros((5, 2), np.float32)}),
+    "another layout, float64": lambda message: replied(message, {"w": np.zeros((5, 2)), "b": np.zeros(2)}),
+    "bad weight": lambda message: replied(message, sent_arrays(message), None),
+    "bad weight, negative": lambda message: replied(message, sent_arrays(message), -1),
+    "bad weight, huge": lambda message: replied(message, sent_arrays(message), 101),
+    "bad weight, no number": lambda message: replied(message, sent_arrays(message), float("nan")),
+    "bad weight, a list": lambda message: replied(message, sent_arrays(message), [1, 2]),
+    "stale round": of_another_round,
+    "not finite or too large": lambda message: replied(
+        message, {"w": np.full((5, 2), np.nan, np.float32), "b": np.zeros(2, np.float32)}
+    ),
+    "no answer": lambda message: None,
+}
+
+
+@pytest.mark.parametrize("rule", [Mean, folding()], ids=["holding", "folding"])
+@pytest.mark.parametrize("what", BAD)
+def test_bad_replies__are_named_and_do_not_count(what: str, rule: Rule) -> None:
+    ours = strategy(rule=rule, max_weight=100.0, fraction_evaluate=0.0)
+    result = ours.start(MemoryGrid(3, answering(BAD[what])), initial(), num_rounds=1, timeout=0.5)
+    report = ours.reports[1]
+    assert report.filter(~pl.col("kept"))["node"].to_list() == ["2"]
+    assert report.filter(~pl.col("kept"))["reason"].to_list() == [what.split(",")[0]]
+    assert result.arrays["b"].numpy() == pytest.approx((1 + 9) / 4)
+    assert result.train_metrics_clientapp[1]["loss"] == pytest.approx((1 + 9) / 4)
+
+
+def test_reports__have_a_row_for_each_node() -> None:
+    ours = strategy(fraction_evaluate=0.0)
+    ours.start(MemoryGrid(3, answering(BAD["unreadable"])), initial(), num_rounds=1)
+    report = ours.reports[1]
+    assert report.columns == ["node", "weight", "norm", "clipped", "distance", "kept", "reason", "bytes", "seconds"]
+    assert report["node"].to_list() == ["1", "2", "3"]
+    assert report["weight"].to_list() == [1.0, 2.0, 3.0]
+    assert report["bytes"].to_list() == [48, 0, 48]
+
+
+def test_a_node__is_who_was_asked_not_who_it_says_it_is() -> None:
+    def lying(message: Message, node: int, n: int) -> Message:
+        reply = plus_node(message, node, n)
+        reply.metadata.__dict__["_src_node_id"] = 1
+        return reply
+
+    ours = strategy(fraction_evaluate=0.0)
+    ours.start(MemoryGrid(3, lying), initial(), num_rounds=1)
+    assert ours.reports[1]["node"].to_list() == ["1", "2", "3"]
+    assert ours.reports[1]["kept"].all()
+
+
+def test_too_few_updates__leave_the_model_as_it_is() -> None:
+    def at_first(message: Message, node: int, n: int) -> Message:
+        return plus_node(message, node, n) if message.content["config"]["server-round"] == 1 else pickled(message)
+
+    ours = strategy(min_updates=2, fraction_evaluate=0.0)
+    result = ours.start(MemoryGrid(3, at_first), initial(), num_rounds=2)
+    assert result.arrays["b"].numpy() == pytest.approx(14 / 6)
+    assert result.train_metrics_clientapp.keys() == {1}
+    assert ours.reports[2]["reason"].to_list() == ["unreadable"] * 3
+
+
+def test_too_few_updates__tell_of_the_good_ones() -> None:
+    ours = strategy(min_updates=3, fraction_evaluate=0.0)
+    ours.start(MemoryGrid(3, answering(BAD["unreadable"])), initial(), num_rounds=1)
+    assert sorted(ours.reports[1]["reason"]) == ["too few updates", "too few updates", "unreadable"]
+
+
+def test_metrics__of_nodes_that_tell_others_are_left_out() -> None:
+    def telling(message: Message, node: int, n: int) -> Message:
+        if node == 2:
+            return replied(message, sent_arrays(message), 1, loss=[1.0, 2.0])
+        return replied(message, sent_arrays(message), 1, loss=5.0) if node != 4 else plus_node(message, node, n)
+
+    result = strategy().start(MemoryGrid(3, telling), initial(), num_rounds=1)
+    assert result.train_metrics_clientapp[1]["loss"] == 5.0
+    assert result.evaluate_metrics_clientapp[1]["loss"] == 5.0
+
+
+def test_a_model_that_cannot_be_read__is_refused_before_anything_is_sent() -> None:
+    grid = MemoryGrid(2, plus_node)
+    sent = ArrayRecord({"w": Array("float32", (1,), "torch", b"")})
+    with pytest.raises(UpdateError, match="serialized as 'torch'; send arrays of NumPy"):
+        strategy().start(grid, sent, num_rounds=1)
+    assert not grid.pushed
+
+
+# Privacy, optimizers, other exchanges
+
+
+class TwoRounds:
+    """Allows two rounds, and counts them."""
+
+    def __init__(self) -> None:
+        self.n_rounds = 0
+
+    def may_start(self, server_round: int) -> None:
+        if server_round > 2:
+            message = "the budget holds two rounds"
+            raise BudgetExhausted(message, asked=(1, 0), remaining=(0, 0))
+
+    def aggregator(self, admission: Admission, rule: Rule) -> Aggregator:
+        self.n_rounds += 1
+        return rule(admission)
+
+    def spent(self) -> dict[str, float]:
+        return {"rho": 0.5 * self.n_rounds}
+
+
+def test_privacy__refuses_a_round_before_anything_is_sent() -> None:
+    grid, ours = MemoryGrid(2, plus_node), strategy(privacy=TwoRounds(), fraction_evaluate=0.0)
+    with pytest.raises(BudgetExhausted):
+        ours.start(grid, initial(), num_rounds=3)
+    assert len(grid.pushed) == 4
+    assert ours.result.train_metrics_clientapp[2]["rho"] == 1.0
+    assert ours.result.arrays["b"].numpy() == pytest.approx(2 * 5 / 3)
+
+
+def test_optimizer__makes_the_next_model() -> None:
+    class Half:
+        def step(self, current: Model, released: Model) -> Model:
+            pairs = zip(current.payloads(), released.payloads(), strict=True)
+            return current.with_payloads([(old + new) / np.float32(2) for old, new in pairs])
+
+    result = strategy(optimizer=Half()).start(MemoryGrid(1, plus_node), initial(), num_rounds=2)
+    np.testing.assert_array_equal(result.arrays["b"].numpy(), [1, 1])
+
+
+def test_secure__sends_and_receives_in_place_of_the_plain_exchange() -> None:
+    class Backwards:
+        def exchange(self, grid: Grid, messages: list[Message], timeout: float | None) -> Iterator[Message]:
+            ids = list(grid.push_messages(messages))
+            return pulled(grid, reversed(ids), timeout)
+
+    ours = strategy(secure=Backwards(), fraction_evaluate=0.0)
+    ours.start(MemoryGrid(3, plus_node), initial(), num_rounds=1)
+    assert ours.reports[1]["kept"].all()
+
+
+# Replies one at a time
+
+
+def test_pulled__asks_for_one_at_a_time_and_waits_for_late_ones() -> None:
+    grid = MemoryGrid(5, plus_node, late=2)
+    replies = list(pulled(grid, grid.push_messages(messages_to(5)), timeout=10))
+    assert len(replies) == 5
+    assert set(grid.pulls) == {1}
+    assert len(grid.pulls) == 15
+
+
+def test_pulled__gives_up_in_time() -> None:
+    grid = MemoryGrid(2, answering(BAD["no answer"]))
+    assert len(list(pulled(grid, grid.push_messages(messages_to(2)), timeout=0.2))) == 1
+
+
+PEAK = """
+import sys, threading, time
+import numpy as np
+from test_flower import *
+
+def large(message, node, n):
+    return replied(message, {"w": np.full(1_000_000, node, np.float32)}, node)
+
+def run(n_nodes):
+    ours = strategy(rule=folding(128.0, 100), max_weight=128.0, fraction_evaluate=0.0)
+    ours.start(MemoryGrid(n_nodes, large), ArrayRecord({"w": Array(np.zeros(1_000_000, np.float32))}), num_rounds=2)
+    assert ours.reports[2].height == n_nodes and ours.reports[2]["kept"].all()
+
+run(2)
+import tracemalloc
+tracemalloc.start()
+run(int(sys.argv[1]))
+print(tracemalloc.get_traced_memory()[1])
+"""
+
+
+def test_memory__does_not_grow_with_the_number_of_nodes() -> None:
+    def peak(n_nodes: int) -> int:
+        command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {TESTS!r})\n{PEAK}", str(n_nodes)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return int(done.stdout.split()[-1])
+
+    few, many = peak(5), peak(60)
+    # A chunk of Flower's is of 10 MiB, and an update here of 4 MB: not even one more is held.
+    assert abs(many - few) < 2_000_000, (few, many)
+
+
+TESTS = __file__.rsplit("/", 1)[0]
