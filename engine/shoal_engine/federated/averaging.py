@@ -27,7 +27,7 @@ Values = npt.NDArray[Any]
 _USUAL_BOUND: Final = 2.0**10
 """On the size of values, tried first where none is declared."""
 _FEWEST_BITS: Final = 24
-"""After the point, of a grid that is declared: as many as a float32 has."""
+"""Of the bound at weight 1, on a grid that is declared: as many as a float32 has."""
 
 
 @dataclass(slots=True)
@@ -73,8 +73,8 @@ class Mean(Holding):
             raise UpdateError(msg)
         largest = self.admission.max_weight
         bits = grid_bits(self.bound, largest, largest * self.max_updates)
-        if bits < _FEWEST_BITS:
-            msg = f"bound and max_weight leave {bits} bits after the point; declare a max_weight near what is claimed"
+        if (left := bits + math.frexp(self.bound)[1]) < _FEWEST_BITS:
+            msg = f"max_weight and max_updates leave {left} bits to a value of weight 1; declare what is really claimed"
             raise UpdateError(msg)
         self._folded = _Folded(FixedPointSum(self.admission.like.layout, bits))
 
