@@ -10,7 +10,7 @@ from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, inlined
 
 TILE: Final = 16384
 """Values whose sums stay in the second cache while every update is added to them."""
-BLOCK: Final = 1024
+BLOCK: Final = 2048
 """Values of one update at a time."""
 LANES: Final = 64
 """Sums of squares side by side: a fixed order of addition that vectorizes, the same on every machine."""
@@ -114,6 +114,16 @@ def _fold_eight(
         )
 
 
+@inlined
+def _fold_two(
+    x0: npt.NDArray[Any], x1: npt.NDArray[Any], factors: npt.NDArray[np.float64], sums: npt.NDArray[np.int64]
+) -> None:
+    """Add two blocks likewise."""
+    f0, f1 = factors[0], factors[1]
+    for i in range(len(sums)):
+        sums[i] += raised(x0[i], f0) + raised(x1[i], f1)
+
+
 def _averager(value_at: Any) -> Any:
     """Return the kernel over many updates for one dtype."""
 
@@ -158,6 +168,7 @@ def _averager(value_at: Any) -> Any:
             into = sums[:length]
             # All bits of MAGIC at once, modulo 2**64.
             into[:] = np.int64(-n_updates) * np.int64(MAGIC_BITS)
+            # Eight updates for each time that the sums are read and written, then what is left.
             eight = n_updates // 8 * 8
             for u in range(0, eight, 8):
                 lanes[:] = 0
@@ -180,7 +191,17 @@ def _averager(value_at: Any) -> Any:
                         add_squares(part_of(addresses[u + near], block, size), lanes[near])
                 for near in range(8):
                     squares[u + near, tile] = across(lanes[near])
-            for u in range(eight, n_updates):
+            two = eight + (n_updates - eight) // 2 * 2
+            for u in range(eight, two, 2):
+                lanes[:2] = 0
+                for block in range(first, first + length, BLOCK):
+                    size = min(BLOCK, first + length - block)
+                    one, other = part_of(addresses[u], block, size), part_of(addresses[u + 1], block, size)
+                    _fold_two(one, other, factors[u : u + 2], into[block - first : block - first + size])
+                    add_squares(one, lanes[0])
+                    add_squares(other, lanes[1])
+                squares[u, tile], squares[u + 1, tile] = across(lanes[0]), across(lanes[1])
+            for u in range(two, n_updates):
                 lanes[0] = 0
                 for block in range(first, first + length, BLOCK):
                     size = min(BLOCK, first + length - block)
