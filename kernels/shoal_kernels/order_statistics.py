@@ -29,19 +29,21 @@ from shoal_kernels._jit import (
     matrix,
     vector,
 )
-from shoal_kernels.fixed_point import TILE, across, add_squares
+from shoal_kernels.fixed_point import LANES, TILE, across
 
-WIDTH: Final = 64
-"""Coordinates of a tile: as many as let the tile of a hundred updates stay in the first cache."""
+WIDTH: Final = LANES
+"""Coordinates of a tile: the tile of a hundred updates stays in the first cache, and squares fall into their lanes."""
+FEW: Final = 32
+"""Updates that are read a tile at a time; of more, runs that short would wait for memory."""
 ROOM: Final = 400 << 10
-"""Bytes of tiles that are read before they are ordered: long runs of each update, and within the second cache."""
+"""Bytes of tiles that are read before they are ordered, within the second cache."""
 
 Pair = tuple[int, int]
 
 
 def n_tiles(n_updates: int, size: int) -> int:
     """Return how many tiles are read at a time, of values of `size` bytes."""
-    return max(1, min(TILE // WIDTH, ROOM // (n_updates * WIDTH * size)))
+    return 1 if n_updates <= FEW else max(1, ROOM // (n_updates * WIDTH * size))
 
 
 def exchanges(n: int, low: int, high: int) -> npt.NDArray[np.uint32]:
@@ -189,6 +191,12 @@ def _take_steps(steps: npt.NDArray[np.uint32], keys: npt.NDArray[Any]) -> None:
             _order_four(keys[a], keys[b], keys[c], keys[d])
 
 
+@inlined
+def _add_squares(values: npt.NDArray[Any], lanes: npt.NDArray[Any]) -> None:
+    for lane in range(WIDTH):
+        lanes[lane] += values[lane] * values[lane]
+
+
 def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -> Any:
     """Return the kernel for one dtype, of `size` bytes."""
 
@@ -301,7 +309,7 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
                             array_at(key_at(rows), (8, WIDTH)),
                         )
                         for v in range(u, u + 8):
-                            add_squares(values_at(at[v] + skip), lanes[v])
+                            _add_squares(values_at(at[v] + skip), lanes[v])
                 for u in range(eight, n_updates):
                     for t in range(near):
                         first = block + t * WIDTH
@@ -310,7 +318,7 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
                         values, row = values_at(at[u] + skip), keys[t, u]
                         for lane in range(WIDTH):
                             row[lane] = key_of(values[lane])
-                        add_squares(values, lanes[u])
+                        _add_squares(values, lanes[u])
                 for t in range(near):
                     first = block + t * WIDTH
                     _take_steps(steps, keys[t])
