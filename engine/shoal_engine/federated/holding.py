@@ -47,7 +47,9 @@ class Holding:
     """Observe updates, merge with others, release once: whatever the order, cut or thread count, the same bytes."""
 
     admission: Admission = field(default_factory=Admission)
-    _arrived: list[tuple[Update, Line]] = field(default_factory=list[tuple[Update, Line]], init=False, repr=False)
+    _arrived: list[tuple[Update, Line]] = field(
+        default_factory=list[tuple[Update, Line]], init=False, repr=False, compare=False
+    )
 
     def observe(self, update: Update) -> None:
         """Take one update of the round; its memory is kept until the release."""

