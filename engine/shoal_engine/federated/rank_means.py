@@ -72,15 +72,15 @@ def _rank(arrays: Sequence[Values], start: int, low: int, high: int, squares: Fl
 
     n, dtype = len(arrays), means.dtype
     tails = np.zeros((n, WIDTH), dtype)
-    stop = start + len(means)
-    for tail, values in zip(tails, arrays, strict=True):
-        rest = values[stop - len(means) % WIDTH : stop]
-        tail[: len(rest)] = rest
+    stop, rest = start + len(means), len(means) % WIDTH
+    if rest:
+        for tail, values in zip(tails, arrays, strict=True):
+            tail[:rest] = values[stop - rest : stop]
     keys = np.empty((n_tiles(n, dtype.itemsize), n, WIDTH), f"i{dtype.itemsize}")
     found = np.empty(squares.shape, np.float64)
     MEAN_OF_RANKS[dtype.name](
         _addresses(arrays),
-        _addresses(list(tails)),
+        np.uint64(tails.ctypes.data) + np.arange(n, dtype=np.uint64) * np.uint64(tails.strides[0]),
         start,
         _steps(n, low, high),
         low,
