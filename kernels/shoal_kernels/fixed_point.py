@@ -27,7 +27,7 @@ def raised(value: Any, factor: float) -> np.int64:
 
 
 @inlined
-def add_squares(values: npt.NDArray[Any], lanes: npt.NDArray[Any]) -> None:
+def _add_squares(values: npt.NDArray[Any], lanes: npt.NDArray[Any]) -> None:
     """Add the squares of a block to the lanes, in the values' own dtype."""
     whole = len(values) // LANES * LANES
     for block in range(0, whole, LANES):
@@ -59,7 +59,7 @@ def _measure(values: npt.NDArray[Any], lanes: npt.NDArray[Any], squares: npt.NDA
     """
     for tile in range(len(squares)):
         lanes[:] = 0
-        add_squares(values[tile * TILE : min(len(values), (tile + 1) * TILE)], lanes)
+        _add_squares(values[tile * TILE : min(len(values), (tile + 1) * TILE)], lanes)
         squares[tile] = across(lanes)
 
 
@@ -188,7 +188,7 @@ def _averager(value_at: Any) -> Any:
                         into[block - first : block - first + size],
                     )
                     for near in range(8):
-                        add_squares(part_of(addresses[u + near], block, size), lanes[near])
+                        _add_squares(part_of(addresses[u + near], block, size), lanes[near])
                 for near in range(8):
                     squares[u + near, tile] = across(lanes[near])
             two = eight + (n_updates - eight) // 2 * 2
@@ -198,8 +198,8 @@ def _averager(value_at: Any) -> Any:
                     size = min(BLOCK, first + length - block)
                     one, other = part_of(addresses[u], block, size), part_of(addresses[u + 1], block, size)
                     _fold_two(one, other, factors[u : u + 2], into[block - first : block - first + size])
-                    add_squares(one, lanes[0])
-                    add_squares(other, lanes[1])
+                    _add_squares(one, lanes[0])
+                    _add_squares(other, lanes[1])
                 squares[u, tile], squares[u + 1, tile] = across(lanes[0]), across(lanes[1])
             for u in range(two, n_updates):
                 lanes[0] = 0
@@ -209,7 +209,7 @@ def _averager(value_at: Any) -> Any:
                     here = into[block - first : block - first + size]
                     for i in range(size):
                         here[i] += raised(values[i], factor)
-                    add_squares(values, lanes[0])
+                    _add_squares(values, lanes[0])
                 squares[u, tile] = across(lanes[0])
             mean = means[tile * TILE : tile * TILE + length]
             for i in range(length):

@@ -29,19 +29,21 @@ from shoal_kernels._jit import (
     matrix,
     vector,
 )
-from shoal_kernels.fixed_point import TILE, across, add_squares
+from shoal_kernels.fixed_point import LANES, TILE, across
 
-WIDTH: Final = 64
-"""Coordinates of a tile: as many as let the tile of a hundred updates stay in the first cache."""
+WIDTH: Final = LANES
+"""Coordinates of a tile: the tile of a hundred updates stays in the first cache, and squares fall into their lanes."""
+FEW: Final = 32
+"""Updates that are read a tile at a time; of more, runs that short would wait for memory."""
 ROOM: Final = 400 << 10
-"""Bytes of tiles that are read before they are ordered: long runs of each update, and within the second cache."""
+"""Bytes of tiles that are read before they are ordered, within the second cache."""
 
 Pair = tuple[int, int]
 
 
 def n_tiles(n_updates: int, size: int) -> int:
     """Return how many tiles are read at a time, of values of `size` bytes."""
-    return max(1, min(TILE // WIDTH, ROOM // (n_updates * WIDTH * size)))
+    return 1 if n_updates <= FEW else max(1, ROOM // (n_updates * WIDTH * size))
 
 
 def exchanges(n: int, low: int, high: int) -> npt.NDArray[np.uint32]:
@@ -179,14 +181,9 @@ def _order_four(
 
 
 @inlined
-def _take_steps(steps: npt.NDArray[np.uint32], keys: npt.NDArray[Any]) -> None:
-    """Order the rows of a tile."""
-    for step in range(len(steps)):
-        a, b, c, d = steps[step, 0], steps[step, 1], steps[step, 2], steps[step, 3]
-        if a == b:
-            _order_two(keys[a], keys[c])
-        else:
-            _order_four(keys[a], keys[b], keys[c], keys[d])
+def _add_squares(values: npt.NDArray[Any], lanes: npt.NDArray[Any]) -> None:
+    for lane in range(WIDTH):
+        lanes[lane] += values[lane] * values[lane]
 
 
 def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -> Any:
@@ -217,20 +214,36 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
             rows[0, lane], rows[1, lane], rows[2, lane], rows[3, lane] = a, b, c, d
             rows[4, lane], rows[5, lane], rows[6, lane], rows[7, lane] = e, f, g, h
 
+    # Rows are reached by address: to take a row of an array is to count a reference, atomically, at each step.
+
     @inlined
-    def values_at(address: np.uint64) -> Any:
-        return array_at(value_at(address), WIDTH)
+    def values_at(address: np.uint64, row: Any = 0) -> Any:
+        return array_at(value_at(address + np.uint64(row) * np.uint64(WIDTH * size)), WIDTH)
+
+    @inlined
+    def keys_at(address: np.uint64, row: Any) -> Any:
+        return array_at(key_at(address + np.uint64(row) * np.uint64(WIDTH * size)), WIDTH)
+
+    @inlined
+    def take_steps(steps: npt.NDArray[np.uint32], keys: np.uint64) -> None:
+        """Order the rows of a tile."""
+        for step in range(len(steps)):
+            a, b, c, d = steps[step, 0], steps[step, 1], steps[step, 2], steps[step, 3]
+            if a == b:
+                _order_two(keys_at(keys, a), keys_at(keys, c))
+            else:
+                _order_four(keys_at(keys, a), keys_at(keys, b), keys_at(keys, c), keys_at(keys, d))
 
     @inlined
     def write_mean(
-        keys: npt.NDArray[Any], low: int, high: int, sums: npt.NDArray[np.float64], mean: npt.NDArray[Any]
+        keys: np.uint64, low: int, high: int, sums: npt.NDArray[np.float64], mean: npt.NDArray[Any]
     ) -> None:
         """Write the mean of ranks, added up from the lowest."""
-        row = keys[low]
+        row = keys_at(keys, low)
         for lane in range(WIDTH):
             sums[lane] = np.float64(value_of(row[lane]))
         for rank in range(low + 1, high):
-            row = keys[rank]
+            row = keys_at(keys, rank)
             for lane in range(WIDTH):
                 sums[lane] += np.float64(value_of(row[lane]))
         count = np.float64(high - low)
@@ -277,6 +290,7 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
         """
         n_updates, n = len(addresses), len(means)
         eight = n_updates // 8 * 8
+        key_rows, lane_rows = np.uint64(keys.ctypes.data), np.uint64(lanes.ctypes.data)
         for tile in range(squares.shape[1]):
             lanes[:] = 0
             last = min(n, (tile + 1) * TILE)
@@ -288,7 +302,6 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
                         first = block + t * WIDTH
                         whole = first + WIDTH <= n
                         at, skip = (addresses, np.uint64((start + first) * size)) if whole else (tails, np.uint64(0))
-                        rows = np.uint64(keys[t, u].ctypes.data)
                         read_eight(
                             values_at(at[u] + skip),
                             values_at(at[u + 1] + skip),
@@ -298,23 +311,24 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
                             values_at(at[u + 5] + skip),
                             values_at(at[u + 6] + skip),
                             values_at(at[u + 7] + skip),
-                            array_at(key_at(rows), (8, WIDTH)),
+                            array_at(key_at(key_rows + np.uint64((t * n_updates + u) * WIDTH * size)), (8, WIDTH)),
                         )
                         for v in range(u, u + 8):
-                            add_squares(values_at(at[v] + skip), lanes[v])
+                            _add_squares(values_at(at[v] + skip), values_at(lane_rows, v))
                 for u in range(eight, n_updates):
                     for t in range(near):
                         first = block + t * WIDTH
                         whole = first + WIDTH <= n
                         at, skip = (addresses, np.uint64((start + first) * size)) if whole else (tails, np.uint64(0))
-                        values, row = values_at(at[u] + skip), keys[t, u]
+                        values, row = values_at(at[u] + skip), keys_at(key_rows, t * n_updates + u)
                         for lane in range(WIDTH):
                             row[lane] = key_of(values[lane])
-                        add_squares(values, lanes[u])
+                        _add_squares(values, values_at(lane_rows, u))
                 for t in range(near):
                     first = block + t * WIDTH
-                    _take_steps(steps, keys[t])
-                    write_mean(keys[t], low, high, sums, means[first : min(n, first + WIDTH)])
+                    rows = key_rows + np.uint64(t * n_updates * WIDTH * size)
+                    take_steps(steps, rows)
+                    write_mean(rows, low, high, sums, means[first : min(n, first + WIDTH)])
             for u in range(n_updates):
                 squares[u, tile] = across(lanes[u])
 

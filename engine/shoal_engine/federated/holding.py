@@ -1,6 +1,10 @@
 """Rules that look at all updates of a round at once: they hold references until the release, and no copies."""
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
 
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.models import Layout
@@ -100,3 +104,9 @@ class Holding:
             Fewer updates are good than the rule needs.
         """
         raise NotImplementedError
+
+
+def measured(line: Line, squares: npt.NDArray[np.float64]) -> Line:
+    """Return the line with the length of what was sent, from sums of squares; out where that is not finite."""
+    norm = math.sqrt(math.fsum(squares)) if np.isfinite(squares).all() else math.inf
+    return replace(line, norm=norm) if math.isfinite(norm) else line.out("not finite or too large")
