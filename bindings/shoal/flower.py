@@ -336,6 +336,7 @@ class _Round:
         self.asked.discard(number)
         node = str(number)
         if reply.has_error():
+            _LOG.info("\t%s failed: %r", node, reply.error.reason)
             self._refuse(node, "node failed")
             return
         metrics = _records(reply.content, MetricRecord)

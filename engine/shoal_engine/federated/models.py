@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -37,6 +37,9 @@ class Model:
     """
 
     batch: pa.RecordBatch
+    # Read off once: rules ask for them several times an update, and a model may have hundreds of tensors.
+    _layout: Layout = field(init=False, repr=False)
+    _payloads: tuple[npt.NDArray[Any], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.batch.num_rows != 1 or not self.batch.num_columns:
@@ -49,7 +52,8 @@ class Model:
         if any(column.null_count for column in self.batch.columns):
             msg = "a tensor of a model is null; leave it out, or fill it"
             raise UpdateError(msg)
-        _ = self.layout
+        object.__setattr__(self, "_layout", tuple(map(Tensor.of_field, self.batch.schema)))
+        object.__setattr__(self, "_payloads", tuple(map(payload, self.batch.columns)))
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, Any], *, bfloat16: bool = False) -> "Model":
@@ -79,7 +83,7 @@ class Model:
     @property
     def layout(self) -> Layout:
         """Return names, shapes and dtypes."""
-        return tuple(map(Tensor.of_field, self.batch.schema))
+        return self._layout
 
     @property
     def size(self) -> int:
@@ -89,11 +93,11 @@ class Model:
     @property
     def n_bytes(self) -> int:
         """Return the size of the payload."""
-        return sum(values.nbytes for values in self.payloads())
+        return sum(values.nbytes for values in self._payloads)
 
     def payloads(self) -> list[npt.NDArray[Any]]:
         """Return the values of each tensor, flat and read-only, without copying; bfloat16 as uint16."""
-        return list(map(payload, self.batch.columns))
+        return list(self._payloads)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the tensors by name, read-only, without copying; bfloat16 as uint16."""

@@ -2,6 +2,7 @@
 
 import io
 import math
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +18,7 @@ _HEADERS: Final = {
     (3, 0): npy_format.read_array_header_2_0,
 }
 _LONGEST_HEADER: Final = 1024
-"""Bytes of it that are read first, so that a large payload is not copied for a glance at its header."""
+"""In bytes; NumPy's own are of 128, and remembered ones must not fill the memory."""
 
 
 def array_of_npy(serialized: bytes | memoryview, name: str) -> npt.NDArray[Any]:
@@ -36,20 +37,28 @@ def array_of_npy(serialized: bytes | memoryview, name: str) -> npt.NDArray[Any]:
         Not such a file, one of Python objects, or not of the length that its header tells.
     """
     whole = memoryview(serialized)
-    head = io.BytesIO(whole[:_LONGEST_HEADER])
     try:
-        version = npy_format.read_magic(head)
-        shape, fortran, dtype = _HEADERS[version](head)
-        offset = head.tell()
-        if dtype.hasobject or len(whole) - offset != math.prod(shape) * dtype.itemsize or min(shape, default=0) < 0:
+        # The header's length is of two bytes in version 1 and of four in later ones.
+        first = 10 if whole[6] == 1 else 12
+        offset = first + int.from_bytes(whole[8:first], "little")
+        shape, fortran, dtype = _header(bytes(whole[: min(offset, _LONGEST_HEADER)]))
+        count = math.prod(shape)
+        if dtype.hasobject or min(shape, default=0) < 0 or len(whole) - offset != count * dtype.itemsize:
             raise ValueError
-        flat = np.frombuffer(whole, dtype, count=math.prod(shape), offset=offset)
+        flat = np.frombuffer(whole, dtype, count=count, offset=offset)
     except Exception:
         # Whatever: headers are Python text of the sender's, and their readers fail in many ways. Without the cause,
         # which quotes the header.
         msg = f"tensor {name!r} is not one whole array in NumPy's format, without objects; send it as `numpy.save` does"
         raise UpdateError(msg) from None
     return flat.reshape(shape, order="F" if fortran else "C")
+
+
+@lru_cache(maxsize=4096)
+def _header(head: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, order and dtype; remembered, as the nodes of a federation send the same headers each round."""
+    stream = io.BytesIO(head)
+    return _HEADERS[npy_format.read_magic(stream)](stream)
 
 
 def npy_of_array(array: npt.NDArray[Any]) -> bytes:

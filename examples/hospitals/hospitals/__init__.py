@@ -1,0 +1,1 @@
+"""Four hospitals as a Flower app."""
