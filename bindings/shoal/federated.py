@@ -11,7 +11,7 @@ array([0.75, 0.75])
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
@@ -90,8 +90,12 @@ Rule: TypeAlias = "Callable[[Admission], Aggregator]"
 class Privacy(Protocol):
     """What makes the rounds of a training private."""
 
-    def may_start(self, server_round: int) -> None:
-        """Raise where the budget does not hold another round; asked before anything is sent."""
+    def sample(self, nodes: Sequence[str]) -> Sequence[str]:
+        """Return the nodes that take part in the next round."""
+        ...
+
+    def begin(self, size: int) -> None:
+        """Charge the next round of so many values; raise where the budget does not hold it, before anything is sent."""
         ...
 
     def aggregator(self, admission: "Admission", rule: Rule) -> Aggregator:

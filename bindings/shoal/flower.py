@@ -25,7 +25,7 @@ from shoal_engine.federated.rounds import LARGEST_WEIGHT, Admission, Aggregate, 
 from shoal_engine.federated.updates import Update
 
 try:
-    from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
+    from flwr.app import Array, ArrayRecord, ConfigRecord, MessageType, MetricRecord, RecordDict
     from flwr.serverapp.strategy import FedAvg, Result
 except ModuleNotFoundError as error:
     message = "shoal.flower needs Flower 1.41 or later; install it with: pip install 'shoal[flower]'"
@@ -54,7 +54,9 @@ class Strategy(FedAvg):
         Makes the aggregator of a round from its `Admission`: a class such as `Mean`, or a function for one with
         parameters, such as ``lambda admission: Mean(admission, bound=8.0, max_updates=1000)``.
     privacy : Privacy, optional
-        Asked before anything of a round is sent whether it may start, then makes the aggregator.
+        Draws each round's nodes, charges the round before anything is sent, and makes the aggregator, in place of
+        `rule`: `PrivateRounds`. What nodes tell beside their updates is then thrown away, and they are not asked to
+        evaluate, as no noise covers that.
     secure : Exchange, optional
         Sends and receives in place of the plain exchange.
     optimizer : ServerOptimizer, optional
@@ -117,13 +119,31 @@ class Strategy(FedAvg):
             The model cannot be averaged.
         """
         if self.privacy is not None:
-            self.privacy.may_start(server_round)
-        messages = list(super().configure_train(server_round, arrays, config, grid))
+            messages = self._sampled(self.privacy, server_round, arrays, config, grid)
+        else:
+            messages = list(super().configure_train(server_round, arrays, config, grid))
         for message in messages:
             message.metadata.group_id = str(server_round)
         self._round = self._opened(server_round, arrays)
         self._round.asked = {message.metadata.dst_node_id for message in messages}
         return messages
+
+    def _sampled(self, privacy: Privacy, server_round: int, arrays: Any, config: Any, grid: Any) -> list[Any]:
+        """Return the messages to nodes that `privacy` draws, once it has charged the round."""
+        while len(nodes := sorted(grid.get_node_ids())) < self.min_available_nodes:
+            _LOG.info("Waiting for nodes: %d of %d are there", len(nodes), self.min_available_nodes)
+            time.sleep(1)
+        drawn = [int(node) for node in privacy.sample([str(node) for node in nodes])]
+        privacy.begin(_Sent.of(arrays).model.size)
+        config["server-round"] = server_round
+        record = RecordDict({self.arrayrecord_key: arrays, self.configrecord_key: config})
+        return list(self._construct_messages(record, drawn, MessageType.TRAIN))
+
+    def configure_evaluate(self, server_round: int, arrays: Any, config: Any, grid: Any) -> Iterable[Any]:
+        """Return the messages of an evaluation; none under `privacy`, as no budget pays for what nodes would tell."""
+        if self.privacy is not None:
+            return []
+        return super().configure_evaluate(server_round, arrays, config, grid)
 
     def aggregate_train(self, server_round: int, replies: Iterable[Any]) -> tuple[Any, Any]:
         """Return the next model and the metrics of a round; None and None where too few updates are good.
@@ -143,7 +163,7 @@ class Strategy(FedAvg):
             # Else it would be held while the next one is waited for.
             del reply
         opened.note_silent()
-        if not opened.lines and not opened.refused:
+        if not opened.lines and not opened.refused and self.privacy is None:
             return None, None
         try:
             released = opened.aggregator.release()
@@ -240,14 +260,13 @@ class Strategy(FedAvg):
 
     def _metrics(self, opened: "_Round", released: Aggregate) -> Any:
         """Return the metrics of those who counted, and what privacy was spent."""
+        if self.privacy is not None:
+            # What nodes tell of their training is covered by no noise.
+            return MetricRecord({name: float(spent) for name, spent in self.privacy.spent().items()})
         kept = {line.node for line in released.lines if line.kept}
         counted = [(node, record) for node, record in opened.metrics.items() if node in kept]
         alike = [record for _, record in _alike(sorted(counted, key=lambda one: one[0]), self.weighted_by_key)]
-        metrics = self.train_metrics_aggr_fn(alike, self.weighted_by_key) if alike else MetricRecord()
-        if self.privacy is not None:
-            for name, spent in self.privacy.spent().items():
-                metrics[name] = float(spent)
-        return metrics
+        return self.train_metrics_aggr_fn(alike, self.weighted_by_key) if alike else MetricRecord()
 
     def _tell(self, server_round: int, lines: list[Line]) -> None:
         """Keep the report of a round, and log who did not count."""
