@@ -300,7 +300,7 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
             for block in range(tile * TILE, last, WIDTH * len(keys)):
                 near = min(len(keys), (last - block + WIDTH - 1) // WIDTH)
                 for u in range(0, eight, 8):
-                    # Runs of eight streams are read side by side, for their latency; more would share cache lines.
+                    # Eight streams side by side hide the latency; more would push each other's lines out of their sets.
                     for t in range(near):
                         first = block + t * WIDTH
                         skip = start + first if first + WIDTH <= n else -1
