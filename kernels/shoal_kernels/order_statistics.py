@@ -221,6 +221,11 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
         return array_at(value_at(address + np.uint64(row) * np.uint64(WIDTH * size)), WIDTH)
 
     @inlined
+    def read_at(addresses: npt.NDArray[np.uint64], tails: npt.NDArray[np.uint64], u: int, skip: int) -> Any:
+        """Return a tile of an update: so many values after its first, or its tail."""
+        return array_at(value_at(addresses[u] + np.uint64(skip * size) if skip >= 0 else tails[u]), WIDTH)
+
+    @inlined
     def keys_at(address: np.uint64, row: Any) -> Any:
         return array_at(key_at(address + np.uint64(row) * np.uint64(WIDTH * size)), WIDTH)
 
@@ -235,9 +240,7 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
                 _order_four(keys_at(keys, a), keys_at(keys, b), keys_at(keys, c), keys_at(keys, d))
 
     @inlined
-    def write_mean(
-        keys: np.uint64, low: int, high: int, sums: npt.NDArray[np.float64], mean: npt.NDArray[Any]
-    ) -> None:
+    def write_mean(keys: np.uint64, low: int, high: int, sums: npt.NDArray[np.float64], mean: npt.NDArray[Any]) -> None:
         """Write the mean of ranks, added up from the lowest."""
         row = keys_at(keys, low)
         for lane in range(WIDTH):
@@ -297,30 +300,28 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
             for block in range(tile * TILE, last, WIDTH * len(keys)):
                 near = min(len(keys), (last - block + WIDTH - 1) // WIDTH)
                 for u in range(0, eight, 8):
-                    # Runs of eight streams are read side by side, for their latency; more would share cache lines.
+                    # Eight streams side by side hide the latency; more would push each other's lines out of their sets.
                     for t in range(near):
                         first = block + t * WIDTH
-                        whole = first + WIDTH <= n
-                        at, skip = (addresses, np.uint64((start + first) * size)) if whole else (tails, np.uint64(0))
+                        skip = start + first if first + WIDTH <= n else -1
                         read_eight(
-                            values_at(at[u] + skip),
-                            values_at(at[u + 1] + skip),
-                            values_at(at[u + 2] + skip),
-                            values_at(at[u + 3] + skip),
-                            values_at(at[u + 4] + skip),
-                            values_at(at[u + 5] + skip),
-                            values_at(at[u + 6] + skip),
-                            values_at(at[u + 7] + skip),
+                            read_at(addresses, tails, u, skip),
+                            read_at(addresses, tails, u + 1, skip),
+                            read_at(addresses, tails, u + 2, skip),
+                            read_at(addresses, tails, u + 3, skip),
+                            read_at(addresses, tails, u + 4, skip),
+                            read_at(addresses, tails, u + 5, skip),
+                            read_at(addresses, tails, u + 6, skip),
+                            read_at(addresses, tails, u + 7, skip),
                             array_at(key_at(key_rows + np.uint64((t * n_updates + u) * WIDTH * size)), (8, WIDTH)),
                         )
                         for v in range(u, u + 8):
-                            _add_squares(values_at(at[v] + skip), values_at(lane_rows, v))
+                            _add_squares(read_at(addresses, tails, v, skip), values_at(lane_rows, v))
                 for u in range(eight, n_updates):
                     for t in range(near):
                         first = block + t * WIDTH
-                        whole = first + WIDTH <= n
-                        at, skip = (addresses, np.uint64((start + first) * size)) if whole else (tails, np.uint64(0))
-                        values, row = values_at(at[u] + skip), keys_at(key_rows, t * n_updates + u)
+                        skip = start + first if first + WIDTH <= n else -1
+                        values, row = read_at(addresses, tails, u, skip), keys_at(key_rows, t * n_updates + u)
                         for lane in range(WIDTH):
                             row[lane] = key_of(values[lane])
                         _add_squares(values, values_at(lane_rows, u))

@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -150,6 +151,21 @@ def test_release__not_finite_is_left_out(rule: Rule, dtype: str, bad: float) -> 
     report = {row["node"]: row for row in aggregate.report.to_pylist()}
     assert report["n007"]["reason"] == "not finite or too large"
     assert [node for node, row in report.items() if not row["kept"]] == ["n007"]
+
+
+@RULES
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_release__holds_no_copies(rule: Rule, dtype: str) -> None:
+    updates = updates_of(np.ones((40, 1_000_000), dtype))
+    held = rule()
+    for update in updates:
+        held.observe(update)
+    tracemalloc.start()
+    held.release()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # The result before it is rounded and after, and tiles; all updates are 80 or 160 MB.
+    assert peak < 25e6
 
 
 @RULES
