@@ -4,8 +4,8 @@ Whatever the number of threads, the same bytes; and beside the models no more me
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -27,14 +27,35 @@ LARGEST_SQUARE: Final = 2.0**1000
 """Of a length; so that squared distances, and sums of many of them, are finite too."""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of one tensor of each of several models, as kernels take it.
+
+    Attributes
+    ----------
+    tensor : Tensor
+    dtype : "float32" | "float64"
+        Of the values that are read: those of 16 bits were widened.
+    addresses : (n_models,) uint64
+        Of the first value of each.
+    into : array
+        Where to write the part of the result, in the tensor's dtype.
+    """
+
+    tensor: Tensor
+    dtype: str
+    addresses: npt.NDArray[np.uint64]
+    into: Values
+
+
 def in_parts(
     models: Sequence[Model],
-    work: Callable[[Tensor, list[Values], Values], Floats],
+    work: Callable[[Part], Floats],
     *,
     every: int = 1,
     n_threads: int = 1,
     result: bool = True,
-) -> tuple[Model | None, Iterator[Floats]]:
+) -> tuple[Model | None, list[Floats]]:
     """Run work on each part of models of one layout.
 
     Parameters
@@ -42,8 +63,7 @@ def in_parts(
     models : sequence of Model
         Of one layout.
     work : callable
-        Given a tensor, a part of it of each model in float32 or float64, and where to write its part of the result, in
-        the tensor's dtype, it returns what it found. Several run at once.
+        Given a part, it returns what it found. Several run at once.
     every : int
         Work on one of so many parts of each tensor only, and on the first; then there is no result.
     result : bool
@@ -53,10 +73,11 @@ def in_parts(
     -------
     model : Model or None
         The result.
-    found : iterator of float64 arrays
+    found : list of float64 arrays
         By part, in order.
     """
-    layout, payloads = models[0].layout, [model.payloads() for model in models]
+    layout, payloads = models[0].layout, [list(map(_aligned, model.payloads())) for model in models]
+    starts = [_addresses([of_one[place] for of_one in payloads]) for place in range(len(layout))]
     results = [np.empty(of_first.size if result else 0, of_first.dtype) for of_first in payloads[0]]
     parts = [
         (place, first, min(tensor.size, first + PART))
@@ -66,12 +87,15 @@ def in_parts(
 
     def one(part: tuple[int, int, int]) -> Floats:
         place, first, last = part
-        here = [_aligned(widened(of_one[place][first:last], layout[place].dtype)) for of_one in payloads]
-        into = results[place][first:last] if result else np.empty(last - first, results[place].dtype)
-        return work(layout[place], here, into)
+        tensor, stored = layout[place], results[place].dtype
+        into = results[place][first:last] if result else np.empty(last - first, stored)
+        if stored.itemsize > 2:
+            return work(Part(tensor, stored.name, starts[place] + np.uint64(first * stored.itemsize), into))
+        wide = [widened(of_one[place][first:last], tensor.dtype) for of_one in payloads]
+        return work(Part(tensor, "float32", _addresses(wide), into))
 
     found = in_threads(one, parts, n_threads)
-    return of_payloads(layout, results) if result else None, iter(found)
+    return of_payloads(layout, results) if result else None, found
 
 
 def squared_distances(models: Sequence[Model], *, coarse: bool = False, every: int = 1, n_threads: int = 1) -> Floats:
@@ -104,16 +128,15 @@ def squared_distances(models: Sequence[Model], *, coarse: bool = False, every: i
 
     n_rows = -(-(len(models) + 1) // kernels.SIDE) * kernels.SIDE
 
-    def measure(tensor: Tensor, values: list[Values], into: Values) -> Floats:
-        del tensor
-        dtype = values[0].dtype
+    def measure(part: Part) -> Floats:
+        n = len(part.into)
         block, found = np.empty(kernels.SIDE**2, np.float64), np.empty((n_rows, n_rows), np.float64)
-        if coarse and dtype == np.float32:
+        if coarse and part.dtype == "float32":
             rows = np.empty((n_rows, kernels.COARSE_TILE), np.float32)
-            kernels.COARSE_SQUARED_DISTANCES(addresses(values), len(into), rows, block, found)
+            kernels.COARSE_SQUARED_DISTANCES(part.addresses, n, rows, block, found)
         else:
             rows = np.empty((n_rows, kernels.TILE), np.float64)
-            kernels.SQUARED_DISTANCES[dtype.name](addresses(values), len(into), rows, block, found)
+            kernels.SQUARED_DISTANCES[part.dtype](part.addresses, n, rows, block, found)
         return found
 
     total = np.zeros((n_rows, n_rows), np.float64)
@@ -154,10 +177,10 @@ def combined(models: Sequence[Model], weights: Sequence[float] | Floats, *, n_th
     factors = np.asarray(weights, np.float64)
     used = np.flatnonzero(factors)
 
-    def add_up(tensor: Tensor, values: list[Values], into: Values) -> Floats:
-        squares, sums = np.empty(len(values), np.float64), np.empty(len(into), np.float64)
-        COMBINE[values[0].dtype.name](addresses(values), factors, used, np.empty(LANES, np.float64), squares, sums)
-        into[:] = narrowed(sums, tensor.dtype)
+    def add_up(part: Part) -> Floats:
+        squares, sums = np.empty(len(factors), np.float64), np.empty(len(part.into), np.float64)
+        COMBINE[part.dtype](part.addresses, factors, used, np.empty(LANES, np.float64), squares, sums)
+        part.into[:] = narrowed(sums, part.tensor.dtype)
         return squares
 
     combination, found = in_parts(models, add_up, n_threads=n_threads)
@@ -165,7 +188,7 @@ def combined(models: Sequence[Model], weights: Sequence[float] | Floats, *, n_th
     return combination, sum(found, np.zeros(len(models), np.float64))
 
 
-def addresses(arrays: Sequence[Values]) -> npt.NDArray[np.uint64]:
+def _addresses(arrays: Sequence[Values]) -> npt.NDArray[np.uint64]:
     """Return where the first value of each array lies; whoever uses it keeps the arrays alive."""
     return np.array([values.__array_interface__["data"][0] for values in arrays], np.uint64)
 

@@ -117,16 +117,16 @@ class GeometricMedian(Holding):
         distances = np.sqrt(squares)
         start = int(np.argmin(_dot(distances, weights)))
         spread = max(self.nu, _weighted_median(distances[start], weights))
-        shares, from_it = np.eye(len(weights))[start], squares[start]
+        shares, following = np.eye(len(weights))[start], self._shares(squares[start], weights)
         for left in reversed(range(self.max_iterations)):
-            before, shares = shares, self._shares(from_it, weights)
-            if self._is_settled(before, shares):
-                return before, 0
+            if self._is_settled(shares, following):
+                return shares, 0
+            shares = following
             from_it, error = _from_mean(squares, shares)
-            # An error e of a square moves its distance d by less than e / d, and the next mean by share times that.
             from_it = np.maximum(from_it, 0.0)
-            slip = 2.0 * float(_dot(error / np.maximum(self.nu, np.sqrt(from_it)), self._shares(from_it, weights)))
-            if slip > SLIP * spread:
+            following = self._shares(from_it, weights)
+            # An error e of a square moves its distance d by less than e / d, and the next mean by share times that.
+            if 2.0 * float(_dot(error / np.maximum(self.nu, np.sqrt(from_it)), following)) > SLIP * spread:
                 return shares, left
         return shares, 0
 
