@@ -104,6 +104,12 @@ def _combiner(value_at: Any) -> Any:
         """
         n = len(combination)
         squares[:] = 0
+        if not len(used):
+            # Nothing is shared among arrays: each is read from end to end.
+            combination[:] = 0
+            for u in range(len(addresses)):
+                squares[u] = _squared_length(part_of(addresses[u], 0, n), lanes)
+            return
         for start in range(0, n, BLOCK):
             stop = min(n, start + BLOCK)
             point = combination[start:stop]
@@ -128,8 +134,7 @@ def _combiner(value_at: Any) -> Any:
                 for i in range(len(point)):
                     point[i] += weight * values[i]
             for u in range(len(addresses)):
-                values = part_of(addresses[u], start, stop)
-                squares[u] += _squared_distance(values, point, lanes) if len(used) else _squared_length(values, lanes)
+                squares[u] += _squared_distance(part_of(addresses[u], start, stop), point, lanes)
 
     return combine
 
