@@ -1,8 +1,8 @@
 """The geometric median as OpenFL computes it: Weiszfeld's steps over updates that are stacked in one NumPy array.
 
-A baseline and not OpenFL itself, which does not install beside recent packages: the same steps with the same defaults as
-openfl/interface/aggregation_functions/geometric_median.py of version 1.9, written anew. It keeps two habits of theirs:
-shares of one step are divided by distances again in the next, and the cost of a step reads every update once more.
+A baseline, and not OpenFL itself: the same steps with the same defaults as its file
+openfl/interface/aggregation_functions/geometric_median.py, written anew. It keeps two habits of theirs: shares of one
+step are divided by distances again in the next, and the cost of a step reads every update once more.
 """
 
 from collections.abc import Sequence

@@ -4,6 +4,7 @@ Differences are taken before squares, so that what all arrays share cancels exac
 distance of two near ones, as it does where norms and products are subtracted instead.
 """
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -13,48 +14,93 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, kernel, vector
+from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, inlined, kernel, vector
 
-TILE: Final = 1024
-"""Values of every array at a time: those of a hundred arrays stay in the second cache."""
 SIDE: Final = 4
 """Arrays on each side of a block of pairs, whose 16 sums stay in registers."""
+RUN: Final = 12
+"""Squares that are added up in the dtype that they were made in, before they are added to a float64."""
 LANES: Final = 8
 """Sums of each pair side by side: a fixed order of addition, the same on every machine."""
 
 _INT: Final = ir.IntType(64)
-_WIDE: Final = ir.VectorType(ir.DoubleType(), LANES)
+_SUMS: Final = ir.VectorType(ir.DoubleType(), LANES)
+_ADDRESS: Final = types.uint64
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """In which dtype differences and squares are taken, and how many values of every array at a time."""
+
+    value: Any
+    n_bytes: int
+    lanes: int
+    suffix: str
+
+    @property
+    def tile(self) -> int:
+        """Return so many that those of a hundred arrays stay in the second cache."""
+        return 8 * RUN * self.lanes
+
+    @property
+    def vector(self) -> Any:
+        return ir.VectorType(self.value, self.lanes)
+
+
+_CLOSE: Final = _Form(ir.DoubleType(), 8, LANES, f"v{LANES}f64")
+_COARSE: Final = _Form(ir.FloatType(), 4, 2 * LANES, f"v{2 * LANES}f32")
+
+TILE: Final = _CLOSE.tile
+COARSE_TILE: Final = _COARSE.tile
+"""Values of every array at a time, where squares are taken in float64, and in float32."""
+FAINT: Final = 2.0**-100
+"""Sums of squares in float32 below it may have lost digits to underflow, and are taken again in float64."""
 
 
 def _int(value: int) -> Any:
     return ir.Constant(_INT, value)
 
 
-def _block_of_pairs(typing_context: Any, left: Any, right: Any, out: Any) -> Any:
-    """Return the code that adds up the squared differences of SIDE rows with SIDE rows of TILE float64 each.
+def _block_adder(form: _Form) -> Any:
+    """Return an intrinsic that adds up squared differences of SIDE rows with SIDE others, of a tile each.
 
     Written as vector instructions: a compiler that is given loops keeps these sums in memory, at a third of the speed.
     Products are fused with their additions, explicitly, so that machines do not differ.
     """
-    del typing_context, left, right, out
 
     def row_part(builder: Any, base: Any, row: int, place: Any) -> Any:
-        at = builder.add(base, builder.mul(builder.add(_int(row * TILE), place), _int(8)))
-        return builder.load(builder.inttoptr(at, _WIDE.as_pointer()), align=8)
+        at = builder.add(base, builder.mul(builder.add(_int(row * form.tile), place), _int(form.n_bytes)))
+        return builder.load(builder.inttoptr(at, form.vector.as_pointer()), align=form.n_bytes)
+
+    def widened(builder: Any, run: Any) -> Any:
+        """Return the float64 sums of a run: as they are, or of the two halves of float32 lanes added first."""
+        if form.lanes == LANES:
+            return run
+        halves = [
+            ir.Constant(ir.VectorType(ir.IntType(32), LANES), list(range(first, first + LANES))) for first in (0, LANES)
+        ]
+        low, high = (builder.shuffle_vector(run, run, half) for half in halves)
+        return builder.fpext(builder.fadd(low, high), _SUMS)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         del signature
         left_at, right_at, out_at = arguments
-        zero = ir.Constant(_WIDE, [0.0] * LANES)
-        fused = ir.FunctionType(_WIDE, [_WIDE] * 3)
-        fuse = cgutils.get_or_insert_function(builder.module, fused, f"llvm.fma.v{LANES}f64")
-        sums = [cgutils.alloca_once_value(builder, zero) for _ in range(SIDE * SIDE)]
-        with cgutils.for_range_slice(builder, _int(0), _int(TILE), _int(LANES)) as (place, _):
-            lefts = [row_part(builder, left_at, row, place) for row in range(SIDE)]
-            rights = [row_part(builder, right_at, row, place) for row in range(SIDE)]
-            for pair, total in enumerate(sums):
-                difference = builder.fsub(lefts[pair // SIDE], rights[pair % SIDE])
-                builder.store(builder.call(fuse, [difference, difference, builder.load(total)]), total)
+        fused = ir.FunctionType(form.vector, [form.vector] * 3)
+        fuse = cgutils.get_or_insert_function(builder.module, fused, f"llvm.fma.{form.suffix}")
+        sums = [cgutils.alloca_once_value(builder, ir.Constant(_SUMS, [0.0] * LANES)) for _ in range(SIDE * SIDE)]
+        runs = [cgutils.alloca_once(builder, form.vector) for _ in range(SIDE * SIDE)]
+        with cgutils.for_range_slice(builder, _int(0), _int(form.tile), _int(RUN * form.lanes)) as (start, _):
+            for run in runs:
+                builder.store(ir.Constant(form.vector, [0.0] * form.lanes), run)
+            stop = builder.add(start, _int(RUN * form.lanes))
+            with cgutils.for_range_slice(builder, start, stop, _int(form.lanes)) as (place, _):
+                lefts = [row_part(builder, left_at, row, place) for row in range(SIDE)]
+                rights = [row_part(builder, right_at, row, place) for row in range(SIDE)]
+                for pair, run in enumerate(runs):
+                    difference = builder.fsub(lefts[pair // SIDE], rights[pair % SIDE])
+                    builder.store(builder.call(fuse, [difference, difference, builder.load(run)]), run)
+            for run, total in zip(runs, sums, strict=True):
+                builder.store(builder.fadd(builder.load(total), widened(builder, builder.load(run))), total)
         for pair, total in enumerate(sums):
             lanes = builder.load(total)
             parts = [builder.extract_element(lanes, ir.Constant(ir.IntType(32), lane)) for lane in range(LANES)]
@@ -64,26 +110,40 @@ def _block_of_pairs(typing_context: Any, left: Any, right: Any, out: Any) -> Any
             builder.store(parts[0], builder.inttoptr(into, ir.DoubleType().as_pointer()))
         return context.get_dummy_value()
 
-    return types.void(types.uint64, types.uint64, types.uint64), generate
+    def add_up_block(typing_context: Any, left: Any, right: Any, out: Any) -> Any:
+        del typing_context, left, right, out
+        return types.void(_ADDRESS, _ADDRESS, _ADDRESS), generate
+
+    return intrinsic(add_up_block)
 
 
-_add_up_block: Any = intrinsic(_block_of_pairs)
+@inlined
+def _squared_distance(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> float:
+    """Return the sum of squared differences, one after the other in float64."""
+    total = 0.0
+    for place in range(len(left)):
+        difference = np.float64(left[place]) - np.float64(right[place])
+        total += difference * difference
+    return total
 
 
-def _measurer(value_at: Any) -> Any:
-    """Return the kernel for one dtype."""
+def _measurer(value_at: Any, form: _Form) -> Any:
+    """Return the kernel for one dtype and form."""
+    add_up_block, tile, is_coarse = _block_adder(form), form.tile, form is _COARSE
 
     def squared_distances(
         addresses: npt.NDArray[np.uint64],
         n: int,
-        rows: npt.NDArray[np.float64],
+        rows: npt.NDArray[Any],
         block: npt.NDArray[np.float64],
         distances: npt.NDArray[np.float64],
     ) -> None:
-        """Add up squared differences of every two arrays, tile by tile.
+        """Add up squared differences of every two arrays, and of each and the origin, tile by tile.
 
-        The relative error is below 2e-14: roundings of a difference and of at most TILE / LANES + 4 sums of squares in
-        a tile, then of tiles; there is no subtraction of sums.
+        Nothing is subtracted but values, so that relative errors do not grow. Where squares are taken in float64 the
+        error is below 2e-14: of a difference, twice, of RUN squares, of 8 runs, of lanes, and of at most 64 tiles. In
+        float32 it is below 2**-24 (2 + RUN + 1) < 9e-7; a tile whose sum overflows or comes near to underflow is done
+        again in float64.
 
         Parameters
         ----------
@@ -91,20 +151,19 @@ def _measurer(value_at: Any) -> Any:
             Of the first value of each; the caller keeps the arrays alive, contiguous and of one dtype.
         n : int
             Length of each; at most 64 tiles, for the error's sake.
-        rows : (n_rows, TILE) float64, out
-            Scratch; n_rows is a multiple of SIDE and at least n_arrays. Rows without an array count as zeros.
+        rows : (n_rows, tile) of the form's dtype, out
+            Scratch; n_rows is a multiple of SIDE and above n_arrays. Rows without an array are origins.
         block : (SIDE * SIDE,) float64, out
             Scratch.
         distances : (n_rows, n_rows) float64, out
-            Overwritten where column >= row, and below the diagonal in part. Not finite where a value of either array
-            is not.
+            Overwritten; what is told has row < column <= n_arrays. Not finite where a value of either array is not.
         """
-        n_rows = len(rows)
+        n_rows, n_arrays = len(rows), len(addresses)
         distances[:] = 0
-        rows[len(addresses) :] = 0
-        for start in range(0, n, TILE):
-            length = min(TILE, n - start)
-            for u in range(len(addresses)):
+        rows[n_arrays:] = 0
+        for start in range(0, n, tile):
+            length = min(tile, n - start)
+            for u in range(n_arrays):
                 values = array_at(value_at(addresses[u]), start + length)[start : start + length]
                 row = rows[u, :length]
                 for i in range(length):
@@ -112,23 +171,27 @@ def _measurer(value_at: Any) -> Any:
                 rows[u, length:] = 0
             for upper in range(0, n_rows, SIDE):
                 for other in range(upper, n_rows, SIDE):
-                    _add_up_block(rows[upper].ctypes.data, rows[other].ctypes.data, block.ctypes.data)
+                    add_up_block(rows[upper].ctypes.data, rows[other].ctypes.data, block.ctypes.data)
                     for pair in range(SIDE * SIDE):
-                        distances[upper + pair // SIDE, other + pair % SIDE] += block[pair]
+                        left, right = upper + pair // SIDE, other + pair % SIDE
+                        found = block[pair]
+                        if is_coarse and not FAINT <= found < np.inf and left < right <= n_arrays:
+                            found = _squared_distance(rows[left], rows[right])
+                        distances[left, right] += found
 
     return squared_distances
 
 
+def _kernel(value_at: Any, form: _Form, working: Any) -> Kernel[Any, None]:
+    signature = types.void(
+        vector(types.uint64), types.int64, working[:, ::1], types.float64[::1], types.float64[:, ::1]
+    )
+    return kernel(signature)(_measurer(value_at, form))
+
+
 SQUARED_DISTANCES: dict[str, Kernel[Any, None]] = {
-    name: kernel(
-        types.void(
-            vector(types.uint64),
-            types.int64,
-            types.float64[:, ::1],
-            types.float64[::1],
-            types.float64[:, ::1],
-        )
-    )(_measurer(at))
-    for name, at in (("float32", float32_at), ("float64", float64_at))
+    name: _kernel(at, _CLOSE, types.float64) for name, at in (("float32", float32_at), ("float64", float64_at))
 }
-"""The kernels for each dtype of values."""
+"""The kernels for each dtype of values, with squares in float64."""
+COARSE_SQUARED_DISTANCES: Final[Kernel[Any, None]] = _kernel(float32_at, _COARSE, types.float32)
+"""The kernel for float32, with squares in float32."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.federated.distances import Floats, Values, addresses, in_parts, judged
+from shoal_engine.federated.distances import Floats, Part, in_parts, judged
 from shoal_engine.federated.holding import Holding
 from shoal_engine.federated.krum import at_least_zero, chosen, krum_scores
 from shoal_engine.federated.models import Model
 from shoal_engine.federated.rounds import Aggregate
-from shoal_engine.federated.tensors import Tensor, narrowed
+from shoal_engine.federated.tensors import narrowed
 
 
 @dataclass(slots=True)
@@ -102,12 +102,11 @@ def mean_around_median(models: Sequence[Model], n_kept: int, *, n_threads: int =
 
     pairs = exchanges(len(models))
 
-    def average(tensor: Tensor, values: list[Values], into: Values) -> Floats:
-        dtype = values[0].dtype
-        rows: npt.NDArray[np.float64] = np.empty((len(values), TILE), dtype)
-        means = np.empty(len(into), np.float64)
-        MEAN_AROUND_MEDIAN[dtype.name](addresses(values), pairs, n_kept, rows, np.empty(TILE, np.int64), means)
-        into[:] = narrowed(means, tensor.dtype)
+    def average(part: Part) -> Floats:
+        rows: npt.NDArray[np.float64] = np.empty((len(models), TILE), part.dtype)
+        means = np.empty(len(part.into), np.float64)
+        MEAN_AROUND_MEDIAN[part.dtype](part.addresses, pairs, n_kept, rows, np.empty(TILE, np.int64), means)
+        part.into[:] = narrowed(means, part.tensor.dtype)
         return means[:0]
 
     found, _ = in_parts(models, average, n_threads=n_threads)

@@ -4,8 +4,8 @@ Whatever the number of threads, the same bytes; and beside the models no more me
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -21,19 +21,41 @@ from shoal_engine.threads import in_threads
 Values = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
-PART: Final = 2**16
+PART: Final = 48 * 1024
 """Values of a tensor that are worked on at once."""
 LARGEST_SQUARE: Final = 2.0**1000
 """Of a length; so that squared distances, and sums of many of them, are finite too."""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of one tensor of each of several models, as kernels take it.
+
+    Attributes
+    ----------
+    tensor : Tensor
+    dtype : "float32" | "float64"
+        Of the values that are read: those of 16 bits were widened.
+    addresses : (n_models,) uint64
+        Of the first value of each.
+    into : array
+        Where to write the part of the result, in the tensor's dtype.
+    """
+
+    tensor: Tensor
+    dtype: str
+    addresses: npt.NDArray[np.uint64]
+    into: Values
+
+
 def in_parts(
     models: Sequence[Model],
-    work: Callable[[Tensor, list[Values], Values], Floats],
+    work: Callable[[Part], Floats],
     *,
+    every: int = 1,
     n_threads: int = 1,
     result: bool = True,
-) -> tuple[Model | None, Iterator[Floats]]:
+) -> tuple[Model | None, list[Floats]]:
     """Run work on each part of models of one layout.
 
     Parameters
@@ -41,8 +63,9 @@ def in_parts(
     models : sequence of Model
         Of one layout.
     work : callable
-        Given a tensor, a part of it of each model in float32 or float64, and where to write its part of the result, in
-        the tensor's dtype, it returns what it found. Several run at once.
+        Given a part, it returns what it found. Several run at once.
+    every : int
+        Work on one of so many parts of each tensor only, and on the first; then there is no result.
     result : bool
         Whether there is one; else what is written is thrown away.
 
@@ -50,37 +73,45 @@ def in_parts(
     -------
     model : Model or None
         The result.
-    found : iterator of float64 arrays
+    found : list of float64 arrays
         By part, in order.
     """
-    layout, payloads = models[0].layout, [model.payloads() for model in models]
+    layout, payloads = models[0].layout, [list(map(_aligned, model.payloads())) for model in models]
+    starts = [_addresses([of_one[place] for of_one in payloads]) for place in range(len(layout))]
     results = [np.empty(of_first.size if result else 0, of_first.dtype) for of_first in payloads[0]]
     parts = [
         (place, first, min(tensor.size, first + PART))
         for place, tensor in enumerate(layout)
-        for first in range(0, tensor.size, PART)
+        for first in range(0, tensor.size, PART * every)
     ]
 
     def one(part: tuple[int, int, int]) -> Floats:
         place, first, last = part
-        here = [_aligned(widened(of_one[place][first:last], layout[place].dtype)) for of_one in payloads]
-        into = results[place][first:last] if result else np.empty(last - first, results[place].dtype)
-        return work(layout[place], here, into)
+        tensor, stored = layout[place], results[place].dtype
+        into = results[place][first:last] if result else np.empty(last - first, stored)
+        if stored.itemsize > 2:
+            return work(Part(tensor, stored.name, starts[place] + np.uint64(first * stored.itemsize), into))
+        wide = [widened(of_one[place][first:last], tensor.dtype) for of_one in payloads]
+        return work(Part(tensor, "float32", _addresses(wide), into))
 
     found = in_threads(one, parts, n_threads)
-    return of_payloads(layout, results) if result else None, iter(found)
+    return of_payloads(layout, results) if result else None, found
 
 
-def squared_distances(models: Sequence[Model], *, n_threads: int = 1) -> Floats:
+def squared_distances(models: Sequence[Model], *, coarse: bool = False, every: int = 1, n_threads: int = 1) -> Floats:
     """Return the squared Euclidean distance of every two models, and of each to the origin.
 
-    Sums of squared differences in float64: the relative error is below 1e-13, however much the models have in common
-    and however far some are.
+    Sums of squared differences, however much the models have in common and however far some are: the relative error is
+    below 1e-13, or 1e-6 where it may be coarse.
 
     Parameters
     ----------
     models : sequence of Model
         Of one layout.
+    coarse : bool
+        Take squares of values of up to 32 bits in float32, which is twice as fast.
+    every : int
+        Look at one of so many parts of each tensor only.
 
     Returns
     -------
@@ -93,19 +124,23 @@ def squared_distances(models: Sequence[Model], *, n_threads: int = 1) -> Floats:
     >>> squared_distances(models).tolist()
     [[0.0, 9.0, 16.0], [9.0, 0.0, 25.0], [16.0, 25.0, 0.0]]
     """
-    from shoal_kernels.pairwise_distances import SIDE, SQUARED_DISTANCES, TILE
+    from shoal_kernels import pairwise_distances as kernels
 
-    n_rows = -(-(len(models) + 1) // SIDE) * SIDE
+    n_rows = -(-(len(models) + 1) // kernels.SIDE) * kernels.SIDE
 
-    def measure(tensor: Tensor, values: list[Values], into: Values) -> Floats:
-        del tensor
-        rows, block = np.empty((n_rows, TILE), np.float64), np.empty(SIDE * SIDE, np.float64)
-        found = np.empty((n_rows, n_rows), np.float64)
-        SQUARED_DISTANCES[values[0].dtype.name](addresses(values), len(into), rows, block, found)
+    def measure(part: Part) -> Floats:
+        n = len(part.into)
+        block, found = np.empty(kernels.SIDE**2, np.float64), np.empty((n_rows, n_rows), np.float64)
+        if coarse and part.dtype == "float32":
+            rows = np.empty((n_rows, kernels.COARSE_TILE), np.float32)
+            kernels.COARSE_SQUARED_DISTANCES(part.addresses, n, rows, block, found)
+        else:
+            rows = np.empty((n_rows, kernels.TILE), np.float64)
+            kernels.SQUARED_DISTANCES[part.dtype](part.addresses, n, rows, block, found)
         return found
 
     total = np.zeros((n_rows, n_rows), np.float64)
-    for found in in_parts(models, measure, n_threads=n_threads, result=False)[1]:
+    for found in in_parts(models, measure, every=every, n_threads=n_threads, result=False)[1]:
         total += found
     upper = np.triu(total[: len(models) + 1, : len(models) + 1], 1)
     return upper + upper.T
@@ -140,11 +175,12 @@ def combined(models: Sequence[Model], weights: Sequence[float] | Floats, *, n_th
     from shoal_kernels.combining import COMBINE, LANES
 
     factors = np.asarray(weights, np.float64)
+    used = np.flatnonzero(factors)
 
-    def add_up(tensor: Tensor, values: list[Values], into: Values) -> Floats:
-        squares, sums = np.empty(len(values), np.float64), np.empty(len(into), np.float64)
-        COMBINE[values[0].dtype.name](addresses(values), factors, np.empty(LANES, np.float64), squares, sums)
-        into[:] = narrowed(sums, tensor.dtype)
+    def add_up(part: Part) -> Floats:
+        squares, sums = np.empty(len(factors), np.float64), np.empty(len(part.into), np.float64)
+        COMBINE[part.dtype](part.addresses, factors, used, np.empty(LANES, np.float64), squares, sums)
+        part.into[:] = narrowed(sums, part.tensor.dtype)
         return squares
 
     combination, found = in_parts(models, add_up, n_threads=n_threads)
@@ -152,7 +188,7 @@ def combined(models: Sequence[Model], weights: Sequence[float] | Floats, *, n_th
     return combination, sum(found, np.zeros(len(models), np.float64))
 
 
-def addresses(arrays: Sequence[Values]) -> npt.NDArray[np.uint64]:
+def _addresses(arrays: Sequence[Values]) -> npt.NDArray[np.uint64]:
     """Return where the first value of each array lies; whoever uses it keeps the arrays alive."""
     return np.array([values.__array_interface__["data"][0] for values in arrays], np.uint64)
 
@@ -180,7 +216,8 @@ def judged(rule: Holding, needed: int, why: str, n_threads: int) -> tuple[Admitt
     """
     admitted = rule.admitted()
     rule.admission.enough(len(admitted.updates), needed, why)
-    squares = squared_distances([update.model for update in admitted.updates], n_threads=n_threads)
+    models = [update.model for update in admitted.updates]
+    squares = squared_distances(models, coarse=True, n_threads=n_threads)
     admitted, places = measured(admitted, squares[:-1, -1])
     rule.admission.enough(len(places), needed, why)
     return admitted, squares[np.ix_(places, places)]

@@ -1,9 +1,12 @@
 """The geometric median of updates (RFA: Pillutla, Kakade, Harchaoui 2022), found among their distances.
 
 Every iterate of Weiszfeld's algorithm is a mean of the updates under some shares, and its distance to an update follows
-from the shares and the distances of updates. So updates are read once for those distances and once for the last mean,
-however many iterations there are. Shares and distances of updates that lie far apart lose digits; how many is bounded
-at each step, and where the bound is not small the updates themselves are read from there on.
+from the shares and the distances of updates. So a few updates are read once for those distances and once for the last
+mean, however many iterations there are. Shares and distances of updates that lie far apart lose digits; how many is
+bounded at each step, and where the bound is not small the updates themselves are read from there on.
+
+Of many updates, all distances cost more than some iterations. There a sample of the values gives the first shares, and
+each iteration reads the updates once.
 """
 
 import math
@@ -14,13 +17,15 @@ from typing import Final
 import numpy as np
 
 from shoal_engine.errors import UpdateError
-from shoal_engine.federated.distances import Floats, combined, judged
-from shoal_engine.federated.holding import Holding
+from shoal_engine.federated.distances import Floats, combined, measured, measured_from, squared_distances
+from shoal_engine.federated.holding import Admitted, Holding
 from shoal_engine.federated.models import Model
 from shoal_engine.federated.rounds import Aggregate
 
 SLIP: Final = 1e-7
 """How far rounding may move an iterate, as a part of the distance within which half of the updates lie."""
+FEW: Final = 32
+"""Updates of which all distances cost no more than two iterations that read them."""
 _OF_DISTANCES: Final = 1e-13
 """Relative error of what `squared_distances` returns, at most."""
 
@@ -67,7 +72,7 @@ class GeometricMedian(Holding):
 
     nu: float = 1e-6
     max_iterations: int = 100
-    tolerance: float = 1e-6
+    tolerance: float = 1e-5
     n_threads: int = field(default=1, compare=False)
 
     def __post_init__(self) -> None:
@@ -82,31 +87,46 @@ class GeometricMedian(Holding):
         ------
         TooFewUpdates
         """
-        admitted, squares = judged(self, 1, "", self.n_threads)
+        admitted, squares, is_whole = self._looked_at()
         models = [update.model for update in admitted.updates]
         weights = np.array([line.weight for line in admitted.lines])
         weights /= math.fsum(weights)
         shares, left = self._among_distances(squares, weights)
+        left = left if is_whole else self.max_iterations
         model, from_it = self._among_updates(models, weights, shares, left)
         found = np.sqrt(from_it)
         lines = [replace(line, distance=float(one)) for line, one in zip(admitted.lines, found, strict=True)]
         return Aggregate(model, (*lines, *admitted.refused))
+
+    def _looked_at(self) -> tuple[Admitted, Floats, bool]:
+        """Return the updates that are finite, their squared distances, and whether these are of all values."""
+        admitted = self.admitted()
+        if len(admitted.updates) > FEW:
+            admitted = measured_from(admitted, None, n_threads=self.n_threads)
+        self.admission.enough(n := len(admitted.updates))
+        models, every = [update.model for update in admitted.updates], 1 if n <= FEW else n // 8
+        squares = squared_distances(models, every=every, n_threads=self.n_threads)
+        if every > 1:
+            return admitted, squares[:-1, :-1], False
+        admitted, places = measured(admitted, squares[:-1, -1])
+        self.admission.enough(len(places))
+        return admitted, squares[np.ix_(places, places)], True
 
     def _among_distances(self, squares: Floats, weights: Floats) -> tuple[Floats, int]:
         """Return shares, and how many iterations are to be made yet, with a look at the updates."""
         distances = np.sqrt(squares)
         start = int(np.argmin(_dot(distances, weights)))
         spread = max(self.nu, _weighted_median(distances[start], weights))
-        shares, from_it = np.eye(len(weights))[start], squares[start]
+        shares, following = np.eye(len(weights))[start], self._shares(squares[start], weights)
         for left in reversed(range(self.max_iterations)):
-            before, shares = shares, self._shares(from_it, weights)
-            if self._is_settled(before, shares):
-                return before, 0
+            if self._is_settled(shares, following):
+                return shares, 0
+            shares = following
             from_it, error = _from_mean(squares, shares)
-            # An error e of a square moves its distance d by less than e / d, and the next mean by share times that.
             from_it = np.maximum(from_it, 0.0)
-            slip = 2.0 * float(_dot(error / np.maximum(self.nu, np.sqrt(from_it)), self._shares(from_it, weights)))
-            if slip > SLIP * spread:
+            following = self._shares(from_it, weights)
+            # An error e of a square moves its distance d by less than e / d, and the next mean by share times that.
+            if 2.0 * float(_dot(error / np.maximum(self.nu, np.sqrt(from_it)), following)) > SLIP * spread:
                 return shares, left
         return shares, 0
 

@@ -26,7 +26,7 @@ RULES: dict[str, Callable[..., Holding]] = {
     "multi-krum": lambda **options: MultiKrum(f=2, **options),
     "multi-krum-3": lambda **options: MultiKrum(f=2, m=3, **options),
     "bulyan": lambda **options: Bulyan(f=2, **options),
-    "geometric-median": lambda **options: GeometricMedian(**options),
+    "geometric-median": lambda **options: GeometricMedian(tolerance=1e-8, **options),
     "centered-clipping": lambda **options: CenteredClipping(radius=20.0, iterations=2, **options),
     "clip": lambda **options: NormBound(limit=70.0, **options),
     "drop": lambda **options: NormBound(limit=70.0, action="drop", **options),

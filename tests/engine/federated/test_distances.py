@@ -114,3 +114,52 @@ def test_combined__weight_zero_is_not_read() -> None:
     assert found.arrays()["b"].tolist() == [2.0]
     assert squares[0] == 1
     assert np.isnan(squares[1])
+
+
+@settings(deadline=None)
+@given(
+    n=st.integers(2, 9),
+    size=st.sampled_from([1, 100, 1536, 5000]),
+    scale=st.sampled_from([1e-44, 1e-30, 1e-20, 1e-10, 1.0, 1e10, 1e19, 1e38]),
+    common=st.sampled_from([0.0, 1.0, 1e4]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_squared_distances__coarse(n: int, size: int, scale: float, common: float, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    rows = [(common + scale * random.uniform(-3, 3, size)).astype(np.float32) for _ in range(n)]
+    rows[1][: size // 2] = rows[0][: size // 2]
+    models = [model(row, "float32") for row in rows]
+    np.testing.assert_allclose(squared_distances(models, coarse=True), squared_distances(models), rtol=1e-6, atol=0)
+
+
+def test_squared_distances__coarse_of_what_rounds_badly_alike() -> None:
+    # Every square and every sum of a run is rounded in the same direction.
+    for value in np.linspace(1, 2, 200, dtype=np.float32):
+        models = [model(np.full(5000, x, np.float32), "float32") for x in (0.0, value)]
+        found = squared_distances(models, coarse=True)[0, 1]
+        assert found == pytest.approx(5000 * float(value) ** 2, rel=9e-7)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_squared_distances__coarse_of_every_dtype(dtype: str) -> None:
+    models = [model(np.random.default_rng(u).normal(size=3000), dtype, cut=9) for u in range(6)]
+    np.testing.assert_allclose(squared_distances(models, coarse=True), squared_distances(models), rtol=1e-6)
+    found = squared_distances([*models, model(np.full(3000, np.nan), dtype, cut=9)], coarse=True)
+    assert not np.isfinite(found[6, [0, 1, 2, 3, 4, 5, 7]]).any()
+    assert np.isfinite(found[:6, :6]).all()
+
+
+def test_squared_distances__of_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distances, "PART", 10)
+    rows = np.random.default_rng(2).normal(size=(3, 95))
+    found = squared_distances([model(row) for row in rows], every=3)
+    seen = np.concatenate([rows[:, first : first + 10] for first in (0, 30, 60, 90)], axis=1)
+    np.testing.assert_allclose(found, squared_distances([model(row) for row in seen]), rtol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_combined__of_nothing_measures_lengths(dtype: str) -> None:
+    models = [model(np.random.default_rng(u).normal(size=5000), dtype, cut=70) for u in range(3)]
+    found, squares = combined(models, [0.0, 0.0, 0.0])
+    assert not as_floats(found).any()
+    np.testing.assert_allclose(squares, [(as_floats(one) ** 2).sum() for one in models], rtol=1e-13)
