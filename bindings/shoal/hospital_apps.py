@@ -123,7 +123,7 @@ def simulate(n_rounds: int) -> list[Trained]:
         "logging_level": logging.ERROR,
         "num_cpus": 2,
     }
-    config = {"init_args": init, "client_resources": {"num_cpus": 1, "num_gpus": 0.0}}
+    config: dict[str, Any] = {"init_args": init, "client_resources": {"num_cpus": 1, "num_gpus": 0.0}}
     logging.getLogger("flwr").setLevel(logging.WARNING)
     run_simulation(server_app(n_rounds, found), client_app, len(HOSPITALS), backend_config=config)
     return found

@@ -18,7 +18,8 @@ from flwr.serverapp.strategy import FedAvg
 from flwr.supercore.task_identity import TaskIdentity
 
 from shoal.federated import Admission, Aggregator, Mean, Model, Rule
-from shoal.flower import Strategy, pulled
+from shoal.flower import Strategy
+from shoal.flower_rounds import pulled
 from shoal_engine.errors import BudgetExhausted, UpdateError
 
 # Messages say of which run they are; outside of one, somebody has to.
@@ -238,6 +239,24 @@ def truncated(message: Message) -> Message:
     return reply
 
 
+def hostile(shape: str, name: str = "w", descr: str = "<f4") -> Callable[[Message], Message]:
+    """Return an answer of one array with an odd header."""
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    data = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+    def answer(message: Message) -> Message:
+        record = ArrayRecord({name: Array("float32", (1,), "numpy.ndarray", data)})
+        return Message(RecordDict({"a": record, "m": MetricRecord({"num-examples": 1})}), reply_to=message)
+
+    return answer
+
+
+def of_a_long_number(message: Message) -> Message:
+    reply = replied(message, {"w": np.zeros(3, np.float32)})
+    reply.metadata.group_id = "9" * 5000
+    return reply
+
+
 def of_another_round(message: Message) -> Message:
     reply = plus_node(message, 2, 0)
     reply.metadata.group_id = "17"
@@ -256,6 +275,11 @@ BAD = {
     "unreadable, truncated": truncated,
     "unreadable, two records": with_two_records,
     "unreadable, none": lambda message: Message(RecordDict({"m": MetricRecord({"num-examples": 2})}), reply_to=message),
+    "unreadable, too large": hostile(f"(0, {2**62})"),
+    "unreadable, of many sides": hostile("(" + "0," * 65 + ")"),
+    "unreadable, no name": hostile("(0,)", "\ud800"),
+    "unreadable, big-endian": hostile("(0,)", descr=">f4"),
+    "another layout, of no round": of_a_long_number,
     "another layout": lambda message: replied(message, {"w": np.zeros((5, 2), np.float32)}),
     "another layout, float64": lambda message: replied(message, {"w": np.zeros((5, 2)), "b": np.zeros(2)}),
     "bad weight": lambda message: replied(message, sent_arrays(message), None),
