@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from shoal.querying import private as private
     from shoal.special_uniques import Suda as Suda
     from shoal.special_uniques import suda as suda
+    from shoal.spending import least_noise as least_noise
     from shoal.spending import privacy_spent as privacy_spent
     from shoal.suppressing import LocallySuppressed as LocallySuppressed
     from shoal.suppressing import suppress_cells as suppress_cells
@@ -96,7 +97,7 @@ _MODULES = {
     "shoal.noising": ("noise", "noise_file"),
     "shoal.special_uniques": ("Suda", "suda"),
     "shoal.querying": ("Plan", "PrivateRelease", "private"),
-    "shoal.spending": ("privacy_spent",),
+    "shoal.spending": ("least_noise", "privacy_spent"),
     "shoal.suppressing": ("LocallySuppressed", "suppress_cells"),
     "shoal.transforming": (
         "Transformed",

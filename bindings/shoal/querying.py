@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shoal_engine.ledger import Ledger, Receipt
 
 Law = Literal["laplace", "gaussian"]
+KeyRule = Literal["truncated-geometric", "laplace-threshold", "gaussian-threshold"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class Private:
         max_groups: int | None = None,
         max_rows: int | Literal["clip"] | None = None,
         keys: IntoFrame | Sequence[object] | None = None,
-        key_rule: Literal["truncated-geometric", "laplace-threshold"] = "truncated-geometric",
+        key_rule: KeyRule = "truncated-geometric",
     ) -> "Grouped":
         """Return groups of rows with equal keys.
 
@@ -158,7 +159,8 @@ class Private:
         keys : frame, or values of the one key column, optional
             The groups to tell of, which are known to everybody. Unless given, groups are chosen privately.
         key_rule : str
-            By which they are chosen: the rule that keeps most, or a threshold on their noisy number of units.
+            By which they are chosen: the rule that keeps most of what is paid group by group, or a threshold on their
+            noisy number of units, of which the Gaussian is lowest where `max_groups` is large.
 
         Raises
         ------
@@ -188,7 +190,7 @@ class Grouped:
     _by: tuple[str, ...]
     _bounds: "object"
     _keys: IntoFrame | Sequence[object] | None = field(repr=False)
-    _key_rule: Literal["truncated-geometric", "laplace-threshold"]
+    _key_rule: KeyRule
 
     def agg(self, *aggregates: "Aggregate") -> "PrivateQuery":
         """Return the query for some aggregates of `shoal.dp`."""

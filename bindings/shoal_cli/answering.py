@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shoal_cli.options import JSON, THREADS, print_json
+from shoal_cli.options import ANCHOR, JSON, THREADS, print_json
 from shoal_cli.running import MET, NOT_VERIFIED
 
 if TYPE_CHECKING:
     from shoal_engine.differential.queries.aggregates import Aggregate
+    from shoal_engine.ledger import Ledger
 
 
 @click.command()
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--law", type=click.Choice(["laplace", "gaussian"]), help="Of the noise; the smaller unless given.")
 @click.option("--neighbors", type=click.Choice(["add-remove", "change-one"]), default="add-remove", show_default=True)
 @click.option("--ledger", type=click.Path(dir_okay=False), help="Charge this ledger.")
+@ANCHOR
 @click.option("--no-ledger", is_flag=True, help="Charge nothing, on purpose.")
 @click.option("--plan", "only_plan", is_flag=True, help="Tell the cost and the noise, without looking at the data.")
 @click.option(
@@ -48,10 +50,13 @@ def query(source: str, threads: int | None, output: str | None, as_json: bool, *
     if bool(asked["ledger"]) == asked["no_ledger"] and not asked["only_plan"]:
         msg = "name the ledger to charge with --ledger FILE, or say --no-ledger; `shoal ledger init` makes one"
         raise click.UsageError(msg)
+    if asked["anchor"] and not asked["ledger"]:
+        msg = "--anchor is that of a ledger, and none is named; name it with --ledger FILE, or leave --anchor out"
+        raise click.UsageError(msg)
     if output is not None:
-        check_output(Path(output), [source])
+        check_output(Path(output), [source, *filter(None, (asked["ledger"], asked["anchor"]))])
     unit = None if asked["unit"] == "row" else asked["unit"]
-    frame = private(source, unit=unit, ledger=asked["ledger"], neighbors=asked["neighbors"])
+    frame = private(source, unit=unit, ledger=_ledger(asked), neighbors=asked["neighbors"])
     grouped = frame.group_by(
         *asked["by"], max_groups=asked["max_groups"], max_rows=_rows(asked["max_rows"]), keys=asked["keys"]
     )
@@ -92,6 +97,13 @@ def audit(mechanisms: tuple[str, ...], runs: int, as_json: bool) -> int:  # noqa
     else:
         show_frame(found, "Epsilon, claimed and proven")
     return NOT_VERIFIED if (found["verdict"] == "broken").any() else MET
+
+
+def _ledger(asked: dict[str, Any]) -> "Ledger | None":
+    """Return the ledger to charge, if one is named."""
+    from shoal_engine.ledger import Ledger
+
+    return Ledger(asked["ledger"], anchor=asked["anchor"]) if asked["ledger"] else None
 
 
 def _aggregates(asked: dict[str, Any]) -> "list[Aggregate]":

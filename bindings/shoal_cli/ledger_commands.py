@@ -1,16 +1,15 @@
 """`shoal ledger`: budgets that cannot be lost."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
-from shoal_cli.options import JSON, print_json
+from shoal_cli.options import ANCHOR, JSON, print_json
 from shoal_cli.running import MET
 
-_ANCHOR = click.option(
-    "--anchor", type=click.Path(dir_okay=False), help="A file, kept elsewhere, with the newest line."
-)
+_RECEIPT = re.compile("([0-9]{1,18}):([0-9a-f]{64})")
 
 
 @click.group()
@@ -24,7 +23,7 @@ def ledger() -> None:
 @click.option("--epsilon", help="Budget, as a decimal or a ratio.")
 @click.option("--rho", help="Budget of zero-concentrated privacy, in place of epsilon.")
 @click.option("--delta", default="0", show_default=True)
-@_ANCHOR
+@ANCHOR
 @JSON
 def init(
     path: str,
@@ -66,7 +65,7 @@ def show(path: str, as_json: bool) -> int:  # noqa: FBT001
 @ledger.command()
 @click.argument("path", metavar="LEDGER", type=click.Path(dir_okay=False))
 @click.option("--receipt", "receipts", multiple=True, metavar="NUMBER:HASH", help="A line that must be there; repeat.")
-@_ANCHOR
+@ANCHOR
 @JSON
 def check(path: str, receipts: tuple[str, ...], anchor: str | None, as_json: bool) -> int:  # noqa: FBT001
     """Walk the chain of lines, and look for what receipts prove."""
@@ -74,11 +73,11 @@ def check(path: str, receipts: tuple[str, ...], anchor: str | None, as_json: boo
 
     proofs: list[Receipt] = []
     for receipt in receipts:
-        number, _, kept = receipt.partition(":")
-        if not number.isdigit() or not kept:
-            msg = "a receipt is the number of a line and its hash, for example --receipt 3:9f86d0..."
-            raise click.UsageError(msg)
-        proofs.append(Receipt(path, int(number), kept))
+        told = _RECEIPT.fullmatch(receipt)
+        if told is None:
+            msg = f"{receipt!r} is no receipt: it is the number of a line and the 64 digits of its hash"
+            raise click.UsageError(msg + ", as a release tells them, for example --receipt 3:9f86d0...")
+        proofs.append(Receipt(path, int(told[1]), told[2]))
     lines = Ledger(path, anchor=anchor).check(*proofs)
     _tell({"ledger": path, "lines": lines, "whole": True}, as_json=as_json)
     return MET

@@ -5,6 +5,9 @@ from typing import Any
 import click
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to standard output.")
+ANCHOR = click.option(
+    "--anchor", type=click.Path(dir_okay=False), help="The ledger's anchor: a file, kept elsewhere, of its newest line."
+)
 THREADS = click.option("--threads", type=click.IntRange(min=1), help="All cores unless given.")
 
 

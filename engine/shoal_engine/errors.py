@@ -13,8 +13,11 @@
     ├── VerificationFailed (ValueError) a release was regrouped and does not hold what was promised
     ├── UpdateError (ValueError)        a model or an update of one is malformed, or does not fit the others
     ├── TooFewUpdates (ValueError)      a round has fewer good updates than its rule needs
-    └── LedgerError                     a ledger is missing, damaged, tampered with, or cannot be written
-        └── BudgetExhausted             a budget does not hold what was asked for
+    ├── LedgerError                     a ledger or its anchor is missing, damaged, or cannot be written
+    │   └── BudgetExhausted             a budget does not hold what was asked for
+    └── SecureAggregationError          a step of secure aggregation was refused; nothing was revealed by it
+        ├── TooFewSurvivors             fewer nodes are left than the threshold asks for
+        └── TamperedMessage             what a node sent, or sent on its behalf, is not what it made; names the node
 
 Messages say what was asked, what is true and what to do. They name columns, limits and counts of at least k;
 never a cell value: an error is a release too.
@@ -81,7 +84,7 @@ class TooFewUpdates(ShoalError, ValueError):  # noqa: N818
 
 
 class LedgerError(ShoalError):
-    """A ledger is missing, damaged, tampered with, or cannot be written."""
+    """A ledger or its anchor is missing, damaged, tampered with, or cannot be read or written."""
 
 
 class BudgetExhausted(LedgerError):  # noqa: N818
@@ -101,3 +104,44 @@ class BudgetExhausted(LedgerError):  # noqa: N818
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle with what was asked: other processes hear of it too."""
         return partial(BudgetExhausted, asked=self.asked, remaining=self.remaining), self.args
+
+
+class SecureAggregationError(ShoalError):
+    """A step of secure aggregation was refused; nothing was revealed by it."""
+
+
+class TooFewSurvivors(SecureAggregationError):  # noqa: N818
+    """Fewer nodes are left than the threshold asks for.
+
+    Attributes
+    ----------
+    left, threshold : int
+        Nodes, or holders of one node's shares.
+    """
+
+    def __init__(self, message: str, *, left: int, threshold: int) -> None:
+        super().__init__(message)
+        self.left = left
+        self.threshold = threshold
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with the counts."""
+        return partial(TooFewSurvivors, left=self.left, threshold=self.threshold), self.args
+
+
+class TamperedMessage(SecureAggregationError):  # noqa: N818
+    """What came in a node's name is not what that node made.
+
+    Attributes
+    ----------
+    node : int
+        In whose name it came.
+    """
+
+    def __init__(self, message: str, *, node: int) -> None:
+        super().__init__(message)
+        self.node = node
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with the node."""
+        return partial(TamperedMessage, node=self.node), self.args

@@ -145,6 +145,8 @@ def _pointer_to(kind: types.Type) -> Any:
 array_at: Any = numba.carray  # pyright: ignore[reportPrivateImportUsage]
 float32_at: Any = _pointer_to(types.float32)
 float64_at: Any = _pointer_to(types.float64)
+int32_at: Any = _pointer_to(types.int32)
+int64_at: Any = _pointer_to(types.int64)
 """A pointer from an address (uint64), for kernels over as many arrays as there are updates: they take a table of
 addresses, and ``array_at(float32_at(address), n)`` is the array. Whoever calls such a kernel keeps the arrays
 alive, and vouches for their dtypes, their lengths and their being contiguous.

@@ -10,18 +10,18 @@ from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, inlined
 
 TILE: Final = 16384
 """Values whose sums stay in the second cache while every update is added to them."""
-BLOCK: Final = 1024
+BLOCK: Final = 2048
 """Values of one update at a time."""
 LANES: Final = 64
 """Sums of squares side by side: a fixed order of addition that vectorizes, the same on every machine."""
 MAGIC: Final = 1.5 * 2.0**52
 """Added to a number of at most REACH in size it leaves the nearest whole number in the low bits, ties to even."""
 REACH: Final = 2.0**51
-_MAGIC_BITS: Final = int(np.float64(MAGIC).view(np.int64))
+MAGIC_BITS: Final = int(np.float64(MAGIC).view(np.int64))
 
 
 @inlined
-def _raised(value: Any, factor: float) -> np.int64:
+def raised(value: Any, factor: float) -> np.int64:
     """Return the nearest whole number of a product, and the bits of MAGIC beside it."""
     return np.float64(np.float64(value) * factor + MAGIC).view(np.int64)
 
@@ -38,7 +38,7 @@ def _add_squares(values: npt.NDArray[Any], lanes: npt.NDArray[Any]) -> None:
 
 
 @inlined
-def _across(lanes: npt.NDArray[Any]) -> float:
+def across(lanes: npt.NDArray[Any]) -> float:
     """Return the sum of the lanes in float64."""
     total = 0.0
     for lane in range(LANES):
@@ -60,7 +60,7 @@ def _measure(values: npt.NDArray[Any], lanes: npt.NDArray[Any], squares: npt.NDA
     for tile in range(len(squares)):
         lanes[:] = 0
         _add_squares(values[tile * TILE : min(len(values), (tile + 1) * TILE)], lanes)
-        squares[tile] = _across(lanes)
+        squares[tile] = across(lanes)
 
 
 def _fold(values: npt.NDArray[Any], factor: float, sums: npt.NDArray[np.int64]) -> None:
@@ -76,7 +76,7 @@ def _fold(values: npt.NDArray[Any], factor: float, sums: npt.NDArray[np.int64]) 
     sums : (n,) int64, in and out
     """
     for place in range(len(values)):
-        sums[place] += _raised(values[place], factor) - _MAGIC_BITS
+        sums[place] += raised(values[place], factor) - MAGIC_BITS
 
 
 def _scale(sums: npt.NDArray[np.int64], scale: float, means: npt.NDArray[Any]) -> None:
@@ -109,9 +109,19 @@ def _fold_eight(
     f0, f1, f2, f3 = factors[0], factors[1], factors[2], factors[3]
     f4, f5, f6, f7 = factors[4], factors[5], factors[6], factors[7]
     for i in range(len(sums)):
-        sums[i] += ((_raised(x0[i], f0) + _raised(x1[i], f1)) + (_raised(x2[i], f2) + _raised(x3[i], f3))) + (
-            (_raised(x4[i], f4) + _raised(x5[i], f5)) + (_raised(x6[i], f6) + _raised(x7[i], f7))
+        sums[i] += ((raised(x0[i], f0) + raised(x1[i], f1)) + (raised(x2[i], f2) + raised(x3[i], f3))) + (
+            (raised(x4[i], f4) + raised(x5[i], f5)) + (raised(x6[i], f6) + raised(x7[i], f7))
         )
+
+
+@inlined
+def _fold_two(
+    x0: npt.NDArray[Any], x1: npt.NDArray[Any], factors: npt.NDArray[np.float64], sums: npt.NDArray[np.int64]
+) -> None:
+    """Add two blocks likewise."""
+    f0, f1 = factors[0], factors[1]
+    for i in range(len(sums)):
+        sums[i] += raised(x0[i], f0) + raised(x1[i], f1)
 
 
 def _averager(value_at: Any) -> Any:
@@ -157,7 +167,8 @@ def _averager(value_at: Any) -> Any:
             first = start + tile * TILE
             into = sums[:length]
             # All bits of MAGIC at once, modulo 2**64.
-            into[:] = np.int64(-n_updates) * np.int64(_MAGIC_BITS)
+            into[:] = np.int64(-n_updates) * np.int64(MAGIC_BITS)
+            # Eight updates for each time that the sums are read and written, then what is left.
             eight = n_updates // 8 * 8
             for u in range(0, eight, 8):
                 lanes[:] = 0
@@ -179,17 +190,27 @@ def _averager(value_at: Any) -> Any:
                     for near in range(8):
                         _add_squares(part_of(addresses[u + near], block, size), lanes[near])
                 for near in range(8):
-                    squares[u + near, tile] = _across(lanes[near])
-            for u in range(eight, n_updates):
+                    squares[u + near, tile] = across(lanes[near])
+            two = eight + (n_updates - eight) // 2 * 2
+            for u in range(eight, two, 2):
+                lanes[:2] = 0
+                for block in range(first, first + length, BLOCK):
+                    size = min(BLOCK, first + length - block)
+                    one, other = part_of(addresses[u], block, size), part_of(addresses[u + 1], block, size)
+                    _fold_two(one, other, factors[u : u + 2], into[block - first : block - first + size])
+                    _add_squares(one, lanes[0])
+                    _add_squares(other, lanes[1])
+                squares[u, tile], squares[u + 1, tile] = across(lanes[0]), across(lanes[1])
+            for u in range(two, n_updates):
                 lanes[0] = 0
                 for block in range(first, first + length, BLOCK):
                     size = min(BLOCK, first + length - block)
                     values, factor = part_of(addresses[u], block, size), factors[u]
                     here = into[block - first : block - first + size]
                     for i in range(size):
-                        here[i] += _raised(values[i], factor)
+                        here[i] += raised(values[i], factor)
                     _add_squares(values, lanes[0])
-                squares[u, tile] = _across(lanes[0])
+                squares[u, tile] = across(lanes[0])
             mean = means[tile * TILE : tile * TILE + length]
             for i in range(length):
                 mean[i] = np.float64(into[i]) * scale

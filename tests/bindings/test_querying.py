@@ -204,6 +204,42 @@ def test_cli__ledger_and_query(run: Any) -> None:
     assert run(f"ledger check budget.db --receipt 1:{'0' * 64}")[0] == 1
 
 
+def test_cli__an_anchor_is_renewed_and_asked_for(run: Any) -> None:
+    assert run("ledger init budget.db --unit who --epsilon 9 --delta 1e-5 --anchor elsewhere")[0] == 0
+    code, body = run(f"{QUERY} --ledger budget.db --anchor elsewhere")
+    assert code == 0
+    assert Path("elsewhere").read_text().split() == body["receipt"].split(":")
+    assert run("ledger check budget.db --anchor elsewhere")[1]["lines"] == 2
+    Path("elsewhere").unlink()
+    code, refused = run(f"{QUERY} --ledger budget.db --anchor elsewhere")
+    assert (code, refused["error"]) == (1, "LedgerError")
+    assert run("ledger show budget.db")[1]["lines"] == 2
+    code, refused = run(f"{QUERY} --no-ledger --anchor elsewhere")
+    assert (code, refused["error"]) == (1, "UsageError")
+
+
+def test_cli__an_answer_is_not_written_over_its_ledger(run: Any) -> None:
+    assert run("ledger init budget.csv --unit who --epsilon 9 --delta 1e-5 --anchor anchor.csv")[0] == 0
+    for name in ("budget.csv", "anchor.csv"):
+        code, refused = run(f"{QUERY} --ledger budget.csv --anchor anchor.csv -o {name}")
+        assert (code, refused["error"]) == (1, "OutputError")
+
+
+@pytest.mark.parametrize("receipt", ["²:x", "1:x", "1", ":", "-1:" + "0" * 64, "9" * 5000 + ":" + "0" * 64])
+def test_cli__receipts_that_are_none(receipt: str, run: Any) -> None:
+    run("ledger init budget.db --unit who --epsilon 3")
+    code, refused = run(f"ledger check budget.db --receipt {receipt}")
+    assert (code, refused["error"]) == (1, "UsageError")
+
+
+def test_release__renews_the_anchor_of_its_ledger(tmp_path: Path) -> None:
+    budget = shoal.Budget.of(epsilon="3", delta="1e-5")
+    ledger = shoal.Ledger.create(tmp_path / "b.db", budget, unit="who", anchor=tmp_path / "a")
+    release = asked(visits(), ledger).release(epsilon="1", delta="1e-6")
+    assert release.receipt is not None
+    assert (tmp_path / "a").read_text() == f"1 {release.receipt.hash}\n"
+
+
 def test_cli__without_a_ledger_it_refuses_unless_told_so(run: Any) -> None:
     code, body = run(QUERY)
     assert code == 1

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import product
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from shoal_engine.differential import events
 from shoal_engine.differential.accounting import concentrated, gaussian, loss_compositions
 from shoal_engine.differential.accounting.accountant import privacy_spent
+from shoal_engine.differential.accounting.calibrating import PRECISION, least_scale
 from shoal_engine.differential.accounting.loss_distributions import losses_of
 from shoal_engine.differential.accounting.odometer import Odometer
 from shoal_engine.errors import NumberError
@@ -292,3 +294,37 @@ def test_grid__keeps_the_sums_of_both_tables() -> None:
         assert grid.chance.min() >= 0
         assert grid.chance.sum() == pytest.approx(1, abs=1e-12)
         assert (grid.chance * np.exp(-grid.loss)).sum() == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("make", "delta"),
+    [
+        (lambda scale: events.Repeated(events.DiscreteLaplace(scale, ONE), 20), Fraction(1, 10**6)),
+        (lambda scale: events.Repeated(events.Gaussian(scale, ONE), 7), Fraction(1, 10**5)),
+        (
+            lambda scale: events.Repeated(events.PoissonSampled(Fraction(1, 50), events.Gaussian(scale, ONE)), 200),
+            Fraction(1, 10**5),
+        ),
+        (lambda scale: events.Laplace(scale, ONE), Fraction(0)),
+    ],
+)
+def test_least_scale__suffices_and_little_less_does_not(
+    make: Callable[[Fraction], events.Event], delta: Fraction
+) -> None:
+    scale = least_scale(make, epsilon=ONE, delta=delta)
+    assert privacy_spent(make(scale), delta=delta).epsilon <= 1
+    assert privacy_spent(make(scale / (1 + PRECISION)), delta=delta).epsilon > 1
+
+
+def test_least_scale__of_one_gaussian_is_the_analytic_sigma() -> None:
+    for epsilon, delta in ((ONE, Fraction(1, 10**5)), (Fraction(1, 10), Fraction(1, 10**6))):
+        found = least_scale(lambda scale: events.Gaussian(scale, ONE), epsilon=epsilon, delta=delta)
+        assert 0.999 < found / gaussian.sigma_for(epsilon, delta) < 1.0025
+
+
+def test_least_scale__refuses_what_no_noise_meets() -> None:
+    costly = events.PureDP(Fraction(2))
+    with pytest.raises(NumberError, match="some part costs more"):
+        least_scale(lambda scale: events.Composed((costly, events.Laplace(scale, ONE))), epsilon=ONE, delta=Fraction(0))
+    with pytest.raises(NumberError, match="epsilon above 0"):
+        least_scale(lambda scale: events.Laplace(scale, ONE), epsilon=Fraction(0), delta=Fraction(0))

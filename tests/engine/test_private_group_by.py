@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
+import mpmath
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -14,11 +15,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from shoal_engine.differential import events
-from shoal_engine.differential.accounting.concentrated import epsilon_for, rho_of
+from shoal_engine.differential.accounting.concentrated import delta_of, epsilon_for, rho_of
 from shoal_engine.differential.queries.aggregates import Aggregate, Count, Distinct, Quantile
 from shoal_engine.differential.queries.bounding import Bounds
 from shoal_engine.differential.queries.budget import Budget
-from shoal_engine.differential.queries.choosing_keys import LaplaceThreshold, TruncatedGeometric
+from shoal_engine.differential.queries.choosing_keys import (
+    GaussianThreshold,
+    KeyRule,
+    LaplaceThreshold,
+    TruncatedGeometric,
+)
 from shoal_engine.differential.queries.moments import Mean, Sum, Variance
 from shoal_engine.differential.queries.private_group_by import GroupQuery, Observation, Totals
 from shoal_engine.differential.words import WordStream
@@ -154,7 +160,7 @@ def test_allot__a_rho_is_not_exceeded_and_nearly_spent(rho: Fraction, delta: Fra
     allotment = query_of(bounds).allot(Budget(rho=rho, delta=delta), None)
     assert rho * Fraction(999, 1000) <= rho_of(allotment.event) <= rho
     assert allotment.keys is not None
-    assert allotment.keys[1] * bounds.max_groups <= delta
+    assert allotment.keys.delta * bounds.max_groups <= delta
 
 
 @given(epsilon=FRACTIONS, delta=DELTAS, bounds=st.builds(Bounds, st.integers(1, 9), st.integers(1, 5)))
@@ -178,7 +184,7 @@ def test_allot__change_one_moves_twice_as_much() -> None:
         else:
             assert theirs.sensitivity == 2 * mine.sensitivity  # pyright: ignore[reportAttributeAccessIssue]
     assert one.keys is not None
-    assert other.keys == (one.keys[0] / 2, one.keys[1] / 2)
+    assert other.keys == TruncatedGeometric(one.keys.epsilon / 2, one.keys.delta / 2)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @given(rows=ROWS)
@@ -313,9 +319,63 @@ def test_laplace_threshold__keeps_by_its_law() -> None:
         assert stats.binomtest(kept, n, chance if units else 0.0).pvalue > 1e-6
 
 
-def test_release__keys_by_a_threshold() -> None:
+@pytest.mark.parametrize("sigma_squared", ["1/4", "4", "1000", "1e12"])
+@pytest.mark.parametrize("delta", ["1/10", "1e-9", "1e-30"])
+def test_gaussian_threshold__is_the_least_that_hides_a_single_unit(sigma_squared: str, delta: str) -> None:
+    variance, chance = mpmath.mpf(str(float(Fraction(sigma_squared)))), mpmath.mpf(str(float(Fraction(delta))))
+    t = GaussianThreshold(Fraction(sigma_squared), Fraction(delta)).threshold
+
+    def tail(least: int) -> mpmath.mpf:
+        """By an integral where steps are fine, by a sum where they are not."""
+        if variance > 10**6:
+            return mpmath.ncdf(-(least - mpmath.mpf(1) / 2) / mpmath.sqrt(variance))
+        terms = (mpmath.exp(-(mpmath.mpf(z) ** 2) / (2 * variance)) for z in range(least, least + 3000))
+        whole = mpmath.jtheta(3, 0, mpmath.exp(-1 / (2 * variance)))
+        return mpmath.fsum(terms) / whole
+
+    with mpmath.workdps(40):
+        assert tail(t - 1) <= chance * (1 + mpmath.mpf("1e-6"))
+        # Rounding is against keeping, so a threshold may be one more where the noise is less than one, and within a
+        # deviation of noise that is not summed.
+        assert tail(t - 2 - (variance < 1) - (variance > 10**6)) > chance * (1 - mpmath.mpf("1e-6"))
+
+
+def test_gaussian_threshold__keeps_by_its_law() -> None:
+    rule, n = GaussianThreshold(Fraction(9), Fraction(1, 50)), 100_000
+    weight = np.exp(-(np.arange(-60, 61) ** 2) / 18.0)
+    for units in (0, 1, 5, 12):
+        kept = int(rule.keep(np.full(n, units), STREAM).sum())
+        chance = weight[60 + rule.threshold - units :].sum() / weight.sum()
+        assert stats.binomtest(kept, n, chance if units else 0.0).pvalue > 1e-6
+
+
+@given(epsilon=FRACTIONS, delta=DELTAS, bounds=st.builds(Bounds, st.integers(1, 9), st.integers(1, 5)))
+@settings(deadline=None)
+def test_allot__keys_by_gaussian_threshold_stay_within_the_budget(
+    epsilon: Fraction, delta: Fraction, bounds: Bounds
+) -> None:
+    query = query_of(bounds, key_rule="gaussian-threshold")
+    keys, *noise = query.allot(Budget(epsilon, delta=delta), "laplace").event.events
+    spent, others = delta_of(keys), sum((cost(one)[0] for one in noise), Fraction(0))
+    assert epsilon_for(rho_of(keys), delta - spent) + float(others) <= float(epsilon) * (1 + 1e-9)
+    of_rho = query.allot(Budget(rho=epsilon, delta=delta), None).event
+    assert rho_of(of_rho) <= epsilon
+    assert delta_of(of_rho) <= delta
+
+
+def test_gaussian_threshold__is_lower_where_a_unit_is_in_many_groups() -> None:
+    budget, bounds = Budget(Fraction(1), delta=Fraction(1, 10**6)), Bounds(50, 1)
+    laplace, gaussian = (
+        query_of(bounds, key_rule=rule).allot(budget, "laplace").keys.threshold  # pyright: ignore
+        for rule in ("laplace-threshold", "gaussian-threshold")
+    )
+    assert gaussian < laplace / 2
+
+
+@pytest.mark.parametrize("rule", ["laplace-threshold", "gaussian-threshold"])
+def test_release__keys_by_a_threshold(rule: KeyRule) -> None:
     rows = [(i, key, 1.0) for key, n in (("a", 300), ("b", 1)) for i in range(n)]
-    query = query_of(Bounds(1, 1), key_rule="laplace-threshold")
+    query = query_of(Bounds(1, 1), key_rule=rule)
     allotment = query.allot(Budget(Fraction(10), delta=Fraction(1, 10**9)), None)
     assert totals_of(rows, query).release(allotment, STREAM).column("key").to_pylist() == ["a"]
 

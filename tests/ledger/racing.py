@@ -7,8 +7,8 @@ from shoal_engine.errors import BudgetExhausted
 from shoal_engine.ledger import Ledger
 
 
-def main(path: str, times: int) -> None:
-    ledger, charged = Ledger(path), 0
+def main(path: str, times: int, anchor: str | None = None) -> None:
+    ledger, charged = Ledger(path, anchor=anchor), 0
     for _ in range(times):
         try:
             ledger.debit(Fraction(1), Fraction(0), events="{}", dataset="", policy="")
@@ -19,4 +19,4 @@ def main(path: str, times: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

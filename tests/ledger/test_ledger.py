@@ -179,8 +179,9 @@ def test_create__never_writes_over_a_file(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="never written over"):
         opened(tmp_path)
     assert ledger.spent[0] == 1
-    with pytest.raises(LedgerError, match="can be made"):
-        opened(tmp_path / "nowhere")
+    for folder in (tmp_path / "nowhere", ledger.path):
+        with pytest.raises(LedgerError, match="can be made"):
+            opened(folder)
     assert sorted(file.name for file in tmp_path.iterdir() if file.suffix == ".db") == ["budget.db"]
     assert stat.S_IMODE(ledger.path.stat().st_mode) == 0o600
 
@@ -197,7 +198,7 @@ def test_debit__a_full_disk_gives_no_receipt(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(sqlite3, "connect", nearly_full)
     with pytest.raises(LedgerError, match="nothing was charged"):
-        ledger.debit(Fraction(1), Fraction(0), events="x" * 100_000, dataset="", policy="")
+        ledger.debit(Fraction(1), Fraction(0), events=json.dumps("x" * 100_000), dataset="", policy="")
     monkeypatch.undo()
     assert ledger.spent == before
     assert ledger.check() == 2

@@ -7,7 +7,7 @@ release reads all of them side by side, once, under a bound that it finds itself
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final, Literal
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.fixed_point_sums import FixedPointSum, Floats, average_many, grid_bits, tile_squares
-from shoal_engine.federated.holding import Admitted, Holding
+from shoal_engine.federated.holding import Admitted, Holding, measured
 from shoal_engine.federated.models import Model, of_payloads
 from shoal_engine.federated.rounds import Aggregate, Line
 from shoal_engine.federated.tensors import DType, Tensor, narrowed, widened
@@ -27,7 +27,7 @@ Values = npt.NDArray[Any]
 _USUAL_BOUND: Final = 2.0**10
 """On the size of values, tried first where none is declared."""
 _FEWEST_BITS: Final = 24
-"""After the point, of a grid that is declared: as many as a float32 has."""
+"""Of the bound at weight 1, on a grid that is declared: as many as a float32 has."""
 
 
 @dataclass(slots=True)
@@ -73,8 +73,8 @@ class Mean(Holding):
             raise UpdateError(msg)
         largest = self.admission.max_weight
         bits = grid_bits(self.bound, largest, largest * self.max_updates)
-        if bits < _FEWEST_BITS:
-            msg = f"bound and max_weight leave {bits} bits after the point; declare a max_weight near what is claimed"
+        if (left := bits + math.frexp(self.bound)[1]) < _FEWEST_BITS:
+            msg = f"max_weight and max_updates leave {left} bits to a value of weight 1; declare what is really claimed"
             raise UpdateError(msg)
         self._folded = _Folded(FixedPointSum(self.admission.like.layout, bits))
 
@@ -131,7 +131,7 @@ class Mean(Holding):
             line = line.out("duplicate")
         if line.kept:
             squares = [_squares(values, tensor.dtype) for values, tensor in _tensors(update)]
-            line = _measured(line, np.concatenate(squares))
+            line = measured(line, np.concatenate(squares))
             if line.kept and not _is_within(update.model, squares, self.bound):
                 line = line.out("beyond the bound")
         if line.kept:
@@ -148,7 +148,7 @@ class Mean(Holding):
             self.admission.enough(len(admitted.updates))
             means, squares = _averages(admitted, bound, self.n_threads)
             lines = [
-                _measured(line, np.concatenate(of_one)) for line, of_one in zip(admitted.lines, squares, strict=True)
+                measured(line, np.concatenate(of_one)) for line, of_one in zip(admitted.lines, squares, strict=True)
             ]
             outs = {place: line for place, line in enumerate(lines) if not line.kept}
             if self.bound is not None:
@@ -171,7 +171,7 @@ class Mean(Holding):
             np.concatenate([_squares(values, tensor.dtype) for values, tensor in _tensors(update)])
             for update in admitted.updates
         ]
-        lines = [_measured(line, of_one) for line, of_one in zip(admitted.lines, squares, strict=True)]
+        lines = [measured(line, of_one) for line, of_one in zip(admitted.lines, squares, strict=True)]
         admitted = admitted.without({place: line for place, line in enumerate(lines) if not line.kept})
         lines = [line for line in lines if line.kept]
         self.admission.enough(len(lines))
@@ -211,12 +211,6 @@ def _tensors(update: Update) -> Iterator[tuple[Values, Tensor]]:
 
 def _squares(values: Values, dtype: DType) -> Floats:
     return tile_squares(widened(values, dtype))
-
-
-def _measured(line: Line, squares: Floats) -> Line:
-    """Return the line with the length of what was sent; out where that is not finite."""
-    norm = math.sqrt(math.fsum(squares)) if np.isfinite(squares).all() else math.inf
-    return replace(line, norm=norm) if math.isfinite(norm) else line.out("not finite or too large")
 
 
 def _exact(values: Values, dtype: DType) -> Values:

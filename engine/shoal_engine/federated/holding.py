@@ -1,6 +1,10 @@
 """Rules that look at all updates of a round at once: they hold references until the release, and no copies."""
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
 
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.models import Layout
@@ -43,7 +47,9 @@ class Holding:
     """Observe updates, merge with others, release once: whatever the order, cut or thread count, the same bytes."""
 
     admission: Admission = field(default_factory=Admission)
-    _arrived: list[tuple[Update, Line]] = field(default_factory=list[tuple[Update, Line]], init=False, repr=False)
+    _arrived: list[tuple[Update, Line]] = field(
+        default_factory=list[tuple[Update, Line]], init=False, repr=False, compare=False
+    )
 
     def observe(self, update: Update) -> None:
         """Take one update of the round; its memory is kept until the release."""
@@ -98,3 +104,9 @@ class Holding:
             Fewer updates are good than the rule needs.
         """
         raise NotImplementedError
+
+
+def measured(line: Line, squares: npt.NDArray[np.float64]) -> Line:
+    """Return the line with the length of what was sent, from sums of squares; out where that is not finite."""
+    norm = math.sqrt(math.fsum(squares)) if np.isfinite(squares).all() else math.inf
+    return replace(line, norm=norm) if math.isfinite(norm) else line.out("not finite or too large")

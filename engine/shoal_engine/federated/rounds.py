@@ -16,6 +16,7 @@ from shoal_engine.federated.updates import Update
 Reason: TypeAlias = Literal[
     "another layout",
     "bad weight",
+    "bad steps",
     "duplicate",
     "stale round",
     "not finite or too large",

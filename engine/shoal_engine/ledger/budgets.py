@@ -11,7 +11,9 @@ Amounts are whole numbers of units of 2**-64: costs are rounded up and limits do
 whoever spends.
 """
 
+import json
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
@@ -71,18 +73,49 @@ class Budget:
 
     def told(self, amounts: Amounts) -> str:
         """Return amounts as people read them."""
-        return ", ".join(f"{name} {float(one * UNIT):.6g}" for name, one in zip(self.names, amounts, strict=True))
+        return ", ".join(f"{name} {_rounded(one * UNIT)}" for name, one in zip(self.names, amounts, strict=True))
+
+    def opening(self) -> str:
+        """Return the budget as the first line of a ledger tells it: JSON."""
+        return json.dumps({"filter": self.filter, "limits": [str(limit) for limit in self.limits]}, sort_keys=True)
+
+    @classmethod
+    def opened(cls, text: str) -> "Budget":
+        """Return the budget that the first line of a ledger tells.
+
+        Raises
+        ------
+        ValueError
+            It tells none.
+        """
+        told = json.loads(text)
+        try:
+            kind, (first, delta) = told["filter"], map(int, told["limits"])
+        except (KeyError, TypeError) as error:
+            raise ValueError(*error.args) from None
+        if kind not in NAMES or first < 0 or delta < 0:
+            raise ValueError(kind)
+        return cls(kind, (first, delta))
 
 
-def cost_of(first: Fraction, delta: Fraction) -> Amounts:
-    """Return a cost in units, rounded up.
+def cost_of(first: Exact, delta: Exact) -> Amounts:
+    """Return a cost in units, rounded up; floats are rounded toward more of it.
 
     Raises
     ------
     NumberError
-        An amount is negative, or both are 0: what costs nothing needs no ledger.
+        An amount cannot be read or is negative, or both are 0: what costs nothing needs no ledger.
     """
+    first, delta = exact(first, name="the cost", toward="up"), exact(delta, name="delta", toward="up")
     if first < 0 or delta < 0 or not (first or delta):
         msg = "a cost is at least 0, and not nothing; what costs nothing needs no ledger"
         raise NumberError(msg)
     return -(-first // UNIT), -(-delta // UNIT)
+
+
+def _rounded(amount: Fraction) -> str:
+    """Return six digits of a number, which may be larger than any float."""
+    try:
+        return f"{float(amount):.6g}"
+    except OverflowError:
+        return f"{Decimal(int(amount)):.6g}"

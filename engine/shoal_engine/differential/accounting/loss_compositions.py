@@ -106,7 +106,9 @@ def _count(event: events.Event, times: int, leaves: "Counter[events.Event]") -> 
 
 def _step(known: Sequence[tuple[Losses, int]]) -> float:
     """Return how finely losses are told apart: finely for each event, and not too finely for all of them."""
-    finest = min((losses.high - losses.low) / _CELLS_OF_RANGE for losses, _ in known)
+    # What is (0, delta)-private has losses of 0 alone.
+    known = [(losses, times) for losses, times in known if losses.high > losses.low]
+    finest = min(((losses.high - losses.low) / _CELLS_OF_RANGE for losses, _ in known), default=STEP)
     spread = 0.0
     for losses, times in known:
         coarse = losses.on_grid((losses.high - losses.low) / _CELLS_OF_RANGE)
@@ -159,10 +161,12 @@ def _renyi(total: _Sum, delta: float) -> float:
         return math.inf
     log_delta = math.log(delta - total.lost)
 
-    def bound(t: float) -> float:
-        return (total.log_moment(t) - log_delta - math.log1p(t)) / t + math.log1p(-1 / (1 + t))
+    def bound(losses: _Sum, t: float) -> float:
+        return (losses.log_moment(t) - log_delta - math.log1p(t)) / t + math.log1p(-1 / (1 + t))
 
-    return max(0.0, bound(_best_tilt(bound)))
+    # Any order gives a bound; on the coarse grid the same order is best, as losses move by nearly a constant there.
+    rough = total.rough()
+    return max(0.0, bound(total, _best_tilt(lambda t: bound(rough, t))))
 
 
 def _delta(total: _Sum, epsilon: float) -> float:
@@ -230,9 +234,13 @@ class _Curve:
             tilted = one.chance * np.exp(t * one.loss - _log_moment(one, t))
             folded = np.bincount((one.first + np.arange(tilted.size)) % n, weights=tilted, minlength=n)
             transform = np.fft.rfft(folded)
-            product *= _power(transform, times)
-            # A power errs by as many times more as its derivative says; frequencies that vanish in it err by nothing.
-            erring += times * float(_power(np.minimum(np.abs(transform), 1.0), times - 1).mean())
+            powered = _power(transform, times)
+            product *= powered
+            # A power errs by as many times more as its derivative says, which is times * abs(transform)**(times - 1);
+            # frequencies that vanish in it err by nothing.
+            erring += (
+                times * float((np.abs(powered) / np.maximum(np.abs(transform), 1e-300)).mean()) if times > 1 else 1
+            )
         chance = np.maximum(np.roll(np.fft.irfft(product, n), -(first % n)), 0.0)
         loss = np.asarray((first + np.arange(n)) * step, np.float64)
         true = chance * np.exp(np.minimum(moment - t * loss, 700.0))

@@ -16,7 +16,7 @@ from shoal_engine.differential.mechanisms.sparse_vector import AboveThreshold
 from shoal_engine.differential.queries.aggregates import Aggregate, Count, Distinct, Quantile
 from shoal_engine.differential.queries.bounding import Bounds
 from shoal_engine.differential.queries.budget import Budget
-from shoal_engine.differential.queries.choosing_keys import LaplaceThreshold, TruncatedGeometric
+from shoal_engine.differential.queries.choosing_keys import GaussianThreshold, LaplaceThreshold, TruncatedGeometric
 from shoal_engine.differential.queries.moments import Mean, Sum, Variance
 from shoal_engine.differential.queries.private_group_by import GroupQuery, Observation
 from shoal_engine.differential.words import WordStream
@@ -83,6 +83,12 @@ def _kept(kind: type[TruncatedGeometric] | type[LaplaceThreshold], units: int) -
     return draw
 
 
+def _lone(world: int, runs: int, stream: WordStream) -> Outputs:
+    """Return the choice whether to keep a group of one unit, or of none, by Gaussian noise."""
+    rule = GaussianThreshold(Fraction(4), Fraction(1, 50))
+    return rule.keep(np.full(runs, world, np.int64), stream).astype(np.int64)
+
+
 def _grouped(aggregate: Aggregate) -> Draw:
     """Return a whole group-by, from rows to answer: one group a run, in each of which the unit is, or is not.
 
@@ -121,6 +127,7 @@ SUBJECTS: Mapping[str, Callable[[], Subject]] = {
     "above-threshold": lambda: Subject(_first_above, Claim(1.0), 0.1),
     "choice-of-keys": lambda: Subject(_kept(TruncatedGeometric, 3), Claim(0.5, 0.02)),
     "threshold-of-keys": lambda: Subject(_kept(LaplaceThreshold, 1), Claim(0.5, 0.02)),
+    "gaussian-threshold-of-keys": lambda: Subject(_lone, Claim(0.01, 0.02)),
     "parts-of-a-mean": lambda: Subject(_mean_parts, Claim(1.0)),
     "group-by-count": lambda: Subject(_grouped(Count("x_count")), Claim(1.0)),
     "group-by-sum": lambda: Subject(_grouped(Sum("x", _BOUNDS, "x_sum")), Claim(1.0)),

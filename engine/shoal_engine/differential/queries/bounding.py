@@ -26,8 +26,8 @@ from shoal_kernels.group_sums import COUNT_ROWS
 from shoal_kernels.unit_pairing import pair_rows
 from shoal_kernels.unit_partitioning import BUCKET_BITS, N_BUCKETS
 
-CHUNK = 1 << 17
-"""Rows that are taken in at a time: what is made of them on the way stays in cache."""
+CHUNK = 1 << 16
+"""Rows that are taken in at a time: twice as many are a twentieth quicker, and take a twentieth of memory more."""
 
 Rows = npt.NDArray[np.uint32]
 

@@ -10,6 +10,13 @@ from shoal_engine.differential import events
 from shoal_engine.differential.accounting.concentrated import rho_for
 from shoal_engine.differential.mechanisms.additive import GaussianNoise, LaplaceNoise
 from shoal_engine.differential.mechanisms.selection import Exponential
+from shoal_engine.differential.queries.choosing_keys import (
+    GaussianThreshold,
+    KeyRule,
+    LaplaceThreshold,
+    Rule,
+    TruncatedGeometric,
+)
 from shoal_engine.differential.queries.estimates import Part
 from shoal_engine.errors import PolicyError
 
@@ -56,14 +63,14 @@ class Allotment:
     ----------
     mechanisms : tuple of (aggregate, part, mechanism)
         In the order of the parts.
-    keys : (Fraction, Fraction), optional
-        Epsilon and delta with which one unit's share in the choice of keys is paid, for one group.
+    keys : Rule, optional
+        By which keys are chosen, and what it is paid with for one group.
     event : events.Composed
         All of it, for accountants.
     """
 
     mechanisms: tuple[Mechanism, ...]
-    keys: tuple[Fraction, Fraction] | None
+    keys: Rule | None
     event: events.Composed
 
 
@@ -72,6 +79,7 @@ def allot(
     aggregates: Sequence[Sequence[Part]],
     *,
     key_groups: int,
+    key_rule: KeyRule,
     law: Law | None,
     factor: int,
 ) -> Allotment:
@@ -83,6 +91,7 @@ def allot(
     aggregates : sequence of the parts of each
     key_groups : int
         Groups of one unit in the choice of keys; 0 where keys are public.
+    key_rule : str
     law : str, optional
         Of the noise; unless given, that with the smaller deviation.
     factor : int
@@ -99,25 +108,39 @@ def allot(
     share = Fraction(1, len(aggregates) + bool(key_groups))
     shares = [share / len(parts) for parts in aggregates for _ in parts]
     parts = [part for own in aggregates for part in own]
-    keys = None
-    left, groups = budget.delta, max(1, key_groups) * factor
-    if key_groups:
-        # Laplace noise needs no delta, so all of it goes to the keys then.
-        left = budget.delta / 2 if law != "laplace" and budget.rho is None else Fraction(0)
-        rho = Fraction(0) if budget.rho is None else budget.rho
-        spent = _root(2 * share * rho / groups) if budget.epsilon is None else share * budget.epsilon / groups
-        keys = (spent, (budget.delta - left) / groups)
+    # Laplace noise needs no delta, so all of it goes to the keys then.
+    needs_delta = law != "laplace" and budget.rho is None and key_groups > 0
+    left = budget.delta / 2 if needs_delta else Fraction(0) if key_groups else budget.delta
     choices = [_with_noise(budget, left, parts, shares, one, factor) for one in _laws(budget, left, law)]
     mechanisms = min(choices, key=lambda made: _deviation(parts, made))
-    if keys is not None and budget.rho is None and isinstance(mechanisms[0], LaplaceNoise):
-        keys = (keys[0], budget.delta / groups)
-    told: list[events.Event] = []
-    if keys is not None:
-        told.append(events.Repeated(events.ApproximateDP(*keys), groups))
+    keys, told = None, list[events.Event]()
+    if key_groups:
+        of_laplace = budget.rho is None and isinstance(mechanisms[0], LaplaceNoise)
+        for_keys = budget.delta if of_laplace else budget.delta - left
+        keys, event = _key_rule(key_rule, budget, share, for_keys, key_groups * factor)
+        told.append(event)
     for part, mechanism in zip(parts, mechanisms, strict=True):
         one = mechanism.event() if isinstance(mechanism, Exponential) else mechanism.event(factor * part.sensitivity)
         told.append(events.Repeated(one, part.groups))
     return Allotment(mechanisms, keys, events.Composed(tuple(told)))
+
+
+def _key_rule(
+    rule: KeyRule, budget: Budget, share: Fraction, delta: Fraction, groups: int
+) -> tuple[Rule, events.Event]:
+    """Return the rule by which keys are chosen with a share of the budget, and its event."""
+    if rule == "gaussian-threshold":
+        # Half of delta for what epsilon says of the noise, half for units that are alone in their group.
+        alone = delta if budget.epsilon is None else delta / 2
+        rho = share * (budget.rho or 0) if budget.epsilon is None else rho_for(share * budget.epsilon, delta - alone)
+        chosen = GaussianThreshold(groups / (2 * rho), alone / groups)
+        noise = events.DiscreteGaussian(chosen.sigma_squared, Fraction(1))
+        single = events.ApproximateDP(Fraction(0), chosen.delta)
+        return chosen, events.Repeated(events.Composed((noise, single)), groups)
+    # Of groups paid each by itself, rhos add up as halves of squared epsilons.
+    each = _root(2 * share * (budget.rho or 0) / groups) if budget.epsilon is None else share * budget.epsilon / groups
+    made = (TruncatedGeometric if rule == "truncated-geometric" else LaplaceThreshold)(each, delta / groups)
+    return made, events.Repeated(events.ApproximateDP(each, delta / groups), groups)
 
 
 def _laws(budget: Budget, delta: Fraction, law: Law | None) -> list[Law]:

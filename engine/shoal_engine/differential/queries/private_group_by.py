@@ -24,7 +24,7 @@ from shoal_engine.differential.queries.aggregates import (
 )
 from shoal_engine.differential.queries.bounding import Bounds, UnitObservation
 from shoal_engine.differential.queries.budget import Allotment, Budget, Law, Mechanism, allot
-from shoal_engine.differential.queries.choosing_keys import RULES, KeyRule
+from shoal_engine.differential.queries.choosing_keys import KeyRule
 from shoal_engine.differential.queries.estimates import Estimate, Noisy, Part
 from shoal_engine.differential.queries.group_sums import GroupSums
 from shoal_engine.differential.queries.observation import RowObservation
@@ -92,7 +92,7 @@ class GroupQuery:
     def allot(self, budget: Budget, law: Law | None) -> Allotment:
         """Share a budget among the parts; raises as `budget.allot`."""
         groups = self.bounds.max_groups if self.keys is None and self.by else 0
-        return allot(budget, self.parts(), key_groups=groups, law=law, factor=self.factor)
+        return allot(budget, self.parts(), key_groups=groups, key_rule=self.key_rule, law=law, factor=self.factor)
 
 
 ENDINGS = ("", "_std", "_low", "_high")
@@ -178,7 +178,7 @@ class Totals:
         if allotment.keys is None:
             return np.arange(self.sums.rows.size)
         units = self.sums.rows if self.sums.units is None else self.sums.units
-        return np.flatnonzero(RULES[self.query.key_rule](*allotment.keys).keep(units, stream))
+        return np.flatnonzero(allotment.keys.keep(units, stream))
 
     def _estimate(
         self, one: Aggregate, place: int | None, own: Sequence[Mechanism], kept: Ints, stream: WordStream

@@ -1,0 +1,62 @@
+"""The least noise for a target: the scale at which events cost no more than was asked for."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Final
+
+from shoal_engine.differential.accounting.accountant import privacy_spent
+from shoal_engine.differential.events import Event
+from shoal_engine.errors import NumberError
+
+PRECISION: Final = Fraction(1, 1000)
+"""How far above the least scale an answer may be, relatively."""
+_DOUBLINGS: Final = 200
+
+
+def least_scale(event: Callable[[Fraction], Event], *, epsilon: Fraction, delta: Fraction) -> Fraction:
+    """Return a scale of noise at which an event is (epsilon, delta)-private, at most 0.1 % above the least.
+
+    Parameters
+    ----------
+    event : callable
+        From a scale to the event; more noise must not cost more.
+    epsilon, delta : Fraction
+        Epsilon above 0; delta at least 0, below 1.
+
+    Raises
+    ------
+    NumberError
+        Epsilon or delta is out of range, or no noise suffices: some part of the event costs more by itself.
+
+    Examples
+    --------
+    >>> from shoal_engine.differential import events
+    >>> def thousand(scale: Fraction) -> events.Event:
+    ...     once = events.Gaussian(scale, Fraction(1))
+    ...     return events.Repeated(events.PoissonSampled(Fraction(1, 100), once), 1000)
+    >>> round(float(least_scale(thousand, epsilon=Fraction(1), delta=Fraction(1, 10**6))), 2)
+    1.56
+    """
+    if epsilon <= 0 or not 0 <= delta < 1:
+        msg = "a target is an epsilon above 0 and a delta of at least 0 and below 1"
+        raise NumberError(msg)
+
+    def suffices(scale: Fraction) -> bool:
+        return privacy_spent(event(scale), delta=delta).epsilon <= epsilon
+
+    low = high = Fraction(1)
+    for _ in range(_DOUBLINGS):
+        if suffices(high):
+            break
+        low, high = high, high * 2
+    else:
+        msg = "no scale of noise meets this epsilon and delta: some part costs more by itself; raise them"
+        raise NumberError(msg)
+    while low == high or suffices(low):
+        high, low = low, low / 2
+        if low < Fraction(1, 1 << _DOUBLINGS):
+            return high
+    while high - low > PRECISION * low:
+        middle = (low + high) / 2
+        low, high = (low, middle) if suffices(middle) else (middle, high)
+    return high

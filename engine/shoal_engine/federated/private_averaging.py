@@ -1,0 +1,230 @@
+"""The private mean of changes (DP-FedAvg: McMahan, Ramage, Talwar, Zhang 2018, algorithm 1, the fixed denominator).
+
+Each node's change from the round's model is clipped, weighted by at most 1 and rounded to whole steps; what is added up
+is exact, and gets discrete Gaussian noise once, at the release. The denominator is declared, as the number of nodes
+that take part is private. The clip may adapt (Andrew, Thakkar, McMahan, Ramaswamy 2021): beside the sum it is counted,
+with noise of the same draw, how many changes were not clipped.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from shoal_engine.differential.samplers import discrete_gaussian
+from shoal_engine.differential.words import WordStream
+from shoal_engine.errors import UpdateError
+from shoal_engine.federated.clipped_sums import CLIP_BITS, MOST_UPDATES, ClippedSum, sensitivity
+from shoal_engine.federated.models import of_payloads
+from shoal_engine.federated.private_training import Permit
+from shoal_engine.federated.rounds import Admission, Aggregate, Line
+from shoal_engine.federated.tensors import narrowed, widened
+from shoal_engine.federated.updates import Update
+
+Ints = npt.NDArray[np.int64]
+
+CHUNK: Final = 1 << 20
+"""Values that get their noise at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptiveClip:
+    """A clip that follows a quantile of the lengths of changes.
+
+    After each round clip * exp(-rate * (b - quantile)) is the next, b being the noisy share of changes that were not
+    clipped (Andrew et al. 2021, section 2.1: geometric updates).
+
+    Attributes
+    ----------
+    clip : float
+        Above 0.
+    quantile : float
+        Of lengths, between 0 and 1: the share that is not to be clipped.
+    rate : float
+        Above 0.
+    share : float
+        Of the budget, between 0 and 1, that is for the count.
+    """
+
+    clip: float
+    quantile: float = 0.5
+    rate: float = 0.2
+    share: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not (self.clip > 0 and 0 <= self.quantile <= 1 and self.rate > 0 and 0 < self.share < 1):
+            msg = "an adaptive clip needs a clip and a rate above 0, a quantile from 0 to 1, a share between 0 and 1"
+            raise UpdateError(msg)
+
+    def after(self, unclipped: float) -> "AdaptiveClip":
+        """Return the next clip after a noisy share of changes was not clipped."""
+        return replace(self, clip=self.clip * math.exp(-self.rate * (unclipped - self.quantile)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PrivateAggregate(Aggregate):
+    """What a private round released.
+
+    Attributes
+    ----------
+    deviation : float
+        Of the noise on each value of the model.
+    clip : float or AdaptiveClip
+        For the next round.
+    """
+
+    deviation: float
+    clip: float | AdaptiveClip
+
+
+class PrivateMean:
+    """The round's model plus the noisy mean of clipped changes: observe, merge, release once.
+
+    Parameters
+    ----------
+    admission : Admission
+        With `like`, the round's model; `min_updates` is not looked at, as how many take part is private.
+    permit : Permit
+        Of `PrivateTraining.begin_round`, before anything was sent.
+    clip : float or AdaptiveClip
+        Of the lengths of changes.
+    expected_updates : float
+        What the sum is divided by: the number of nodes times the rate by which they are drawn.
+    weight_cap : float, optional
+        Claimed weights count up to it, as a share of it, whatever is claimed; unless given all count alike.
+
+    Notes
+    -----
+    The report tells the operator who was kept and why. It is not private, so neither lengths nor who was clipped stand
+    in it.
+
+    Raises
+    ------
+    UpdateError
+        The round's model is missing, or a number is out of range.
+
+    Examples
+    --------
+    >>> from shoal_engine.federated.private_training import PrivateTraining
+    >>> training = PrivateTraining(Fraction(5), Fraction(1, 10**5), noise_multiplier=Fraction(2))
+    >>> start = Model.of_arrays({"w": np.zeros(3, np.float32)})
+    >>> permit = training.begin_round(size=start.size)
+    >>> mean = PrivateMean(Admission(like=start), permit, clip=1.0, expected_updates=100)
+    >>> for node in range(100):
+    ...     mean.observe(Update.of_arrays({"w": np.full(3, 5, np.float32)}, node=str(node)))
+    >>> round(mean.release().deviation, 4)
+    0.02
+    """
+
+    def __init__(
+        self,
+        admission: Admission,
+        permit: Permit,
+        *,
+        clip: float | AdaptiveClip,
+        expected_updates: float,
+        weight_cap: float | None = None,
+    ) -> None:
+        if admission.like is None or not 0 < expected_updates < math.inf or not (weight_cap is None or weight_cap > 0):
+            msg = "a private mean needs `like`, the round's model, expected_updates above 0, and a weight_cap above 0"
+            raise UpdateError(msg)
+        self.admission = admission
+        self.permit = permit
+        self.clip = clip
+        self.expected_updates = expected_updates
+        self.weight_cap = weight_cap
+        self._sum = ClippedSum(admission.like, clip.clip if isinstance(clip, AdaptiveClip) else clip)
+        self._unclipped = 0
+        self._nodes: set[str] = set()
+        self._lines: list[Line] = []
+
+    @property
+    def sensitivity(self) -> int:
+        """Return how far one node moves all that is released, in steps: sum and count together."""
+        of_sum, of_count = sensitivity(self._sum.base.size), self._step_of_count
+        return math.isqrt(of_sum**2 + of_count**2) + bool(of_count)
+
+    @property
+    def _step_of_count(self) -> int:
+        """Return by how much a change that is not clipped counts: the share of a squared length is that of rho."""
+        if not isinstance(self.clip, AdaptiveClip):
+            return 0
+        share = Fraction(self.clip.share)
+        return math.isqrt(int(sensitivity(self._sum.base.size) ** 2 * share / (1 - share)))
+
+    def observe(self, update: Update) -> None:
+        """Add one update; its memory is free again when this returns."""
+        line = self.admission.judged(update, self.admission.line(update), self._sum.base.layout)
+        if line.kept and update.node in self._nodes:
+            line = line.out("duplicate")
+        length = self._sum.length(update.model) if line.kept else math.inf
+        if line.kept and not math.isfinite(length):
+            line = line.out("not finite or too large")
+        if line.kept:
+            self._room(len(self._nodes) + 1)
+            weight = 1.0 if self.weight_cap is None else min(line.weight, self.weight_cap) / self.weight_cap
+            self._sum.add(update.model, length, weight)
+            self._unclipped += length <= self._sum.clip
+            self._nodes.add(line.node)
+        self._lines.append(line)
+
+    def merge(self, other: "PrivateMean") -> None:
+        """Take what another aggregator of the same round has observed.
+
+        Raises
+        ------
+        UpdateError
+            Parameters differ, both have an update of the same node, or there are too many.
+        """
+        mine, theirs = (
+            (one.admission, one.permit, one.clip, one.expected_updates, one.weight_cap) for one in (self, other)
+        )
+        if mine != theirs or self._nodes & other._nodes:
+            msg = "private means are merged that have the same parameters and no node in common"
+            raise UpdateError(msg)
+        self._room(len(self._nodes) + len(other._nodes))
+        self._sum.merge(other._sum)
+        self._unclipped += other._unclipped
+        self._nodes |= other._nodes
+        self._lines += other._lines
+
+    def release(self, *, _stream: WordStream | None = None) -> PrivateAggregate:
+        """Add noise, once, and return the model.
+
+        Raises
+        ------
+        BudgetExhausted
+            The permit was used before.
+        """
+        self.permit.use()
+        if _stream is not None:
+            return self._release(_stream)
+        with WordStream.secure() as stream:
+            return self._release(stream)
+
+    def _release(self, stream: WordStream) -> PrivateAggregate:
+        sigma_squared = (self.permit.noise_multiplier * self.sensitivity) ** 2
+        step = self._sum.clip * 2.0**-CLIP_BITS / self.expected_updates
+        payloads: list[npt.NDArray[Any]] = []
+        for tensor, base, sums in zip(self._sum.base.layout, self._sum.base.payloads(), self._sum.sums, strict=True):
+            moved = np.empty(tensor.size, np.float64)
+            for low in range(0, tensor.size, CHUNK):
+                part = slice(low, low + CHUNK)
+                noisy = sums[part] + discrete_gaussian(stream, sigma_squared, len(sums[part]))
+                moved[part] = widened(base[part], tensor.dtype) + noisy * step
+            payloads.append(narrowed(moved, tensor.dtype))
+        clip = self.clip
+        if isinstance(clip, AdaptiveClip):
+            count = self._unclipped * self._step_of_count + int(discrete_gaussian(stream, sigma_squared, 1)[0])
+            clip = clip.after(count / self._step_of_count / self.expected_updates)
+        model = of_payloads(self._sum.base.layout, payloads)
+        lines = tuple(sorted(self._lines, key=lambda line: line.node))
+        return PrivateAggregate(model, lines, math.sqrt(sigma_squared) * step, clip)
+
+    def _room(self, n: int) -> None:
+        if n > MOST_UPDATES:
+            msg = f"a private sum has room for {MOST_UPDATES} updates; release this round, and begin another"
+            raise UpdateError(msg)

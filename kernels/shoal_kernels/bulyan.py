@@ -1,0 +1,121 @@
+"""Coordinate by coordinate, the mean of the values that are closest to the median."""
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, kernel, matrix, vector
+
+TILE: Final = 512
+"""Coordinates at a time: those of a hundred arrays stay in the second cache while they are sorted."""
+
+
+def exchanges(n: int) -> npt.NDArray[np.int64]:
+    """Return the pairs of places that sort n values when exchanged where out of order (Batcher 1968, odd-even merge).
+
+    Parameters
+    ----------
+    n : int
+
+    Returns
+    -------
+    pairs : (n_pairs, 2) int64
+        First the lower place.
+    """
+    pairs: list[tuple[int, int]] = []
+    step = 1
+    while step < n:
+        gap = step
+        while gap:
+            for first in range(gap % step, n - gap, 2 * gap):
+                pairs += [
+                    (place, place + gap)
+                    for place in range(first, min(first + gap, n - gap))
+                    if place // (2 * step) == (place + gap) // (2 * step)
+                ]
+            gap //= 2
+        step *= 2
+    return np.array(pairs, np.int64).reshape(-1, 2)
+
+
+def _averager(value_at: Any) -> Any:
+    """Return the kernel for one dtype."""
+
+    def mean_around_median(
+        addresses: npt.NDArray[np.uint64],
+        pairs: npt.NDArray[np.int64],
+        n_kept: int,
+        rows: npt.NDArray[Any],
+        starts: npt.NDArray[np.int64],
+        means: npt.NDArray[np.float64],
+    ) -> None:
+        """Average the `n_kept` values closest to the median of each coordinate.
+
+        In sorted order they are neighbors. Of two values as far from the median, below and above, the lower counts.
+
+        Parameters
+        ----------
+        addresses : (n_arrays,) uint64
+            Of the first value of each; the caller keeps the arrays alive, contiguous, of one dtype and finite.
+        pairs : (n_pairs, 2) int64
+            ``exchanges(n_arrays)``.
+        n_kept : int
+            1 to n_arrays.
+        rows : (n_arrays, TILE) of the arrays' dtype, out
+            Scratch.
+        starts : (TILE,) int64, out
+            Scratch.
+        means : (n,) float64, out
+        """
+        n, n_arrays = len(means), len(addresses)
+        lower, upper = (n_arrays - 1) // 2, n_arrays // 2
+        for first in range(0, n, TILE):
+            last = min(n, first + TILE)
+            length = last - first
+            for u in range(n_arrays):
+                values, row = array_at(value_at(addresses[u]), last)[first:last], rows[u, :length]
+                for i in range(length):
+                    row[i] = values[i]
+            # Whole rows are exchanged, each coordinate on its own: no branch depends on a value.
+            for pair in range(len(pairs)):
+                low, high = rows[pairs[pair, 0], :length], rows[pairs[pair, 1], :length]
+                for i in range(length):
+                    a, b = low[i], high[i]
+                    low[i] = a if a < b else b
+                    high[i] = b if a < b else a
+            begin, mean = starts[:length], means[first:last]
+            begin[:] = 0
+            below, above = rows[lower, :length], rows[upper, :length]
+            for start in range(n_arrays - n_kept):
+                leaving, entering = rows[start, :length], rows[start + n_kept, :length]
+                for i in range(length):
+                    median = 0.5 * np.float64(below[i]) + 0.5 * np.float64(above[i])
+                    # As the window rises this holds until it does not any more: to count is to find where.
+                    begin[i] += np.int64(entering[i] - median < median - leaving[i])
+            mean[:] = 0
+            for u in range(n_arrays):
+                values = rows[u, :length]
+                for i in range(length):
+                    mean[i] += np.float64(values[i]) if begin[i] <= u < begin[i] + n_kept else 0.0
+            for i in range(length):
+                mean[i] /= n_kept
+
+    return mean_around_median
+
+
+MEAN_AROUND_MEDIAN: dict[str, Kernel[Any, None]] = {
+    name: kernel(
+        types.void(
+            vector(types.uint64),
+            matrix(types.int64),
+            types.int64,
+            value[:, ::1],
+            types.int64[::1],
+            types.float64[::1],
+        )
+    )(_averager(at))
+    for name, (value, at) in {"float32": (types.float32, float32_at), "float64": (types.float64, float64_at)}.items()
+}
+"""The kernels for each dtype of values."""

@@ -1,0 +1,280 @@
+"""Private rounds: how far a node moves the sum, what noise is drawn, what it costs, and that it is drawn once."""
+
+import itertools
+import math
+from fractions import Fraction
+from pathlib import Path
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from shoal_engine.differential import events
+from shoal_engine.differential.accounting.accountant import privacy_spent
+from shoal_engine.differential.words import WordStream
+from shoal_engine.errors import BudgetExhausted, NumberError, UpdateError
+from shoal_engine.federated.clipped_sums import CLIP_BITS, ClippedSum, sensitivity
+from shoal_engine.federated.models import Model
+from shoal_engine.federated.private_averaging import AdaptiveClip, PrivateMean
+from shoal_engine.federated.private_training import Permit, PrivateTraining
+from shoal_engine.federated.rounds import Admission
+from shoal_engine.federated.updates import Update
+from shoal_engine.ledger import Budget, Ledger
+
+STREAM = WordStream._of_key(bytes(range(32)), bytes(16))
+DELTA = Fraction(1, 10**5)
+
+
+def model(*values: float, dtype: str = "float32") -> Model:
+    return Model.of_arrays({"w": np.array(values, dtype)})
+
+
+def training(multiplier: str = "1", epsilon: int = 50) -> PrivateTraining:
+    return PrivateTraining(Fraction(epsilon), DELTA, noise_multiplier=Fraction(multiplier))
+
+
+def private_mean(
+    start: Model, clip: float | AdaptiveClip = 1.0, *, multiplier: str = "1", **options: float
+) -> PrivateMean:
+    """Return a round that nobody has paid for: tests look at exact sums through noise that hides nothing."""
+    options.setdefault("expected_updates", 10)
+    return PrivateMean(Admission(like=start), Permit(1, Fraction(multiplier)), clip=clip, **options)  # pyright: ignore
+
+
+@given(
+    change=st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=1, max_size=300),
+    clip=st.floats(1e-6, 1e6),
+    weight=st.floats(0, 1),
+)
+@settings(deadline=None)
+def test_sum__no_node_moves_it_by_more_than_the_sensitivity(change: list[float], clip: float, weight: float) -> None:
+    """In exact arithmetic, from the sums themselves."""
+    base = model(*np.linspace(-3, 3, len(change)))
+    total = ClippedSum(base, clip)
+    sent = model(*change)
+    length = total.length(sent)
+    true = math.fsum((float(a) - float(b)) ** 2 for a, b in zip(sent.payloads()[0], base.payloads()[0], strict=True))
+    assert length**2 >= true * (1 - 1e-13)
+    total.add(sent, length, weight)
+    assert sum(int(value) ** 2 for value in total.sums[0]) <= sensitivity(len(change)) ** 2
+
+
+def test_sum__sensitivity_holds_where_rounding_is_against_it() -> None:
+    """A long vector of values that are each half a step over: rounding adds half a step to every one."""
+    n = 1 << 16
+    change = (np.floor(2.0**CLIP_BITS / math.sqrt(n)) + 0.5) * 2.0**-CLIP_BITS
+    base = Model.of_arrays({"w": np.zeros(n)})
+    total = ClippedSum(base, 1.0)
+    sent = Model.of_arrays({"w": np.full(n, change)})
+    total.add(sent, total.length(sent), 1.0)
+    assert sum(int(value) ** 2 for value in total.sums[0].tolist()) <= sensitivity(n) ** 2
+
+
+def test_mean__is_that_of_clipped_changes_where_there_is_hardly_any_noise() -> None:
+    start = model(1, 1)
+    sent = [model(4, 5), model(1, 1.5), model(1, 1)]
+    mean = private_mean(start, multiplier="1/1000000", expected_updates=3)
+    for node, one in enumerate(sent):
+        mean.observe(Update(one, str(node), weight=1e9))
+    # (3, 4) is of length 5, and counts as (0.6, 0.8); weights that are claimed count for nothing.
+    expected = [1 + 0.6 / 3, 1 + (0.8 + 0.5) / 3]
+    assert mean.release(_stream=STREAM).model.payloads()[0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_mean__weights_count_up_to_a_cap() -> None:
+    mean = private_mean(model(0), multiplier="1/1000000", expected_updates=2, weight_cap=100.0)
+    for node, weight in (("small", 50.0), ("huge", 1e12)):
+        mean.observe(Update(model(0.5), node, weight=weight))
+    assert mean.release(_stream=STREAM).model.payloads()[0] == pytest.approx([0.5 * 1.5 / 2], abs=1e-5)
+
+
+def test_mean__noise_is_of_the_deviation_that_is_told() -> None:
+    start = Model.of_arrays({"w": np.zeros(50_000)})
+    released = private_mean(start, 0.5, multiplier="3", expected_updates=7).release(_stream=STREAM)
+    noise = released.model.payloads()[0]
+    assert released.deviation == pytest.approx(3 * 0.5 / 7, rel=1e-6)
+    assert stats.kstest(noise / released.deviation, "norm").pvalue > 1e-6
+
+
+def test_mean__same_bytes_in_any_order_and_cut() -> None:
+    rng = np.random.default_rng(1)
+    start = Model.of_arrays({"w": rng.standard_normal(500).astype(np.float32)})
+    sent = [Update.of_arrays({"w": rng.standard_normal(500).astype(np.float32)}, node=str(i)) for i in range(9)]
+    permits = {}
+
+    def released(order: list[int], cut: int) -> bytes:
+        spent = training()
+        permits[len(permits)] = permit = spent.begin_round(size=500)
+        made = [PrivateMean(Admission(like=start), permit, clip=2.0, expected_updates=9) for _ in range(2)]
+        for place, one in enumerate(order):
+            made[place >= cut].observe(sent[one])
+        made[0].merge(made[1])
+        return made[0].release(_stream=WordStream._of_key(bytes(32), bytes(16))).model.payloads()[0].tobytes()
+
+    orders = [rng.permutation(9).tolist() for _ in range(6)]
+    assert len({released(order, cut) for order, cut in itertools.product(orders, (0, 4, 9))}) == 1
+
+
+def test_mean__what_is_bad_is_left_out_and_named() -> None:
+    mean = private_mean(model(0, 0), multiplier="1/1000000")
+    sent = [
+        Update(model(1, 0), "good"),
+        Update(model(9, 9), "good"),
+        Update(model(math.nan, 0), "nan"),
+        Update(model(math.inf, 0), "inf"),
+        Update(model(1), "short"),
+        Update(model(1, 0), "weightless", weight=0.0),
+    ]
+    for update in sent:
+        mean.observe(update)
+    released = mean.release(_stream=STREAM)
+    assert released.model.payloads()[0] == pytest.approx([0.1, 0], abs=1e-5)
+    reasons = [(line.node, line.reason) for line in released.lines if not line.kept]
+    assert sorted(reasons) == [
+        ("good", "duplicate"),
+        ("inf", "not finite or too large"),
+        ("nan", "not finite or too large"),
+        ("short", "another layout"),
+        ("weightless", "bad weight"),
+    ]
+    # Lengths are what noise hides.
+    assert all(math.isnan(line.norm) and not line.clipped for line in released.lines)
+
+
+def test_release__noise_is_drawn_once_for_what_was_paid_once() -> None:
+    permit = training().begin_round(size=1)
+    one, two = (PrivateMean(Admission(like=model(0)), permit, clip=1.0, expected_updates=1) for _ in range(2))
+    one.release()
+    for again in (one, two):
+        with pytest.raises(BudgetExhausted, match="released already"):
+            again.release()
+
+
+def test_adaptive_clip__follows_the_paper_and_uses_the_old_clip() -> None:
+    clip = AdaptiveClip(1.0, quantile=0.5, rate=0.2)
+    assert clip.after(1.0).clip == pytest.approx(math.exp(-0.1))
+    assert clip.after(0.0).clip == pytest.approx(math.exp(0.1))
+    mean = private_mean(model(0), clip, multiplier="1/100000", expected_updates=4)
+    for node, value in enumerate((0.5, 0.9, 2.0, 7.0)):
+        mean.observe(Update(model(value), str(node)))
+    released = mean.release(_stream=STREAM)
+    assert released.model.payloads()[0] == pytest.approx([(0.5 + 0.9 + 1 + 1) / 4], abs=1e-3)
+    # Two of four were not clipped, which is the quantile: the clip stays.
+    assert isinstance(released.clip, AdaptiveClip)
+    assert released.clip.clip == pytest.approx(1.0, rel=1e-2)
+
+
+def test_adaptive_clip__finds_the_quantile() -> None:
+    rng = np.random.default_rng(3)
+    clip: float | AdaptiveClip = AdaptiveClip(0.01, quantile=0.7, rate=0.3, share=0.2)
+    for _ in range(60):
+        mean = private_mean(model(0), clip, multiplier="1/4", expected_updates=200)
+        for node, value in enumerate(rng.exponential(3, 200)):
+            mean.observe(Update(model(value), str(node)))
+        clip = mean.release(_stream=STREAM).clip
+    assert isinstance(clip, AdaptiveClip)
+    assert clip.clip == pytest.approx(-3 * math.log(0.3), rel=0.15)
+
+
+def test_adaptive_clip__count_and_sum_share_the_sensitivity() -> None:
+    fixed, adaptive = private_mean(model(0), 1.0), private_mean(model(0), AdaptiveClip(1.0, share=0.1))
+    of_count = adaptive._step_of_count
+    assert adaptive.sensitivity**2 >= fixed.sensitivity**2 + of_count**2
+    assert of_count**2 / adaptive.sensitivity**2 == pytest.approx(0.1, rel=1e-6)
+
+
+@pytest.mark.parametrize("rate", ["1", "1/20"])
+def test_training__costs_what_gaussian_noise_costs_and_stops_before_it_is_too_much(rate: str) -> None:
+    spent = PrivateTraining(Fraction(2), DELTA, noise_multiplier=Fraction(2), rate=Fraction(rate))
+    for number in itertools.count(1):
+        nodes = spent.sample([str(i) for i in range(100)])
+        assert len(nodes) == 100 or rate != "1"
+        if spent._cost(number) > 2:
+            break
+        spent.begin_round(size=10**7)
+    before = spent.spent
+    with pytest.raises(BudgetExhausted, match="nothing was sent"):
+        spent.begin_round(size=10**7)
+    assert spent.spent == before <= 2
+    once: events.Event = events.Gaussian(Fraction(2), Fraction(1))
+    once = once if rate == "1" else events.PoissonSampled(Fraction(rate), once)
+    assert spent.spent == pytest.approx(privacy_spent(events.Repeated(once, number - 1), delta=DELTA).epsilon, rel=1e-3)
+    assert privacy_spent(events.Repeated(once, number), delta=DELTA).epsilon > 2 * 0.999
+
+
+def test_training__amplifies_only_where_it_draws_the_nodes_itself() -> None:
+    spent = PrivateTraining(Fraction(2), DELTA, noise_multiplier=Fraction(2), rate=Fraction(1, 20))
+    with pytest.raises(NumberError, match="by `sample`"):
+        spent.begin_round(size=1)
+    spent.sample(["a"])
+    spent.begin_round(size=1)
+    with pytest.raises(NumberError, match="by `sample`"):
+        spent.begin_round(size=1)
+
+
+def test_sample__is_poisson() -> None:
+    spent = PrivateTraining(Fraction(2), DELTA, noise_multiplier=Fraction(2), rate=Fraction(1, 4))
+    nodes = [str(i) for i in range(40)]
+    drawn = [spent.sample(nodes, _stream=STREAM) for _ in range(2000)]
+    sizes = np.bincount([len(one) for one in drawn], minlength=41)
+    expected = stats.binom.pmf(np.arange(41), 40, 0.25) * 2000
+    big = expected > 5
+    seen, should = np.append(sizes[big], sizes[~big].sum()), np.append(expected[big], expected[~big].sum())
+    assert stats.chisquare(seen, should).pvalue > 1e-6
+    assert drawn[0] != drawn[1]
+
+
+def test_training__of_rounds_allows_just_so_many() -> None:
+    spent = PrivateTraining.of_rounds(30, epsilon=Fraction(1), delta=DELTA, rate=Fraction(1, 10))
+    for _ in range(30):
+        spent.sample(["a", "b"])
+        spent.begin_round(size=1000)
+    assert 0.99 < spent.spent <= 1
+    spent.sample(["a", "b"])
+    with pytest.raises(BudgetExhausted):
+        spent.begin_round(size=1000)
+
+
+def test_training__charges_a_ledger_before_its_first_round(tmp_path: Path) -> None:
+    ledger = Ledger.create(tmp_path / "budget.db", Budget.of(epsilon="3", delta="1e-4"), unit="node")
+    PrivateTraining(Fraction(2), DELTA, noise_multiplier=Fraction(1), ledger=ledger)
+    assert ledger.spent == (Fraction(2), pytest.approx(DELTA))
+    with pytest.raises(BudgetExhausted):
+        PrivateTraining(Fraction(2), DELTA, noise_multiplier=Fraction(1), ledger=ledger)
+
+
+@pytest.mark.parametrize("sigma", [3, 10, 40])
+def test_rounded_gaussian_noise__is_as_near_to_discrete_as_is_charged(sigma: int) -> None:
+    """The distance in total variation by numerical integration, beside the bound that is charged to delta."""
+    with mpmath.workdps(40):
+        variance = mpmath.mpf(sigma) ** 2
+        norm = mpmath.jtheta(3, 0, mpmath.exp(-1 / (2 * variance)))
+        distance = mpmath.mpf(0)
+        for z in range(-12 * sigma, 12 * sigma + 1):
+            rounded = mpmath.ncdf((z + 0.5) / mpmath.mpf(sigma)) - mpmath.ncdf((z - 0.5) / mpmath.mpf(sigma))
+            distance += abs(rounded - mpmath.exp(-(mpmath.mpf(z) ** 2) / (2 * variance)) / norm) / 2
+        assert 0.015 / variance < distance <= 1 / (40 * variance)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: PrivateTraining(Fraction(0), DELTA, noise_multiplier=Fraction(1)),
+        lambda: PrivateTraining(Fraction(1), Fraction(1), noise_multiplier=Fraction(1)),
+        lambda: PrivateTraining(Fraction(1), DELTA, noise_multiplier=Fraction(0)),
+        lambda: PrivateTraining(Fraction(1), DELTA, noise_multiplier=Fraction(1000)),
+        lambda: PrivateTraining(Fraction(1), DELTA, noise_multiplier=Fraction(1), rate=Fraction(2)),
+        lambda: PrivateTraining.of_rounds(0, epsilon=Fraction(1), delta=DELTA),
+        lambda: private_mean(model(0), 0.0),
+        lambda: private_mean(model(0), expected_updates=0.0),
+        lambda: private_mean(model(0), weight_cap=0.0),
+        lambda: AdaptiveClip(1.0, share=1.0),
+        lambda: PrivateMean(Admission(), training().begin_round(size=1), clip=1.0, expected_updates=1),
+    ],
+)
+def test_parameters__out_of_range_are_refused(make: object) -> None:
+    with pytest.raises((NumberError, UpdateError)):
+        make()  # pyright: ignore[reportCallIssue]
