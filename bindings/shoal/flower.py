@@ -14,13 +14,15 @@ from typing import Any, Protocol
 import numpy as np
 import polars as pl
 
-from shoal.federated import Privacy, Rule, ServerOptimizer
+from shoal.federated import Privacy, Rule
 from shoal.flower_rounds import LOG, NUMPY, Round, Sent, pulled, weight_of
 from shoal_engine.errors import TooFewUpdates
 from shoal_engine.federated.averaging import Mean
 from shoal_engine.federated.models import Model
 from shoal_engine.federated.npy import npy_of_array
 from shoal_engine.federated.rounds import LARGEST_WEIGHT, Admission, Aggregate, Line, as_table
+from shoal_engine.federated.server_optimizers import ServerOptimizer
+from shoal_engine.federated.server_states import ServerState
 
 try:
     from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
@@ -47,11 +49,14 @@ class Strategy(FedAvg):
         Makes the aggregator of a round from its `Admission`: a class such as `Mean`, or a function for one with
         parameters, such as ``lambda admission: Mean(admission, bound=8.0, max_updates=1000)``.
     privacy : Privacy, optional
-        Asked before anything of a round is sent whether it may start, then makes the aggregator.
+        Draws who takes part, charges each round before anything of it is sent, and makes the aggregator in place of
+        `rule`.
     secure : Exchange, optional
         Sends and receives in place of the plain exchange.
     optimizer : ServerOptimizer, optional
         Makes the next model of the current one and the released one, in place of taking the latter.
+    optimizer_state : ServerState, optional
+        With which it goes on, from an earlier training.
     max_weight : float
         A larger number of examples is not believed.
     min_updates : int
@@ -63,6 +68,8 @@ class Strategy(FedAvg):
     ----------
     reports : dict of int to pl.DataFrame
         By round, one row a node that was asked: node, weight, norm, clipped, distance, kept, reason, bytes, seconds.
+    optimizer_state : ServerState or None
+        After the last round.
     result : Result
         Of `start`, as far as it came: an error in a later round leaves the model of the ones before.
 
@@ -70,6 +77,9 @@ class Strategy(FedAvg):
     -----
     Tensors that are no floating point numbers, such as counters, are not averaged: the next model has them as they
     were sent out. A function for metrics gets the metrics of the nodes that counted, without their arrays.
+
+    With `privacy`, what nodes tell of their training is not passed on, and they are not asked to evaluate: that would
+    be released without being paid for. Evaluate on the server, by ``evaluate_fn``.
     """
 
     def __init__(
@@ -79,6 +89,7 @@ class Strategy(FedAvg):
         privacy: Privacy | None = None,
         secure: Exchange | None = None,
         optimizer: ServerOptimizer | None = None,
+        optimizer_state: ServerState | None = None,
         max_weight: float = LARGEST_WEIGHT,
         min_updates: int = 1,
         **options: Any,
@@ -88,6 +99,7 @@ class Strategy(FedAvg):
         self.privacy = privacy
         self.secure = secure
         self.optimizer = optimizer
+        self.optimizer_state = optimizer_state
         self.max_weight = max_weight
         self.min_updates = min_updates
         self.reports: dict[int, pl.DataFrame] = {}
@@ -109,9 +121,10 @@ class Strategy(FedAvg):
         UpdateError
             The model cannot be averaged.
         """
-        if self.privacy is not None:
-            self.privacy.may_start(server_round)
         messages = list(super().configure_train(server_round, arrays, config, grid))
+        if self.privacy is not None:
+            drawn = set(self.privacy.sample([str(message.metadata.dst_node_id) for message in messages]))
+            messages = [message for message in messages if str(message.metadata.dst_node_id) in drawn]
         for message in messages:
             message.metadata.group_id = str(server_round)
         self._round = self._opened(server_round, arrays)
@@ -138,7 +151,7 @@ class Strategy(FedAvg):
             # Else it would be held while the next one is waited for.
             del reply, content, records, metrics
         opened.note_silent()
-        if not opened.lines and not opened.refused:
+        if self.privacy is None and not opened.lines and not opened.refused:
             return None, None
         try:
             released = opened.aggregator.release()
@@ -147,8 +160,16 @@ class Strategy(FedAvg):
             self._tell(server_round, [*lines, *opened.refused])
             LOG.warning("aggregate_train: %s", error)
             return None, None
+        if self.privacy is not None:
+            self.privacy.note(released)
         self._tell(server_round, [*released.lines, *opened.refused])
         return self._next(opened, released), self._metrics(opened, released)
+
+    def configure_evaluate(self, server_round: int, arrays: Any, config: Any, grid: Any) -> list[Any]:
+        """Return the messages of an evaluation; none with `privacy`."""
+        if self.privacy is not None:
+            return []
+        return list(super().configure_evaluate(server_round, arrays, config, grid))
 
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Any]) -> Any:
         """Return the metrics of an evaluation, over the replies that most agree in what they tell."""
@@ -210,7 +231,7 @@ class Strategy(FedAvg):
         sent = None if arrays is None else Sent.of(arrays)
         like = None if sent is None else sent.model
         admission = Admission(like=like, round=number, max_weight=self.max_weight, min_updates=self.min_updates)
-        made = self.rule(admission) if self.privacy is None else self.privacy.aggregator(admission, self.rule)
+        made = self.rule(admission) if self.privacy is None else self.privacy.begin(admission)
         return Round(number, admission, made, sent)
 
     def _exchange(self, grid: Any, messages: list[Any], timeout: float | None) -> Iterable[Any]:
@@ -230,20 +251,20 @@ class Strategy(FedAvg):
         if opened.sent is None:
             return _record(model)
         if self.optimizer is not None:
-            model = self.optimizer.step(opened.sent.model, model)
+            current, state = opened.sent.model, self.optimizer_state
+            state = self.optimizer.init(current) if state is None else state
+            self.optimizer_state, model = self.optimizer.update(state, current, model, averaged="models")
         return _record(model, opened.sent.arrays)
 
     def _metrics(self, opened: Round, released: Aggregate) -> Any:
-        """Return the metrics of those who counted, and what privacy was spent."""
+        """Return the metrics of those who counted; in place of them what was spent, where that is counted."""
+        if self.privacy is not None:
+            return MetricRecord({name: float(spent) for name, spent in self.privacy.spent().items()})
         kept = {line.node for line in released.lines if line.kept}
         told = sorted(opened.metrics.items(), key=lambda one: one[0])
         counted = [(node, RecordDict({"metrics": record})) for node, record in told if node in kept]
         alike = [content for _, content in _alike(counted, self.weighted_by_key)]
-        metrics = self.train_metrics_aggr_fn(alike, self.weighted_by_key) if alike else MetricRecord()
-        if self.privacy is not None:
-            for name, spent in self.privacy.spent().items():
-                metrics[name] = float(spent)
-        return metrics
+        return self.train_metrics_aggr_fn(alike, self.weighted_by_key) if alike else MetricRecord()
 
     def _tell(self, server_round: int, lines: list[Line]) -> None:
         """Keep the report of a round, and log who did not count."""

@@ -12,7 +12,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, Re
 from flwr.clientapp import ClientApp
 from flwr.serverapp import ServerApp
 
-from shoal.federated import Privacy, Rule, rule_named, rules
+from shoal.federated import Privacy, Rule, rule_named
 from shoal.flower import Strategy
 from shoal.hospital_training import HOSPITALS, HOSTILE, Weights, patients, reversed_update, untaught
 
@@ -29,8 +29,8 @@ class Trained:
     rule : str
     hostile, private : bool
         Whether one hospital was, and whether noise was added.
-    accuracy : float or None
-        On patients that no one trained on; None where the rule is not there.
+    accuracy : float
+        On patients that no one trained on.
     spent : dict of str to float
         Of privacy.
     """
@@ -38,7 +38,7 @@ class Trained:
     rule: str
     hostile: bool
     private: bool
-    accuracy: float | None
+    accuracy: float
     spent: dict[str, float]
 
 
@@ -91,8 +91,6 @@ def private_rule(n_rounds: int) -> Privacy | None:
 
 def federated(grid: Any, rule: str, n_rounds: int, *, hostile: bool = False, privacy: Privacy | None = None) -> Trained:
     """Train the model of all hospitals once."""
-    if rule not in rules():
-        return Trained(rule, hostile, privacy is not None, None, {})
     made: Rule = rule_named(rule)
     everyone = len(HOSPITALS)
     strategy = Strategy(
