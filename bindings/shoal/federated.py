@@ -12,57 +12,125 @@ array([0.75, 0.75])
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from shoal_engine.errors import UpdateError
 
 if TYPE_CHECKING:
+    from shoal.private_rounds import PrivateRounds as PrivateRounds
     from shoal_engine.errors import TooFewUpdates as TooFewUpdates
     from shoal_engine.federated.averaging import Mean as Mean
+    from shoal_engine.federated.bulyan import Bulyan as Bulyan
+    from shoal_engine.federated.centered_clipping import CenteredClipping as CenteredClipping
+    from shoal_engine.federated.geometric_median import GeometricMedian as GeometricMedian
+    from shoal_engine.federated.krum import Krum as Krum
+    from shoal_engine.federated.krum import MultiKrum as MultiKrum
     from shoal_engine.federated.models import Model as Model
+    from shoal_engine.federated.norm_bounding import NormBound as NormBound
+    from shoal_engine.federated.normalized_averaging import NormalizedMean as NormalizedMean
+    from shoal_engine.federated.order_rules import Median as Median
+    from shoal_engine.federated.order_rules import TrimmedMean as TrimmedMean
+    from shoal_engine.federated.private_averaging import AdaptiveClip as AdaptiveClip
+    from shoal_engine.federated.private_averaging import PrivateMean as PrivateMean
+    from shoal_engine.federated.private_training import PrivateTraining as PrivateTraining
     from shoal_engine.federated.rounds import Admission as Admission
     from shoal_engine.federated.rounds import Aggregate as Aggregate
+    from shoal_engine.federated.server_optimizers import FedAdagrad as FedAdagrad
+    from shoal_engine.federated.server_optimizers import FedAdam as FedAdam
+    from shoal_engine.federated.server_optimizers import FedAvgM as FedAvgM
+    from shoal_engine.federated.server_optimizers import FedYogi as FedYogi
+    from shoal_engine.federated.server_optimizers import ServerOptimizer as ServerOptimizer
     from shoal_engine.federated.updates import Update as Update
     from shoal_engine.federated.updates import read_updates as read_updates
     from shoal_engine.federated.updates import write_updates as write_updates
 
 _MODULES = {
+    "shoal_engine.errors": ("TooFewUpdates",),
     "shoal_engine.federated.averaging": ("Mean",),
+    "shoal_engine.federated.bulyan": ("Bulyan",),
+    "shoal_engine.federated.centered_clipping": ("CenteredClipping",),
+    "shoal_engine.federated.geometric_median": ("GeometricMedian",),
+    "shoal_engine.federated.krum": (
+        "Krum",
+        "MultiKrum",
+    ),
     "shoal_engine.federated.models": ("Model",),
-    "shoal_engine.federated.rounds": ("Admission", "Aggregate"),
-    "shoal_engine.federated.updates": ("Update", "read_updates", "write_updates"),
-    "shoal_engine.errors": ("TooFewUpdates", "UpdateError"),
+    "shoal_engine.federated.norm_bounding": ("NormBound",),
+    "shoal_engine.federated.normalized_averaging": ("NormalizedMean",),
+    "shoal_engine.federated.order_rules": (
+        "Median",
+        "TrimmedMean",
+    ),
+    "shoal_engine.federated.private_averaging": (
+        "AdaptiveClip",
+        "PrivateMean",
+    ),
+    "shoal_engine.federated.private_training": ("PrivateTraining",),
+    "shoal_engine.federated.rounds": (
+        "Admission",
+        "Aggregate",
+    ),
+    "shoal_engine.federated.server_optimizers": (
+        "FedAdagrad",
+        "FedAdam",
+        "FedAvgM",
+        "FedYogi",
+        "ServerOptimizer",
+    ),
+    "shoal_engine.federated.updates": (
+        "Update",
+        "read_updates",
+        "write_updates",
+    ),
+    "shoal.private_rounds": ("PrivateRounds",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
-RULES: Final[dict[str, tuple[str, str]]] = {
-    "mean": ("shoal_engine.federated.averaging", "Mean"),
-    "median": ("shoal_engine.federated.order_rules", "Median"),
-    "trimmed-mean": ("shoal_engine.federated.order_rules", "TrimmedMean"),
-    "krum": ("shoal_engine.federated.distance_rules", "Krum"),
-    "multi-krum": ("shoal_engine.federated.distance_rules", "MultiKrum"),
-    "bulyan": ("shoal_engine.federated.distance_rules", "Bulyan"),
-    "geometric-median": ("shoal_engine.federated.distance_rules", "GeometricMedian"),
+RULES: Final = {
+    "mean": "Mean",
+    "median": "Median",
+    "trimmed-mean": "TrimmedMean",
+    "krum": "Krum",
+    "multi-krum": "MultiKrum",
+    "bulyan": "Bulyan",
+    "geometric-median": "GeometricMedian",
+    "centered-clipping": "CenteredClipping",
+    "norm-bound": "NormBound",
 }
-"""Where each rule is, by name."""
+"""Rules by name: what makes one model of many, on a command line too."""
 
 __all__ = [  # pyright: ignore[reportUnsupportedDunderAll] - loaded at first use
     "RULES",
+    "AdaptiveClip",
     "Admission",
     "Aggregate",
     "Aggregator",
+    "Bulyan",
+    "CenteredClipping",
+    "FedAdagrad",
+    "FedAdam",
+    "FedAvgM",
+    "FedYogi",
+    "GeometricMedian",
+    "Krum",
     "Mean",
+    "Median",
     "Model",
+    "MultiKrum",
+    "NormBound",
+    "NormalizedMean",
     "Privacy",
+    "PrivateMean",
+    "PrivateRounds",
+    "PrivateTraining",
     "Rule",
     "ServerOptimizer",
     "TooFewUpdates",
+    "TrimmedMean",
     "Update",
     "UpdateError",
     "read_updates",
     "rule_named",
-    "rules",
     "write_updates",
 ]
 
@@ -88,36 +156,23 @@ Rule: TypeAlias = "Callable[[Admission], Aggregator]"
 
 
 class Privacy(Protocol):
-    """What makes the rounds of a training private."""
+    """What makes the rounds of a training private; `PrivateRounds` is one."""
 
-    def sample(self, nodes: Sequence[str]) -> Sequence[str]:
-        """Return the nodes that take part in the next round."""
+    def sample(self, nodes: Sequence[str]) -> list[str]:
+        """Return who takes part in a round, of those who could."""
         ...
 
-    def begin(self, size: int) -> None:
-        """Charge the next round of so many values; raise where the budget does not hold it, before anything is sent."""
+    def begin(self, admission: "Admission") -> Aggregator:
+        """Charge a round and return its aggregator, whose release adds noise; raise where it may not start."""
         ...
 
-    def aggregator(self, admission: "Admission", rule: Rule) -> Aggregator:
-        """Return the aggregator of a round, whose release adds noise."""
+    def note(self, released: "Aggregate") -> None:
+        """Take what the round released, for the next one."""
         ...
 
     def spent(self) -> Mapping[str, float]:
         """Return what all rounds so far have spent, such as rho, epsilon and delta."""
         ...
-
-
-class ServerOptimizer(Protocol):
-    """What makes the next model of the current one and of what a round released."""
-
-    def step(self, current: "Model", released: "Model") -> "Model":
-        """Return the next model, of the current one's layout."""
-        ...
-
-
-def rules() -> list[str]:
-    """Return the names of the rules that there are."""
-    return [name for name, (module, _) in RULES.items() if find_spec(module) is not None]
 
 
 def rule_named(name: str) -> Callable[..., Aggregator]:
@@ -133,12 +188,10 @@ def rule_named(name: str) -> Callable[..., Aggregator]:
     >>> rule_named("mean")
     <class 'shoal_engine.federated.averaging.Mean'>
     """
-    known = rules()
-    if name not in known:
-        msg = f"no rule is named {name!r}; choose one of {', '.join(known)}"
+    if name not in RULES:
+        msg = f"no rule is named {name!r}; choose one of {', '.join(RULES)}"
         raise UpdateError(msg)
-    module, kind = RULES[name]
-    return getattr(importlib.import_module(module), kind)
+    return __getattr__(RULES[name])
 
 
 def __getattr__(name: str) -> Any:

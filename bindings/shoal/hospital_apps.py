@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,12 +13,16 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, Re
 from flwr.clientapp import ClientApp
 from flwr.serverapp import ServerApp
 
-from shoal.federated import Privacy, Rule, rule_named, rules
+from shoal.federated import Privacy, PrivateRounds, PrivateTraining, Rule, rule_named
 from shoal.flower import Strategy
 from shoal.hospital_training import HOSPITALS, HOSTILE, Weights, patients, reversed_update, untaught
 
 STEPS: Final = 5
 """Of gradient descent between two rounds."""
+EPSILON: Final = Fraction(8)
+DELTA: Final = Fraction(1, 10**5)
+CLIP: Final = 0.3
+"""Of the length of what one round changes: less than most hospitals' changes, as noise grows with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +34,8 @@ class Trained:
     rule : str
     hostile, private : bool
         Whether one hospital was, and whether noise was added.
-    accuracy : float or None
-        On patients that no one trained on; None where the rule is not there.
+    accuracy : float
+        On patients that no one trained on.
     spent : dict of str to float
         Of privacy.
     """
@@ -38,7 +43,7 @@ class Trained:
     rule: str
     hostile: bool
     private: bool
-    accuracy: float | None
+    accuracy: float
     spent: dict[str, float]
 
 
@@ -79,20 +84,18 @@ def trainings(grid: Any, n_rounds: int) -> list[Trained]:
     """Train the model several times over a grid."""
     found = [federated(grid, "mean", n_rounds), federated(grid, "mean", n_rounds, hostile=True)]
     found.append(federated(grid, "median", n_rounds, hostile=True))
-    if (privacy := private_rule(n_rounds)) is not None:
-        found.append(federated(grid, "mean", n_rounds, privacy=privacy))
+    found.append(federated(grid, "mean", n_rounds, privacy=private_rule(n_rounds)))
     return found
 
 
-def private_rule(n_rounds: int) -> Privacy | None:
-    """Return what makes so many rounds among the four hospitals private; None while there is nothing."""
-    return None
+def private_rule(n_rounds: int) -> Privacy:
+    """Return what makes so many rounds private, each hospital with all its patients being the unit."""
+    training = PrivateTraining.of_rounds(n_rounds, epsilon=EPSILON, delta=DELTA)
+    return PrivateRounds(training, clip=CLIP, expected_updates=len(HOSPITALS))
 
 
 def federated(grid: Any, rule: str, n_rounds: int, *, hostile: bool = False, privacy: Privacy | None = None) -> Trained:
     """Train the model of all hospitals once."""
-    if rule not in rules():
-        return Trained(rule, hostile, privacy is not None, None, {})
     made: Rule = rule_named(rule)
     everyone = len(HOSPITALS)
     strategy = Strategy(
@@ -123,7 +126,7 @@ def simulate(n_rounds: int) -> list[Trained]:
         "logging_level": logging.ERROR,
         "num_cpus": 2,
     }
-    config = {"init_args": init, "client_resources": {"num_cpus": 1, "num_gpus": 0.0}}
+    config: dict[str, Any] = {"init_args": init, "client_resources": {"num_cpus": 1, "num_gpus": 0.0}}
     logging.getLogger("flwr").setLevel(logging.WARNING)
     run_simulation(server_app(n_rounds, found), client_app, len(HOSPITALS), backend_config=config)
     return found

@@ -38,14 +38,13 @@ class Accuracy:
     trained_by : str
     rule : str
         Empty where nothing is aggregated.
-    accuracy : float or None
-        None where the rule is not there.
+    accuracy : float
     remark : str
     """
 
     trained_by: str
     rule: str
-    accuracy: float | None
+    accuracy: float
     remark: str = ""
 
 
@@ -79,11 +78,10 @@ def hospital_federation(n_rounds: int = 10) -> list[Accuracy]:
     return [*found, Accuracy("all rows in one place", "", best)]
 
 
-def _accuracy(*, rule: str, hostile: bool, private: bool, accuracy: float | None, spent: dict[str, float]) -> Accuracy:
+def _accuracy(*, rule: str, hostile: bool, private: bool, accuracy: float, spent: dict[str, float]) -> Accuracy:
     """Return a row for a federated training."""
     remarks = ["one sends the opposite, tenfold"] * hostile
     remarks += [f"{name} {value:.3g}" for name, value in spent.items()]
-    remarks += ["rule not available"] * (accuracy is None)
     return Accuracy("all together" + ", privately" * private, rule, accuracy, ", ".join(remarks))
 
 

@@ -25,13 +25,13 @@ def show_round(report: "pl.DataFrame") -> None:
     _CONSOLE.print(table)
 
 
-def show_accuracies(rows: Iterable[tuple[str, str, float | None, str]]) -> None:
+def show_accuracies(rows: Iterable[tuple[str, str, float, str]]) -> None:
     """Print accuracies of models: who trained, by which rule, how well, and what else is to be said."""
     table = Table(title="Accuracy on patients that no one trained on", title_justify="left", title_style="bold")
     for heading in ("trained by", "rule", "accuracy", ""):
         table.add_column(heading, justify="right" if heading == "accuracy" else "left")
     for who, rule, accuracy, remark in rows:
-        table.add_row(who, rule, "-" if accuracy is None else f"{accuracy:.1%}", remark)
+        table.add_row(who, rule, f"{accuracy:.1%}", remark)
     _CONSOLE.print(table)
 
 

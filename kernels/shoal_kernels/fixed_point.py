@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, inlined, kernel, vector
+from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, inlined, int64_at, kernel, vector
 
 TILE: Final = 16384
 """Values whose sums stay in the second cache while every update is added to them."""
@@ -115,21 +115,25 @@ def _fold_eight(
 
 
 @inlined
-def _fold_two(
-    x0: npt.NDArray[Any], x1: npt.NDArray[Any], factors: npt.NDArray[np.float64], sums: npt.NDArray[np.int64]
-) -> None:
+def _fold_two(x0: npt.NDArray[Any], x1: npt.NDArray[Any], f0: float, f1: float, sums: npt.NDArray[np.int64]) -> None:
     """Add two blocks likewise."""
-    f0, f1 = factors[0], factors[1]
     for i in range(len(sums)):
         sums[i] += raised(x0[i], f0) + raised(x1[i], f1)
 
 
-def _averager(value_at: Any) -> Any:
-    """Return the kernel over many updates for one dtype."""
+def _averager(value_at: Any, size_of: int) -> Any:
+    """Return the kernel over many updates for one dtype.
+
+    Parts of arrays are taken by address: slicing an array counts its references, atomically, in every block.
+    """
 
     @inlined
     def part_of(address: np.uint64, first: int, length: int) -> Any:
-        return array_at(value_at(address), first + length)[first : first + length]
+        return array_at(value_at(address + np.uint64(first * size_of)), length)
+
+    @inlined
+    def lanes_of(rows: np.uint64, near: int) -> Any:
+        return array_at(value_at(rows + np.uint64(near * LANES * size_of)), LANES)
 
     def average_many(
         addresses: npt.NDArray[np.uint64],
@@ -162,6 +166,8 @@ def _averager(value_at: Any) -> Any:
         means : (n,) of the values' dtype, out
         """
         n_updates, n = len(addresses), len(means)
+        rows, totals = np.uint64(lanes.ctypes.data), np.uint64(sums.ctypes.data)
+        multipliers = np.uint64(factors.ctypes.data)
         for tile in range(squares.shape[1]):
             length = min(n, (tile + 1) * TILE) - tile * TILE
             first = start + tile * TILE
@@ -184,33 +190,34 @@ def _averager(value_at: Any) -> Any:
                         part_of(addresses[u + 5], block, size),
                         part_of(addresses[u + 6], block, size),
                         part_of(addresses[u + 7], block, size),
-                        factors[u : u + 8],
-                        into[block - first : block - first + size],
+                        array_at(float64_at(multipliers + np.uint64(8 * u)), 8),
+                        array_at(int64_at(totals + np.uint64(8 * (block - first))), size),
                     )
                     for near in range(8):
-                        _add_squares(part_of(addresses[u + near], block, size), lanes[near])
+                        _add_squares(part_of(addresses[u + near], block, size), lanes_of(rows, near))
                 for near in range(8):
-                    squares[u + near, tile] = across(lanes[near])
+                    squares[u + near, tile] = across(lanes_of(rows, near))
             two = eight + (n_updates - eight) // 2 * 2
             for u in range(eight, two, 2):
                 lanes[:2] = 0
                 for block in range(first, first + length, BLOCK):
                     size = min(BLOCK, first + length - block)
                     one, other = part_of(addresses[u], block, size), part_of(addresses[u + 1], block, size)
-                    _fold_two(one, other, factors[u : u + 2], into[block - first : block - first + size])
-                    _add_squares(one, lanes[0])
-                    _add_squares(other, lanes[1])
-                squares[u, tile], squares[u + 1, tile] = across(lanes[0]), across(lanes[1])
+                    here = array_at(int64_at(totals + np.uint64(8 * (block - first))), size)
+                    _fold_two(one, other, factors[u], factors[u + 1], here)
+                    _add_squares(one, lanes_of(rows, 0))
+                    _add_squares(other, lanes_of(rows, 1))
+                squares[u, tile], squares[u + 1, tile] = across(lanes_of(rows, 0)), across(lanes_of(rows, 1))
             for u in range(two, n_updates):
                 lanes[0] = 0
                 for block in range(first, first + length, BLOCK):
                     size = min(BLOCK, first + length - block)
                     values, factor = part_of(addresses[u], block, size), factors[u]
-                    here = into[block - first : block - first + size]
+                    here = array_at(int64_at(totals + np.uint64(8 * (block - first))), size)
                     for i in range(size):
                         here[i] += raised(values[i], factor)
-                    _add_squares(values, lanes[0])
-                squares[u, tile] = across(lanes[0])
+                    _add_squares(values, lanes_of(rows, 0))
+                squares[u, tile] = across(lanes_of(rows, 0))
             mean = means[tile * TILE : tile * TILE + length]
             for i in range(length):
                 mean[i] = np.float64(into[i]) * scale
@@ -218,19 +225,19 @@ def _averager(value_at: Any) -> Any:
     return average_many
 
 
-_DTYPES: Final = {"float32": (types.float32, float32_at), "float64": (types.float64, float64_at)}
+_DTYPES: Final = {"float32": (types.float32, float32_at, 4), "float64": (types.float64, float64_at, 8)}
 
 MEASURE: dict[str, Kernel[Any, None]] = {
     name: kernel(types.void(vector(value), value[::1], types.float64[::1]))(_measure)
-    for name, (value, _) in _DTYPES.items()
+    for name, (value, _, _) in _DTYPES.items()
 }
 FOLD: dict[str, Kernel[Any, None]] = {
     name: kernel(types.void(vector(value), types.float64, types.int64[::1]))(_fold)
-    for name, (value, _) in _DTYPES.items()
+    for name, (value, _, _) in _DTYPES.items()
 }
 SCALE: dict[str, Kernel[Any, None]] = {
     name: kernel(types.void(vector(types.int64), types.float64, value[::1]))(_scale)
-    for name, (value, _) in _DTYPES.items()
+    for name, (value, _, _) in _DTYPES.items()
 }
 AVERAGE_MANY: dict[str, Kernel[Any, None]] = {
     name: kernel(
@@ -244,7 +251,7 @@ AVERAGE_MANY: dict[str, Kernel[Any, None]] = {
             types.float64[:, ::1],
             value[::1],
         )
-    )(_averager(at))
-    for name, (value, at) in _DTYPES.items()
+    )(_averager(at, size))
+    for name, (value, at, size) in _DTYPES.items()
 }
 """The kernels for each dtype of values."""

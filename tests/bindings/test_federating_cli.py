@@ -172,7 +172,25 @@ def test_federated__is_complete() -> None:
         _ = shoal.federated.Meen
 
 
-def test_rule_named__finds_each_rule_that_there_is() -> None:
-    assert "mean" in shoal.federated.rules()
-    for name in shoal.federated.rules():
-        assert callable(rule_named(name))
+@pytest.mark.parametrize("name", shoal.federated.RULES)
+def test_rule_named__finds_each_rule(name: str) -> None:
+    assert rule_named(name).__name__ == shoal.federated.RULES[name]
+
+
+@pytest.mark.parametrize(
+    ("rule", "settings"),
+    [
+        ("median", ""),
+        ("trimmed-mean", "--set share=0.2"),
+        ("krum", "--set f=1"),
+        ("multi-krum", "--set f=1"),
+        ("bulyan", "--set f=1"),
+        ("geometric-median", ""),
+        ("norm-bound", "--set limit=1000"),
+    ],
+)
+def test_aggregate__by_each_rule(call: Any, rule: str, settings: str) -> None:
+    write_updates(Path("seven.arrow"), [update(f"n{i}", 1 + i / 100) for i in range(7)])
+    body = body_of(call, f"seven.arrow --rule {rule} {settings} -o model.ipc")
+    assert len(body["updates"]) == 7
+    assert 1 <= float(made("model.ipc").model.arrays()["w"][0, 0]) <= 1.06

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,24 @@ pytest.importorskip("flwr", reason="Flower is not installed: pip install 'shoal[
 
 from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
 from flwr.serverapp import Grid
+from flwr.serverapp import strategy as flower_strategies
 from flwr.serverapp.strategy import FedAvg
 from flwr.supercore.task_identity import TaskIdentity
 
-from shoal.federated import Admission, Aggregator, Mean, Model, Rule
-from shoal.flower import Strategy, pulled
+from shoal.federated import (
+    AdaptiveClip,
+    FedAdam,
+    FedAvgM,
+    Mean,
+    Median,
+    MultiKrum,
+    PrivateRounds,
+    PrivateTraining,
+    Rule,
+    TrimmedMean,
+)
+from shoal.flower import Strategy
+from shoal.flower_rounds import pulled
 from shoal_engine.errors import BudgetExhausted, UpdateError
 
 # Messages say of which run they are; outside of one, somebody has to.
@@ -238,6 +253,24 @@ def truncated(message: Message) -> Message:
     return reply
 
 
+def hostile(shape: str, name: str = "w", descr: str = "<f4") -> Callable[[Message], Message]:
+    """Return an answer of one array with an odd header."""
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    data = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+    def answer(message: Message) -> Message:
+        record = ArrayRecord({name: Array("float32", (1,), "numpy.ndarray", data)})
+        return Message(RecordDict({"a": record, "m": MetricRecord({"num-examples": 1})}), reply_to=message)
+
+    return answer
+
+
+def of_a_long_number(message: Message) -> Message:
+    reply = replied(message, {"w": np.zeros(3, np.float32)})
+    reply.metadata.group_id = "9" * 5000
+    return reply
+
+
 def of_another_round(message: Message) -> Message:
     reply = plus_node(message, 2, 0)
     reply.metadata.group_id = "17"
@@ -256,6 +289,11 @@ BAD = {
     "unreadable, truncated": truncated,
     "unreadable, two records": with_two_records,
     "unreadable, none": lambda message: Message(RecordDict({"m": MetricRecord({"num-examples": 2})}), reply_to=message),
+    "unreadable, too large": hostile(f"(0, {2**62})"),
+    "unreadable, of many sides": hostile("(" + "0," * 65 + ")"),
+    "unreadable, no name": hostile("(0,)", "\ud800"),
+    "unreadable, big-endian": hostile("(0,)", descr=">f4"),
+    "another layout, of no round": of_a_long_number,
     "another layout": lambda message: replied(message, {"w": np.zeros((5, 2), np.float32)}),
     "another layout, float64": lambda message: replied(message, {"w": np.zeros((5, 2)), "b": np.zeros(2)}),
     "bad weight": lambda message: replied(message, sent_arrays(message), None),
@@ -344,42 +382,97 @@ def test_a_model_that_cannot_be_read__is_refused_before_anything_is_sent() -> No
 # Privacy, optimizers, other exchanges
 
 
-class TwoRounds:
-    """Allows two rounds, and counts them."""
-
-    def __init__(self) -> None:
-        self.n_rounds = 0
-
-    def may_start(self, server_round: int) -> None:
-        if server_round > 2:
-            message = "the budget holds two rounds"
-            raise BudgetExhausted(message, asked=(1, 0), remaining=(0, 0))
-
-    def aggregator(self, admission: Admission, rule: Rule) -> Aggregator:
-        self.n_rounds += 1
-        return rule(admission)
-
-    def spent(self) -> dict[str, float]:
-        return {"rho": 0.5 * self.n_rounds}
+def budget(n_rounds: int, rate: Fraction = Fraction(1), epsilon: int = 20) -> PrivateTraining:
+    return PrivateTraining.of_rounds(n_rounds, epsilon=Fraction(epsilon), delta=Fraction(1, 1000), rate=rate)
 
 
 def test_privacy__refuses_a_round_before_anything_is_sent() -> None:
-    grid, ours = MemoryGrid(2, plus_node), strategy(privacy=TwoRounds(), fraction_evaluate=0.0)
+    privacy = PrivateRounds(budget(2), clip=1.0, expected_updates=2)
+    grid, ours = MemoryGrid(2, plus_node), strategy(privacy=privacy)
     with pytest.raises(BudgetExhausted):
         ours.start(grid, initial(), num_rounds=3)
-    assert len(grid.pushed) == 4
-    assert ours.result.train_metrics_clientapp[2]["rho"] == 1.0
-    assert ours.result.arrays["b"].numpy() == pytest.approx(2 * 5 / 3)
+    assert [message.metadata.message_type for message in grid.pushed] == ["train"] * 4
+    assert ours.result.train_metrics_clientapp[2].keys() == {"epsilon", "delta"}
+    assert 19.5 < ours.result.train_metrics_clientapp[2]["epsilon"] <= 20
+    assert np.isfinite(ours.result.arrays["w"].numpy()).all()
 
 
-def test_optimizer__makes_the_next_model() -> None:
-    class Half:
-        def step(self, current: Model, released: Model) -> Model:
-            pairs = zip(current.payloads(), released.payloads(), strict=True)
-            return current.with_payloads([(old + new) / np.float32(2) for old, new in pairs])
+def test_privacy__clips_and_adds_noise() -> None:
+    many = MemoryGrid(200, plus_node)
+    privacy = PrivateRounds(budget(1), clip=1.0, expected_updates=200)
+    result = strategy(privacy=privacy).start(many, initial(), num_rounds=1)
+    # All point the same way, so each of twelve values moves by 1 / sqrt(12), give or take the noise.
+    moved = np.concatenate([array.numpy().ravel() for array in result.arrays.values()])
+    assert len(np.unique(moved)) == 12
+    np.testing.assert_allclose(moved, 12**-0.5, atol=0.1)
 
-    result = strategy(optimizer=Half()).start(MemoryGrid(1, plus_node), initial(), num_rounds=2)
-    np.testing.assert_array_equal(result.arrays["b"].numpy(), [1, 1])
+
+def test_privacy__draws_who_takes_part_and_releases_a_round_of_nobody() -> None:
+    drawn = MemoryGrid(400, plus_node)
+    ours = strategy(privacy=PrivateRounds(budget(1, Fraction(1, 4)), clip=1.0, expected_updates=100))
+    ours.start(drawn, initial(), num_rounds=1)
+    assert 40 < len(drawn.pushed) < 170
+    assert ours.reports[1].height == len(drawn.pushed)
+
+
+def test_privacy__releases_a_round_of_nobody() -> None:
+    class Nobody(PrivateRounds):
+        def sample(self, nodes: Sequence[str]) -> list[str]:
+            super().sample(nodes)
+            return []
+
+    grid = MemoryGrid(2, plus_node)
+    result = strategy(privacy=Nobody(budget(3), clip=1.0, expected_updates=1)).start(grid, initial(), num_rounds=3)
+    assert not grid.pushed
+    assert len(result.train_metrics_clientapp) == 3
+    assert np.abs(result.arrays["w"].numpy()).min() > 0
+
+
+def test_privacy__follows_the_clip_that_adapts() -> None:
+    privacy = PrivateRounds(budget(2), clip=AdaptiveClip(clip=1e-3), expected_updates=50)
+    strategy(privacy=privacy).start(MemoryGrid(50, plus_node), initial(), num_rounds=2)
+    assert isinstance(privacy.clip, AdaptiveClip)
+    assert privacy.clip.clip > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "theirs"),
+    [
+        (
+            FedAvgM(learning_rate=0.5, momentum=0.9),
+            lambda: flower_strategies.FedAvgM(server_learning_rate=0.5, server_momentum=0.9),
+        ),
+        (FedAdam(learning_rate=0.1, variant="flower"), lambda: flower_strategies.FedAdam(eta=0.1)),
+    ],
+    ids=["FedAvgM", "FedAdam"],
+)
+def test_optimizer__makes_the_model_that_flowers_makes(optimizer: Any, theirs: Callable[[], Any]) -> None:
+    one = strategy(optimizer=optimizer).start(MemoryGrid(3, plus_node), initial(), num_rounds=3)
+    other = theirs().start(MemoryGrid(3, plus_node), initial(), num_rounds=3)
+    for name, array in other.arrays.items():
+        np.testing.assert_allclose(one.arrays[name].numpy(), array.numpy(), rtol=1e-5)
+
+
+def test_optimizer__goes_on_from_its_state() -> None:
+    whole = strategy(optimizer=FedAdam(learning_rate=0.1))
+    at_once = whole.start(MemoryGrid(3, plus_node), initial(), num_rounds=4)
+    first = strategy(optimizer=FedAdam(learning_rate=0.1))
+    halfway = first.start(MemoryGrid(3, plus_node), initial(), num_rounds=2)
+    second = strategy(optimizer=FedAdam(learning_rate=0.1), optimizer_state=first.optimizer_state)
+    rest = second.start(MemoryGrid(3, plus_node), halfway.arrays, num_rounds=2)
+    assert second.optimizer_state.rounds == 4
+    np.testing.assert_array_equal(rest.arrays["w"].numpy(), at_once.arrays["w"].numpy())
+
+
+def test_rules__outvote_a_hostile_node() -> None:
+    def spoiling(message: Message, node: int, _: int) -> Message:
+        step = -1e6 if node == 7 else 1 + node / 100
+        return replied(message, {name: array + np.float32(step) for name, array in sent_arrays(message).items()})
+
+    rules: list[Rule] = [Median, partial(TrimmedMean, share=0.2), partial(MultiKrum, f=1)]
+    for rule in rules:
+        result = strategy(rule=rule).start(MemoryGrid(7, spoiling), initial(), num_rounds=2)
+        assert np.abs(result.arrays["b"].numpy() - 2).max() < 0.2
 
 
 def test_secure__sends_and_receives_in_place_of_the_plain_exchange() -> None:

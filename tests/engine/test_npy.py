@@ -82,6 +82,8 @@ GOOD = "{'descr': '<f8', 'fortran_order': False, 'shape': (%s), }\n"
         header(GOOD % "-1, -1,") + bytes(8),
         header(GOOD % f"{2**62}, 8,"),
         header(GOOD % f"{10**40},"),
+        header(GOOD % f"0, {2**62}"),
+        header(GOOD % ("0," * 65)),
         header("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n") + bytes(8),
         header("{'descr': [('a', '|O')], 'fortran_order': False, 'shape': (1,), }\n") + bytes(8),
         header("(" * 300),

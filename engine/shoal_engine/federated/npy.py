@@ -46,12 +46,12 @@ def array_of_npy(serialized: bytes | memoryview, name: str) -> npt.NDArray[Any]:
         if dtype.hasobject or min(shape, default=0) < 0 or len(whole) - offset != count * dtype.itemsize:
             raise ValueError
         flat = np.frombuffer(whole, dtype, count=count, offset=offset)
+        return flat.reshape(shape, order="F" if fortran else "C")
     except Exception:
         # Whatever: headers are Python text of the sender's, and their readers fail in many ways. Without the cause,
         # which quotes the header.
         msg = f"tensor {name!r} is not one whole array in NumPy's format, without objects; send it as `numpy.save` does"
         raise UpdateError(msg) from None
-    return flat.reshape(shape, order="F" if fortran else "C")
 
 
 @lru_cache(maxsize=4096)

@@ -1,0 +1,161 @@
+"""Rounds of Flower under way: replies pulled one at a time, and turned into updates over their bytes.
+
+Records and messages are taken as they come, so nothing here imports Flower.
+"""
+
+import logging
+import re
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from shoal.federated import Aggregator
+from shoal_engine.errors import UpdateError
+from shoal_engine.federated.models import Model
+from shoal_engine.federated.npy import array_of_npy
+from shoal_engine.federated.rounds import LARGEST_WEIGHT, Admission, Line, Reason
+from shoal_engine.federated.updates import Update
+
+LOG: Final = logging.getLogger("flwr")
+NUMPY: Final = "numpy.ndarray"
+"""What Flower calls arrays in NumPy's format."""
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
+"""Seconds between looks for replies: longer the longer none came."""
+
+
+def pulled(grid: Any, message_ids: Iterable[str], timeout: float | None) -> Iterator[Any]:
+    """Yield replies as they come, never holding more than one.
+
+    Parameters
+    ----------
+    grid : Grid
+    message_ids : iterable of str
+        Of the messages that were pushed.
+    timeout : float, optional
+        Seconds after which those that are missing are left out.
+    """
+    waiting = deque(message_ids)
+    ends = float("inf") if timeout is None else time.monotonic() + timeout
+    pause = _SHORTEST_PAUSE
+    while waiting:
+        came = False
+        # One at a time: asked for several, a grid loads all of them before it returns.
+        for _ in range(len(waiting)):
+            if time.monotonic() >= ends:
+                return
+            message_id = waiting.popleft()
+            found = list(grid.pull_messages([message_id]))
+            if not found:
+                waiting.append(message_id)
+            while found:
+                came = True
+                yield found.pop()
+        if waiting:
+            pause = _SHORTEST_PAUSE if came else min(2 * pause, _LONGEST_PAUSE)
+            time.sleep(min(pause, max(0.0, ends - time.monotonic())))
+
+
+@dataclass(slots=True)
+class Sent:
+    """The model that a round sends out.
+
+    Attributes
+    ----------
+    arrays : ArrayRecord
+    model : Model
+        Of the tensors that are averaged.
+    others : frozenset of str
+        The tensors that are not.
+    """
+
+    arrays: Any
+    model: Model
+    others: frozenset[str]
+
+    @classmethod
+    def of(cls, arrays: Any) -> "Sent":
+        """Return what is averaged of a record, and what is not."""
+        read = arrays_of(arrays)
+        floats = {name: array for name, array in read.items() if array.dtype.kind == "f"}
+        return cls(arrays, Model.of_arrays(floats), frozenset(read.keys() - floats.keys()))
+
+
+@dataclass(slots=True)
+class Round:
+    """A round under way."""
+
+    number: int
+    admission: Admission
+    aggregator: Aggregator
+    sent: Sent | None
+    asked: set[int] = field(default_factory=set[int])
+    node_of: dict[str, int] = field(default_factory=dict[str, int])
+    lines: list[Line] = field(default_factory=list[Line])
+    refused: list[Line] = field(default_factory=list[Line])
+    metrics: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def observe(self, reply: Any, records: list[Any], metrics: list[Any], weight_key: str) -> None:
+        """Observe a reply, with its records of arrays and of metrics; one that is no update is refused."""
+        metadata = reply.metadata
+        number = self.node_of.get(metadata.reply_to_message_id, metadata.src_node_id)
+        self.asked.discard(number)
+        node = str(number)
+        if reply.has_error():
+            LOG.info("\t%s failed: %r", node, reply.error.reason)
+            self._refuse(node, "node failed")
+            return
+        weight = weight_of(metrics[0].get(weight_key)) if len(metrics) == 1 else float("nan")
+        # As the node says; that of another round makes the reply stale.
+        group = int(metadata.group_id) if re.fullmatch("[0-9]{1,18}", metadata.group_id) else None
+        try:
+            if len(records) != 1:
+                msg = f"a reply holds one record of arrays; got {len(records)}"
+                raise UpdateError(msg)
+            model = Model.of_arrays(self._ordered(arrays_of(records[0])))
+        except (UpdateError, ValueError, TypeError, OverflowError) as error:
+            # Arrow and NumPy refuse some shapes and names of their own; one node must not end the training.
+            LOG.info("\t%s: %s", node, error if isinstance(error, UpdateError) else type(error).__name__)
+            self._refuse(node, "unreadable", weight)
+            return
+        update = Update(model, node, weight, group)
+        self.lines.append(self.admission.line(update))
+        self.aggregator.observe(update)
+        if len(metrics) == 1:
+            self.metrics[node] = metrics[0]
+
+    def note_silent(self) -> None:
+        """Refuse the nodes that did not answer."""
+        for number in sorted(self.asked):
+            self._refuse(str(number), "no answer")
+        self.asked.clear()
+
+    def _refuse(self, node: str, reason: Reason, weight: float = float("nan")) -> None:
+        seconds = time.monotonic() - self.admission.opened
+        self.refused.append(Line(node, weight, seconds=seconds).out(reason))
+
+    def _ordered(self, arrays: dict[str, Any]) -> dict[str, Any]:
+        """Return arrays in the order in which they were sent out, without those that are not averaged."""
+        if self.sent is None:
+            return arrays
+        arrays = {name: array for name, array in arrays.items() if name not in self.sent.others}
+        names = [tensor.name for tensor in self.sent.model.layout]
+        # Records are mappings: a node may fill one in any order.
+        return {name: arrays[name] for name in names} if arrays.keys() == set(names) else arrays
+
+
+def arrays_of(record: Any) -> dict[str, Any]:
+    """Return the arrays of a record, over its bytes."""
+    found: dict[str, Any] = {}
+    for name, array in record.items():
+        if array.stype != NUMPY:
+            msg = f"tensor {name!r} is serialized as {array.stype!r}; send arrays of NumPy ({NUMPY!r})"
+            raise UpdateError(msg)
+        found[name] = array_of_npy(array.data, name)
+    return found
+
+
+def weight_of(told: Any) -> float:
+    """Return a weight that a node tells; not a number where it is none."""
+    return float(told) if isinstance(told, int | float) and abs(told) <= LARGEST_WEIGHT else float("nan")
