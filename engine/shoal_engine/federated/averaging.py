@@ -26,6 +26,8 @@ Values = npt.NDArray[Any]
 
 _USUAL_BOUND: Final = 2.0**10
 """On the size of values, tried first where none is declared."""
+_TINY: Final = 2.0**-16
+"""Of the usual bound."""
 _FEWEST_BITS: Final = 24
 """Of the bound at weight 1, on a grid that is declared: as many as a float32 has."""
 
@@ -157,8 +159,8 @@ class Mean(Holding):
                         outs[place] = line.out("beyond the bound")
             elif not outs:
                 largest = math.sqrt(max(float(tiles.max(initial=0.0)) for of_one in squares for tiles in of_one))
-                if largest > bound:
-                    # Sums of squares bound each value of their tile.
+                # Sums of squares bound each value of their tile. Where all are tiny, a finer grid keeps their digits.
+                if largest > bound or 0 < largest < bound * _TINY:
                     bound = 2.0 ** math.frexp(largest)[1]
                     continue
             if not outs:

@@ -143,9 +143,10 @@ def test_grid__no_sum_of_what_is_within_the_bound_can_overflow(bound: float, wei
     assert max(largest) * 8 > 2**51 or sum(largest) * 8 > 2**62
 
 
-def test_mean__a_larger_bound_is_found_where_values_are_larger() -> None:
-    sent = updates([[3e9, 1.0], [5e9, 2.0]])
-    assert values(released(Mean(), sent)) == pytest.approx([4e9, 1.5], rel=1e-9)
+def test_mean__the_grid_is_found_where_values_are_large_or_tiny() -> None:
+    assert values(released(Mean(), updates([[3e9, 1.0], [5e9, 2.0]]))) == pytest.approx([4e9, 1.5], rel=1e-9)
+    assert values(released(Mean(), updates([[3e-9, 1e-12], [5e-9, 2e-12]]))) == pytest.approx([4e-9, 1.5e-12], rel=1e-9)
+    assert values(released(Mean(), updates([[0.0, 0.0]]))) == [0.0, 0.0]
 
 
 def test_mean__bad_updates_do_not_count_and_are_named() -> None:
