@@ -6,16 +6,16 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, inlined, int64_at, kernel, vector
+from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, inlined, kernel, vector
+from shoal_kernels.side_by_side import LANES as WIDTH
+from shoal_kernels.side_by_side import MAGIC, adder
 
-TILE: Final = 16384
+TILE: Final = 32768
 """Values whose sums stay in the second cache while every update is added to them."""
-BLOCK: Final = 2048
+BLOCK: Final = 1024
 """Values of one update at a time."""
 LANES: Final = 64
 """Sums of squares side by side: a fixed order of addition that vectorizes, the same on every machine."""
-MAGIC: Final = 1.5 * 2.0**52
-"""Added to a number of at most REACH in size it leaves the nearest whole number in the low bits, ties to even."""
 REACH: Final = 2.0**51
 MAGIC_BITS: Final = int(np.float64(MAGIC).view(np.int64))
 
@@ -92,55 +92,18 @@ def _scale(sums: npt.NDArray[np.int64], scale: float, means: npt.NDArray[Any]) -
         means[place] = np.float64(sums[place]) * scale
 
 
-@inlined
-def _fold_eight(
-    x0: npt.NDArray[Any],
-    x1: npt.NDArray[Any],
-    x2: npt.NDArray[Any],
-    x3: npt.NDArray[Any],
-    x4: npt.NDArray[Any],
-    x5: npt.NDArray[Any],
-    x6: npt.NDArray[Any],
-    x7: npt.NDArray[Any],
-    factors: npt.NDArray[np.float64],
-    sums: npt.NDArray[np.int64],
-) -> None:
-    """Add eight blocks for each time that the sums are read and written."""
-    f0, f1, f2, f3 = factors[0], factors[1], factors[2], factors[3]
-    f4, f5, f6, f7 = factors[4], factors[5], factors[6], factors[7]
-    for i in range(len(sums)):
-        sums[i] += ((raised(x0[i], f0) + raised(x1[i], f1)) + (raised(x2[i], f2) + raised(x3[i], f3))) + (
-            (raised(x4[i], f4) + raised(x5[i], f5)) + (raised(x6[i], f6) + raised(x7[i], f7))
-        )
-
-
-@inlined
-def _fold_two(x0: npt.NDArray[Any], x1: npt.NDArray[Any], f0: float, f1: float, sums: npt.NDArray[np.int64]) -> None:
-    """Add two blocks likewise."""
-    for i in range(len(sums)):
-        sums[i] += raised(x0[i], f0) + raised(x1[i], f1)
-
-
-def _averager(value_at: Any, size_of: int) -> Any:
+def _averager(dtype: str, value_at: Any, size_of: int) -> Any:
     """Return the kernel over many updates for one dtype.
 
     Parts of arrays are taken by address: slicing an array counts its references, atomically, in every block.
     """
-
-    @inlined
-    def part_of(address: np.uint64, first: int, length: int) -> Any:
-        return array_at(value_at(address + np.uint64(first * size_of)), length)
-
-    @inlined
-    def lanes_of(rows: np.uint64, near: int) -> Any:
-        return array_at(value_at(rows + np.uint64(near * LANES * size_of)), LANES)
+    add_eight, add_four, add_two, add_one = (adder(dtype, n) for n in (8, 4, 2, 1))
 
     def average_many(
         addresses: npt.NDArray[np.uint64],
         factors: npt.NDArray[np.float64],
         scale: float,
         start: int,
-        lanes: npt.NDArray[Any],
         sums: npt.NDArray[np.int64],
         squares: npt.NDArray[np.float64],
         means: npt.NDArray[Any],
@@ -157,70 +120,47 @@ def _averager(value_at: Any, size_of: int) -> Any:
             Times sums: a mean.
         start : int
             Of the range, in values.
-        lanes : (8, LANES) of the values' dtype, out
-            Scratch.
         sums : (TILE,) int64, out
             Scratch.
-        squares : (n_updates, ceil(n / TILE)) float64, out
+        squares : (ceil(n / TILE), n_updates) float64, out
             As `_measure` tells them.
         means : (n,) of the values' dtype, out
         """
         n_updates, n = len(addresses), len(means)
-        rows, totals = np.uint64(lanes.ctypes.data), np.uint64(sums.ctypes.data)
-        multipliers = np.uint64(factors.ctypes.data)
-        for tile in range(squares.shape[1]):
+        table, multipliers = np.uint64(addresses.ctypes.data), np.uint64(factors.ctypes.data)
+        totals, lengths = np.uint64(sums.ctypes.data), np.uint64(squares.ctypes.data)
+        squares[:] = 0.0
+        for tile in range(len(squares)):
             length = min(n, (tile + 1) * TILE) - tile * TILE
             first = start + tile * TILE
-            into = sums[:length]
             # All bits of MAGIC at once, modulo 2**64.
-            into[:] = np.int64(-n_updates) * np.int64(MAGIC_BITS)
-            # Eight updates for each time that the sums are read and written, then what is left.
-            eight = n_updates // 8 * 8
-            for u in range(0, eight, 8):
-                lanes[:] = 0
-                for block in range(first, first + length, BLOCK):
-                    size = min(BLOCK, first + length - block)
-                    # Eight streams are read at once, which hides their latency; squares are of what is near then.
-                    _fold_eight(
-                        part_of(addresses[u], block, size),
-                        part_of(addresses[u + 1], block, size),
-                        part_of(addresses[u + 2], block, size),
-                        part_of(addresses[u + 3], block, size),
-                        part_of(addresses[u + 4], block, size),
-                        part_of(addresses[u + 5], block, size),
-                        part_of(addresses[u + 6], block, size),
-                        part_of(addresses[u + 7], block, size),
-                        array_at(float64_at(multipliers + np.uint64(8 * u)), 8),
-                        array_at(int64_at(totals + np.uint64(8 * (block - first))), size),
-                    )
-                    for near in range(8):
-                        _add_squares(part_of(addresses[u + near], block, size), lanes_of(rows, near))
-                for near in range(8):
-                    squares[u + near, tile] = across(lanes_of(rows, near))
-            two = eight + (n_updates - eight) // 2 * 2
-            for u in range(eight, two, 2):
-                lanes[:2] = 0
-                for block in range(first, first + length, BLOCK):
-                    size = min(BLOCK, first + length - block)
-                    one, other = part_of(addresses[u], block, size), part_of(addresses[u + 1], block, size)
-                    here = array_at(int64_at(totals + np.uint64(8 * (block - first))), size)
-                    _fold_two(one, other, factors[u], factors[u + 1], here)
-                    _add_squares(one, lanes_of(rows, 0))
-                    _add_squares(other, lanes_of(rows, 1))
-                squares[u, tile], squares[u + 1, tile] = across(lanes_of(rows, 0)), across(lanes_of(rows, 1))
-            for u in range(two, n_updates):
-                lanes[0] = 0
-                for block in range(first, first + length, BLOCK):
-                    size = min(BLOCK, first + length - block)
-                    values, factor = part_of(addresses[u], block, size), factors[u]
-                    here = array_at(int64_at(totals + np.uint64(8 * (block - first))), size)
-                    for i in range(size):
-                        here[i] += raised(values[i], factor)
-                    _add_squares(values, lanes_of(rows, 0))
-                squares[u, tile] = across(lanes_of(rows, 0))
+            sums[:length] = np.int64(-n_updates) * np.int64(MAGIC_BITS)
+            u = 0
+            while u < n_updates:
+                left = n_updates - u
+                skip, row = np.uint64(8 * u), lengths + np.uint64(8 * (tile * n_updates + u))
+                for block in range(0, length // WIDTH * WIDTH, BLOCK):
+                    count = min(BLOCK, length // WIDTH * WIDTH - block)
+                    here = totals + np.uint64(8 * block)
+                    if left >= 8:
+                        add_eight(table + skip, first + block, count, multipliers + skip, here, row)
+                    elif left >= 4:
+                        add_four(table + skip, first + block, count, multipliers + skip, here, row)
+                    elif left >= 2:
+                        add_two(table + skip, first + block, count, multipliers + skip, here, row)
+                    else:
+                        add_one(table + skip, first + block, count, multipliers + skip, here, row)
+                group = 8 if left >= 8 else 4 if left >= 4 else 2 if left >= 2 else 1
+                for near in range(u, u + group):
+                    for i in range(length // WIDTH * WIDTH, length):
+                        at = addresses[near] + np.uint64((first + i) * size_of)
+                        value = array_at(value_at(at), 1)[0]
+                        sums[i] += raised(value, factors[near])
+                        squares[tile, near] += np.float64(value * value)
+                u += group
             mean = means[tile * TILE : tile * TILE + length]
             for i in range(length):
-                mean[i] = np.float64(into[i]) * scale
+                mean[i] = np.float64(sums[i]) * scale
 
     return average_many
 
@@ -246,12 +186,11 @@ AVERAGE_MANY: dict[str, Kernel[Any, None]] = {
             vector(types.float64),
             types.float64,
             types.int64,
-            value[:, ::1],
             types.int64[::1],
             types.float64[:, ::1],
             value[::1],
         )
-    )(_averager(at, size))
+    )(_averager(name, at, size))
     for name, (value, at, size) in _DTYPES.items()
 }
 """The kernels for each dtype of values."""

@@ -29,8 +29,10 @@ from shoal_kernels._jit import (
     matrix,
     vector,
 )
-from shoal_kernels.fixed_point import LANES, TILE, across
+from shoal_kernels.fixed_point import LANES, across
 
+TILE: Final = 16384
+"""Values of every update whose squares are added up at a time, and that are widened at a time."""
 WIDTH: Final = LANES
 """Coordinates of a tile: the tile of a hundred updates stays in the first cache, and squares fall into their lanes."""
 FEW: Final = 32

@@ -89,24 +89,22 @@ def average_many(
     squares : (n_updates, n_tiles) float64
         Sums of squares by tile. Where one exceeds the squared bound, the means may be wrong.
     """
-    from shoal_kernels.fixed_point import AVERAGE_MANY, LANES, TILE
+    from shoal_kernels.fixed_point import AVERAGE_MANY, TILE
 
     n, dtype = len(payloads[0]), payloads[0].dtype
-    means, squares = np.empty(n, dtype), np.empty((len(payloads), -(-n // TILE)), np.float64)
+    means, squares = np.empty(n, dtype), np.empty((-(-n // TILE), len(payloads)), np.float64)
     if not n:
-        return means, squares
+        return means, squares.T
     aligned = [values if values.flags.aligned else values.copy() for values in payloads]
     addresses = np.array([values.__array_interface__["data"][0] for values in aligned], np.uint64)
 
     def part(tiles: tuple[int, int]) -> None:
         first, last = tiles[0] * TILE, min(n, tiles[1] * TILE)
-        found = np.empty((len(payloads), tiles[1] - tiles[0]), np.float64)
-        lanes, sums = np.empty((8, LANES), dtype), np.empty(TILE, np.int64)
-        AVERAGE_MANY[dtype.name](addresses, factors, scale, first, lanes, sums, found, means[first:last])
-        squares[:, tiles[0] : tiles[1]] = found
+        sums, found = np.empty(TILE, np.int64), squares[tiles[0] : tiles[1]]
+        AVERAGE_MANY[dtype.name](addresses, factors, scale, first, sums, found, means[first:last])
 
-    in_threads(part, ranges(squares.shape[1], n_threads), n_threads)
-    return means, squares
+    in_threads(part, ranges(len(squares), n_threads), n_threads)
+    return means, np.ascontiguousarray(squares.T)
 
 
 class FixedPointSum:

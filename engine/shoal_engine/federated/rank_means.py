@@ -35,7 +35,7 @@ def mean_of_ranks(
     squares : (n_updates, n_tiles) float64
         Sums of squares by tile; not finite where a value is not, and then the means are wrong.
     """
-    from shoal_kernels.fixed_point import TILE
+    from shoal_kernels.order_statistics import TILE
 
     n, is_wide = len(payloads[0]), dtype in ("float32", "float64")
     # What has 16 bits is ordered and added as float64, some tiles at a time, and rounded once.

@@ -1,0 +1,90 @@
+"""Several arrays times factors added to whole numbers in one pass, and their squares: written as vector instructions.
+
+A compiler that is given loops reads each array twice and keeps the sums of squares in memory; here both are in
+registers, and memory is read once.
+"""
+
+from typing import Any, Final
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+LANES: Final = 8
+"""Values of each array at a time, and sums of its squares side by side: an order of addition that is the same
+everywhere."""
+MAGIC: Final = 1.5 * 2.0**52
+"""Added to a number of at most 2**51 in size it leaves the nearest whole number in the low bits, ties to even."""
+
+_INT: Final = ir.IntType(64)
+_INTS: Final = ir.VectorType(_INT, LANES)
+_DOUBLES: Final = ir.VectorType(ir.DoubleType(), LANES)
+_FORMS: Final = {"float32": (ir.FloatType(), 4), "float64": (ir.DoubleType(), 8)}
+
+
+def _int(value: int) -> Any:
+    return ir.Constant(_INT, value)
+
+
+def adder(dtype: str, n_arrays: int) -> Any:
+    """Return a function for kernels that adds some arrays of a dtype.
+
+    It takes five addresses and two numbers: of the table of the arrays' addresses; of the first value, and how many
+    values (a multiple of LANES); of the arrays' factors, float64; of the sums, int64, to which the products are added
+    with all bits of MAGIC for each; and of the sums of squares, float64, one an array, to which those of these values
+    are added, summed in the arrays' dtype: of few thousand values at a time.
+    """
+    value, n_bytes = _FORMS[dtype]
+    values = ir.VectorType(value, LANES)
+
+    def at(builder: Any, address: Any, kind: Any) -> Any:
+        return builder.inttoptr(address, kind.as_pointer())
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        del signature
+        table, first, count, factors, sums, squares = arguments
+        begins, scales = list[Any](), list[Any]()
+        for place in range(n_arrays):
+            begin = builder.load(at(builder, builder.add(table, _int(8 * place)), _INT))
+            begins.append(builder.add(begin, builder.mul(first, _int(n_bytes))))
+            factor = builder.load(at(builder, builder.add(factors, _int(8 * place)), ir.DoubleType()))
+            scale = ir.Constant(_DOUBLES, ir.Undefined)
+            for lane in range(LANES):
+                scale = builder.insert_element(scale, factor, ir.Constant(ir.IntType(32), lane))
+            scales.append(scale)
+        zero = ir.Constant(values, [0.0] * LANES)
+        lanes = [cgutils.alloca_once_value(builder, zero) for _ in range(n_arrays)]
+        for lane in lanes:
+            builder.store(zero, lane)
+        magic = ir.Constant(_DOUBLES, [MAGIC] * LANES)
+        with cgutils.for_range_slice(builder, _int(0), count, _int(LANES)) as (place, _):
+            here = at(builder, builder.add(sums, builder.mul(place, _int(8))), _INTS)
+            total = builder.load(here, align=8)
+            skip = builder.mul(place, _int(n_bytes))
+            for begin, scale, lane in zip(begins, scales, lanes, strict=True):
+                found = builder.load(at(builder, builder.add(begin, skip), values), align=1)
+                builder.store(builder.fadd(builder.load(lane), builder.fmul(found, found)), lane)
+                wide = found if dtype == "float64" else builder.fpext(found, _DOUBLES)
+                raised = builder.fadd(builder.fmul(wide, scale), magic)
+                total = builder.add(total, builder.bitcast(raised, _INTS))
+            builder.store(total, here, align=8)
+        for place, lane in enumerate(lanes):
+            parts = [
+                builder.extract_element(builder.load(lane), ir.Constant(ir.IntType(32), one)) for one in range(LANES)
+            ]
+            wide = parts if dtype == "float64" else [builder.fpext(part, ir.DoubleType()) for part in parts]
+            while len(wide) > 1:
+                wide = [builder.fadd(*wide[one : one + 2]) for one in range(0, len(wide), 2)]
+            into = at(builder, builder.add(squares, _int(8 * place)), ir.DoubleType())
+            builder.store(builder.fadd(builder.load(into), wide[0]), into)
+        return context.get_dummy_value()
+
+    def add_side_by_side(
+        typing_context: Any, table: Any, first: Any, count: Any, factors: Any, sums: Any, squares: Any
+    ) -> Any:
+        del typing_context, table, first, count, factors, sums, squares
+        address, number = types.uint64, types.int64
+        return types.void(address, number, number, address, address, address), generate
+
+    return intrinsic(add_side_by_side)
