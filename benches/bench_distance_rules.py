@@ -4,7 +4,7 @@
 
     SHOAL_BENCH_ROWS=1e6 pytest benches/bench_distance_rules.py --benchmark-enable --benchmark-timer=time.process_time
 
-What Flower's rules cost is measured in its own environment, by ``benches/peers/run_distance_rules.py``.
+What Flower's rules cost is measured in its own environment, by ``benches/peers/run_federated.py``.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Median and trimmed mean of many updates; the floor is reading them once, and NumPy's forms are what Flower runs.
 
-Flower itself is measured by `benches/peers/run_order_rules.py`, in an environment of its own.
+Flower itself is measured by `benches/peers/run_federated.py`, in an environment of its own.
 """
 
 from collections.abc import Callable

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 import shoal
@@ -18,6 +19,10 @@ from benches.census import census
 from benches.floor import class_sizes
 from benches.measure.clock import forget_peak, peak_bytes
 from shoal.warming import warm
+from shoal_engine.federated.averaging import Mean
+from shoal_engine.federated.models import Model
+from shoal_engine.federated.rounds import Admission
+from shoal_engine.federated.updates import Update
 
 K = 10
 
@@ -52,6 +57,20 @@ def above_input(source: str, method: Any) -> int:
     return peak_bytes() - held
 
 
+def federated_peak(n_updates: int, n: int) -> float:
+    """Return the peak of folding updates that come one at a time, over the size of one, the result included."""
+    for size, clients in ((8, 1), (n, n_updates)):
+        # The first round is there for what is imported and compiled.
+        like = Model.of_arrays({"w": np.zeros(size, np.float32)})
+        forget_peak()
+        held = peak_bytes()
+        mean = Mean(Admission(like=like, max_weight=1.0), bound=16.0, max_updates=64)
+        for place in range(clients):
+            mean.observe(Update.of_arrays({"w": np.full(size, place % 7, np.float32)}, node=str(place)))
+        mean.release()
+    return (peak_bytes() - held) / (4 * n)
+
+
 TASKS: dict[str, Callable[..., Any]] = {
     "make": make,
     "floor": floor,
@@ -59,6 +78,7 @@ TASKS: dict[str, Callable[..., Any]] = {
     "above_input": above_input,
     "private_group_by": private_queries.compare,
     "private_peak": private_queries.peak_over_input,
+    "federated_peak": federated_peak,
 }
 
 

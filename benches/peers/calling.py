@@ -10,6 +10,8 @@ from typing import Any
 VARIABLE = "SHOAL_PEERS_PYTHON"
 _SCRIPT = Path(__file__).with_name("run_peers.py")
 _NOISE = Path(__file__).with_name("run_noise.py")
+_FEDERATED = Path(__file__).with_name("run_federated.py")
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def peers_python() -> str | None:
@@ -74,13 +76,27 @@ def measure_noise(peer: str, *, scale: float, n: int) -> dict[str, Any]:
     return _run([str(_NOISE), peer, "--scale", repr(scale), "-n", str(n)], None)
 
 
+def measure_federated(peer: str, *, n_updates: int, n: int, runs: int) -> dict[str, Any]:
+    """Aggregate `n_updates` of `n` values with one of the peers of `run_federated.PEERS`, on one thread.
+
+    Raises
+    ------
+    RuntimeError
+        `VARIABLE` is not set, or the peer failed.
+    """
+    return _run([str(_FEDERATED), peer, "--updates", str(n_updates), "-n", str(n), "--runs", str(runs)], None)
+
+
 def _run(command: list[str], limit_seconds: float | None) -> dict[str, Any]:
     """Run a script with the peers' Python and return the JSON of its last line."""
     python = peers_python()
     if python is None:
         msg = f"{VARIABLE} is not set; point it to the Python of an environment made from requirements.txt"
         raise RuntimeError(msg)
-    done = subprocess.run([python, *command], capture_output=True, text=True, timeout=limit_seconds, check=False)
+    environment = {**os.environ, **_ONE_THREAD}
+    done = subprocess.run(
+        [python, *command], capture_output=True, text=True, timeout=limit_seconds, check=False, env=environment
+    )
     if done.returncode:
         msg = f"{command[1]} failed: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'no message'}"
         raise RuntimeError(msg)

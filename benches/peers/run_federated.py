@@ -17,7 +17,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from stacked_median import stacked_median
 
 Arrays = list[np.ndarray]
 SHARE = 0.2
@@ -78,24 +77,24 @@ def torch_add(arrays: Arrays) -> Callable[[], Any]:
 
     torch.set_num_threads(1)
     tensors = [torch.from_numpy(array) for array in arrays]
-    total = torch.zeros_like(tensors[0])
 
     def work() -> Any:
-        total.zero_()
+        total = torch.zeros_like(tensors[0])
         for tensor in tensors:
             total.add_(tensor, alpha=1 / len(tensors))
+        return total
 
     return work
 
 
 def numpy_add(arrays: Arrays) -> Callable[[], Any]:
     """Return a loop of NumPy's addition, without weights."""
-    total = np.zeros_like(arrays[0])
 
     def work() -> Any:
-        total[:] = 0
+        total = np.zeros_like(arrays[0])
         for array in arrays:
             np.add(total, array, out=total)
+        return total
 
     return work
 
@@ -148,6 +147,8 @@ def flower_bulyan(arrays: Arrays) -> Callable[[], Any]:
 
 def openfl_geometric_median(arrays: Arrays) -> Callable[[], Any]:
     """Return the work of OpenFL's algorithm."""
+    from stacked_median import stacked_median
+
     return lambda: stacked_median(arrays, [1.0] * len(arrays))
 
 
