@@ -11,6 +11,7 @@ from shoal import namespaces as namespaces  # registers the Polars namespaces
 
 if TYPE_CHECKING:
     from shoal import dp as dp
+    from shoal import federated as federated
     from shoal.anonymizing import Anonymized as Anonymized
     from shoal.anonymizing import anonymize as anonymize
     from shoal.anonymizing import anonymize_file as anonymize_file
@@ -158,6 +159,7 @@ _MODULES = {
     "shoal_engine.ledger": ("Budget", "Ledger", "Receipt"),
     "shoal_engine.risk.report": ("RiskReport",),
 }
+_SUBMODULES = ("dp", "federated", "flower")
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __version__ = "0.1.0"
@@ -166,8 +168,8 @@ __all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
 
 def __getattr__(name: str) -> Any:
     """Load a public name from its module."""
-    if name == "dp":
-        return importlib.import_module("shoal.dp")
+    if name in _SUBMODULES:
+        return importlib.import_module(f"shoal.{name}")
     if name not in _HOME:
         msg = f"module 'shoal' has no attribute {name!r}"
         raise AttributeError(msg)
@@ -178,4 +180,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Return the public names."""
-    return [*__all__, "dp", "__version__"]
+    return [*__all__, *_SUBMODULES, "__version__"]

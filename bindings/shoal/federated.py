@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from shoal_engine.federated.averaging import Mean as Mean
     from shoal_engine.federated.bulyan import Bulyan as Bulyan
     from shoal_engine.federated.centered_clipping import CenteredClipping as CenteredClipping
+    from shoal_engine.federated.client_corrections import Scaffold as Scaffold
+    from shoal_engine.federated.client_corrections import controlled_gradient as controlled_gradient
+    from shoal_engine.federated.client_corrections import next_control as next_control
+    from shoal_engine.federated.client_corrections import proximal_gradient as proximal_gradient
+    from shoal_engine.federated.client_corrections import scaffold_update as scaffold_update
+    from shoal_engine.federated.client_corrections import zero_control as zero_control
     from shoal_engine.federated.geometric_median import GeometricMedian as GeometricMedian
     from shoal_engine.federated.krum import Krum as Krum
     from shoal_engine.federated.krum import MultiKrum as MultiKrum
@@ -48,6 +54,14 @@ _MODULES = {
     "shoal_engine.errors": ("TooFewUpdates",),
     "shoal_engine.federated.averaging": ("Mean",),
     "shoal_engine.federated.bulyan": ("Bulyan",),
+    "shoal_engine.federated.client_corrections": (
+        "Scaffold",
+        "controlled_gradient",
+        "next_control",
+        "proximal_gradient",
+        "scaffold_update",
+        "zero_control",
+    ),
     "shoal_engine.federated.centered_clipping": ("CenteredClipping",),
     "shoal_engine.federated.geometric_median": ("GeometricMedian",),
     "shoal_engine.federated.krum": (
@@ -124,14 +138,20 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll] - loaded at first use
     "PrivateRounds",
     "PrivateTraining",
     "Rule",
+    "Scaffold",
     "ServerOptimizer",
     "TooFewUpdates",
     "TrimmedMean",
     "Update",
     "UpdateError",
+    "controlled_gradient",
+    "next_control",
+    "proximal_gradient",
     "read_updates",
     "rule_named",
+    "scaffold_update",
     "write_updates",
+    "zero_control",
 ]
 
 
