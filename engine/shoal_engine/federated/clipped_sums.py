@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.errors import UpdateError
+from shoal_engine.federated.fixed_point_sums import Floats, length
 from shoal_engine.federated.models import Model
 from shoal_engine.federated.tensors import widened
 
@@ -57,14 +58,12 @@ class ClippedSum:
         from shoal_kernels.changes import MEASURE_CHANGE
         from shoal_kernels.fixed_point import BLOCK, LANES
 
-        lanes, total = np.empty(LANES, np.float64), list[float]()
+        lanes, found = np.empty(LANES, np.float64), list[Floats]()
         for values, base, _ in self._tensors(model):
             squares = np.empty(-(-len(values) // BLOCK), np.float64)
             MEASURE_CHANGE[values.dtype.name](values, base, lanes, squares)
-            if not np.isfinite(squares).all():
-                return math.inf
-            total.append(math.fsum(squares))
-        return math.sqrt(math.fsum(total)) * (1 + SLACK)
+            found.append(squares)
+        return length(np.concatenate(found)) * (1 + SLACK)
 
     def add(self, model: Model, length: float, weight: float) -> None:
         """Add the change to a model, clipped, times a weight of at most 1; `length` is what `length` says of it."""

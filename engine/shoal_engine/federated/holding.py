@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.errors import UpdateError
+from shoal_engine.federated.fixed_point_sums import length
 from shoal_engine.federated.models import Layout
 from shoal_engine.federated.rounds import Admission, Aggregate, Line, common_layout
 from shoal_engine.federated.updates import Update
@@ -108,5 +109,5 @@ class Holding:
 
 def measured(line: Line, squares: npt.NDArray[np.float64]) -> Line:
     """Return the line with the length of what was sent, from sums of squares; out where that is not finite."""
-    norm = math.sqrt(math.fsum(squares)) if np.isfinite(squares).all() else math.inf
+    norm = length(squares)
     return replace(line, norm=norm) if math.isfinite(norm) else line.out("not finite or too large")

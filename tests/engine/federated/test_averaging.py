@@ -17,6 +17,7 @@ from shoal_engine.errors import TooFewUpdates, UpdateError
 from shoal_engine.federated.averaging import Mean
 from shoal_engine.federated.fixed_point_sums import grid_bits
 from shoal_engine.federated.models import Model
+from shoal_engine.federated.order_rules import Median
 from shoal_engine.federated.rounds import Admission, Aggregate
 from shoal_engine.federated.tensors import DTYPES, narrowed, widened
 from shoal_engine.federated.updates import Update
@@ -50,7 +51,7 @@ def folding(like: Update, *, bound: float = 128.0, max_updates: int = 64, max_we
     return Mean(Admission(like=like.model, max_weight=max_weight), bound=bound, max_updates=max_updates)
 
 
-def released(mean: Mean, sent: Sequence[Update]) -> Aggregate:
+def released(mean: Mean | Median, sent: Sequence[Update]) -> Aggregate:
     for update in sent:
         mean.observe(update)
     return mean.release()
@@ -185,6 +186,17 @@ def test_mean__bad_updates_do_not_count_and_are_named() -> None:
             "twice": "duplicate",
         }
         assert aggregate.report.column_names[:3] == ["node", "weight", "norm"]
+
+
+def test_mean__lengths_that_overflow_only_when_added_up_are_too_large() -> None:
+    """Each tile's sum of squares is finite, all together are not."""
+    good, far = updates([[1.0] * 40_000])[0], Update.of_arrays({"w": np.full(40_000, 1e152)}, node="far")
+    for mean in (Mean(), Mean(accumulator="float64"), folding(good, bound=1e160), Median()):
+        aggregate = released(mean, [far, good])
+        assert values(aggregate) == [1.0] * 40_000
+        assert [(line.node, line.reason) for line in aggregate.lines if not line.kept] == [
+            ("far", "not finite or too large")
+        ]
 
 
 def test_fold__what_is_refused_leaves_no_trace() -> None:

@@ -144,6 +144,13 @@ def test_mean__what_is_bad_is_left_out_and_named() -> None:
     assert all(math.isnan(line.norm) and not line.clipped for line in released.lines)
 
 
+def test_mean__lengths_that_overflow_only_when_added_up_are_too_large() -> None:
+    """Each block's sum of squares is finite, all together are not."""
+    mean = private_mean(model(*[0] * 40_000, dtype="float64"))
+    mean.observe(Update(model(*[1e152] * 40_000, dtype="float64"), "far"))
+    assert [line.reason for line in mean.release().lines] == ["not finite or too large"]
+
+
 def test_release__noise_is_drawn_once_for_what_was_paid_once() -> None:
     permit = training().begin_round(size=1)
     one, two = (PrivateMean(Admission(like=model(0)), permit, clip=1.0, expected_updates=1) for _ in range(2))
