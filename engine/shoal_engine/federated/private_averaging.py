@@ -104,10 +104,11 @@ class PrivateMean:
     Raises
     ------
     UpdateError
-        The round's model is missing, or a number is out of range.
+        The round's model is missing, a number is out of range, or the permit is for fewer values.
 
     Examples
     --------
+    >>> from shoal_engine.federated.models import Model
     >>> from shoal_engine.federated.private_training import PrivateTraining
     >>> training = PrivateTraining(Fraction(5), Fraction(1, 10**5), noise_multiplier=Fraction(2))
     >>> start = Model.of_arrays({"w": np.zeros(3, np.float32)})
@@ -140,6 +141,9 @@ class PrivateMean:
         self._unclipped = 0
         self._nodes: set[str] = set()
         self._lines: list[Line] = []
+        if (size := self._sum.base.size + isinstance(clip, AdaptiveClip)) > permit.size:
+            msg = f"the round was paid for as one of {permit.size} values, and releases {size}; begin one of that size"
+            raise UpdateError(msg)
 
     @property
     def sensitivity(self) -> int:

@@ -1,7 +1,10 @@
 """Private rounds: how far a node moves the sum, what noise is drawn, what it costs, and that it is drawn once."""
 
+import copy
 import itertools
 import math
+import pickle
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -41,7 +44,7 @@ def private_mean(
 ) -> PrivateMean:
     """Return a round that nobody has paid for: tests look at exact sums through noise that hides nothing."""
     options.setdefault("expected_updates", 10)
-    return PrivateMean(Admission(like=start), Permit(1, Fraction(multiplier)), clip=clip, **options)  # pyright: ignore
+    return PrivateMean(Admission(like=start), Permit(1, Fraction(multiplier), 1 << 40), clip=clip, **options)  # pyright: ignore
 
 
 @given(
@@ -158,6 +161,55 @@ def test_release__noise_is_drawn_once_for_what_was_paid_once() -> None:
     for again in (one, two):
         with pytest.raises(BudgetExhausted, match="released already"):
             again.release()
+
+
+def test_permit__is_no_more_for_being_copied_or_used_at_once() -> None:
+    permit = training().begin_round(size=1)
+    mean = PrivateMean(Admission(like=model(0)), permit, clip=1.0, expected_updates=1)
+    again = copy.deepcopy(mean)
+    with pytest.raises(TypeError, match="pickled"):
+        pickle.dumps(permit)
+    mean.release()
+    with pytest.raises(BudgetExhausted, match="released already"):
+        again.release()
+
+
+def test_permit__is_for_the_values_that_were_paid_for() -> None:
+    """More of them would differ from Gaussian noise by more."""
+    for size, clip in ((1, 1.0), (2, AdaptiveClip(1.0))):
+        with pytest.raises(UpdateError, match="paid for"):
+            PrivateMean(Admission(like=model(0, 0)), training().begin_round(size=size), clip=clip, expected_updates=1)
+    with pytest.raises(NumberError, match="no less than 0"):
+        training().begin_round(size=-1)
+
+
+def test_training__is_charged_once_by_many_threads_and_cannot_be_copied() -> None:
+    spent = training("2", epsilon=4)
+    while True:
+        try:
+            spent.begin_round(size=1)
+        except BudgetExhausted:
+            break
+    raced = training("2", epsilon=4)
+
+    def begin(_: int) -> bool:
+        try:
+            raced.begin_round(size=1)
+        except BudgetExhausted:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(begin, range(64))) == spent.rounds == raced.rounds
+    for copied in (copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError):
+            copied(spent)
+
+
+def test_training__tells_why_where_discrete_noise_differs_too_much() -> None:
+    spent = PrivateTraining(Fraction(64), DELTA, noise_multiplier=Fraction(1, 6))
+    with pytest.raises(BudgetExhausted, match="differs from Gaussian noise"):
+        spent.begin_round(size=10**6)
 
 
 def test_adaptive_clip__follows_the_paper_and_uses_the_old_clip() -> None:
