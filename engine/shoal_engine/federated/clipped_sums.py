@@ -28,6 +28,16 @@ SLACK: Final = 2.0**-44
 the difference before it by one, and the exact sum of blocks, the root and the factor by four."""
 
 
+LEAST_CLIP, LARGEST_CLIP = 2.0**-400, 2.0**400
+"""Squares of changes as long as the clip, and its steps, are then ordinary numbers: the least of float64 are rounded by
+more than `SLACK`, or to zero, and changes that are longer than a tiny clip would be found shorter."""
+
+
+def is_clip(clip: float) -> bool:
+    """Tell whether a clip is in range."""
+    return LEAST_CLIP <= clip <= LARGEST_CLIP
+
+
 def sensitivity(size: int) -> int:
     """Return how far one node moves the sum of `size` values at most, in steps: a Euclidean length."""
     half = math.isqrt(size) + 1
@@ -46,8 +56,8 @@ class ClippedSum:
     """
 
     def __init__(self, base: Model, clip: float) -> None:
-        if not 0 < clip < math.inf:
-            msg = "a clip is above 0 and finite; give the length that changes usually have"
+        if not is_clip(clip):
+            msg = "a clip is above 0 and finite, from 2**-400 to 2**400; give the length that changes usually have"
             raise UpdateError(msg)
         self.base = base
         self.clip = clip

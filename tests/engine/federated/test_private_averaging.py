@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from shoal.private_rounds import PrivateRounds
 from shoal_engine.differential import events
 from shoal_engine.differential.accounting.accountant import privacy_spent
 from shoal_engine.differential.words import WordStream
@@ -226,6 +227,25 @@ def test_adaptive_clip__follows_the_paper_and_uses_the_old_clip() -> None:
     assert released.clip.clip == pytest.approx(1.0, rel=1e-2)
 
 
+@pytest.mark.parametrize("share", [1e-6, 0.5])
+def test_adaptive_clip__stays_in_range_whatever_the_noise(share: float) -> None:
+    clip: float | AdaptiveClip = AdaptiveClip(1.0, rate=10.0, share=share)
+    for _ in range(50):
+        clip = private_mean(model(0), clip, multiplier="512", expected_updates=1).release().clip
+    assert isinstance(clip, AdaptiveClip)
+    assert AdaptiveClip(2.0**399, rate=10.0).after(-1e300).clip == 2.0**400
+    assert AdaptiveClip(2.0**-399, rate=10.0).after(1e300).clip == 2.0**-400
+
+
+def test_sum__sensitivity_holds_at_the_least_clip() -> None:
+    base, clip = model(0, 0, 0, dtype="float64"), 2.0**-400
+    for change in (clip / 2, clip, clip * 3, 1e-100, 1e100):
+        total = ClippedSum(base, clip)
+        sent = model(change, -change, change, dtype="float64")
+        total.add(sent, total.length(sent), 1.0)
+        assert sum(int(value) ** 2 for value in total.sums[0]) <= sensitivity(3) ** 2
+
+
 def test_adaptive_clip__finds_the_quantile() -> None:
     rng = np.random.default_rng(3)
     clip: float | AdaptiveClip = AdaptiveClip(0.01, quantile=0.7, rate=0.3, share=0.2)
@@ -328,9 +348,16 @@ def test_rounded_gaussian_noise__is_as_near_to_discrete_as_is_charged(sigma: int
         lambda: PrivateTraining(Fraction(1), DELTA, noise_multiplier=Fraction(1), rate=Fraction(2)),
         lambda: PrivateTraining.of_rounds(0, epsilon=Fraction(1), delta=DELTA),
         lambda: private_mean(model(0), 0.0),
+        lambda: private_mean(model(0), 1e-170),
+        lambda: private_mean(model(0), 1e170),
         lambda: private_mean(model(0), expected_updates=0.0),
         lambda: private_mean(model(0), weight_cap=0.0),
+        lambda: private_mean(model(0), weight_cap=math.inf),
+        lambda: PrivateRounds(training(), clip=0.0, expected_updates=10),
         lambda: AdaptiveClip(1.0, share=1.0),
+        lambda: AdaptiveClip(1.0, share=1e-30),
+        lambda: AdaptiveClip(math.inf),
+        lambda: AdaptiveClip(1.0, rate=1e300),
         lambda: PrivateMean(Admission(), training().begin_round(size=1), clip=1.0, expected_updates=1),
     ],
 )
