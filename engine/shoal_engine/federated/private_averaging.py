@@ -207,6 +207,8 @@ class PrivateMean:
         line = self.admission.judged(update, self.admission.line(update), self._sum.base.layout)
         if line.kept and update.node in self._nodes:
             line = line.out("duplicate")
+        if line.kept and self.permit.nodes is not None and line.node not in self.permit.nodes:
+            line = line.out("not drawn")
         length = self._sum.length(update.model) if line.kept else math.inf
         if line.kept and not math.isfinite(length):
             line = line.out("not finite or too large")

@@ -48,11 +48,14 @@ class Permit:
         Deviation of the noise over the sensitivity.
     size : int
         Values that may be released.
+    nodes : frozenset of str or None
+        That were drawn, where only such may count: the round is charged as one of a sample.
     """
 
     number: int
     noise_multiplier: Fraction
     size: int
+    nodes: frozenset[str] | None = field(default=None, repr=False)
     _unused: list[bool] = field(default_factory=lambda: [True], init=False, repr=False, compare=False)
 
     def use(self) -> None:
@@ -128,7 +131,7 @@ class PrivateTraining:
         self.epsilon, self.delta, self.rate, self.noise_multiplier = epsilon, delta, rate, noise_multiplier
         self.rounds = 0
         self._distance = Fraction(0)
-        self._drawn = rate == 1
+        self._drawn: frozenset[str] | None = None
         # Also keeps a training from being copied or pickled, which would double its budget.
         self._charging = threading.Lock()
         if ledger is not None:
@@ -161,15 +164,18 @@ class PrivateTraining:
         """Draw the nodes of a round: each with chance `rate`, secretly and independently (a Poisson sample).
 
         Only rounds whose nodes were drawn here are charged less than rounds of all nodes. Whoever takes part must not
-        be told to anybody, and a round of few, or of nobody, is released like any other.
+        be told to anybody, and a round of few, or of nobody, is released like any other. Updates of other nodes do not
+        count in it.
         """
-        self._drawn = True
         if self.rate == 1:
             return list(nodes)
         if _stream is not None:
-            return self._sampled(nodes, _stream)
-        with WordStream.secure() as stream:
-            return self._sampled(nodes, stream)
+            taken = self._sampled(nodes, _stream)
+        else:
+            with WordStream.secure() as stream:
+                taken = self._sampled(nodes, stream)
+        self._drawn = frozenset(taken)
+        return taken
 
     def _sampled(self, nodes: Sequence[str], stream: WordStream) -> list[str]:
         taken = bernoulli(stream, self.rate, len(nodes))
@@ -198,7 +204,7 @@ class PrivateTraining:
 
     def _begun(self, size: int) -> Permit:
         """Charge a round; one thread at a time."""
-        if not self._drawn:
+        if self.rate < 1 and self._drawn is None:
             msg = f"a rate of {float(self.rate):g} is declared; draw this round's nodes by `sample` before it begins"
             raise NumberError(msg)
         sigma = self.noise_multiplier * (1 << CLIP_BITS)
@@ -223,8 +229,8 @@ class PrivateTraining:
             raise BudgetExhausted(msg, asked=(asked, self.delta), remaining=(left, self.delta))
         self.rounds += 1
         self._distance = distance
-        self._drawn = self.rate == 1
-        return Permit(self.rounds, self.noise_multiplier, size)
+        drawn, self._drawn = self._drawn, None
+        return Permit(self.rounds, self.noise_multiplier, size, drawn)
 
     @property
     def spent(self) -> float:

@@ -27,6 +27,7 @@ Reason: TypeAlias = Literal[
     "unreadable",
     "no answer",
     "too few updates",
+    "not drawn",
 ]
 
 LARGEST_WEIGHT: Final = 2.0**40

@@ -294,6 +294,21 @@ def test_training__amplifies_only_where_it_draws_the_nodes_itself() -> None:
         spent.begin_round(size=1)
 
 
+def test_mean__counts_only_nodes_that_were_drawn() -> None:
+    """One sample used for two rounds, or nodes picked otherwise, would cost as much as a round of all."""
+    spent = PrivateTraining(Fraction(9), DELTA, noise_multiplier=Fraction(2), rate=Fraction(1, 2))
+    nodes = [str(node) for node in range(40)]
+    drawn = spent.sample(nodes, _stream=STREAM)
+    permit = spent.begin_round(size=1)
+    spent.sample(["another"], _stream=STREAM)
+    mean = PrivateMean(Admission(like=model(0)), permit, clip=1.0, expected_updates=20)
+    for node in nodes:
+        mean.observe(Update(model(1), node))
+    reasons = {line.node: line.reason for line in mean.release().lines}
+    assert 0 < len(drawn) < 40
+    assert reasons == {node: None if node in drawn else "not drawn" for node in nodes}
+
+
 def test_sample__is_poisson() -> None:
     spent = PrivateTraining(Fraction(2), DELTA, noise_multiplier=Fraction(2), rate=Fraction(1, 4))
     nodes = [str(i) for i in range(40)]
