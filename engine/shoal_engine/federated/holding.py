@@ -79,10 +79,15 @@ class Holding:
         """
         self.admission.enough(len(self._arrived))
         like = self.admission.like
-        layout = common_layout(update for update, _ in self._arrived) if like is None else like.layout
         by_node: dict[str, list[tuple[Update, Line]]] = {}
         for update, line in self._arrived:
             by_node.setdefault(update.node, []).append((update, line))
+        if like is None:
+            # A node that sends many must not have as many votes.
+            single = [several[0][0] for several in by_node.values() if len(several) == 1]
+            layout = common_layout(single or (update for update, _ in self._arrived))
+        else:
+            layout = like.layout
         kept: list[tuple[Update, Line]] = []
         refused: list[Line] = []
         for node in sorted(by_node):

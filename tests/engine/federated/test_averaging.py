@@ -199,6 +199,29 @@ def test_mean__lengths_that_overflow_only_when_added_up_are_too_large() -> None:
         ]
 
 
+def test_mean__a_tiny_bound_holds_though_squares_vanish() -> None:
+    good = Update.of_arrays({"w": np.full(9, 2.0**-100, np.float32)}, node="good")
+    far = Update.of_arrays({"w": np.full(9, 2.0**-83, np.float32)}, node="far")
+    bound = 2.0**-100
+    for mean in (Mean(bound=bound), folding(good, bound=bound)):
+        aggregate = released(mean, [far, good])
+        assert values(aggregate) == [bound] * 9
+        assert [line.node for line in aggregate.lines if line.reason == "beyond the bound"] == ["far"]
+
+
+def test_mean__weights_next_to_nothing_do_not_count() -> None:
+    sent = updates([[1.0], [2.0]], [5e-324, 1e-300])
+    for mean in (Mean(), folding(sent[0], bound=2.0**100, max_weight=1.0)):
+        with pytest.raises(TooFewUpdates):
+            released(mean, sent)
+            mean.release()
+
+
+def test_layout__is_not_decided_by_a_node_that_sends_many() -> None:
+    hostile = [Update.of_arrays({"v": np.zeros(2)}, node="many")] * 10
+    assert values(released(Mean(), [*hostile, *updates([[1.0], [3.0]])])) == [2.0]
+
+
 def test_fold__what_is_refused_leaves_no_trace() -> None:
     good, beyond = updates([[1.0] * 9, [2.0] * 9]), Update.of_arrays({"w": np.array([1.0] * 8 + [200.0])}, node="far")
     mean = folding(good[0])
@@ -261,6 +284,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start)
     "make",
     [
         lambda like: Mean(max_updates=3),
+        lambda like: Mean(bound=0.0),
+        lambda like: Mean(bound=math.nan),
         lambda like: Mean(bound=1.0, max_updates=3),
         lambda like: folding(like, max_updates=0),
         lambda like: folding(like, bound=math.inf),
