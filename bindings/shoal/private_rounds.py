@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shoal_engine.errors import UpdateError
-from shoal_engine.federated.private_averaging import AdaptiveClip, PrivateAggregate, PrivateMean
+from shoal_engine.federated.private_averaging import AdaptiveClip, PrivateAggregate, PrivateMean, check_numbers
 from shoal_engine.federated.private_training import PrivateTraining
 from shoal_engine.federated.rounds import Admission, Aggregate
 
@@ -24,6 +24,11 @@ class PrivateRounds:
     weight_cap : float, optional
         Claimed weights count up to it; unless given all count alike.
 
+    Raises
+    ------
+    UpdateError
+        A number is out of range; no round was charged.
+
     Examples
     --------
     >>> from fractions import Fraction
@@ -37,6 +42,9 @@ class PrivateRounds:
     clip: float | AdaptiveClip
     expected_updates: float
     weight_cap: float | None = None
+
+    def __post_init__(self) -> None:
+        check_numbers(self.clip, self.expected_updates, self.weight_cap)
 
     def sample(self, nodes: Sequence[str]) -> list[str]:
         """Draw who takes part in a round: each with the training's rate, secretly."""

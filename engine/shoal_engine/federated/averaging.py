@@ -28,6 +28,8 @@ _USUAL_BOUND: Final = 2.0**10
 """On the size of values, tried first where none is declared."""
 _TINY: Final = 2.0**-16
 """Of the usual bound."""
+_SQUARED: Final = 2.0**-50
+"""Squares of values below it may be rounded to nothing in float32, and do not tell whether a bound holds."""
 _FEWEST_BITS: Final = 24
 """Of the bound at weight 1, on a grid that is declared: as many as a float32 has."""
 
@@ -65,6 +67,9 @@ class Mean(Holding):
     _folded: "_Folded | None" = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if self.bound is not None and not 0 < self.bound < math.inf:
+            msg = "a bound on values is above 0 and finite"
+            raise UpdateError(msg)
         if self.max_updates is None:
             return
         if self.bound is None or self.admission.like is None or self.accumulator != "fixed":
@@ -223,7 +228,7 @@ def _exact(values: Values, dtype: DType) -> Values:
 def _is_within(model: Model, squares: list[Floats], bound: float) -> bool:
     """Tell whether no value exceeds a bound: at a glance by sums of squares, else by looking at each."""
     for values, tensor, of_tiles in zip(model.payloads(), model.layout, squares, strict=True):
-        if math.sqrt(float(of_tiles.max(initial=0.0))) > bound:
+        if tensor.size and (bound < _SQUARED or math.sqrt(float(of_tiles.max(initial=0.0))) > bound):
             wide = widened(values, tensor.dtype)
             if max(float(wide.max()), -float(wide.min())) > bound:
                 return False

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.errors import UpdateError
+from shoal_engine.federated.fixed_point_sums import Floats, length
 from shoal_engine.federated.models import Model
 from shoal_engine.federated.tensors import widened
 
@@ -25,6 +26,16 @@ MOST_UPDATES: Final = 1 << 20
 SLACK: Final = 2.0**-44
 """By which lengths are taken larger than reckoned. Each block's sum of squares errs by under 200 roundings of 2**-53,
 the difference before it by one, and the exact sum of blocks, the root and the factor by four."""
+
+
+LEAST_CLIP, LARGEST_CLIP = 2.0**-400, 2.0**400
+"""Squares of changes as long as the clip, and its steps, are then ordinary numbers: the least of float64 are rounded by
+more than `SLACK`, or to zero, and changes that are longer than a tiny clip would be found shorter."""
+
+
+def is_clip(clip: float) -> bool:
+    """Tell whether a clip is in range."""
+    return LEAST_CLIP <= clip <= LARGEST_CLIP
 
 
 def sensitivity(size: int) -> int:
@@ -45,8 +56,8 @@ class ClippedSum:
     """
 
     def __init__(self, base: Model, clip: float) -> None:
-        if not 0 < clip < math.inf:
-            msg = "a clip is above 0 and finite; give the length that changes usually have"
+        if not is_clip(clip):
+            msg = "a clip is above 0 and finite, from 2**-400 to 2**400; give the length that changes usually have"
             raise UpdateError(msg)
         self.base = base
         self.clip = clip
@@ -57,14 +68,12 @@ class ClippedSum:
         from shoal_kernels.changes import MEASURE_CHANGE
         from shoal_kernels.fixed_point import BLOCK, LANES
 
-        lanes, total = np.empty(LANES, np.float64), list[float]()
+        lanes, found = np.empty(LANES, np.float64), list[Floats]()
         for values, base, _ in self._tensors(model):
             squares = np.empty(-(-len(values) // BLOCK), np.float64)
             MEASURE_CHANGE[values.dtype.name](values, base, lanes, squares)
-            if not np.isfinite(squares).all():
-                return math.inf
-            total.append(math.fsum(squares))
-        return math.sqrt(math.fsum(total)) * (1 + SLACK)
+            found.append(squares)
+        return length(np.concatenate(found)) * (1 + SLACK)
 
     def add(self, model: Model, length: float, weight: float) -> None:
         """Add the change to a model, clipped, times a weight of at most 1; `length` is what `length` says of it."""

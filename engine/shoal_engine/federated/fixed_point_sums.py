@@ -70,6 +70,16 @@ def tile_squares(values: Values) -> Floats:
     return squares
 
 
+def length(squares: Floats) -> float:
+    """Return the root of a sum of squares; infinite where one is infinite or no number, or their sum is too large."""
+    if not np.isfinite(squares).all():
+        return math.inf
+    try:
+        return math.sqrt(math.fsum(squares))
+    except OverflowError:
+        return math.inf
+
+
 def average_many(
     payloads: Sequence[Values], factors: Floats, scale: float, *, n_threads: int = 1
 ) -> tuple[Values, Floats]:

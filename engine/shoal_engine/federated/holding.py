@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.errors import UpdateError
+from shoal_engine.federated.fixed_point_sums import length
 from shoal_engine.federated.models import Layout
 from shoal_engine.federated.rounds import Admission, Aggregate, Line, common_layout
 from shoal_engine.federated.updates import Update
@@ -78,10 +79,15 @@ class Holding:
         """
         self.admission.enough(len(self._arrived))
         like = self.admission.like
-        layout = common_layout(update for update, _ in self._arrived) if like is None else like.layout
         by_node: dict[str, list[tuple[Update, Line]]] = {}
         for update, line in self._arrived:
             by_node.setdefault(update.node, []).append((update, line))
+        if like is None:
+            # A node that sends many must not have as many votes.
+            single = [several[0][0] for several in by_node.values() if len(several) == 1]
+            layout = common_layout(single or (update for update, _ in self._arrived))
+        else:
+            layout = like.layout
         kept: list[tuple[Update, Line]] = []
         refused: list[Line] = []
         for node in sorted(by_node):
@@ -108,5 +114,5 @@ class Holding:
 
 def measured(line: Line, squares: npt.NDArray[np.float64]) -> Line:
     """Return the line with the length of what was sent, from sums of squares; out where that is not finite."""
-    norm = math.sqrt(math.fsum(squares)) if np.isfinite(squares).all() else math.inf
+    norm = length(squares)
     return replace(line, norm=norm) if math.isfinite(norm) else line.out("not finite or too large")

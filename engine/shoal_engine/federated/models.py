@@ -27,7 +27,7 @@ class Model:
     Raises
     ------
     UpdateError
-        The batch has not one row, or a column is no tensor of floating point numbers.
+        The batch has not one row, or a column is no tensor of floating point numbers, or not a whole one.
 
     Examples
     --------
@@ -53,7 +53,16 @@ class Model:
             msg = "a tensor of a model is null; leave it out, or fill it"
             raise UpdateError(msg)
         object.__setattr__(self, "_layout", tuple(map(Tensor.of_field, self.batch.schema)))
-        object.__setattr__(self, "_payloads", tuple(map(payload, self.batch.columns)))
+        # Files of others may tell of more values than they hold, and kernels read by address.
+        try:
+            self.batch.validate()
+            payloads = tuple(map(payload, self.batch.columns))
+        except pa.ArrowException:
+            payloads = ()
+        if [values.size for values in payloads] != [tensor.size for tensor in self._layout]:
+            msg = "a tensor of a model has missing values, or not as many as its shape tells; write the model anew"
+            raise UpdateError(msg)
+        object.__setattr__(self, "_payloads", payloads)
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, Any], *, bfloat16: bool = False) -> "Model":

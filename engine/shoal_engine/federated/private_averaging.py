@@ -17,7 +17,15 @@ import numpy.typing as npt
 from shoal_engine.differential.samplers import discrete_gaussian
 from shoal_engine.differential.words import WordStream
 from shoal_engine.errors import UpdateError
-from shoal_engine.federated.clipped_sums import CLIP_BITS, MOST_UPDATES, ClippedSum, sensitivity
+from shoal_engine.federated.clipped_sums import (
+    CLIP_BITS,
+    LARGEST_CLIP,
+    LEAST_CLIP,
+    MOST_UPDATES,
+    ClippedSum,
+    is_clip,
+    sensitivity,
+)
 from shoal_engine.federated.models import of_payloads
 from shoal_engine.federated.private_training import Permit
 from shoal_engine.federated.rounds import Admission, Aggregate, Line
@@ -26,6 +34,9 @@ from shoal_engine.federated.updates import Update
 
 Ints = npt.NDArray[np.int64]
 
+_LARGEST_RATE: Final = 10.0
+_LEAST_SHARE, _LARGEST_SHARE = 1e-6, 0.5
+"""So that one change is counted with many steps, and no more than about as many as the clip has."""
 CHUNK: Final = 1 << 20
 """Values that get their noise at a time."""
 
@@ -40,13 +51,13 @@ class AdaptiveClip:
     Attributes
     ----------
     clip : float
-        Above 0.
+        Above 0; as those that do not adapt, from 2**-400 to 2**400.
     quantile : float
         Of lengths, between 0 and 1: the share that is not to be clipped.
     rate : float
-        Above 0.
+        Above 0, at most 10.
     share : float
-        Of the budget, between 0 and 1, that is for the count.
+        Of the budget that is for the count; from 1e-6 to 0.5.
     """
 
     clip: float
@@ -55,13 +66,25 @@ class AdaptiveClip:
     share: float = 0.01
 
     def __post_init__(self) -> None:
-        if not (self.clip > 0 and 0 <= self.quantile <= 1 and self.rate > 0 and 0 < self.share < 1):
-            msg = "an adaptive clip needs a clip and a rate above 0, a quantile from 0 to 1, a share between 0 and 1"
+        if not (
+            is_clip(self.clip)
+            and 0 <= self.quantile <= 1
+            and 0 < self.rate <= _LARGEST_RATE
+            and _LEAST_SHARE <= self.share <= _LARGEST_SHARE
+        ):
+            msg = (
+                f"an adaptive clip needs a clip above 0, a quantile from 0 to 1, a rate above 0 and at most "
+                f"{_LARGEST_RATE:g}, and a share from {_LEAST_SHARE:g} to {_LARGEST_SHARE:g}"
+            )
             raise UpdateError(msg)
 
     def after(self, unclipped: float) -> "AdaptiveClip":
-        """Return the next clip after a noisy share of changes was not clipped."""
-        return replace(self, clip=self.clip * math.exp(-self.rate * (unclipped - self.quantile)))
+        """Return the next clip after a noisy share of changes was not clipped.
+
+        Noise may take a share of few changes far beyond 0 and 1: what is more than 1 off the quantile counts as 1 off.
+        """
+        off = min(1.0, max(-1.0, unclipped - self.quantile))
+        return replace(self, clip=min(LARGEST_CLIP, max(LEAST_CLIP, self.clip * math.exp(-self.rate * off))))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +101,25 @@ class PrivateAggregate(Aggregate):
 
     deviation: float
     clip: float | AdaptiveClip
+
+
+def check_numbers(clip: float | AdaptiveClip, expected_updates: float, weight_cap: float | None) -> None:
+    """Raise where a number of a private mean is out of range: before a round of it is charged.
+
+    Raises
+    ------
+    UpdateError
+    """
+    if not (
+        (isinstance(clip, AdaptiveClip) or is_clip(clip))
+        and 0 < expected_updates < math.inf
+        and (weight_cap is None or 0 < weight_cap < math.inf)
+    ):
+        msg = (
+            "a private mean needs a clip from 2**-400 to 2**400, expected_updates above 0, and a weight_cap above 0, "
+            "all of them finite"
+        )
+        raise UpdateError(msg)
 
 
 class PrivateMean:
@@ -104,10 +146,11 @@ class PrivateMean:
     Raises
     ------
     UpdateError
-        The round's model is missing, or a number is out of range.
+        The round's model is missing, a number is out of range, or the permit is for fewer values.
 
     Examples
     --------
+    >>> from shoal_engine.federated.models import Model
     >>> from shoal_engine.federated.private_training import PrivateTraining
     >>> training = PrivateTraining(Fraction(5), Fraction(1, 10**5), noise_multiplier=Fraction(2))
     >>> start = Model.of_arrays({"w": np.zeros(3, np.float32)})
@@ -128,8 +171,9 @@ class PrivateMean:
         expected_updates: float,
         weight_cap: float | None = None,
     ) -> None:
-        if admission.like is None or not 0 < expected_updates < math.inf or not (weight_cap is None or weight_cap > 0):
-            msg = "a private mean needs `like`, the round's model, expected_updates above 0, and a weight_cap above 0"
+        check_numbers(clip, expected_updates, weight_cap)
+        if admission.like is None:
+            msg = "a private mean needs `like`, the round's model"
             raise UpdateError(msg)
         self.admission = admission
         self.permit = permit
@@ -140,6 +184,9 @@ class PrivateMean:
         self._unclipped = 0
         self._nodes: set[str] = set()
         self._lines: list[Line] = []
+        if (size := self._sum.base.size + isinstance(clip, AdaptiveClip)) > permit.size:
+            msg = f"the round was paid for as one of {permit.size} values, and releases {size}; begin one of that size"
+            raise UpdateError(msg)
 
     @property
     def sensitivity(self) -> int:
@@ -160,6 +207,8 @@ class PrivateMean:
         line = self.admission.judged(update, self.admission.line(update), self._sum.base.layout)
         if line.kept and update.node in self._nodes:
             line = line.out("duplicate")
+        if line.kept and self.permit.nodes is not None and line.node not in self.permit.nodes:
+            line = line.out("not drawn")
         length = self._sum.length(update.model) if line.kept else math.inf
         if line.kept and not math.isfinite(length):
             line = line.out("not finite or too large")

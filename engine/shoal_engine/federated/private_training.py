@@ -14,10 +14,11 @@ rounded to whole steps but for a chance of at most 1 / (40 sigma**2) a value, an
 """
 
 import math
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Final
+from typing import Final, NoReturn
 
 from shoal_engine.differential import events
 from shoal_engine.differential.accounting.accountant import privacy_spent
@@ -45,11 +46,17 @@ class Permit:
         Of the round, from 1.
     noise_multiplier : Fraction
         Deviation of the noise over the sensitivity.
+    size : int
+        Values that may be released.
+    nodes : frozenset of str or None
+        That were drawn, where only such may count: the round is charged as one of a sample.
     """
 
     number: int
     noise_multiplier: Fraction
-    _unused: list[bool] = field(default_factory=lambda: [True], repr=False, compare=False)
+    size: int
+    nodes: frozenset[str] | None = field(default=None, repr=False)
+    _unused: list[bool] = field(default_factory=lambda: [True], init=False, repr=False, compare=False)
 
     def use(self) -> None:
         """Use the permit.
@@ -59,10 +66,22 @@ class Permit:
         BudgetExhausted
             It was used before: noise is drawn once for what was paid once.
         """
-        if not self._unused:
+        try:
+            # One step, so that of several threads one succeeds.
+            self._unused.pop()
+        except IndexError:
             msg = f"round {self.number} was released already, and was paid for once; begin another round"
-            raise BudgetExhausted(msg, asked=(self.noise_multiplier, Fraction(0)), remaining=(Fraction(0), Fraction(0)))
-        self._unused.clear()
+            nothing = Fraction(0)
+            raise BudgetExhausted(msg, asked=(self.noise_multiplier, nothing), remaining=(nothing, nothing)) from None
+
+    def __deepcopy__(self, memo: object) -> "Permit":
+        """Return the permit itself: a copy would be another leave that nobody has paid for."""
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refuse to be pickled, as what was read back could be used again."""
+        msg = "a permit allows one release in the process that paid for it, and cannot be pickled"
+        raise TypeError(msg)
 
 
 class PrivateTraining:
@@ -112,7 +131,9 @@ class PrivateTraining:
         self.epsilon, self.delta, self.rate, self.noise_multiplier = epsilon, delta, rate, noise_multiplier
         self.rounds = 0
         self._distance = Fraction(0)
-        self._drawn = rate == 1
+        self._drawn: frozenset[str] | None = None
+        # Also keeps a training from being copied or pickled, which would double its budget.
+        self._charging = threading.Lock()
         if ledger is not None:
             told = events.to_json(events.ApproximateDP(epsilon, delta))
             ledger.debit(epsilon, delta, events=told, dataset="federated training", policy="")
@@ -127,7 +148,11 @@ class PrivateTraining:
         rate: Fraction = Fraction(1),
         ledger: Ledger | None = None,
     ) -> "PrivateTraining":
-        """Return a training with the least noise, within 0.1 %, that allows a number of rounds."""
+        """Return a training with the least noise, within 0.1 %, that allows a number of rounds.
+
+        Where epsilon is so large that it protects nobody, above 25 or so, the noise may come out so small that rounds
+        are refused for what discrete noise differs from Gaussian noise.
+        """
         if n_rounds < 1 or not 0 < rate <= 1:
             msg = "a training has at least one round, and a rate above 0 and at most 1"
             raise NumberError(msg)
@@ -139,15 +164,18 @@ class PrivateTraining:
         """Draw the nodes of a round: each with chance `rate`, secretly and independently (a Poisson sample).
 
         Only rounds whose nodes were drawn here are charged less than rounds of all nodes. Whoever takes part must not
-        be told to anybody, and a round of few, or of nobody, is released like any other.
+        be told to anybody, and a round of few, or of nobody, is released like any other. Updates of other nodes do not
+        count in it.
         """
-        self._drawn = True
         if self.rate == 1:
             return list(nodes)
         if _stream is not None:
-            return self._sampled(nodes, _stream)
-        with WordStream.secure() as stream:
-            return self._sampled(nodes, stream)
+            taken = self._sampled(nodes, _stream)
+        else:
+            with WordStream.secure() as stream:
+                taken = self._sampled(nodes, stream)
+        self._drawn = frozenset(taken)
+        return taken
 
     def _sampled(self, nodes: Sequence[str], stream: WordStream) -> list[str]:
         taken = bernoulli(stream, self.rate, len(nodes))
@@ -166,19 +194,34 @@ class PrivateTraining:
         BudgetExhausted
             With this round the training would cost more than its epsilon and delta; nothing was charged.
         NumberError
-            A rate below 1 was declared, and no nodes were drawn by `sample` for this round.
+            A rate below 1 was declared, and no nodes were drawn by `sample` for this round; or the size is below 0.
         """
-        if not self._drawn:
+        if size < 0:
+            msg = "a round releases no less than 0 values"
+            raise NumberError(msg)
+        with self._charging:
+            return self._begun(size)
+
+    def _begun(self, size: int) -> Permit:
+        """Charge a round; one thread at a time."""
+        if self.rate < 1 and self._drawn is None:
             msg = f"a rate of {float(self.rate):g} is declared; draw this round's nodes by `sample` before it begins"
             raise NumberError(msg)
         sigma = self.noise_multiplier * (1 << CLIP_BITS)
         distance = self._distance + size * _PER_VALUE / sigma**2
         cost = self._cost(self.rounds + 1)
         # exp of what is spent, and not of what may be.
-        if cost > self.epsilon or (1 + math.exp(min(cost, 700.0))) * distance > self.delta * _FOR_ROUNDING:
+        apart = (1 + Fraction(math.exp(min(cost, 700.0)))) * distance
+        if cost > self.epsilon or apart > self.delta * _FOR_ROUNDING:
+            would = f"to epsilon {cost:.4g} at delta {float(self.delta):.3g}, and it may cost {float(self.epsilon):.4g}"
+            if cost <= self.epsilon:
+                # Of the rounding of noise, which matters where epsilon is too large to protect anybody.
+                would = (
+                    f"to epsilon {cost:.4g}, at which its noise differs from Gaussian noise by a delta of "
+                    f"{float(apart):.3g}, and it may by {float(self.delta * _FOR_ROUNDING):.3g}"
+                )
             msg = (
-                f"round {self.rounds + 1} would bring the training to epsilon {cost:.4g} at delta "
-                f"{float(self.delta):.3g}, and it may cost {float(self.epsilon):.4g}; nothing was sent or charged: "
+                f"round {self.rounds + 1} would bring the training {would}; nothing was sent or charged: "
                 "stop here, or begin a training with more noise or a larger budget"
             )
             left = max(Fraction(0), self.epsilon - Fraction(self.spent))
@@ -186,8 +229,8 @@ class PrivateTraining:
             raise BudgetExhausted(msg, asked=(asked, self.delta), remaining=(left, self.delta))
         self.rounds += 1
         self._distance = distance
-        self._drawn = self.rate == 1
-        return Permit(self.rounds, self.noise_multiplier)
+        drawn, self._drawn = self._drawn, None
+        return Permit(self.rounds, self.noise_multiplier, size, drawn)
 
     @property
     def spent(self) -> float:

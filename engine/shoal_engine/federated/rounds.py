@@ -27,10 +27,11 @@ Reason: TypeAlias = Literal[
     "unreadable",
     "no answer",
     "too few updates",
+    "not drawn",
 ]
 
-LARGEST_WEIGHT: Final = 2.0**40
-"""Weights beyond this are no numbers of examples; unless a round declares less."""
+LEAST_WEIGHT, LARGEST_WEIGHT = 2.0**-40, 2.0**40
+"""Weights beyond these are no numbers of examples; a round may declare less than the largest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ class Admission:
     opened: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not 0 < self.max_weight <= LARGEST_WEIGHT or self.min_updates < 1:
+        if not LEAST_WEIGHT <= self.max_weight <= LARGEST_WEIGHT or self.min_updates < 1:
             msg = f"a round needs min_updates of at least 1 and max_weight above 0 and at most {LARGEST_WEIGHT:.0f}"
             raise UpdateError(msg)
 
@@ -152,7 +153,7 @@ class Admission:
         """Return the line as it is after a look at everything but the values."""
         if update.model.layout != layout:
             return line.out("another layout")
-        if not 0 < line.weight <= self.max_weight:
+        if not LEAST_WEIGHT <= line.weight <= self.max_weight:
             return line.out("bad weight")
         if self.round is not None and update.round is not None and update.round != self.round:
             return line.out("stale round")

@@ -89,7 +89,7 @@ def read_updates(path: str | Path) -> Iterator[Update]:
             yield _read(
                 batch, dict(told or {}), path.stem if reader.num_record_batches == 1 else f"{path.stem}:{place}"
             )
-    except (OSError, pa.ArrowInvalid):
+    except (OSError, pa.ArrowException, UnicodeDecodeError):
         msg = f"the updates in {str(path)!r} cannot be read; give an Arrow IPC file that `write_updates` wrote, whole"
         raise UpdateError(msg) from None
 

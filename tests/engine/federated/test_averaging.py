@@ -17,6 +17,7 @@ from shoal_engine.errors import TooFewUpdates, UpdateError
 from shoal_engine.federated.averaging import Mean
 from shoal_engine.federated.fixed_point_sums import grid_bits
 from shoal_engine.federated.models import Model
+from shoal_engine.federated.order_rules import Median
 from shoal_engine.federated.rounds import Admission, Aggregate
 from shoal_engine.federated.tensors import DTYPES, narrowed, widened
 from shoal_engine.federated.updates import Update
@@ -50,7 +51,7 @@ def folding(like: Update, *, bound: float = 128.0, max_updates: int = 64, max_we
     return Mean(Admission(like=like.model, max_weight=max_weight), bound=bound, max_updates=max_updates)
 
 
-def released(mean: Mean, sent: Sequence[Update]) -> Aggregate:
+def released(mean: Mean | Median, sent: Sequence[Update]) -> Aggregate:
     for update in sent:
         mean.observe(update)
     return mean.release()
@@ -187,6 +188,40 @@ def test_mean__bad_updates_do_not_count_and_are_named() -> None:
         assert aggregate.report.column_names[:3] == ["node", "weight", "norm"]
 
 
+def test_mean__lengths_that_overflow_only_when_added_up_are_too_large() -> None:
+    """Each tile's sum of squares is finite, all together are not."""
+    good, far = updates([[1.0] * 40_000])[0], Update.of_arrays({"w": np.full(40_000, 1e152)}, node="far")
+    for mean in (Mean(), Mean(accumulator="float64"), folding(good), Median()):
+        aggregate = released(mean, [far, good])
+        assert values(aggregate) == [1.0] * 40_000
+        assert [(line.node, line.reason) for line in aggregate.lines if not line.kept] == [
+            ("far", "not finite or too large")
+        ]
+
+
+def test_mean__a_tiny_bound_holds_though_squares_vanish() -> None:
+    good = Update.of_arrays({"w": np.full(9, 2.0**-100, np.float32)}, node="good")
+    far = Update.of_arrays({"w": np.full(9, 2.0**-83, np.float32)}, node="far")
+    bound = 2.0**-100
+    for mean in (Mean(bound=bound), folding(good, bound=bound)):
+        aggregate = released(mean, [far, good])
+        assert values(aggregate) == [bound] * 9
+        assert [line.node for line in aggregate.lines if line.reason == "beyond the bound"] == ["far"]
+
+
+def test_mean__weights_next_to_nothing_do_not_count() -> None:
+    sent = updates([[1.0], [2.0]], [5e-324, 1e-300])
+    for mean in (Mean(), folding(sent[0], bound=2.0**100, max_weight=1.0)):
+        with pytest.raises(TooFewUpdates):
+            released(mean, sent)
+            mean.release()
+
+
+def test_layout__is_not_decided_by_a_node_that_sends_many() -> None:
+    hostile = [Update.of_arrays({"v": np.zeros(2)}, node="many")] * 10
+    assert values(released(Mean(), [*hostile, *updates([[1.0], [3.0]])])) == [2.0]
+
+
 def test_fold__what_is_refused_leaves_no_trace() -> None:
     good, beyond = updates([[1.0] * 9, [2.0] * 9]), Update.of_arrays({"w": np.array([1.0] * 8 + [200.0])}, node="far")
     mean = folding(good[0])
@@ -249,6 +284,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start)
     "make",
     [
         lambda like: Mean(max_updates=3),
+        lambda like: Mean(bound=0.0),
+        lambda like: Mean(bound=math.nan),
         lambda like: Mean(bound=1.0, max_updates=3),
         lambda like: folding(like, max_updates=0),
         lambda like: folding(like, bound=math.inf),

@@ -1,7 +1,10 @@
 """Private rounds: how far a node moves the sum, what noise is drawn, what it costs, and that it is drawn once."""
 
+import copy
 import itertools
 import math
+import pickle
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from shoal.private_rounds import PrivateRounds
 from shoal_engine.differential import events
 from shoal_engine.differential.accounting.accountant import privacy_spent
 from shoal_engine.differential.words import WordStream
@@ -41,7 +45,7 @@ def private_mean(
 ) -> PrivateMean:
     """Return a round that nobody has paid for: tests look at exact sums through noise that hides nothing."""
     options.setdefault("expected_updates", 10)
-    return PrivateMean(Admission(like=start), Permit(1, Fraction(multiplier)), clip=clip, **options)  # pyright: ignore
+    return PrivateMean(Admission(like=start), Permit(1, Fraction(multiplier), 1 << 40), clip=clip, **options)  # pyright: ignore
 
 
 @given(
@@ -144,6 +148,13 @@ def test_mean__what_is_bad_is_left_out_and_named() -> None:
     assert all(math.isnan(line.norm) and not line.clipped for line in released.lines)
 
 
+def test_mean__lengths_that_overflow_only_when_added_up_are_too_large() -> None:
+    """Each block's sum of squares is finite, all together are not."""
+    mean = private_mean(model(*[0] * 40_000, dtype="float64"))
+    mean.observe(Update(model(*[1e152] * 40_000, dtype="float64"), "far"))
+    assert [line.reason for line in mean.release().lines] == ["not finite or too large"]
+
+
 def test_release__noise_is_drawn_once_for_what_was_paid_once() -> None:
     permit = training().begin_round(size=1)
     one, two = (PrivateMean(Admission(like=model(0)), permit, clip=1.0, expected_updates=1) for _ in range(2))
@@ -151,6 +162,55 @@ def test_release__noise_is_drawn_once_for_what_was_paid_once() -> None:
     for again in (one, two):
         with pytest.raises(BudgetExhausted, match="released already"):
             again.release()
+
+
+def test_permit__is_no_more_for_being_copied_or_used_at_once() -> None:
+    permit = training().begin_round(size=1)
+    mean = PrivateMean(Admission(like=model(0)), permit, clip=1.0, expected_updates=1)
+    again = copy.deepcopy(mean)
+    with pytest.raises(TypeError, match="pickled"):
+        pickle.dumps(permit)
+    mean.release()
+    with pytest.raises(BudgetExhausted, match="released already"):
+        again.release()
+
+
+def test_permit__is_for_the_values_that_were_paid_for() -> None:
+    """More of them would differ from Gaussian noise by more."""
+    for size, clip in ((1, 1.0), (2, AdaptiveClip(1.0))):
+        with pytest.raises(UpdateError, match="paid for"):
+            PrivateMean(Admission(like=model(0, 0)), training().begin_round(size=size), clip=clip, expected_updates=1)
+    with pytest.raises(NumberError, match="no less than 0"):
+        training().begin_round(size=-1)
+
+
+def test_training__is_charged_once_by_many_threads_and_cannot_be_copied() -> None:
+    spent = training("2", epsilon=4)
+    while True:
+        try:
+            spent.begin_round(size=1)
+        except BudgetExhausted:
+            break
+    raced = training("2", epsilon=4)
+
+    def begin(_: int) -> bool:
+        try:
+            raced.begin_round(size=1)
+        except BudgetExhausted:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(begin, range(64))) == spent.rounds == raced.rounds
+    for copied in (copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError):
+            copied(spent)
+
+
+def test_training__tells_why_where_discrete_noise_differs_too_much() -> None:
+    spent = PrivateTraining(Fraction(64), DELTA, noise_multiplier=Fraction(1, 6))
+    with pytest.raises(BudgetExhausted, match="differs from Gaussian noise"):
+        spent.begin_round(size=10**6)
 
 
 def test_adaptive_clip__follows_the_paper_and_uses_the_old_clip() -> None:
@@ -165,6 +225,25 @@ def test_adaptive_clip__follows_the_paper_and_uses_the_old_clip() -> None:
     # Two of four were not clipped, which is the quantile: the clip stays.
     assert isinstance(released.clip, AdaptiveClip)
     assert released.clip.clip == pytest.approx(1.0, rel=1e-2)
+
+
+@pytest.mark.parametrize("share", [1e-6, 0.5])
+def test_adaptive_clip__stays_in_range_whatever_the_noise(share: float) -> None:
+    clip: float | AdaptiveClip = AdaptiveClip(1.0, rate=10.0, share=share)
+    for _ in range(50):
+        clip = private_mean(model(0), clip, multiplier="512", expected_updates=1).release().clip
+    assert isinstance(clip, AdaptiveClip)
+    assert AdaptiveClip(2.0**399, rate=10.0).after(-1e300).clip == 2.0**400
+    assert AdaptiveClip(2.0**-399, rate=10.0).after(1e300).clip == 2.0**-400
+
+
+def test_sum__sensitivity_holds_at_the_least_clip() -> None:
+    base, clip = model(0, 0, 0, dtype="float64"), 2.0**-400
+    for change in (clip / 2, clip, clip * 3, 1e-100, 1e100):
+        total = ClippedSum(base, clip)
+        sent = model(change, -change, change, dtype="float64")
+        total.add(sent, total.length(sent), 1.0)
+        assert sum(int(value) ** 2 for value in total.sums[0]) <= sensitivity(3) ** 2
 
 
 def test_adaptive_clip__finds_the_quantile() -> None:
@@ -213,6 +292,21 @@ def test_training__amplifies_only_where_it_draws_the_nodes_itself() -> None:
     spent.begin_round(size=1)
     with pytest.raises(NumberError, match="by `sample`"):
         spent.begin_round(size=1)
+
+
+def test_mean__counts_only_nodes_that_were_drawn() -> None:
+    """One sample used for two rounds, or nodes picked otherwise, would cost as much as a round of all."""
+    spent = PrivateTraining(Fraction(9), DELTA, noise_multiplier=Fraction(2), rate=Fraction(1, 2))
+    nodes = [str(node) for node in range(40)]
+    drawn = spent.sample(nodes, _stream=STREAM)
+    permit = spent.begin_round(size=1)
+    spent.sample(["another"], _stream=STREAM)
+    mean = PrivateMean(Admission(like=model(0)), permit, clip=1.0, expected_updates=20)
+    for node in nodes:
+        mean.observe(Update(model(1), node))
+    reasons = {line.node: line.reason for line in mean.release().lines}
+    assert 0 < len(drawn) < 40
+    assert reasons == {node: None if node in drawn else "not drawn" for node in nodes}
 
 
 def test_sample__is_poisson() -> None:
@@ -269,9 +363,16 @@ def test_rounded_gaussian_noise__is_as_near_to_discrete_as_is_charged(sigma: int
         lambda: PrivateTraining(Fraction(1), DELTA, noise_multiplier=Fraction(1), rate=Fraction(2)),
         lambda: PrivateTraining.of_rounds(0, epsilon=Fraction(1), delta=DELTA),
         lambda: private_mean(model(0), 0.0),
+        lambda: private_mean(model(0), 1e-170),
+        lambda: private_mean(model(0), 1e170),
         lambda: private_mean(model(0), expected_updates=0.0),
         lambda: private_mean(model(0), weight_cap=0.0),
+        lambda: private_mean(model(0), weight_cap=math.inf),
+        lambda: PrivateRounds(training(), clip=0.0, expected_updates=10),
         lambda: AdaptiveClip(1.0, share=1.0),
+        lambda: AdaptiveClip(1.0, share=1e-30),
+        lambda: AdaptiveClip(math.inf),
+        lambda: AdaptiveClip(1.0, rate=1e300),
         lambda: PrivateMean(Admission(), training().begin_round(size=1), clip=1.0, expected_updates=1),
     ],
 )

@@ -116,6 +116,34 @@ def test_files__say_less_and_are_still_read(tmp_path: Path) -> None:
     assert (update.node, update.weight, update.round) == ("ward-3", 1.0, None)
 
 
+def test_model__refuses_tensors_that_are_not_whole() -> None:
+    kind = pa.fixed_shape_tensor(pa.float32(), [3])
+    storage = pa.FixedSizeListArray.from_arrays(pa.array([1.0, None, 3.0], pa.float32()), 3)
+    schema = pa.schema([pa.field("w", kind, nullable=False)])
+    with pytest.raises(UpdateError, match="missing values"):
+        Model(pa.RecordBatch.from_arrays([pa.ExtensionArray.from_storage(kind, storage)], schema=schema))
+
+
+def test_files__damaged_anywhere_are_refused_or_hold_whole_tensors(tmp_path: Path) -> None:
+    """Kernels read as many values as a layout tells, so a file must not tell of more than it holds."""
+    path, rng = tmp_path / "round.arrow", np.random.default_rng(1)
+    arrays = {"w": np.ones(50, np.float32), "b": np.ones((2, 3))}
+    write_updates(path, [Update.of_arrays(arrays, node=f"n{i}", weight=3, round=1) for i in range(2)])
+    whole = path.read_bytes()
+    for _ in range(2000):
+        damaged = bytearray(whole)
+        for place in rng.integers(len(whole), size=2):
+            damaged[place] = rng.integers(256)
+        other = tmp_path / "damaged.arrow"
+        other.write_bytes(damaged)
+        try:
+            for update in read_updates(other):
+                for values, tensor in zip(update.model.payloads(), update.model.layout, strict=True):
+                    assert values.size == tensor.size
+        except UpdateError:
+            pass
+
+
 def test_files__refuse_what_does_not_fit(tmp_path: Path) -> None:
     one, two = (Update.of_arrays({"w": np.ones(n)}, node=str(n)) for n in (1, 2))
     with pytest.raises(UpdateError, match="same tensors"):
