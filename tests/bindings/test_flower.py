@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -473,17 +473,6 @@ def test_rules__outvote_a_hostile_node() -> None:
     for rule in rules:
         result = strategy(rule=rule).start(MemoryGrid(7, spoiling), initial(), num_rounds=2)
         assert np.abs(result.arrays["b"].numpy() - 2).max() < 0.2
-
-
-def test_secure__sends_and_receives_in_place_of_the_plain_exchange() -> None:
-    class Backwards:
-        def exchange(self, grid: Grid, messages: list[Message], timeout: float | None) -> Iterator[Message]:
-            ids = list(grid.push_messages(messages))
-            return pulled(grid, reversed(ids), timeout)
-
-    ours = strategy(secure=Backwards(), fraction_evaluate=0.0)
-    ours.start(MemoryGrid(3, plus_node), initial(), num_rounds=1)
-    assert ours.reports[1]["kept"].all()
 
 
 # Replies one at a time

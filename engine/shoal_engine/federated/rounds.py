@@ -27,6 +27,8 @@ Reason: TypeAlias = Literal[
     "unreadable",
     "no answer",
     "too few updates",
+    "too few partners",
+    "round failed",
 ]
 
 LARGEST_WEIGHT: Final = 2.0**40
