@@ -40,6 +40,10 @@ class Exchange(Protocol):
         """Refuse a rule, or a kind of privacy, that it cannot follow."""
         ...
 
+    def check_asked(self, n: int) -> None:
+        """Refuse to ask so many nodes, before a round is begun."""
+        ...
+
     def train(
         self, grid: Any, messages: list[Any], opened: Round, *, weight_key: str, timeout: float | None
     ) -> Aggregate:
@@ -145,6 +149,8 @@ class Strategy(FedAvg):
         if self.privacy is not None:
             drawn = set(self.privacy.sample([str(message.metadata.dst_node_id) for message in messages]))
             messages = [message for message in messages if str(message.metadata.dst_node_id) in drawn]
+        if self.secure is not None:
+            self.secure.check_asked(len(messages))
         for message in messages:
             message.metadata.group_id = str(server_round)
         self._round = self._opened(server_round, arrays)

@@ -27,7 +27,7 @@ from shoal_engine.federated.averaging import Mean
 from shoal_engine.federated.models import Model
 from shoal_engine.federated.private_averaging import PrivateAggregate, PrivateMean
 from shoal_engine.federated.rounds import Aggregate, Line, Reason
-from shoal_engine.federated.secure.driving import SecureRound, room_for
+from shoal_engine.federated.secure.driving import SecureRound, check_asked
 from shoal_engine.federated.secure.flat_messages import Field, Fields
 from shoal_engine.federated.secure.parameters import SecureParameters
 from shoal_engine.federated.secure.stages import Stage
@@ -105,6 +105,15 @@ class SecureExchange:
             msg = "masked rounds are private as PrivateRounds in which all take part; give a training of rate 1"
             raise UpdateError(msg)
 
+    def check_asked(self, n: int) -> None:
+        """Refuse to ask so many nodes, before a round is begun.
+
+        Raises
+        ------
+        UpdateError
+        """
+        check_asked(self._parameters(0, 1), n, self.max_updates)
+
     def train(
         self, grid: Any, messages: list[Any], opened: Round, *, weight_key: str, timeout: float | None
     ) -> Aggregate:
@@ -117,12 +126,12 @@ class SecureExchange:
         TooFewUpdates
             Fewer are left than the strategy's `min_updates`.
         UpdateError
-            More nodes are asked than there is room for.
+            More nodes are asked than there is room for, or a clip is to adapt.
         """
         assert opened.sent is not None
         like, private = opened.sent.model, opened.aggregator
         plan = MaskedClip.of_mean(private, self.threshold) if isinstance(private, PrivateMean) else self._mean()
-        room_for(len(messages), plan.max_updates)
+        check_asked(self._parameters(0, 1), len(messages), plan.max_updates)
         messages = sorted(messages, key=lambda message: message.metadata.dst_node_id)
         nodes = [str(message.metadata.dst_node_id) for message in messages]
         asking = _Asking(self, grid, messages, plan, weight_key, timeout)

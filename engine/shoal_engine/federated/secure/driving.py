@@ -57,16 +57,12 @@ class SecureRound:
 
     Raises
     ------
-    SecureAggregationError
+    UpdateError
         The threshold is not over half of the nodes that would hold shares; nothing was sent.
     """
 
     def __init__(self, parameters: SecureParameters, nodes: Sequence[str]) -> None:
-        holders = len(nodes) if parameters.neighbors is None else parameters.neighbors + 1
-        if 2 * parameters.threshold <= holders:
-            least = holders // 2 + 1
-            msg = f"threshold={parameters.threshold} of {holders} who hold shares; give {least} or more"
-            raise SecureAggregationError(msg)
+        check_asked(parameters, len(nodes))
         self._parameters = parameters
         self._nodes = nodes
         self._server = SecureServer(parameters)
@@ -199,14 +195,18 @@ def answered(
     return flat.flattened(said), client.fields()
 
 
-def room_for(n: int, most: int) -> None:
-    """Refuse to ask more nodes than a sum has room for.
+def check_asked(parameters: SecureParameters, n: int, most: int | None = None) -> None:
+    """Refuse to ask so many nodes that the threshold is too low for them, or a sum has no room for them.
 
     Raises
     ------
     UpdateError
     """
-    if n > most:
+    holders = n if parameters.neighbors is None else parameters.neighbors + 1
+    if 2 * parameters.threshold <= holders:
+        msg = f"threshold={parameters.threshold} of {holders} who hold shares; give {holders // 2 + 1} or more"
+        raise UpdateError(msg)
+    if most is not None and n > most:
         msg = f"{n} nodes are asked, and the sum has room for {most} updates; declare a larger max_updates"
         raise UpdateError(msg)
 
