@@ -10,13 +10,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from shoal.federated import Privacy, Rule
-from shoal.flower_rounds import LOG, NUMPY, Round, Sent, pulled, records_of, weight_of
+from shoal.flower_rounds import LOG, NUMPY, Exchange, Round, Sent, pulled, records_of, weight_of
 from shoal_engine.errors import SecureAggregationError, TooFewUpdates, UpdateError
 from shoal_engine.federated.averaging import Mean
 from shoal_engine.federated.models import Model
@@ -31,30 +31,6 @@ try:
 except ModuleNotFoundError as error:
     message = "shoal.flower needs Flower 1.41 or later; install it with: pip install 'shoal[flower]'"
     raise ModuleNotFoundError(message, name=error.name) from error
-
-
-class Exchange(Protocol):
-    """What trains one round in place of the plain exchange of messages; `shoal.flower_secure.SecureExchange` is one."""
-
-    def check(self, rule: Rule, privacy: Privacy | None) -> None:
-        """Refuse a rule, or a kind of privacy, that it cannot follow."""
-        ...
-
-    def check_asked(self, n: int) -> None:
-        """Refuse to ask so many nodes, before a round is begun."""
-        ...
-
-    def train(
-        self, grid: Any, messages: list[Any], opened: Round, *, weight_key: str, timeout: float | None
-    ) -> Aggregate:
-        """Return what the round released.
-
-        Raises
-        ------
-        SecureAggregationError
-            The round failed. In the round's `refused` stands what is told of each node.
-        """
-        ...
 
 
 class Strategy(FedAvg):

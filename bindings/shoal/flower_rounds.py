@@ -9,13 +9,13 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from shoal.federated import Aggregator
+from shoal.federated import Aggregator, Privacy, Rule
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.models import Model
 from shoal_engine.federated.npy import array_of_npy
-from shoal_engine.federated.rounds import LARGEST_WEIGHT, Admission, Line, Reason
+from shoal_engine.federated.rounds import LARGEST_WEIGHT, Admission, Aggregate, Line, Reason
 from shoal_engine.federated.updates import Update
 
 LOG: Final = logging.getLogger("flwr")
@@ -137,6 +137,30 @@ class Round:
     def _refuse(self, node: str, reason: Reason, weight: float = float("nan")) -> None:
         seconds = time.monotonic() - self.admission.opened
         self.refused.append(Line(node, weight, seconds=seconds).out(reason))
+
+
+class Exchange(Protocol):
+    """What trains one round in place of the plain exchange of messages; `shoal.flower_secure.SecureExchange` is one."""
+
+    def check(self, rule: Rule, privacy: Privacy | None) -> None:
+        """Refuse a rule, or a kind of privacy, that it cannot follow."""
+        ...
+
+    def check_asked(self, n: int) -> None:
+        """Refuse to ask so many nodes, before a round is begun."""
+        ...
+
+    def train(
+        self, grid: Any, messages: list[Any], opened: Round, *, weight_key: str, timeout: float | None
+    ) -> Aggregate:
+        """Return what the round released.
+
+        Raises
+        ------
+        SecureAggregationError
+            The round failed. In the round's `refused` stands what is told of each node.
+        """
+        ...
 
 
 def records_of(content: Any, kind: type[Any]) -> list[Any]:
