@@ -9,14 +9,15 @@ not grow with the number of nodes.
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from shoal.federated import Privacy, Rule
-from shoal.flower_rounds import LOG, NUMPY, Round, Sent, pulled, weight_of
-from shoal_engine.errors import TooFewUpdates
+from shoal.flower_rounds import LOG, NUMPY, Exchange, Round, Sent, pulled, records_of, weight_of
+from shoal_engine.errors import SecureAggregationError, TooFewUpdates, UpdateError
 from shoal_engine.federated.averaging import Mean
 from shoal_engine.federated.models import Model
 from shoal_engine.federated.npy import npy_of_array
@@ -32,14 +33,6 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(message, name=error.name) from error
 
 
-class Exchange(Protocol):
-    """What sends the messages of a round and gives the replies: the plain way, or one of secure aggregation."""
-
-    def exchange(self, grid: Any, messages: list[Any], timeout: float | None) -> Iterable[Any]:
-        """Yield replies as they come; those that have not come in time are left out."""
-        ...
-
-
 class Strategy(FedAvg):
     """A strategy for Flower's message API that aggregates by a rule of `shoal`.
 
@@ -52,7 +45,8 @@ class Strategy(FedAvg):
         Draws who takes part, charges each round before anything of it is sent, and makes the aggregator in place of
         `rule`.
     secure : Exchange, optional
-        Sends and receives in place of the plain exchange.
+        Trains each round so that no single update is seen, such as a `SecureExchange`; only under `start`. The rule is
+        then the mean. What nodes tell of their training is not passed on, and reports have no weights or lengths.
     optimizer : ServerOptimizer, optional
         Makes the next model of the current one and the released one, in place of taking the latter.
     optimizer_state : ServerState, optional
@@ -95,6 +89,8 @@ class Strategy(FedAvg):
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        if secure is not None:
+            secure.check(rule, privacy)
         self.rule = rule
         self.privacy = privacy
         self.secure = secure
@@ -105,6 +101,7 @@ class Strategy(FedAvg):
         self.reports: dict[int, pl.DataFrame] = {}
         self.result = Result()
         self._round: Round | None = None
+        self._is_started = False
 
     def summary(self) -> None:
         """Log how the strategy is set."""
@@ -119,12 +116,17 @@ class Strategy(FedAvg):
         BudgetExhausted
             Or what else `privacy` raises where no other round may start. Nothing was sent.
         UpdateError
-            The model cannot be averaged.
+            The model cannot be averaged; or updates are to be masked, and the loop is not that of `start`.
         """
+        if self.secure is not None and not self._is_started:
+            msg = "masked rounds take several messages to each node; call the strategy's own `start`"
+            raise UpdateError(msg)
         messages = list(super().configure_train(server_round, arrays, config, grid))
         if self.privacy is not None:
             drawn = set(self.privacy.sample([str(message.metadata.dst_node_id) for message in messages]))
             messages = [message for message in messages if str(message.metadata.dst_node_id) in drawn]
+        if self.secure is not None:
+            self.secure.check_asked(len(messages))
         for message in messages:
             message.metadata.group_id = str(server_round)
         self._round = self._opened(server_round, arrays)
@@ -146,24 +148,14 @@ class Strategy(FedAvg):
         pending = iter(replies)
         while (reply := next(pending, None)) is not None:
             content = reply.content if reply.has_content() else {}
-            records, metrics = _records(content, ArrayRecord), _records(content, MetricRecord)
+            records, metrics = records_of(content, ArrayRecord), records_of(content, MetricRecord)
             opened.observe(reply, records, metrics, self.weighted_by_key)
             # Else it would be held while the next one is waited for.
             del reply, content, records, metrics
         opened.note_silent()
         if self.privacy is None and not opened.lines and not opened.refused:
             return None, None
-        try:
-            released = opened.aggregator.release()
-        except TooFewUpdates as error:
-            lines = [line.out("too few updates") for line in opened.lines]
-            self._tell(server_round, [*lines, *opened.refused])
-            LOG.warning("aggregate_train: %s", error)
-            return None, None
-        if self.privacy is not None:
-            self.privacy.note(released)
-        self._tell(server_round, [*released.lines, *opened.refused])
-        return self._next(opened, released), self._metrics(opened, released)
+        return self._finished(opened, opened.aggregator.release)
 
     def configure_evaluate(self, server_round: int, arrays: Any, config: Any, grid: Any) -> list[Any]:
         """Return the messages of an evaluation; none with `privacy`."""
@@ -204,18 +196,32 @@ class Strategy(FedAvg):
         -------
         Result
         """
+        self._is_started = True
+        try:
+            return self._run(grid, initial_arrays, num_rounds, timeout, (train_config, evaluate_config), evaluate_fn)
+        finally:
+            self._is_started = False
+
+    def _run(
+        self,
+        grid: Any,
+        arrays: Any,
+        num_rounds: int,
+        timeout: float | None,
+        configs: tuple[Any, Any],
+        evaluate_fn: Callable[[int, Any], Any] | None,
+    ) -> Any:
+        """Train for some rounds."""
         self.result = result = Result()
         began = time.monotonic()
         LOG.info("Starting %s for %d rounds:", type(self).__name__, num_rounds)
         self.summary()
-        train_config = ConfigRecord() if train_config is None else train_config
-        evaluate_config = ConfigRecord() if evaluate_config is None else evaluate_config
-        arrays = initial_arrays
+        train_config, evaluate_config = (ConfigRecord() if config is None else config for config in configs)
         _note(result.evaluate_metrics_serverapp, 0, evaluate_fn(0, arrays) if evaluate_fn else None)
         for number in range(1, num_rounds + 1):
             LOG.info("[ROUND %d/%d]", number, num_rounds)
             messages = self.configure_train(number, arrays, train_config, grid)
-            trained, metrics = self.aggregate_train(number, self._exchange(grid, messages, timeout))
+            trained, metrics = self._trained(number, messages, grid, timeout)
             if trained is not None:
                 result.arrays = arrays = trained
             _note(result.train_metrics_clientapp, number, metrics)
@@ -234,16 +240,34 @@ class Strategy(FedAvg):
         made = self.rule(admission) if self.privacy is None else self.privacy.begin(admission)
         return Round(number, admission, made, sent)
 
-    def _exchange(self, grid: Any, messages: list[Any], timeout: float | None) -> Iterable[Any]:
-        """Send the messages of a round and yield the replies."""
-        if self.secure is not None:
-            return self.secure.exchange(grid, messages, timeout)
+    def _trained(self, number: int, messages: list[Any], grid: Any, timeout: float | None) -> tuple[Any, Any]:
+        """Send the messages of a round, and return the next model and the metrics, or None and None."""
         opened = self._round
         assert opened is not None
+        if (secure := self.secure) is not None:
+            self._round, key = None, self.weighted_by_key
+            if not messages:
+                return None, None
+            train = partial(secure.train, grid, messages, opened, weight_key=key, timeout=timeout)
+            return self._finished(opened, train)
         sent = [message_id for message_id in grid.push_messages(messages) if message_id] if messages else []
         # Who was asked is known here; who answers says so itself.
         opened.node_of = {message.metadata.message_id: message.metadata.dst_node_id for message in messages}
-        return pulled(grid, sent, timeout)
+        return self.aggregate_train(number, pulled(grid, sent, timeout))
+
+    def _finished(self, opened: Round, release: Callable[[], Aggregate]) -> tuple[Any, Any]:
+        """Return the next model and the metrics; None and None where the round failed."""
+        try:
+            released = release()
+        except (TooFewUpdates, SecureAggregationError) as error:
+            lines = [line.out("too few updates") for line in opened.lines]
+            self._tell(opened.number, [*lines, *opened.refused])
+            LOG.warning("aggregate_train: %s", error)
+            return None, None
+        if self.privacy is not None:
+            self.privacy.note(released)
+        self._tell(opened.number, [*released.lines, *opened.refused])
+        return self._next(opened, released), self._metrics(opened, released)
 
     def _next(self, opened: Round, released: Aggregate) -> Any:
         """Return the next model as Flower's record."""
@@ -275,14 +299,6 @@ class Strategy(FedAvg):
             LOG.info("\t%s", each)
 
 
-def _records(content: Any, kind: type[Any]) -> list[Any]:
-    """Return the records of a kind.
-
-    Not by Flower's properties for it: those make reference cycles, and arrays then stay until garbage is collected.
-    """
-    return [record for record in content.values() if isinstance(record, kind)]
-
-
 def _record(model: Model, sent: Any = None) -> Any:
     """Return a model as a record, in the order of what was sent out, whose other arrays are taken over."""
     made = {
@@ -296,7 +312,7 @@ def _alike(replies: list[tuple[Any, Any]], weight_key: str) -> list[tuple[Any, A
     """Return those that tell the same metrics as most, with a weight: means need them alike."""
     told: list[tuple[tuple[Any, Any], str]] = []
     for one, content in replies:
-        records = _records(content, MetricRecord)
+        records = records_of(content, MetricRecord)
         if len(records) == 1 and weight_of(records[0].get(weight_key)) > 0:
             shape = {key: np.shape(value) for key, value in records[0].items()}
             name = next(name for name, record in content.items() if record is records[0])

@@ -9,13 +9,13 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from shoal.federated import Aggregator
+from shoal.federated import Aggregator, Privacy, Rule
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.models import Model
 from shoal_engine.federated.npy import array_of_npy
-from shoal_engine.federated.rounds import LARGEST_WEIGHT, Admission, Line, Reason
+from shoal_engine.federated.rounds import LARGEST_WEIGHT, Admission, Aggregate, Line, Reason
 from shoal_engine.federated.updates import Update
 
 LOG: Final = logging.getLogger("flwr")
@@ -81,6 +81,13 @@ class Sent:
         floats = {name: array for name, array in read.items() if array.dtype.kind == "f"}
         return cls(arrays, Model.of_arrays(floats), frozenset(read.keys() - floats.keys()))
 
+    def ordered(self, arrays: dict[str, Any]) -> dict[str, Any]:
+        """Return a node's arrays in the order in which they were sent out, without those that are not averaged."""
+        arrays = {name: array for name, array in arrays.items() if name not in self.others}
+        names = [tensor.name for tensor in self.model.layout]
+        # Records are mappings: a node may fill one in any order.
+        return {name: arrays[name] for name in names} if arrays.keys() == set(names) else arrays
+
 
 @dataclass(slots=True)
 class Round:
@@ -110,13 +117,9 @@ class Round:
         # As the node says; that of another round makes the reply stale.
         group = int(metadata.group_id) if re.fullmatch("[0-9]{1,18}", metadata.group_id) else None
         try:
-            if len(records) != 1:
-                msg = f"a reply holds one record of arrays; got {len(records)}"
-                raise UpdateError(msg)
-            model = Model.of_arrays(self._ordered(arrays_of(records[0])))
-        except (UpdateError, ValueError, TypeError, OverflowError) as error:
-            # Arrow and NumPy refuse some shapes and names of their own; one node must not end the training.
-            LOG.info("\t%s: %s", node, error if isinstance(error, UpdateError) else type(error).__name__)
+            model = model_of(records, self.sent)
+        except UpdateError as error:
+            LOG.info("\t%s: %s", node, error)
             self._refuse(node, "unreadable", weight)
             return
         update = Update(model, node, weight, group)
@@ -135,14 +138,59 @@ class Round:
         seconds = time.monotonic() - self.admission.opened
         self.refused.append(Line(node, weight, seconds=seconds).out(reason))
 
-    def _ordered(self, arrays: dict[str, Any]) -> dict[str, Any]:
-        """Return arrays in the order in which they were sent out, without those that are not averaged."""
-        if self.sent is None:
-            return arrays
-        arrays = {name: array for name, array in arrays.items() if name not in self.sent.others}
-        names = [tensor.name for tensor in self.sent.model.layout]
-        # Records are mappings: a node may fill one in any order.
-        return {name: arrays[name] for name in names} if arrays.keys() == set(names) else arrays
+
+class Exchange(Protocol):
+    """What trains one round in place of the plain exchange of messages; `shoal.flower_secure.SecureExchange` is one."""
+
+    def check(self, rule: Rule, privacy: Privacy | None) -> None:
+        """Refuse a rule, or a kind of privacy, that it cannot follow."""
+        ...
+
+    def check_asked(self, n: int) -> None:
+        """Refuse to ask so many nodes, before a round is begun."""
+        ...
+
+    def train(
+        self, grid: Any, messages: list[Any], opened: Round, *, weight_key: str, timeout: float | None
+    ) -> Aggregate:
+        """Return what the round released.
+
+        Raises
+        ------
+        SecureAggregationError
+            The round failed. In the round's `refused` stands what is told of each node.
+        """
+        ...
+
+
+def records_of(content: Any, kind: type[Any]) -> list[Any]:
+    """Return the records of a kind.
+
+    Not by Flower's properties for it: those make reference cycles, and arrays then stay until garbage is collected.
+    """
+    return [record for record in content.values() if isinstance(record, kind)]
+
+
+def model_of(records: list[Any], sent: Sent | None) -> Model:
+    """Return the model that a node's records of arrays hold, over their bytes.
+
+    Raises
+    ------
+    UpdateError
+        There is not one record, or it holds no tensors.
+    """
+    if len(records) != 1:
+        msg = f"a reply holds one record of arrays; got {len(records)}"
+        raise UpdateError(msg)
+    try:
+        arrays = arrays_of(records[0])
+        return Model.of_arrays(arrays if sent is None else sent.ordered(arrays))
+    except UpdateError:
+        raise
+    except (ValueError, TypeError, OverflowError) as error:
+        # Arrow and NumPy refuse some shapes and names of their own; one node must not end the training.
+        msg = f"a reply's arrays are no tensors ({type(error).__name__}); send those of the model"
+        raise UpdateError(msg) from None
 
 
 def arrays_of(record: Any) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from flwr.serverapp import ServerApp
 
 from shoal.federated import Privacy, PrivateRounds, PrivateTraining, Rule, rule_named
 from shoal.flower import Strategy
+from shoal.flower_secure import KEY, SecureExchange
+from shoal.flower_secure_mod import secure_mod
 from shoal.hospital_training import HOSPITALS, HOSTILE, Weights, patients, reversed_update, untaught
 
 STEPS: Final = 5
@@ -24,6 +26,9 @@ DELTA: Final = Fraction(1, 10**5)
 CLIP: Final = 0.3
 """Of the length of what one round changes: less than most hospitals' changes, as noise grows with it."""
 
+BOUND: Final = 64.0
+"""On the size of the model's values, where updates are masked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trained:
@@ -32,8 +37,8 @@ class Trained:
     Attributes
     ----------
     rule : str
-    hostile, private : bool
-        Whether one hospital was, and whether noise was added.
+    hostile, private, masked : bool
+        Whether one hospital was, whether noise was added, and whether the server saw masked updates only.
     accuracy : float
         On patients that no one trained on.
     spent : dict of str to float
@@ -43,11 +48,17 @@ class Trained:
     rule: str
     hostile: bool
     private: bool
+    masked: bool
     accuracy: float
     spent: dict[str, float]
 
 
-client_app = ClientApp()
+def masked_where_asked(message: Any, context: Any, call_next: Any) -> Any:
+    """Mask where the server asks for it; a real hospital puts `secure_mod` on its app, and sends nothing else."""
+    return secure_mod(message, context, call_next) if KEY in message.content else call_next(message, context)
+
+
+client_app = ClientApp(mods=[masked_where_asked])
 
 
 @client_app.train()
@@ -82,7 +93,8 @@ def server_app(n_rounds: int, found: list[Trained]) -> Any:
 
 def trainings(grid: Any, n_rounds: int) -> list[Trained]:
     """Train the model several times over a grid."""
-    found = [federated(grid, "mean", n_rounds), federated(grid, "mean", n_rounds, hostile=True)]
+    found = [federated(grid, "mean", n_rounds), federated(grid, "mean", n_rounds, masked=True)]
+    found.append(federated(grid, "mean", n_rounds, hostile=True))
     found.append(federated(grid, "median", n_rounds, hostile=True))
     found.append(federated(grid, "mean", n_rounds, privacy=private_rule(n_rounds)))
     return found
@@ -94,14 +106,25 @@ def private_rule(n_rounds: int) -> Privacy:
     return PrivateRounds(training, clip=CLIP, expected_updates=len(HOSPITALS))
 
 
-def federated(grid: Any, rule: str, n_rounds: int, *, hostile: bool = False, privacy: Privacy | None = None) -> Trained:
+def federated(
+    grid: Any,
+    rule: str,
+    n_rounds: int,
+    *,
+    hostile: bool = False,
+    privacy: Privacy | None = None,
+    masked: bool = False,
+) -> Trained:
     """Train the model of all hospitals once."""
     made: Rule = rule_named(rule)
     everyone = len(HOSPITALS)
+    largest = float(max(len(home) for home in patients()[0]))
+    secure = SecureExchange(threshold=everyone - 1, bound=BOUND, max_weight=largest, max_updates=everyone)
     strategy = Strategy(
         rule=made,
         privacy=privacy,
-        max_weight=float(max(len(home) for home in patients()[0])),
+        secure=secure if masked else None,
+        max_weight=largest,
         min_train_nodes=everyone,
         min_available_nodes=everyone,
         fraction_evaluate=0.0,
@@ -110,7 +133,7 @@ def federated(grid: Any, rule: str, n_rounds: int, *, hostile: bool = False, pri
     result = strategy.start(grid, _record(untaught()), n_rounds, timeout=600, train_config=config)
     model: Weights = {name: array.numpy() for name, array in result.arrays.items()}
     spent = {} if privacy is None else dict(privacy.spent())
-    return Trained(rule, hostile, privacy is not None, patients()[1].accuracy(model), spent)
+    return Trained(rule, hostile, privacy is not None, masked, patients()[1].accuracy(model), spent)
 
 
 def simulate(n_rounds: int) -> list[Trained]:

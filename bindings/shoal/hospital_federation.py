@@ -78,11 +78,13 @@ def hospital_federation(n_rounds: int = 10) -> list[Accuracy]:
     return [*found, Accuracy("all rows in one place", "", best)]
 
 
-def _accuracy(*, rule: str, hostile: bool, private: bool, accuracy: float, spent: dict[str, float]) -> Accuracy:
+def _accuracy(
+    *, rule: str, hostile: bool, private: bool, masked: bool, accuracy: float, spent: dict[str, float]
+) -> Accuracy:
     """Return a row for a federated training."""
     remarks = ["one sends the opposite, tenfold"] * hostile
     remarks += [f"{name} {value:.3g}" for name, value in spent.items()]
-    return Accuracy("all together" + ", privately" * private, rule, accuracy, ", ".join(remarks))
+    return Accuracy("all together" + ", privately" * private + ", masked" * masked, rule, accuracy, ", ".join(remarks))
 
 
 def _simulated(n_rounds: int) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -15,11 +15,20 @@ import pytest
 pytest.importorskip("flwr", reason="Flower is not installed: pip install 'shoal[flower]'")
 
 from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
-from flwr.serverapp import Grid
 from flwr.serverapp import strategy as flower_strategies
 from flwr.serverapp.strategy import FedAvg
-from flwr.supercore.task_identity import TaskIdentity
 
+from memory_grids import (
+    Answer,
+    MemoryGrid,
+    folding,
+    initial,
+    messages_to,
+    plus_node,
+    replied,
+    sent_arrays,
+    strategy,
+)
 from shoal.federated import (
     AdaptiveClip,
     FedAdam,
@@ -32,110 +41,8 @@ from shoal.federated import (
     Rule,
     TrimmedMean,
 )
-from shoal.flower import Strategy
 from shoal.flower_rounds import pulled
 from shoal_engine.errors import BudgetExhausted, UpdateError
-
-# Messages say of which run they are; outside of one, somebody has to.
-TaskIdentity.task_id = TaskIdentity.run_id = TaskIdentity.node_id = 1
-
-Answer = Callable[[Message, int, int], Message | None]
-
-
-class MemoryGrid(Grid):
-    """A grid whose nodes answer when they are asked for their reply, so that nothing else holds replies.
-
-    Parameters
-    ----------
-    n_nodes : int
-    answer : callable
-        From a message, a node and a count of its messages to the reply; None for none.
-    late : int
-        How often each reply is asked for before it is there.
-    """
-
-    def __init__(self, n_nodes: int, answer: Answer, *, late: int = 0) -> None:
-        self.nodes = list(range(1, n_nodes + 1))
-        self.answer = answer
-        self.late = late
-        self.waiting: dict[str, Message] = {}
-        self.asked: dict[str, int] = {}
-        self.pushed: list[Message] = []
-        self.pulls: list[int] = []
-
-    def set_run(self, run: Any) -> None: ...
-
-    @property
-    def run(self) -> Any:
-        return None
-
-    def create_message(self, *_: Any, **__: Any) -> Message:
-        raise NotImplementedError
-
-    def get_node_ids(self) -> Iterable[int]:
-        return self.nodes
-
-    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
-        ids = []
-        for message in messages:
-            message.metadata.__dict__["_message_id"] = name = f"message-{len(self.pushed)}"
-            self.pushed.append(message)
-            self.waiting[name] = message
-            self.asked[name] = 0
-            ids.append(name)
-        return ids
-
-    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
-        ids = list(message_ids)
-        self.pulls.append(len(ids))
-        found = []
-        for name in ids:
-            self.asked[name] += 1
-            if name in self.waiting and self.asked[name] > self.late:
-                message = self.waiting[name]
-                reply = self.answer(message, message.metadata.dst_node_id, len(self.pushed))
-                if reply is not None:
-                    del self.waiting[name]
-                    found.append(reply)
-        return found
-
-    def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
-        return self.pull_messages(self.push_messages(messages))
-
-
-def replied(message: Message, arrays: dict[str, npt.NDArray[Any]], weight: Any = 1, **metrics: Any) -> Message:
-    record = ArrayRecord({name: Array(array) for name, array in arrays.items()})
-    told = MetricRecord({"num-examples": weight, **metrics} if weight is not None else metrics)
-    return Message(RecordDict({"arrays": record, "metrics": told}), reply_to=message)
-
-
-def sent_arrays(message: Message) -> dict[str, npt.NDArray[Any]]:
-    return {name: array.numpy() for name, array in message.content["arrays"].items()}
-
-
-def plus_node(message: Message, node: int, _: int) -> Message:
-    """Answer with the model plus the node's number, weighted by it."""
-    arrays = {name: array + np.float32(node) for name, array in sent_arrays(message).items()}
-    return replied(message, arrays, node, loss=float(node))
-
-
-def initial(n: int = 5) -> ArrayRecord:
-    return ArrayRecord({"w": Array(np.zeros((n, 2), np.float32)), "b": Array(np.zeros(2, np.float32))})
-
-
-def strategy(**options: Any) -> Strategy:
-    return Strategy(**{"min_train_nodes": 1, "min_evaluate_nodes": 1, "min_available_nodes": 1, **options})
-
-
-def folding(bound: float = 64.0, max_updates: int = 100) -> Rule:
-    return lambda admission: Mean(admission, bound=bound, max_updates=max_updates)
-
-
-def messages_to(n: int, arrays: ArrayRecord | None = None) -> list[Message]:
-    """Return messages that were asked outside a grid."""
-    content = RecordDict({"arrays": arrays or initial(), "config": ConfigRecord()})
-    return [Message(content, node, "train") for node in range(1, n + 1)]
-
 
 # What is aggregated
 
@@ -473,17 +380,6 @@ def test_rules__outvote_a_hostile_node() -> None:
     for rule in rules:
         result = strategy(rule=rule).start(MemoryGrid(7, spoiling), initial(), num_rounds=2)
         assert np.abs(result.arrays["b"].numpy() - 2).max() < 0.2
-
-
-def test_secure__sends_and_receives_in_place_of_the_plain_exchange() -> None:
-    class Backwards:
-        def exchange(self, grid: Grid, messages: list[Message], timeout: float | None) -> Iterator[Message]:
-            ids = list(grid.push_messages(messages))
-            return pulled(grid, reversed(ids), timeout)
-
-    ours = strategy(secure=Backwards(), fraction_evaluate=0.0)
-    ours.start(MemoryGrid(3, plus_node), initial(), num_rounds=1)
-    assert ours.reports[1]["kept"].all()
 
 
 # Replies one at a time

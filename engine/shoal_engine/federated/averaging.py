@@ -15,7 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.errors import UpdateError
-from shoal_engine.federated.fixed_point_sums import FixedPointSum, Floats, average_many, grid_bits, tile_squares
+from shoal_engine.federated.fixed_point_sums import (
+    FixedPointSum,
+    Floats,
+    average_many,
+    declared_bits,
+    grid_bits,
+    tile_squares,
+)
 from shoal_engine.federated.holding import Admitted, Holding, measured
 from shoal_engine.federated.models import Model, of_payloads
 from shoal_engine.federated.rounds import Aggregate, Line
@@ -30,8 +37,6 @@ _TINY: Final = 2.0**-16
 """Of the usual bound."""
 _SQUARED: Final = 2.0**-50
 """Squares of values below it may be rounded to nothing in float32, and do not tell whether a bound holds."""
-_FEWEST_BITS: Final = 24
-"""Of the bound at weight 1, on a grid that is declared: as many as a float32 has."""
 
 
 @dataclass(slots=True)
@@ -75,14 +80,7 @@ class Mean(Holding):
         if self.bound is None or self.admission.like is None or self.accumulator != "fixed":
             msg = "updates are folded where a bound and `like`, a model of their layout, are declared; declare both"
             raise UpdateError(msg)
-        if self.max_updates < 1:
-            msg = "max_updates is at least 1"
-            raise UpdateError(msg)
-        largest = self.admission.max_weight
-        bits = grid_bits(self.bound, largest, largest * self.max_updates)
-        if (left := bits + math.frexp(self.bound)[1]) < _FEWEST_BITS:
-            msg = f"max_weight and max_updates leave {left} bits to a value of weight 1; declare what is really claimed"
-            raise UpdateError(msg)
+        bits = declared_bits(self.bound, self.admission.max_weight, self.max_updates)
         self._folded = _Folded(FixedPointSum(self.admission.like.layout, bits))
 
     def observe(self, update: Update) -> None:
@@ -137,10 +135,7 @@ class Mean(Holding):
         if line.kept and update.node in folded.nodes:
             line = line.out("duplicate")
         if line.kept:
-            squares = [_squares(values, tensor.dtype) for values, tensor in _tensors(update)]
-            line = measured(line, np.concatenate(squares))
-            if line.kept and not _is_within(update.model, squares, self.bound):
-                line = line.out("beyond the bound")
+            line = bounded(line, update, self.bound)
         if line.kept:
             self._room(len(folded.nodes) + 1)
             folded.sums.add(update.model, line.weight)
@@ -209,6 +204,15 @@ class _Folded:
 
     def told(self) -> list[Line]:
         return sorted(self.lines, key=lambda line: line.node)
+
+
+def bounded(line: Line, update: Update, bound: float) -> Line:
+    """Return the line of an update as it is after a look at its values: out where one is beyond the bound."""
+    squares = [_squares(values, tensor.dtype) for values, tensor in _tensors(update)]
+    line = measured(line, np.concatenate(squares))
+    if line.kept and not _is_within(update.model, squares, bound):
+        return line.out("beyond the bound")
+    return line
 
 
 def _tensors(update: Update) -> Iterator[tuple[Values, Tensor]]:

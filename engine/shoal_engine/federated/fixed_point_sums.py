@@ -24,6 +24,8 @@ Floats = npt.NDArray[np.float64]
 FEWEST_BITS, MOST_BITS = -900, 900
 """Of the grid, so that its step is an ordinary float64."""
 SUM_BITS: Final = 62
+_FEWEST_OF_BOUND: Final = 24
+"""Binary digits of the bound at weight 1, on a grid that is declared: as many as a float32 has."""
 
 
 def grid_bits(bound: float, largest_weight: float, total_weight: float) -> int:
@@ -50,6 +52,24 @@ def grid_bits(bound: float, largest_weight: float, total_weight: float) -> int:
     bits = min(51 - one, SUM_BITS - 1 - every)
     if not FEWEST_BITS <= bits <= MOST_BITS:
         msg = "the bound times the weights is too large or too small for a grid; declare one nearer to 1"
+        raise UpdateError(msg)
+    return bits
+
+
+def declared_bits(bound: float, max_weight: float, max_updates: int) -> int:
+    """Return how many binary digits after the point are kept where all is declared before any update is seen.
+
+    Raises
+    ------
+    UpdateError
+        A number is out of range, or so much is declared that too few digits are left.
+    """
+    if max_updates < 1:
+        msg = "max_updates is at least 1"
+        raise UpdateError(msg)
+    bits = grid_bits(bound, max_weight, max_weight * max_updates)
+    if (left := bits + math.frexp(bound)[1]) < _FEWEST_OF_BOUND:
+        msg = f"max_weight and max_updates leave {left} bits to a value of weight 1; declare what is really claimed"
         raise UpdateError(msg)
     return bits
 

@@ -28,6 +28,8 @@ Reason: TypeAlias = Literal[
     "no answer",
     "too few updates",
     "not drawn",
+    "too few partners",
+    "round failed",
 ]
 
 LEAST_WEIGHT, LARGEST_WEIGHT = 2.0**-40, 2.0**40

@@ -1,0 +1,215 @@
+"""A round driven over any transport that asks nodes and gives their answers as flat fields.
+
+The server's side is `SecureRound`, the node's is `answered`. Between its messages a node keeps fields, which hold the
+secrets of the round and must not leave it.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias, cast, get_args
+
+from shoal_engine.errors import SecureAggregationError, UpdateError
+from shoal_engine.federated.rounds import Line, Reason
+from shoal_engine.federated.secure import flat_messages as flat
+from shoal_engine.federated.secure.flat_messages import Fields, ToNode
+from shoal_engine.federated.secure.messages import (
+    AdvertisedKeys,
+    ConfirmedShares,
+    DeliveredShares,
+    EncryptedShares,
+    MaskedVector,
+    Message,
+    Partners,
+    RevealRequest,
+    Roster,
+    SurvivorShares,
+)
+from shoal_engine.federated.secure.parameters import SecureParameters
+from shoal_engine.federated.secure.server import SecureServer
+from shoal_engine.federated.secure.stages import Stage
+from shoal_engine.federated.secure.stored_clients import StoredClient, read_parameters, told_parameters
+from shoal_engine.federated.secure.vectors import Ints
+
+Ask: TypeAlias = Callable[[Stage, Mapping[int, Fields]], Iterable[tuple[int, "Fields | Reason"]]]
+"""Sends each node, by its place, fields of a stage, and yields answers as they come, or why there is none."""
+
+REFUSED: Final = "refused"
+"""The field in which a node says why it drops out."""
+_ANSWERS: Final[Mapping[Stage, type[Message]]] = {
+    Stage.ADVERTISE: AdvertisedKeys,
+    Stage.SHARE: EncryptedShares,
+    Stage.CONFIRM: ConfirmedShares,
+    Stage.MASK: MaskedVector,
+    Stage.REVEAL: SurvivorShares,
+}
+_REASONS: Final = frozenset(get_args(Reason))
+
+
+class SecureRound:
+    """The server's side of one unsigned round.
+
+    Parameters
+    ----------
+    parameters : SecureParameters
+    nodes : sequence of str
+        Who is asked. In the round a node is known by its place here.
+
+    Raises
+    ------
+    UpdateError
+        The threshold is not over half of the nodes that would hold shares; nothing was sent.
+    """
+
+    def __init__(self, parameters: SecureParameters, nodes: Sequence[str]) -> None:
+        check_asked(parameters, len(nodes))
+        self._parameters = parameters
+        self._nodes = nodes
+        self._server = SecureServer(parameters)
+        self._opened = time.monotonic()
+        self._out: dict[int, Line] = {}
+        self._masked: dict[int, Line] = {}
+
+    def total(self, ask: Ask) -> Ints:
+        """Return the sum of the survivors' vectors, (length,) int64.
+
+        Raises
+        ------
+        TooFewSurvivors
+            Too many dropped out, in whichever stage.
+        SecureAggregationError
+            The sum cannot be unmasked. Nothing is learned then.
+        """
+        server, parameters = self._server, self._parameters
+        places = range(len(self._nodes))
+        self._stage(ask, Stage.ADVERTISE, {v: {**told_parameters(parameters), "node": v} for v in places})
+        roster = flat.flattened(server.roster())
+        self._stage(ask, Stage.SHARE, dict.fromkeys(self._left(places), roster))
+        self._stage(ask, Stage.CONFIRM, _flattened(server.deliver()))
+        partners = server.partners()
+        for v in self._left(places):
+            if v not in partners:
+                self._drop(v, "too few partners")
+        self._stage(ask, Stage.MASK, _flattened(partners))
+        request = server.reveal_request()
+        self._stage(ask, Stage.REVEAL, dict.fromkeys(request.survivors, flat.flattened(request)))
+        return server.total()
+
+    def lines(self, failed: Reason | None = None) -> tuple[Line, ...]:
+        """Return a line for each node: weights and lengths are unknown, so not a number.
+
+        Parameters
+        ----------
+        failed : Reason, optional
+            Why the whole round failed; of nodes that did not drop out.
+        """
+        told: list[Line] = []
+        for v, node in enumerate(self._nodes):
+            line = self._masked.get(v) or self._out.get(v) or Line(node, math.nan)
+            told.append(line.out(failed) if failed and line.kept else line)
+        return tuple(sorted(told, key=lambda line: line.node))
+
+    def _left(self, places: Iterable[int]) -> list[int]:
+        return [v for v in places if v not in self._out]
+
+    def _drop(self, place: int, reason: Reason) -> None:
+        seconds = time.monotonic() - self._opened
+        self._out[place] = Line(self._nodes[place], math.nan, seconds=seconds).out(reason)
+
+    def _stage(self, ask: Ask, stage: Stage, told: Mapping[int, Fields]) -> None:
+        """Ask nodes and receive what they answer; whoever gives no good answer drops out."""
+        waiting = set(told)
+        for place, answer in ask(stage, told):
+            if place not in waiting:
+                continue
+            waiting.discard(place)
+            reason = answer if isinstance(answer, str) else self._received(stage, place, answer)
+            if reason is not None:
+                self._drop(place, reason)
+        for place in sorted(waiting):
+            self._drop(place, "no answer")
+
+    def _received(self, stage: Stage, place: int, answer: Fields) -> Reason | None:
+        """Give the server an answer; return why the node drops out, if it does."""
+        if REFUSED in answer:
+            # The node's own words: only those that are known are passed on.
+            said = answer[REFUSED]
+            return cast("Reason", said) if isinstance(said, str) and said in _REASONS else "unreadable"
+        try:
+            message = flat.restored(_ANSWERS[stage], answer)
+            if message.sender != place:
+                return "unreadable"
+            self._server.receive(message)
+        except SecureAggregationError:
+            return "unreadable"
+        if stage is Stage.MASK:
+            seconds = time.monotonic() - self._opened
+            self._masked[place] = Line(
+                self._nodes[place], math.nan, n_bytes=8 * self._parameters.length, seconds=seconds
+            )
+        return None
+
+
+def answered(
+    stage: Stage, told: Mapping[str, Any], kept: Mapping[str, Any] | None, vector: Callable[[], "Ints | Reason"]
+) -> tuple[Fields, Fields | None]:
+    """Return a node's answer to one message of a round, and what it keeps for the next one.
+
+    Parameters
+    ----------
+    stage : Stage
+    told : mapping of str to a number, bytes or a list
+        What the server says.
+    kept : mapping, optional
+        Of the stage before.
+    vector : callable
+        Makes the vector of this node's update, or says why there is none; called where masks are put on.
+
+    Raises
+    ------
+    SecureAggregationError
+        The step was refused. The node must forget what it kept: it dropped out.
+    """
+    if stage is Stage.ADVERTISE:
+        client = StoredClient(flat.integer("node", told), read_parameters(told))
+        return flat.flattened(client.advertise()), client.fields()
+    if kept is None:
+        msg = f"`{stage.name.lower()}` was asked of a node that is in no round; leave that node out"
+        raise SecureAggregationError(msg)
+    client = StoredClient.of_fields(kept)
+    match stage:
+        case Stage.SHARE:
+            said = client.share(flat.restored(Roster, told))
+        case Stage.CONFIRM:
+            said = client.confirm(flat.restored(DeliveredShares, told))
+        case Stage.MASK:
+            partners, made = flat.restored(Partners, told), vector()
+            if isinstance(made, str):
+                return {REFUSED: made}, None
+            said = client.mask(made, partners)
+        case Stage.REVEAL:
+            return flat.flattened(client.reveal(flat.restored(RevealRequest, told))), None
+        case _:
+            msg = f"`{stage.name.lower()}` is no stage of an unsigned round; use one version everywhere"
+            raise SecureAggregationError(msg)
+    return flat.flattened(said), client.fields()
+
+
+def check_asked(parameters: SecureParameters, n: int, most: int | None = None) -> None:
+    """Refuse to ask so many nodes that the threshold is too low for them, or a sum has no room for them.
+
+    Raises
+    ------
+    UpdateError
+    """
+    holders = n if parameters.neighbors is None else parameters.neighbors + 1
+    if 2 * parameters.threshold <= holders:
+        msg = f"threshold={parameters.threshold} of {holders} who hold shares; give {holders // 2 + 1} or more"
+        raise UpdateError(msg)
+    if most is not None and n > most:
+        msg = f"{n} nodes are asked, and the sum has room for {most} updates; declare a larger max_updates"
+        raise UpdateError(msg)
+
+
+def _flattened(messages: Mapping[int, ToNode]) -> dict[int, Fields]:
+    return {place: flat.flattened(message) for place, message in messages.items()}

@@ -1,0 +1,236 @@
+"""Updates as vectors of whole numbers, and the sum of such vectors as a model: what is masked, and what is unmasked.
+
+The vector of an update is all its tensors one after another, and one number more. Of a mean that number is the weight,
+so that a server learns the sum of weighted updates and the sum of weights, and nothing else; of a private sum it is 0.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from shoal_engine.differential.words import WordStream
+from shoal_engine.errors import SecureAggregationError, UpdateError
+from shoal_engine.federated.averaging import bounded
+from shoal_engine.federated.clipped_sums import CLIP_BITS, MOST_UPDATES, ClippedSum
+from shoal_engine.federated.fixed_point_sums import SUM_BITS, FixedPointSum, declared_bits
+from shoal_engine.federated.models import Layout, Model, of_payloads
+from shoal_engine.federated.private_averaging import AdaptiveClip, PrivateMean
+from shoal_engine.federated.rounds import Admission, Line, Reason
+from shoal_engine.federated.secure.distributed_noise import DistributedGaussian
+from shoal_engine.federated.tensors import narrowed, widened
+from shoal_engine.federated.updates import Update
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+
+_SPARE: Final = Fraction(1, 250)
+"""Over sigma**2: what `private_training` charges for the rounding of a value beyond what it costs."""
+
+
+def length_of(layout: Layout) -> int:
+    """Return how many numbers the vector of an update has."""
+    return sum(tensor.size for tensor in layout) + 1
+
+
+def parts(layout: Layout, vector: Ints) -> list[Ints]:
+    """Return the numbers of each tensor, over the vector's memory."""
+    ends = np.cumsum([tensor.size for tensor in layout])
+    return np.split(vector[:-1], ends[:-1])
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedMean:
+    """The weighted mean, on the grid of a `Mean` with the same declared bound, weight and number of updates.
+
+    Attributes
+    ----------
+    bound : float
+        On the size of every value; a node with a larger one drops out.
+    max_weight : float
+        Of one update.
+    max_updates : int
+        Of the round.
+
+    Raises
+    ------
+    UpdateError
+        A number is out of range, or too few digits are left to values.
+
+    Examples
+    --------
+    >>> mean, like = MaskedMean(8.0, 100.0, 10), Model.of_arrays({"w": np.zeros(2)})
+    >>> updates = [Update.of_arrays({"w": [x, x]}, node="", weight=w) for x, w in ((1.0, 3), (5.0, 1))]
+    >>> vectors = [mean.vector(update, like) for update in updates]
+    >>> mean.released(vectors[0] + vectors[1], like).arrays()["w"]
+    array([2., 2.])
+    """
+
+    bound: float
+    max_weight: float
+    max_updates: int
+
+    def __post_init__(self) -> None:
+        Admission(max_weight=self.max_weight)
+        declared_bits(self.bound, self.max_weight, self.max_updates)
+
+    @property
+    def weight_bits(self) -> int:
+        """Return how many binary digits after the point weights keep: numbers of examples are whole, and exact."""
+        return SUM_BITS - 1 - math.frexp(self.max_weight * self.max_updates)[1]
+
+    def vector(self, update: Update, like: Model) -> Ints | Reason:
+        """Return the vector of an update, or why it does not count."""
+        judging = Admission(like=like, max_weight=self.max_weight)
+        line = judging.judged(update, Line(update.node, float(update.weight)), like.layout)
+        steps = round(math.ldexp(line.weight, self.weight_bits)) if line.kept else 0
+        if line.kept and not steps:
+            line = line.out("bad weight")
+        if line.kept:
+            line = bounded(line, update, self.bound)
+        if line.reason is not None:
+            return line.reason
+        vector = np.zeros(length_of(like.layout), np.int64)
+        self._sum(vector, like).add(update.model, math.ldexp(steps, -self.weight_bits))
+        vector[-1] = steps
+        return vector
+
+    def released(self, total: Ints, like: Model) -> Model:
+        """Return the mean of updates, from the sum of their vectors.
+
+        Raises
+        ------
+        SecureAggregationError
+            The weights do not add up to anything: vectors were not made here.
+        """
+        steps = int(total[-1])
+        if steps <= 0:
+            msg = "the weights under the masks add up to nothing above 0; see that all nodes run the same version"
+            raise SecureAggregationError(msg)
+        return self._sum(total, like).mean(float(steps / Fraction(2) ** self.weight_bits))
+
+    def _sum(self, vector: Ints, like: Model) -> FixedPointSum:
+        made = FixedPointSum((), declared_bits(self.bound, self.max_weight, self.max_updates))
+        made.layout, made.sums = like.layout, parts(like.layout, vector)
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedClip:
+    """The sum of clipped changes, to which every node adds a share of the noise before it masks.
+
+    The shares of any `threshold` nodes add up to noise of ``share_squared * threshold`` at least, squared, and a sum of
+    fewer is never seen: so no one, the server included, ever sees a sum without its noise. (A node that tells its
+    share to the server takes it off: then it protects by what the shares of the others add up to.)
+
+    Attributes
+    ----------
+    clip : float
+        Of the lengths of changes.
+    share_squared : int
+        Squared deviation of each node's noise, in steps.
+    expected_updates : float
+        What the sum is divided by.
+    weight_cap : float
+        Weights count up to it, as a share of it; 0 if all count alike.
+    """
+
+    clip: float
+    share_squared: int
+    expected_updates: float
+    weight_cap: float = 0.0
+
+    @classmethod
+    def of_mean(cls, mean: PrivateMean, threshold: int) -> "MaskedClip":
+        """Return what a private mean becomes if nodes add its noise: enough when `threshold` of them are left.
+
+        The noise of many nodes is no discrete Gaussian: by how much it is none, `DistributedGaussian.tau` for each
+        value, must be less than what is charged for rounding and not needed, about 0.004 / sigma**2.
+
+        Raises
+        ------
+        UpdateError
+            It is not less; or the clip is to adapt, for which a count would be needed.
+        """
+        if isinstance(mean.clip, AdaptiveClip):
+            msg = "a clip that adapts needs a count of changes, which masked rounds do not make; give a fixed clip"
+            raise UpdateError(msg)
+        sigma_squared = (mean.permit.noise_multiplier * mean.sensitivity) ** 2
+        noise = DistributedGaussian(Fraction(math.ceil(sigma_squared / threshold)) * threshold, threshold, 0)
+        if noise.tau * sigma_squared > _SPARE:
+            msg = "the noise of so many nodes is too small for each of them; lower the threshold, or add more noise"
+            raise UpdateError(msg)
+        return cls(mean.clip, int(noise.share_squared), mean.expected_updates, mean.weight_cap or 0.0)
+
+    @property
+    def max_updates(self) -> int:
+        """Return of how many nodes the sum stays within 63 bits, its noise as well."""
+        # Half of the room for clips, half for 16 deviations of all shares together.
+        return min(MOST_UPDATES, (1 << 2 * (SUM_BITS - 1) - 8) // self.share_squared)
+
+    def vector(self, update: Update, like: Model) -> Ints | Reason:
+        """Return the vector of an update with this node's share of noise, or why it does not count."""
+        line = Admission(like=like).judged(update, Line(update.node, float(update.weight)), like.layout)
+        if line.reason is not None:
+            return line.reason
+        vector = np.zeros(length_of(like.layout), np.int64)
+        clipped = ClippedSum(like, self.clip)
+        clipped.sums = parts(like.layout, vector)
+        length = clipped.length(update.model)
+        if not math.isfinite(length):
+            return "not finite or too large"
+        weight = min(line.weight, self.weight_cap) / self.weight_cap if self.weight_cap else 1.0
+        clipped.add(update.model, length, weight)
+        with WordStream.secure() as stream:
+            vector[:-1] = DistributedGaussian(Fraction(self.share_squared), 1, 0).add(vector[:-1], stream)
+        return vector
+
+    def released(self, total: Ints, like: Model) -> Model:
+        """Return the model plus the noisy mean of changes, from the sum of their vectors."""
+        payloads: list[npt.NDArray[Any]] = []
+        for tensor, base, sums in zip(like.layout, like.payloads(), parts(like.layout, total), strict=True):
+            moved = widened(base, tensor.dtype).astype(np.float64) + sums * self._step
+            payloads.append(narrowed(moved, tensor.dtype))
+        return of_payloads(like.layout, payloads)
+
+    def deviation(self, n_shares: int) -> float:
+        """Return the deviation of the noise on each value of a model in which so many nodes have a share."""
+        return math.sqrt(self.share_squared * n_shares) * self._step
+
+    @property
+    def _step(self) -> float:
+        return self.clip * 2.0**-CLIP_BITS / self.expected_updates
+
+
+def told_plan(plan: MaskedMean | MaskedClip) -> dict[str, float | int | str]:
+    """Return as fields what a node must know to make its vector."""
+    told = asdict(plan)
+    if isinstance(plan, MaskedClip):
+        # It has more bits than transports have for a number.
+        told["share_squared"] = str(plan.share_squared)
+    return told
+
+
+def read_plan(told: Mapping[str, Any]) -> MaskedMean | MaskedClip:
+    """Return what fields tell.
+
+    Raises
+    ------
+    UpdateError
+        A field is missing, or out of range.
+    """
+    try:
+        if "bound" in told:
+            return MaskedMean(float(told["bound"]), float(told["max_weight"]), int(told["max_updates"]))
+        share = str(told["share_squared"])
+        if not re.fullmatch("[1-9][0-9]{0,39}", share):
+            raise ValueError
+        clip, cap, expected = (float(told[name]) for name in ("clip", "weight_cap", "expected_updates"))
+        return MaskedClip(clip, int(share), expected_updates=expected, weight_cap=cap)
+    except (KeyError, ValueError, TypeError, OverflowError):
+        msg = "what is to be masked is not told, or not in range; use one version of shoal everywhere"
+        raise UpdateError(msg) from None
