@@ -7,6 +7,7 @@ brings along, in place of the 70,000 of MNIST.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -15,7 +16,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from shoal.federated import Admission, Mean, Model, PrivateRounds, Rule, Update
+from shoal.federated import Admission, Mean, Model, PrivateRounds, Rule, TooFewUpdates, Update
 
 Array: TypeAlias = npt.NDArray[Any]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -198,15 +199,21 @@ def rounds(
             chosen = sorted(map(names.index, private.sample(names)))
             aggregator = private.begin(admission)
         for place in chosen:
-            sent = taught(network, homes[place], setting.rate, random)
+            # Under hostile clients a mean may run away until nothing is finite.
+            with np.errstate(over="ignore", invalid="ignore"):
+                sent = taught(network, homes[place], setting.rate, random)
             if place in hostile:
                 sent = {name: array - setting.times * (sent[name] - array) for name, array in network.items()}
             aggregator.observe(Update.of_arrays(sent, node=names[place], weight=len(homes[place])))
-        released = aggregator.release()
-        if private is not None:
-            private.note(released)
-        network = released.model.arrays()
-        yield accuracy(network, tested)
+        # A round in which nobody sent finite numbers changes nothing.
+        with suppress(TooFewUpdates):
+            released = aggregator.release()
+            network = released.model.arrays()
+            if private is not None:
+                private.note(released)
+        with np.errstate(over="ignore", invalid="ignore"):
+            reached = accuracy(network, tested)
+        yield reached
 
 
 def rounds_to(target: float, accuracies: Iterator[float], cap: int) -> int | None:
