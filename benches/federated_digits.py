@@ -1,8 +1,8 @@
 """Handwritten digits at many clients, and a small network that they train together.
 
 The experiment of McMahan, Moore, Ramage, Hampson, Agüera y Arcas (2017), Communication-efficient learning of deep
-networks from decentralized data, section 3, in small: their 2NN, two hidden layers of ReLU and a softmax, trained by one
-epoch of minibatches of 10 at each client, and averaged by examples. Images are the 1797 of 8 x 8 that scikit-learn
+networks from decentralized data, section 3, in small: their 2NN, two hidden layers of ReLU and a softmax, trained by
+one epoch of minibatches of 10 at each client, and averaged by examples. Images are the 1797 of 8 x 8 that scikit-learn
 brings along, in place of the 70,000 of MNIST.
 """
 
@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -20,14 +21,15 @@ from shoal.federated import Admission, Mean, Model, PrivateRounds, Rule, TooFewU
 
 Array: TypeAlias = npt.NDArray[Any]
 Ints: TypeAlias = npt.NDArray[np.int64]
-Network: TypeAlias = dict[str, Array]
 Partition: TypeAlias = Callable[["Images", int, np.random.Generator], list[Ints]]
 
 MISSING: Final = "scikit-learn, which brings the digits, is not installed: pip install scikit-learn"
 TRAINED: Final = 1440
 """Images that clients hold; nobody trains on the others."""
-HIDDEN: Final = 32
-"""Units of each hidden layer."""
+UNITS: Final = (64, 32, 32, 10)
+"""Pixels, both hidden layers, digits."""
+SIZE: Final = sum((before + 1) * after for before, after in pairwise(UNITS))
+"""Of the network, which is one flat vector: clients send it as a single tensor."""
 BATCH: Final = 10
 _SPLIT_SEED: Final = 7
 
@@ -38,7 +40,7 @@ class Images:
 
     Attributes
     ----------
-    pixels : (n, p) float
+    pixels : (n, 64) float
         From 0 to 1.
     digits : (n,) int64
     """
@@ -112,49 +114,45 @@ def two_shards(images: Images, n: int, random: np.random.Generator) -> list[Ints
     return [np.concatenate([shards[drawn[2 * place]], shards[drawn[2 * place + 1]]]) for place in range(n)]
 
 
-def untaught(random: np.random.Generator, *, pixels: int = 64, hidden: int = HIDDEN, classes: int = 10) -> Network:
-    """Return the network that a training begins with (He et al. 2015)."""
-    sizes = (pixels, hidden, hidden, classes)
-    network: Network = {}
-    for place, (before, after) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), 1):
-        network[f"weight{place}"] = random.normal(0, np.sqrt(2 / before), (before, after)).astype(np.float32)
-        network[f"bias{place}"] = np.zeros(after, np.float32)
+def untaught(random: np.random.Generator) -> Array:
+    """Return the network that a training begins with (He et al. 2015), float32."""
+    network = np.zeros(SIZE, np.float32)
+    for weight, _ in _layers(network):
+        weight[:] = random.normal(0, np.sqrt(2 / len(weight)), weight.shape)
     return network
 
 
-def loss(network: Network, images: Images) -> float:
+def loss(network: Array, images: Images) -> float:
     """Return the mean cross-entropy, which is what the descent goes down."""
     _, _, odds = _forward(network, images.pixels)
     return -float(np.mean(np.log(odds[np.arange(len(images)), images.digits])))
 
 
-def gradients(network: Network, images: Images) -> Network:
+def gradient(network: Array, images: Images) -> Array:
     """Return the slope of the loss in each weight, in the dtype of the network."""
     first, second, wrong = _forward(network, images.pixels)
     wrong[np.arange(len(images)), images.digits] -= 1
     wrong /= len(images)
-    wrong_second = (wrong @ network["weight3"].T) * (second > 0)
-    wrong_first = (wrong_second @ network["weight2"].T) * (first > 0)
-    return {
-        "weight1": images.pixels.T @ wrong_first,
-        "bias1": wrong_first.sum(0),
-        "weight2": first.T @ wrong_second,
-        "bias2": wrong_second.sum(0),
-        "weight3": second.T @ wrong,
-        "bias3": wrong.sum(0),
-    }
+    _, (weight2, _), (weight3, _) = _layers(network)
+    wrong_second = (wrong @ weight3.T) * (second > 0)
+    wrong_first = (wrong_second @ weight2.T) * (first > 0)
+    slopes = np.empty_like(network)
+    reached = ((images.pixels, wrong_first), (first, wrong_second), (second, wrong))
+    for (weight, bias), (before, after) in zip(_layers(slopes), reached, strict=True):
+        np.matmul(before.T, after, out=weight)
+        after.sum(0, out=bias)
+    return slopes
 
 
-def taught(network: Network, images: Images, rate: float, random: np.random.Generator) -> Network:
+def taught(network: Array, images: Images, rate: float, random: np.random.Generator) -> Array:
     """Return the network after one epoch of minibatches."""
     order = random.permutation(len(images))
     for low in range(0, len(images), BATCH):
-        slopes = gradients(network, images.at(order[low : low + BATCH]))
-        network = {name: array - rate * slopes[name] for name, array in network.items()}
+        network = network - rate * gradient(network, images.at(order[low : low + BATCH]))
     return network
 
 
-def accuracy(network: Network, images: Images) -> float:
+def accuracy(network: Array, images: Images) -> float:
     """Return the share that a network tells right."""
     return float(np.mean(_forward(network, images.pixels)[2].argmax(1) == images.digits))
 
@@ -188,10 +186,10 @@ def rounds(
     homes = [trained.at(places) for places in partition(trained, setting.clients, random)]
     names = [f"client{place:03d}" for place in range(setting.clients)]
     hostile = frozenset(random.permutation(setting.clients)[: setting.hostile].tolist())
-    network = untaught(random, pixels=trained.pixels.shape[1])
+    network = untaught(random)
     several = max(1, round(setting.fraction * setting.clients))
     while True:
-        admission = Admission(like=Model.of_arrays(network))
+        admission = Admission(like=Model.of_arrays({"network": network}))
         if private is None:
             chosen: Sequence[int] = sorted(random.choice(setting.clients, several, replace=False).tolist())
             aggregator = rule(admission)
@@ -202,13 +200,13 @@ def rounds(
             # Under hostile clients a mean may run away until nothing is finite.
             with np.errstate(over="ignore", invalid="ignore"):
                 sent = taught(network, homes[place], setting.rate, random)
-            if place in hostile:
-                sent = {name: array - setting.times * (sent[name] - array) for name, array in network.items()}
-            aggregator.observe(Update.of_arrays(sent, node=names[place], weight=len(homes[place])))
+                if place in hostile:
+                    sent = network - setting.times * (sent - network)
+            aggregator.observe(Update.of_arrays({"network": sent}, node=names[place], weight=len(homes[place])))
         # A round in which nobody sent finite numbers changes nothing.
         with suppress(TooFewUpdates):
             released = aggregator.release()
-            network = released.model.arrays()
+            network = released.model.arrays()["network"]
             if private is not None:
                 private.note(released)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -224,10 +222,22 @@ def rounds_to(target: float, accuracies: Iterator[float], cap: int) -> int | Non
     return None
 
 
-def _forward(network: Network, pixels: Array) -> tuple[Array, Array, Array]:
+def _layers(network: Array) -> list[tuple[Array, Array]]:
+    """Return the weights and the bias of each layer, as views."""
+    found: list[tuple[Array, Array]] = []
+    low = 0
+    for before, after in pairwise(UNITS):
+        middle, high = low + before * after, low + before * after + after
+        found.append((network[low:middle].reshape(before, after), network[middle:high]))
+        low = high
+    return found
+
+
+def _forward(network: Array, pixels: Array) -> tuple[Array, Array, Array]:
     """Return both hidden layers, and the chances of each digit."""
-    first = np.maximum(pixels @ network["weight1"] + network["bias1"], 0)
-    second = np.maximum(first @ network["weight2"] + network["bias2"], 0)
-    told = second @ network["weight3"] + network["bias3"]
+    (weight1, bias1), (weight2, bias2), (weight3, bias3) = _layers(network)
+    first = np.maximum(pixels @ weight1 + bias1, 0)
+    second = np.maximum(first @ weight2 + bias2, 0)
+    told = second @ weight3 + bias3
     odds = np.exp(told - told.max(1, keepdims=True))
     return first, second, odds / odds.sum(1, keepdims=True)

@@ -34,7 +34,7 @@ TARGET: Final = 0.93
 CAP: Final = 600
 """Rounds after which a training counts as one that does not get there."""
 FRACTIONS: Final = (0.0, 0.1, 0.2, 0.5, 1.0)
-RATES: Final = (0.2, 0.3, 0.45, 0.7, 0.15, 0.1)
+RATES: Final = (0.2, 0.3, 0.45, 0.7, 1.0, 0.15)
 """Of the descent; the likeliest come first, as the rounds of the best so far are a cap for the others."""
 PARTITIONS: Final[dict[str, Partition]] = {"IID": evenly, "two shards a client": two_shards}
 
@@ -49,7 +49,7 @@ def figures(options: Options) -> Iterator[Figure]:
     if not present():
         print(MISSING, flush=True)
         return
-    seeds = range(options.runs_or(5))
+    seeds = range(options.runs_or(3))
     needed = {name: {share: _fewest(share, part, seeds) for share in FRACTIONS} for name, part in PARTITIONS.items()}
     for name, by_share in needed.items():
         for share, (number, rate) in by_share.items():
@@ -104,7 +104,9 @@ def _protection(seeds: range) -> Iterator[Figure]:
             mark, note = (marks.get(who), f"with shards {reached[who, shards]:.3f}") if name == even else (None, "")
             if mark is not None and who.startswith("Median"):
                 against = who.replace("Median", "Mean")
-                note += f"; Mean under the same {reached[against, even]:.3f}, with shards {reached[against, shards]:.3f}"
+                note += (
+                    f"; Mean under the same {reached[against, even]:.3f}, with shards {reached[against, shards]:.3f}"
+                )
                 note += f"; Median of none hostile {reached['Median', even]:.3f} and {reached['Median', shards]:.3f}"
             yield Figure(what, reached[who, name], "", mark, note=note)
 
