@@ -16,7 +16,7 @@ import polars as pl
 
 from shoal.federated import Privacy, Rule
 from shoal.flower_rounds import LOG, NUMPY, Round, Sent, pulled, weight_of
-from shoal_engine.errors import TooFewUpdates
+from shoal_engine.errors import TooFewUpdates, UpdateError
 from shoal_engine.federated.averaging import Mean
 from shoal_engine.federated.models import Model
 from shoal_engine.federated.npy import npy_of_array
@@ -94,6 +94,10 @@ class Strategy(FedAvg):
         min_updates: int = 1,
         **options: Any,
     ) -> None:
+        if privacy is not None and options.get("fraction_train", 1.0) != 1.0:
+            # One node more changes who else is among a share of fixed size: two nodes' changes in place of one.
+            msg = "with privacy it is the training's rate that draws nodes; leave fraction_train at 1"
+            raise UpdateError(msg)
         super().__init__(**options)
         self.rule = rule
         self.privacy = privacy
