@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from inspect import signature
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from types import UnionType
+from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 import polars as pl
 
@@ -55,7 +56,7 @@ def aggregate_files(
         Files, folders or globs.
     output : str or Path
     rule : str
-        By name, as in `shoal.federated.rules`.
+        By name, as in `shoal.federated.RULES`.
     parameters : mapping, optional
         Of the rule.
     weights : "claimed" | "equal" | mapping of str to float
@@ -131,4 +132,23 @@ def _made(rule: str, admission: Admission, parameters: Mapping[str, Any]) -> Agg
     if unknown := sorted(parameters.keys() - set(takes)):
         msg = f"the rule {rule!r} takes no {', '.join(unknown)}; it takes {', '.join(takes) or 'nothing'}"
         raise UpdateError(msg)
-    return kind(admission, **parameters)
+    for name, value in parameters.items():
+        if not _fits(value, get_type_hints(kind.__init__).get(name)):
+            msg = f"the rule {rule!r} cannot take {name}={value!r}; give what its parameter is"
+            raise UpdateError(msg)
+    try:
+        return kind(admission, **parameters)
+    except TypeError:
+        msg = f"the rule {rule!r} needs {', '.join(takes)}; got {', '.join(parameters) or 'nothing'}"
+        raise UpdateError(msg) from None
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Tell whether a value is of the type of a parameter; whole numbers are numbers, and truth is none."""
+    if get_origin(kind) in (Union, UnionType):
+        return any(_fits(value, one) for one in get_args(kind))
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if kind in (int, float):
+        return isinstance(value, (int, kind)) and not isinstance(value, bool) and abs(value) <= 2**63
+    return isinstance(value, kind)

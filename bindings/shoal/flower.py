@@ -88,6 +88,10 @@ class Strategy(FedAvg):
         min_updates: int = 1,
         **options: Any,
     ) -> None:
+        if privacy is not None and options.get("fraction_train", 1.0) != 1.0:
+            # One node more changes who else is among a share of fixed size: two nodes' changes in place of one.
+            msg = "with privacy it is the training's rate that draws nodes; leave fraction_train at 1"
+            raise UpdateError(msg)
         super().__init__(**options)
         if secure is not None:
             secure.check(rule, privacy)

@@ -155,6 +155,26 @@ def test_aggregate__errors_leave_nothing_behind(call: Any, line: str, message: s
     assert sorted(Path().iterdir()) == before
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--rule krum",
+        "--rule krum --set f=1.5",
+        "--rule krum --set f=many",
+        "--rule krum --set f=true",
+        "--rule centered-clipping --set radius=1 --set center=model",
+        "--rule mean --set accumulator=float16",
+        "--rule trimmed-mean --set share=[0.1]",
+        f"--rule mean --set bound={10**400}",
+    ],
+)
+def test_aggregate__parameters_that_are_none_of_the_rule(call: Any, line: str) -> None:
+    code, _, err = call(f"north.arrow {line} -o model.arrow")
+    assert code == 1
+    assert "the rule" in err
+    assert not Path("model.arrow").exists()
+
+
 def test_aggregate_files__a_failed_round_keeps_the_old_model(files: Path) -> None:
     aggregate_files(["east.arrow"], "model.ipc", rule="mean")
     old = Path("model.ipc").read_bytes()

@@ -304,6 +304,12 @@ def test_privacy__refuses_a_round_before_anything_is_sent() -> None:
     assert np.isfinite(ours.result.arrays["w"].numpy()).all()
 
 
+def test_privacy__draws_nodes_itself() -> None:
+    """A share of fixed size holds another node where one is missing."""
+    with pytest.raises(UpdateError, match="fraction_train"):
+        strategy(privacy=PrivateRounds(budget(1), clip=1.0, expected_updates=2), fraction_train=0.5)
+
+
 def test_privacy__clips_and_adds_noise() -> None:
     many = MemoryGrid(200, plus_node)
     privacy = PrivateRounds(budget(1), clip=1.0, expected_updates=200)

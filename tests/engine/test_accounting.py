@@ -172,6 +172,32 @@ def test_losses__a_sample_both_ways(rate: float, epsilon: float) -> None:
     assert truth * (1 - 1e-9) <= found <= truth * 1.001 + 1e-9
 
 
+@pytest.mark.parametrize("sigma", [Fraction(1, 7), Fraction(1, 8)])
+def test_losses__a_sample_with_little_noise_hides_nobody_who_is_in_it(sigma: Fraction) -> None:
+    """Outcomes with and without the unit hardly overlap: whoever is drawn at least once of n times is seen."""
+    rate, n = Fraction(1, 100), 3
+    losses = losses_of(events.PoissonSampled(rate, events.Gaussian(sigma, ONE)))
+    assert losses is not None
+    assert losses.chance.sum() + losses.lost == pytest.approx(1, abs=1e-9)
+    sampled = events.Repeated(events.PoissonSampled(rate, events.Gaussian(sigma, ONE)), n)
+    seen = 1 - 0.99**n
+    found = loss_compositions.delta_of(sampled, 1.0)
+    assert found is not None
+    assert seen * 0.99 <= found <= seen * 1.02
+
+
+def test_losses__beyond_what_an_exponential_holds() -> None:
+    """The least noise for a large epsilon is looked for where losses are above a thousand; other ways count there."""
+    assert losses_of(events.PoissonSampled(Fraction(1, 2), events.Gaussian(Fraction(1, 50), ONE))) is None
+
+    def three(scale: Fraction) -> events.Event:
+        return events.Repeated(events.PoissonSampled(Fraction(1, 10**6), events.Gaussian(scale, ONE)), 3)
+
+    delta = Fraction(1, 1000)
+    scale = least_scale(three, epsilon=Fraction(20), delta=delta)
+    assert privacy_spent(three(scale), delta=delta).epsilon <= 20
+
+
 @given(st.integers(1, 30), st.sampled_from([1e-3, 1e-7]))
 @settings(deadline=None, max_examples=20)
 def test_losses__more_events_never_cost_less(times: int, delta: float) -> None:

@@ -102,7 +102,9 @@ class Mean(Holding):
         if self._folded is None or theirs is None:
             Holding.merge(self, other)
             return
-        if self != other or self._folded.nodes & theirs.nodes:
+        # NumPy would add one value to many.
+        alike = self == other and self._folded.sums.layout == theirs.sums.layout
+        if not alike or self._folded.nodes & theirs.nodes:
             msg = "means are merged that have the same parameters and no node in common; keep each node in one"
             raise UpdateError(msg)
         self._room(len(self._folded.nodes) + len(theirs.nodes))

@@ -229,7 +229,8 @@ class PrivateMean:
             Parameters differ, both have an update of the same node, or there are too many.
         """
         mine, theirs = (
-            (one.admission, one.permit, one.clip, one.expected_updates, one.weight_cap) for one in (self, other)
+            (one.admission, one.permit, one.clip, one.expected_updates, one.weight_cap, one._sum.base.layout)
+            for one in (self, other)
         )
         if mine != theirs or self._nodes & other._nodes:
             msg = "private means are merged that have the same parameters and no node in common"

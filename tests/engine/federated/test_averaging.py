@@ -214,7 +214,6 @@ def test_mean__weights_next_to_nothing_do_not_count() -> None:
     for mean in (Mean(), folding(sent[0], bound=2.0**100, max_weight=1.0)):
         with pytest.raises(TooFewUpdates):
             released(mean, sent)
-            mean.release()
 
 
 def test_layout__is_not_decided_by_a_node_that_sends_many() -> None:
@@ -313,6 +312,8 @@ def test_fold__has_room_for_as_many_as_were_declared() -> None:
         one.merge(one)
     with pytest.raises(UpdateError, match="parameters"):
         one.merge(Mean())
+    with pytest.raises(UpdateError, match="parameters"):
+        folding(updates([[1.0, 2.0]])[0]).merge(folding(sent[0]))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -144,7 +144,7 @@ def test_mean__of_no_grid(numbers: tuple[float, float, int]) -> None:
 
 def private_mean(clip: float | AdaptiveClip = 0.5, cap: float | None = None) -> PrivateMean:
     training = PrivateTraining(Fraction(10**4), Fraction(1, 10), noise_multiplier=Fraction(1, 2))
-    permit = training.begin_round(size=LIKE.size)
+    permit = training.begin_round(size=LIKE.size + isinstance(clip, AdaptiveClip))
     return PrivateMean(Admission(like=LIKE), permit, clip=clip, expected_updates=5, weight_cap=cap)
 
 

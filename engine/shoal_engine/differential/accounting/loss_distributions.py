@@ -24,6 +24,8 @@ TAIL: Final = 1e-22
 MOST_ATOMS: Final = 1 << 20
 """Outcomes that are told apart; where there are more, neighbors count as the worst of them."""
 _FINE: Final = 1 << 16
+_LARGEST_SAMPLED: Final = 128.0
+"""Of losses before sampling: exponentials of larger ones leave float64, and no protection is left to be reckoned."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(5)
 
 
@@ -115,7 +117,9 @@ def losses_of(event: events.Event, *, adding: bool = False) -> Losses | None:
             return _randomized_response(float(epsilon), float(delta))
         case events.PoissonSampled(rate=rate, event=one):
             inner = losses_of(one)
-            return None if inner is None else _sampled(inner, float(rate), adding=adding)
+            if inner is None or max(inner.high, -inner.low) > _LARGEST_SAMPLED:
+                return None
+            return _sampled(inner, float(rate), adding=adding)
         case events.FixedSizeSampled():
             # Of such samples no more is reckoned than what their epsilon and delta say.
             pure = pure_cost(event)
@@ -197,7 +201,11 @@ def _sampled(inner: Losses, rate: float, *, adding: bool) -> Losses:
     loss, chance = fine.loss, fine.chance
     if adding:
         # The losses of the pair reversed are those of the pair, the mechanism being symmetric.
-        moved, chance = -np.log1p(rate * np.expm1(-loss)), chance
+        moved = -np.log1p(rate * np.expm1(-loss))
     else:
-        moved, chance = np.log1p(rate * np.expm1(loss)), chance * (rate + (1 - rate) * np.exp(-loss))
+        moved, without = np.log1p(rate * np.expm1(loss)), chance * np.exp(-loss)
+        # Below the grid are outcomes without a chance with the unit, but with one without it: where there is little
+        # noise, nearly all of them. Their losses are less than the least that is told apart, and count as that.
+        without[0] += max(0.0, 1.0 - float(without.sum()))
+        chance = rate * chance + (1 - rate) * without
     return Losses(moved, chance, None, float(moved.min()), float(moved.max()), inner.lost)
