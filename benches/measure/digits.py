@@ -63,12 +63,17 @@ def _fewest(share: float, partition: Partition, seeds: range) -> tuple[float, fl
     """Return the least median of rounds over the rates, and its rate; the cap where no rate gets there."""
     best, best_rate = float(CAP), math.nan
     for rate in RATES:
-        # A run of more rounds than the best median so far is as good as one without end: it lowers no median below.
-        cap = int(best)
-        runs = [rounds_to(TARGET, rounds(Setting(CLIENTS, share, rate), partition, seed), cap) for seed in seeds]
-        found = statistics.median_high([math.inf if number is None else number for number in runs])
-        if found < best:
-            best, best_rate = found, rate
+        runs: list[float] = []
+        for seed in seeds:
+            # A run of more rounds than the best median so far is as good as one without end.
+            number = rounds_to(TARGET, rounds(Setting(CLIENTS, share, rate), partition, seed), int(best))
+            runs.append(math.inf if number is None else number)
+            # Where half of the runs have no end, no other run brings their median back.
+            if 2 * runs.count(math.inf) >= len(seeds):
+                break
+        else:
+            if (found := statistics.median_high(runs)) < best:
+                best, best_rate = found, rate
     return best, best_rate
 
 
