@@ -300,6 +300,20 @@ def test_round__shares_changed_on_their_way() -> None:
     assert [line.reason for line in driven.lines() if not line.kept] == ["too few partners"]
 
 
+def test_round__shares_that_open_nothing() -> None:
+    def meddle(place: int, stage: Stage, said: Fields) -> Fields:
+        if (place, stage) == (0, Stage.REVEAL):
+            shares = said["self_mask"]
+            assert isinstance(shares, list)
+            said["self_mask"] = [bytes(len(share)) for share in shares if isinstance(share, bytes)]
+        return said
+
+    driven = round_of(3, 3)
+    with pytest.raises(SecureAggregationError):
+        driven.total(Nodes([PLAN.vector(update, LIKE) for update in updates_of(3)], meddle=meddle).ask)
+    assert [line.reason for line in driven.lines("round failed")] == ["round failed"] * 3
+
+
 def test_round__threshold_too_low_for_so_many() -> None:
     with pytest.raises(UpdateError, match="give 4 or more"):
         round_of(6, 3)
