@@ -5,6 +5,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
+
+# Here too: doctests are looked for in every module under tests.
+pytest.importorskip("flwr", reason="Flower is not installed: pip install 'shoal[flower]'")
+
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 from flwr.supercore.task_identity import TaskIdentity

@@ -6,6 +6,7 @@ values take 4 GB for us and several times that for some peers, which are then ru
 
 import time
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
@@ -97,7 +98,7 @@ def _rules(arrays: list[Any], size: str, runs: int) -> Iterator[Figure]:
     models, f = [Model.of_arrays({"w": array}) for array in arrays], f_of(arrays)
     few = len(arrays) < 50
     base = Model.of_arrays({"w": np.zeros_like(arrays[0])})
-    permit = Permit(1, 1)  # pyright: ignore[reportArgumentType] - nothing is released by it but sums
+    permit = Permit(1, Fraction(1), len(arrays[0]))
     rules: list[tuple[str, str, Callable[[], Any], float]] = [
         ("median", "flower-median", Median, 20 if few else 10),
         ("trimmed mean", "flower-trimmed-mean", lambda: TrimmedMean(share=SHARE), 20 if few else 10),

@@ -4,8 +4,9 @@
 Four of the five stages take one short message each way. In the fourth the model goes out and the node trains, once,
 and answers with its update under masks. What stays where:
 
-- A node's secrets of a round stand in its ``context.state`` from its first message to its last, and are taken out of
-  it before each step: the node's Flower must not hand them to anybody, nor bring back an older state.
+- A node's secrets of a round stand in its ``context.state`` from its first message to its last, or where that one
+  never comes to the next round's first. They are taken out of it before each step: the node's Flower must not hand
+  them to anybody, nor bring back an older state.
 - The server has, during one round, public keys, enciphered shares and one running sum. Nodes are known to each other
   by place, and by nothing else.
 

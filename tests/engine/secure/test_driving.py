@@ -192,7 +192,7 @@ def test_clip__refuses() -> None:
     assert plan.vector(Update.of_arrays(bad, node="a"), LIKE) == "not finite or too large"
     with pytest.raises(UpdateError, match="fixed clip"):
         MaskedClip.of_mean(private_mean(clip=AdaptiveClip(1.0)), 3)
-    tiny = PrivateMean(Admission(like=LIKE), Permit(1, Fraction(3, 2**40)), clip=0.5, expected_updates=5)
+    tiny = PrivateMean(Admission(like=LIKE), Permit(1, Fraction(3, 2**40), LIKE.size), clip=0.5, expected_updates=5)
     with pytest.raises(UpdateError, match="too small for each"):
         MaskedClip.of_mean(tiny, 10)
 
@@ -298,6 +298,20 @@ def test_round__shares_changed_on_their_way() -> None:
     total = driven.total(Nodes([PLAN.vector(update, LIKE) for update in updates], meddle=meddle).ask)
     assert same(PLAN.released(total, LIKE), folded([u for u in updates if u.node != "3"], PLAN))
     assert [line.reason for line in driven.lines() if not line.kept] == ["too few partners"]
+
+
+def test_round__shares_that_open_nothing() -> None:
+    def meddle(place: int, stage: Stage, said: Fields) -> Fields:
+        if (place, stage) == (0, Stage.REVEAL):
+            shares = said["self_mask"]
+            assert isinstance(shares, list)
+            said["self_mask"] = [bytes(len(share)) for share in shares if isinstance(share, bytes)]
+        return said
+
+    driven = round_of(3, 3)
+    with pytest.raises(SecureAggregationError):
+        driven.total(Nodes([PLAN.vector(update, LIKE) for update in updates_of(3)], meddle=meddle).ask)
+    assert [line.reason for line in driven.lines("round failed")] == ["round failed"] * 3
 
 
 def test_round__threshold_too_low_for_so_many() -> None:
