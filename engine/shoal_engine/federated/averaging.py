@@ -52,7 +52,8 @@ class Mean(Holding):
     max_updates : int, optional
         That will be folded at most.
     accumulator : "fixed" | "float64"
-        Whole numbers on a grid, or float64, for values of any size.
+        Whole numbers on a grid, or float64, for values too unequal for one grid. Squares must be finite in the dtype
+        that is sent, so float32 values may be up to 1.8e19.
     n_threads : int
         They change no bit of the result.
 
@@ -84,7 +85,11 @@ class Mean(Holding):
         self._folded = _Folded(FixedPointSum(self.admission.like.layout, bits))
 
     def observe(self, update: Update) -> None:
-        """Take one update; where updates are folded, its memory is free again when this returns."""
+        """Take one update; where updates are folded, its memory is free again when this returns.
+
+        Of a node that sends several, the first that is good is folded, and later ones do not count: what was added is
+        not known any more. Where updates are held none of them counts, whatever came first.
+        """
         if self._folded is None:
             Holding.observe(self, update)
         else:
