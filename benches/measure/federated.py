@@ -49,7 +49,8 @@ def figures(options: Options) -> Iterator[Figure]:
         if n_updates * n <= SLOW:
             yield from _rules(arrays, size, runs)
         del arrays
-    yield from _arriving(options.rows_or(1_000_000), runs)
+    for n in (options.rows,) if options.rows else (1_000_000, 10_000_000):
+        yield from _arriving(n, runs)
     yield from _memory(options.rows_or(4_000_000))
 
 

@@ -6,40 +6,43 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from shoal_kernels._jit import Kernel, kernel, vector
-from shoal_kernels.fixed_point import BLOCK, LANES, MAGIC_BITS, raised
+from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, inlined, kernel, vector
+from shoal_kernels.combining import squared_distance
+from shoal_kernels.fixed_point import MAGIC_BITS, raised
+
+BLOCK: Final = 4096
+"""Values whose squares are added up at a time: so many that few sums are left, so few that each errs little."""
 
 
-def _measure_change(
-    values: npt.NDArray[Any], base: npt.NDArray[Any], lanes: npt.NDArray[np.float64], squares: npt.NDArray[np.float64]
-) -> None:
-    """Add up the squares of differences in float64, block by block.
+def _measurer(value_at: Any, size: int) -> Any:
+    """Return the kernel for one dtype, of `size` bytes."""
 
-    Parameters
-    ----------
-    values, base : (n,) float32 or float64
-    lanes : (LANES,) float64, out
-        Scratch.
-    squares : (ceil(n / BLOCK),) float64, out
-        Each within 2 * (BLOCK / LANES + LANES) roundings of the exact sum, relatively; infinite or no number where a
-        value is.
-    """
-    for block in range(len(squares)):
-        lanes[:] = 0.0
-        first, last = block * BLOCK, min(len(values), (block + 1) * BLOCK)
-        x, c = values[first:last], base[first:last]
-        whole = len(x) // LANES * LANES
-        for row in range(0, whole, LANES):
-            for lane in range(LANES):
-                change = np.float64(x[row + lane]) - np.float64(c[row + lane])
-                lanes[lane] += change * change
-        for place in range(whole, len(x)):
-            change = np.float64(x[place]) - np.float64(c[place])
-            lanes[place - whole] += change * change
-        total = 0.0
-        for lane in range(LANES):
-            total += lanes[lane]
-        squares[block] = total
+    @inlined
+    def part_of(values: npt.NDArray[Any], start: int, stop: int) -> Any:
+        # By address: to slice an array is to count a reference, atomically, in every block.
+        return array_at(value_at(np.uint64(values.ctypes.data) + np.uint64(start * size)), stop - start)
+
+    def measure_change(
+        values: npt.NDArray[Any],
+        base: npt.NDArray[Any],
+        lanes: npt.NDArray[np.float64],
+        squares: npt.NDArray[np.float64],
+    ) -> None:
+        """Add up the squares of differences in float64, block by block.
+
+        Parameters
+        ----------
+        values, base : (n,) float32 or float64
+        lanes : (combining.LANES,) float64, out
+            Scratch.
+        squares : (ceil(n / BLOCK),) float64, out
+            As `squared_distance` tells them; infinite or no number where a value is.
+        """
+        for block in range(len(squares)):
+            start, stop = block * BLOCK, min(len(values), (block + 1) * BLOCK)
+            squares[block] = squared_distance(part_of(values, start, stop), part_of(base, start, stop), lanes)
+
+    return measure_change
 
 
 def _fold_change(values: npt.NDArray[Any], base: npt.NDArray[Any], factor: float, sums: npt.NDArray[np.int64]) -> None:
@@ -57,14 +60,14 @@ def _fold_change(values: npt.NDArray[Any], base: npt.NDArray[Any], factor: float
         sums[place] += raised(change, factor) - MAGIC_BITS
 
 
-_DTYPES: Final = {"float32": types.float32, "float64": types.float64}
+_DTYPES: Final = {"float32": (types.float32, float32_at, 4), "float64": (types.float64, float64_at, 8)}
 
 MEASURE_CHANGE: dict[str, Kernel[Any, None]] = {
-    name: kernel(types.void(vector(value), vector(value), types.float64[::1], types.float64[::1]))(_measure_change)
-    for name, value in _DTYPES.items()
+    name: kernel(types.void(vector(value), vector(value), types.float64[::1], types.float64[::1]))(_measurer(at, size))
+    for name, (value, at, size) in _DTYPES.items()
 }
 FOLD_CHANGE: dict[str, Kernel[Any, None]] = {
     name: kernel(types.void(vector(value), vector(value), types.float64, types.int64[::1]))(_fold_change)
-    for name, value in _DTYPES.items()
+    for name, (value, _, _) in _DTYPES.items()
 }
 """The kernels for each dtype of values."""

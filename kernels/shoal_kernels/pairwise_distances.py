@@ -14,7 +14,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, inlined, kernel, vector
+from shoal_kernels._jit import Kernel, align_stack, array_at, float32_at, float64_at, inlined, kernel, vector
 
 SIDE: Final = 4
 """Arrays on each side of a block of pairs, whose 16 sums stay in registers."""
@@ -158,6 +158,7 @@ def _measurer(value_at: Any, form: _Form) -> Any:
         distances : (n_rows, n_rows) float64, out
             Overwritten; what is told has row < column <= n_arrays. Not finite where a value of either array is not.
         """
+        align_stack()
         n_rows, n_arrays = len(rows), len(addresses)
         distances[:] = 0
         rows[n_arrays:] = 0

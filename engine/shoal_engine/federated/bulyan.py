@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from shoal_engine.aligned import aligned_empty
 from shoal_engine.federated.distances import Floats, Part, in_parts, judged
 from shoal_engine.federated.holding import Holding
 from shoal_engine.federated.krum import at_least_zero, chosen, krum_scores
@@ -103,9 +104,9 @@ def mean_around_median(models: Sequence[Model], n_kept: int, *, n_threads: int =
     pairs = exchanges(len(models))
 
     def average(part: Part) -> Floats:
-        rows: npt.NDArray[np.float64] = np.empty((len(models), TILE), part.dtype)
-        means = np.empty(len(part.into), np.float64)
-        MEAN_AROUND_MEDIAN[part.dtype](part.addresses, pairs, n_kept, rows, np.empty(TILE, np.int64), means)
+        rows: npt.NDArray[np.float64] = aligned_empty((len(models), TILE), part.dtype)
+        means = aligned_empty(len(part.into), np.float64)
+        MEAN_AROUND_MEDIAN[part.dtype](part.addresses, pairs, n_kept, rows, aligned_empty(TILE, np.int64), means)
         part.into[:] = narrowed(means, part.tensor.dtype)
         return means[:0]
 

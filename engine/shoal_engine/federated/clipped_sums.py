@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from shoal_engine.aligned import aligned_empty, aligned_zeros
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.fixed_point_sums import Floats, length
 from shoal_engine.federated.models import Model
@@ -61,14 +62,14 @@ class ClippedSum:
             raise UpdateError(msg)
         self.base = base
         self.clip = clip
-        self.sums: list[Ints] = [np.zeros(tensor.size, np.int64) for tensor in base.layout]
+        self.sums: list[Ints] = [aligned_zeros(tensor.size, np.int64) for tensor in base.layout]
 
     def length(self, model: Model) -> float:
         """Return the length of the change to a model, never below the true one; infinite where it is not finite."""
-        from shoal_kernels.changes import MEASURE_CHANGE
-        from shoal_kernels.fixed_point import BLOCK, LANES
+        from shoal_kernels.changes import BLOCK, MEASURE_CHANGE
+        from shoal_kernels.combining import LANES
 
-        lanes, found = np.empty(LANES, np.float64), list[Floats]()
+        lanes, found = aligned_empty(LANES, np.float64), list[Floats]()
         for values, base, _ in self._tensors(model):
             squares = np.empty(-(-len(values) // BLOCK), np.float64)
             MEASURE_CHANGE[values.dtype.name](values, base, lanes, squares)

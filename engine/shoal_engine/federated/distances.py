@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from shoal_engine.aligned import aligned_empty
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.holding import Admitted, Holding
 from shoal_engine.federated.models import Model, of_payloads
@@ -78,7 +79,7 @@ def in_parts(
     """
     layout, payloads = models[0].layout, [list(map(_aligned, model.payloads())) for model in models]
     starts = [_addresses([of_one[place] for of_one in payloads]) for place in range(len(layout))]
-    results = [np.empty(of_first.size if result else 0, of_first.dtype) for of_first in payloads[0]]
+    results = [aligned_empty(of_first.size if result else 0, of_first.dtype) for of_first in payloads[0]]
     parts = [
         (place, first, min(tensor.size, first + PART))
         for place, tensor in enumerate(layout)
@@ -88,7 +89,7 @@ def in_parts(
     def one(part: tuple[int, int, int]) -> Floats:
         place, first, last = part
         tensor, stored = layout[place], results[place].dtype
-        into = results[place][first:last] if result else np.empty(last - first, stored)
+        into = results[place][first:last] if result else aligned_empty(last - first, stored)
         if stored.itemsize > 2:
             return work(Part(tensor, stored.name, starts[place] + np.uint64(first * stored.itemsize), into))
         wide = [widened(of_one[place][first:last], tensor.dtype) for of_one in payloads]
@@ -132,10 +133,10 @@ def squared_distances(models: Sequence[Model], *, coarse: bool = False, every: i
         n = len(part.into)
         block, found = np.empty(kernels.SIDE**2, np.float64), np.empty((n_rows, n_rows), np.float64)
         if coarse and part.dtype == "float32":
-            rows = np.empty((n_rows, kernels.COARSE_TILE), np.float32)
+            rows = aligned_empty((n_rows, kernels.COARSE_TILE), np.float32)
             kernels.COARSE_SQUARED_DISTANCES(part.addresses, n, rows, block, found)
         else:
-            rows = np.empty((n_rows, kernels.TILE), np.float64)
+            rows = aligned_empty((n_rows, kernels.TILE), np.float64)
             kernels.SQUARED_DISTANCES[part.dtype](part.addresses, n, rows, block, found)
         return found
 
@@ -178,8 +179,8 @@ def combined(models: Sequence[Model], weights: Sequence[float] | Floats, *, n_th
     used = np.flatnonzero(factors)
 
     def add_up(part: Part) -> Floats:
-        squares, sums = np.empty(len(factors), np.float64), np.empty(len(part.into), np.float64)
-        COMBINE[part.dtype](part.addresses, factors, used, np.empty(LANES, np.float64), squares, sums)
+        squares, sums = np.empty(len(factors), np.float64), aligned_empty(len(part.into), np.float64)
+        COMBINE[part.dtype](part.addresses, factors, used, aligned_empty(LANES, np.float64), squares, sums)
         part.into[:] = narrowed(sums, part.tensor.dtype)
         return squares
 

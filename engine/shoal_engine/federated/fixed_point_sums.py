@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from shoal_engine.aligned import aligned_empty, aligned_zeros
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.models import Layout, Model, of_payloads
 from shoal_engine.federated.tensors import narrowed, widened
@@ -86,7 +87,7 @@ def tile_squares(values: Values) -> Floats:
     from shoal_kernels.fixed_point import LANES, MEASURE, TILE
 
     squares = np.empty(-(-len(values) // TILE), np.float64)
-    MEASURE[values.dtype.name](values, np.empty(LANES, values.dtype), squares)
+    MEASURE[values.dtype.name](values, aligned_empty(LANES, values.dtype), squares)
     return squares
 
 
@@ -122,7 +123,7 @@ def average_many(
     from shoal_kernels.fixed_point import AVERAGE_MANY, TILE
 
     n, dtype = len(payloads[0]), payloads[0].dtype
-    means, squares = np.empty(n, dtype), np.empty((-(-n // TILE), len(payloads)), np.float64)
+    means, squares = aligned_empty(n, dtype), np.empty((-(-n // TILE), len(payloads)), np.float64)
     if not n:
         return means, squares.T
     aligned = [values if values.flags.aligned else values.copy() for values in payloads]
@@ -130,7 +131,7 @@ def average_many(
 
     def part(tiles: tuple[int, int]) -> None:
         first, last = tiles[0] * TILE, min(n, tiles[1] * TILE)
-        sums, found = np.empty(TILE, np.int64), squares[tiles[0] : tiles[1]]
+        sums, found = aligned_empty(TILE, np.int64), squares[tiles[0] : tiles[1]]
         AVERAGE_MANY[dtype.name](addresses, factors, scale, first, sums, found, means[first:last])
 
     in_threads(part, ranges(len(squares), n_threads), n_threads)
@@ -150,7 +151,7 @@ class FixedPointSum:
     def __init__(self, layout: Layout, bits: int) -> None:
         self.layout = layout
         self.bits = bits
-        self.sums = [np.zeros(tensor.size, np.int64) for tensor in layout]
+        self.sums = [aligned_zeros(tensor.size, np.int64) for tensor in layout]
 
     def add(self, model: Model, factor: float) -> None:
         """Add a model times a factor."""
@@ -164,7 +165,7 @@ class FixedPointSum:
         scale = 1.0 / math.ldexp(total_weight, self.bits)
         found: list[Values] = []
         for tensor, sums in zip(self.layout, self.sums, strict=True):
-            wide: Values = np.empty(tensor.size, np.float64 if tensor.dtype != "float32" else np.float32)
+            wide = aligned_empty(tensor.size, np.float64 if tensor.dtype != "float32" else np.float32)
             SCALE[wide.dtype.name](sums, scale, wide)
             found.append(wide if tensor.dtype == wide.dtype.name else narrowed(wide, tensor.dtype))
         return of_payloads(self.layout, found)

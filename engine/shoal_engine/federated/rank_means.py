@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from shoal_engine.aligned import aligned_empty, aligned_zeros
 from shoal_engine.federated.tensors import DType, narrowed, widened
 from shoal_engine.threads import in_threads, ranges
 
@@ -39,7 +40,7 @@ def mean_of_ranks(
 
     n, is_wide = len(payloads[0]), dtype in ("float32", "float64")
     # What has 16 bits is ordered and added as float64, some tiles at a time, and rounded once.
-    means = np.empty(n, dtype if is_wide else np.float64)
+    means = aligned_empty(n, dtype if is_wide else np.float64)
     squares = np.empty((len(payloads), -(-n // TILE)), np.float64)
     aligned = [values if values.flags.aligned else values.copy() for values in payloads] if is_wide else payloads
 
@@ -71,12 +72,12 @@ def _rank(arrays: Sequence[Values], start: int, low: int, high: int, squares: Fl
     from shoal_kernels.order_statistics import MEAN_OF_RANKS, WIDTH, n_tiles
 
     n, dtype = len(arrays), means.dtype
-    tails = np.zeros((n, WIDTH), dtype)
+    tails = aligned_zeros((n, WIDTH), dtype)
     stop, rest = start + len(means), len(means) % WIDTH
     if rest:
         for tail, values in zip(tails, arrays, strict=True):
             tail[:rest] = values[stop - rest : stop]
-    keys = np.empty((n_tiles(n, dtype.itemsize), n, WIDTH), f"i{dtype.itemsize}")
+    keys = aligned_empty((n_tiles(n, dtype.itemsize), n, WIDTH), f"i{dtype.itemsize}")
     found = np.empty(squares.shape, np.float64)
     MEAN_OF_RANKS[dtype.name](
         _addresses(arrays),
@@ -86,8 +87,8 @@ def _rank(arrays: Sequence[Values], start: int, low: int, high: int, squares: Fl
         low,
         high,
         keys,
-        np.empty((n, LANES), dtype),
-        np.empty(WIDTH, np.float64),
+        aligned_empty((n, LANES), dtype),
+        aligned_empty(WIDTH, np.float64),
         found,
         means,
     )
