@@ -6,6 +6,7 @@ chances on both tables are moved to the two points of the grid around its loss, 
 chain of chords, and lies nowhere below the true one.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class Losses:
         return Gridded(step, first + int(held[0]), chance[held[0] : held[-1] + 1], self.lost)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Gridded:
     """Chances of losses ``(first + i) * step``, and of what is lost."""
 
@@ -79,7 +80,7 @@ class Gridded:
     chance: Floats
     lost: float
 
-    @property
+    @functools.cached_property
     def loss(self) -> Floats:
         """Return the losses."""
         return np.asarray((self.first + np.arange(self.chance.size)) * self.step, np.float64)
