@@ -5,7 +5,6 @@ import numpy.typing as npt
 from numba import types
 
 from shoal_kernels._jit import kernel, vector
-from shoal_kernels.unit_partitioning import BUCKET_BITS
 from shoal_kernels.word_sorting import sort_upper
 
 _U32 = vector(types.uint32)
@@ -13,12 +12,20 @@ _U32 = vector(types.uint32)
 
 @kernel(
     types.void(
-        _U32, _U32, types.int64[::1], types.uint64[::1], types.int64[::1], types.uint32[::1], types.int64[::1]
+        _U32,
+        _U32,
+        types.uint32,
+        types.int64[::1],
+        types.uint64[::1],
+        types.int64[::1],
+        types.uint32[::1],
+        types.int64[::1],
     )
-)  # fmt: skip
+)
 def pair_rows(
     unit: npt.NDArray[np.uint32],
     group: npt.NDArray[np.uint32],
+    bits: int,
     start: npt.NDArray[np.int64],
     words: npt.NDArray[np.uint64],
     pair_begin: npt.NDArray[np.int64],
@@ -30,10 +37,12 @@ def pair_rows(
     Parameters
     ----------
     unit : (m,) uint32
-        Code of each row's unit; the lowest BUCKET_BITS are the same in all of them.
+        Code of each row's unit; the lowest `bits` are the same in all of them.
     group : (m,) uint32
+    bits : uint32
+        0 where the rows are of all buckets.
     start : (n_units + 2,) int64, out
-        Room to work in; n_units is above ``unit >> BUCKET_BITS`` everywhere.
+        Room to work in; n_units is above ``unit >> bits`` everywhere.
     words : (m,) uint64, out
         Rows in their new order: the group in the upper half, the row's place in `unit` in the lower.
     pair_begin : (m + 1,) int64, out
@@ -45,15 +54,15 @@ def pair_rows(
     m = len(unit)
     start[:] = 0
     for i in range(m):
-        start[np.int64(unit[i] >> np.uint32(BUCKET_BITS)) + 2] += 1
+        start[np.int64(unit[i] >> bits) + 2] += 1
     for u in range(2, len(start)):
         start[u] += start[u - 1]
     # A unit's cursor begins where its rows do, and ends where the next one's begin.
     for i in range(m):
-        u = np.int64(unit[i] >> np.uint32(BUCKET_BITS)) + 1
+        u = np.int64(unit[i] >> bits) + 1
         words[start[u]] = (np.uint64(group[i]) << np.uint64(32)) | np.uint64(i)
         start[u] += 1
-    low = np.uint32(0) if m == 0 else unit[0] & np.uint32((1 << BUCKET_BITS) - 1)
+    low = np.uint32(0) if m == 0 else unit[0] & ((np.uint32(1) << bits) - np.uint32(1))
     spare = np.empty(m, np.uint64)
     n = 0
     pair_begin[0] = 0
@@ -62,7 +71,7 @@ def pair_rows(
         if first == end:
             continue
         sort_upper(words[first:end], spare)
-        code = (np.uint32(u) << np.uint32(BUCKET_BITS)) | low
+        code = np.uint32((np.uint32(u) << bits) | low)
         for i in range(first, end):
             pair_unit[n] = code
             if i + 1 == end or (words[i] ^ words[i + 1]) >> np.uint64(32) != np.uint64(0):

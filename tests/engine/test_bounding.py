@@ -1,6 +1,6 @@
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive import bounding as naive
+from shoal_engine.differential.queries import bounding
 from shoal_engine.differential.queries.bounding import Bounds, UnitObservation
 from shoal_engine.differential.queries.grid import Grid
 from shoal_engine.differential.queries.group_sums import GroupSums
@@ -23,6 +24,14 @@ SPECS = tuple(
 UNITS = {"whole": (pa.int64(), st.integers(-2, 3)), "text": (pa.string(), st.sampled_from(["", "a", "b", "a\0", "éa"]))}
 _numbers = st.floats(-4, 9, width=16) | st.sampled_from([math.nan, math.inf, -math.inf, -0.0]) | st.none()
 _keys = st.binary(min_size=16, max_size=16)
+
+
+@pytest.fixture(autouse=True, scope="module", params=[0, bounding.FEW], ids=["by bucket", "at once"])
+def _few(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Bound rows bucket by bucket, and all at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bounding, "FEW", request.param)
+        yield
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ NO_UNIT = 0xFFFFFFFF
 _rows = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2**32 - 1) | st.integers(0, 3)), max_size=80)
 
 
-@given(_rows, st.integers(0, N_BUCKETS - 1))
+@given(_rows, st.sampled_from([0, 3, BUCKET_BITS]), st.integers(0, N_BUCKETS - 1))
 @settings(deadline=None)
-def test_pair_rows__sorts_by_unit_and_group(rows: list[tuple[int, int]], bucket: int) -> None:
-    unit = np.array([(u << BUCKET_BITS) | bucket for u, _ in rows], np.uint32)
+def test_pair_rows__sorts_by_unit_and_group(rows: list[tuple[int, int]], bits: int, bucket: int) -> None:
+    unit = np.array([(u << bits) | (bucket % (1 << bits)) for u, _ in rows], np.uint32)
     group = np.array([g for _, g in rows], np.uint32)
     m = len(rows)
     words, begin, pair_unit = np.empty(m, np.uint64), np.empty(m + 1, np.int64), np.empty(m, np.uint32)
     n_pairs = np.zeros(1, np.int64)
-    pair_rows(unit, group, np.empty(6, np.int64), words, begin, pair_unit, n_pairs)
+    pair_rows(unit, group, bits, np.empty(6, np.int64), words, begin, pair_unit, n_pairs)
     n = int(n_pairs[0])
     order = sorted(range(m), key=lambda i: (unit[i], group[i], i))
     assert (words & np.uint64(0xFFFFFFFF)).tolist() == order

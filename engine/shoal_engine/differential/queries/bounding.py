@@ -28,6 +28,8 @@ from shoal_kernels.unit_partitioning import BUCKET_BITS, N_BUCKETS
 
 CHUNK = 1 << 16
 """Rows that are taken in at a time: twice as many are a twentieth quicker, and take a twentieth of memory more."""
+FEW = CHUNK
+"""Rows that are bounded all at once: to go through mostly empty buckets would take longer."""
 
 Rows = npt.NDArray[np.uint32]
 
@@ -66,9 +68,9 @@ class _Chunk:
     columns: tuple[Codes, ...]
     bound: npt.NDArray[np.int64]
 
-    def bucket(self, column: int, b: int) -> Codes:
-        """Return a column of one bucket's rows."""
-        return self.columns[column][self.bound[b] : self.bound[b + 1]]
+    def buckets(self, column: int, first: int, end: int) -> Codes:
+        """Return a column of the rows of some buckets."""
+        return self.columns[column][self.bound[first] : self.bound[end]]
 
 
 class UnitObservation:
@@ -169,16 +171,17 @@ class UnitObservation:
         words = key_words(key)
         self._sort_waiting()
         groups = self._keys.finish()
-        choice = _Choice(words, self._units.digests(words), groups.digests(words), groups.rank())
+        bits = BUCKET_BITS if sum(int(chunk.bound[-1]) for chunk in self._chunks) > FEW else 0
+        choice = _Choice(words, self._units.digests(words), groups.digests(words), groups.rank(), bits)
 
         def run(part: tuple[int, int]) -> tuple[Accumulator, npt.NDArray[np.int64]]:
             sums = Accumulator(self._specs, self._keys.n_kept)
             units = np.zeros(self._keys.n_kept, np.int64)
             for b in range(*part):
-                self._add_bucket(b, choice, sums, units)
+                self._add_buckets(b << (BUCKET_BITS - bits), (b + 1) << (BUCKET_BITS - bits), choice, sums, units)
             return sums, units
 
-        done = in_threads(run, ranges(N_BUCKETS, self._n_threads), self._n_threads)
+        done = in_threads(run, ranges(1 << bits, self._n_threads), self._n_threads)
         (sums, units), *rest = done
         for more, more_units in rest:
             sums.merge(more, np.arange(len(units)))
@@ -213,14 +216,16 @@ class UnitObservation:
             columns.append(sent)
         self._chunks.append(_Chunk(tuple(columns), bound))
 
-    def _add_bucket(self, b: int, choice: "_Choice", sums: Accumulator, units: npt.NDArray[np.int64]) -> None:
-        """Bound the units of one bucket, and add what counts."""
-        n = sum(int(chunk.bound[b + 1] - chunk.bound[b]) for chunk in self._chunks)
+    def _add_buckets(
+        self, first: int, end: int, choice: "_Choice", sums: Accumulator, units: npt.NDArray[np.int64]
+    ) -> None:
+        """Bound the units of some buckets, and add what counts."""
+        n = sum(int(chunk.bound[end] - chunk.bound[first]) for chunk in self._chunks)
         if n == 0:
             return
         columns = np.empty((2 + len(self._specs), n), np.uint32)
         for c in range(len(columns)):
-            np.concatenate([chunk.bucket(c, b) for chunk in self._chunks], out=columns[c])
+            np.concatenate([chunk.buckets(c, first, end) for chunk in self._chunks], out=columns[c])
         values = columns[2:].view(np.int32)
         kept, kept_group, kept_end = choice.choose(columns[0], columns[1], values, self._bounds)
         COUNT_ROWS[kept_group.dtype.name](kept_group, units)
@@ -245,22 +250,23 @@ class UnitObservation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Choice:
-    """What groups and rows are chosen by."""
+    """What groups and rows are chosen by, and how many bits the units that are looked at together share."""
 
     key: Key
     unit_tag: npt.NDArray[np.uint64]
     group_tag: npt.NDArray[np.uint64]
     group_rank: npt.NDArray[np.uint32]
+    bits: int
 
     def choose(
         self, units: Rows, groups: Rows, values: npt.NDArray[np.int32], bounds: Bounds
     ) -> tuple[Rows, Rows, npt.NDArray[np.int64]]:
-        """Return the rows of a bucket that count, and of each pair of unit and group its group and its rows' end."""
+        """Return the rows of buckets that count, and of each pair of unit and group its group and its rows' end."""
         n = len(units)
         words, begin, unit = np.empty(n, np.uint64), np.empty(n + 1, np.int64), np.empty(n, np.uint32)
         n_pairs = np.zeros(1, np.int64)
-        start = np.empty((len(self.unit_tag) >> BUCKET_BITS) + 3, np.int64)
-        pair_rows(units, groups, start, words, begin, unit, n_pairs)
+        start = np.empty((len(self.unit_tag) >> self.bits) + 3, np.int64)
+        pair_rows(units, groups, self.bits, start, words, begin, unit, n_pairs)
         m = int(n_pairs[0])
         group = (words[begin[:m]] >> np.uint64(32)).astype(np.uint32)
         chosen, found = np.empty(m, np.bool_), np.zeros(2, np.int64)
