@@ -2,6 +2,7 @@
 
 import json
 import math
+import tracemalloc
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import product
@@ -223,6 +224,73 @@ def test_losses__tiny_events_stay_small() -> None:
     event = events.Repeated(events.DiscreteGaussian(Fraction(10**10), ONE), 10_000)
     found = loss_compositions.epsilon_of(event, 1e-6)
     assert found == pytest.approx(gaussian.epsilon_for(1000, 1e-6), rel=1e-3)
+
+
+HOPELESS = {
+    "rare and large": events.Repeated(
+        events.PoissonSampled(Fraction(1, 1000), events.Laplace(Fraction(1, 20), ONE)), 1000
+    ),
+    "next to none and much": events.Composed(
+        (
+            events.Repeated(events.DiscreteGaussian(Fraction(1, 400), Fraction(2)), 1000),
+            events.Repeated(events.Gaussian(Fraction(10), Fraction(1)), 2),
+        )
+    ),
+    "one loss, as good as always": events.Repeated(events.DiscreteGaussian(Fraction(1, 400), Fraction(1)), 1000),
+    "as large as all": events.Repeated(events.Laplace(Fraction(1, 20), ONE), 7),
+    "many steps": events.Repeated(events.DiscreteLaplace(Fraction(1, 20), Fraction(10)), 50),
+}
+
+
+@pytest.mark.parametrize("name", HOPELESS)
+def test_losses__of_events_that_protect_nobody_take_no_more_memory(name: str) -> None:
+    tracemalloc.start()
+    try:
+        epsilon = loss_compositions.epsilon_of(HOPELESS[name], 1e-6)
+        delta = loss_compositions.delta_of(HOPELESS[name], 0.25)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 256 << 20
+    assert epsilon is not None
+    assert delta is not None
+    assert 1 < epsilon < math.inf
+    assert 0 < delta <= 1
+    found = loss_compositions.delta_of(HOPELESS[name], epsilon)
+    assert found is not None
+    assert found <= 1e-6 * (1 + 1e-6)
+
+
+def test_losses__rare_and_large_are_those_of_who_is_in_a_sample() -> None:
+    """With next to no noise whoever is in a sample is seen there, and nobody else: delta is the chance of it."""
+    found = loss_compositions.delta_of(HOPELESS["rare and large"], 0.25)
+    assert found == pytest.approx(1 - (1 - 1 / 1000) ** 1000, abs=1e-3)
+
+
+def test_losses__as_large_as_they_always_are() -> None:
+    """Noise of 1 / 20 is 0 but for a chance of exp(-200), and each loss then 1 / (2 sigma**2) = 200."""
+    for delta in (1e-3, 1e-12):
+        found = loss_compositions.epsilon_of(HOPELESS["one loss, as good as always"], delta)
+        assert found == pytest.approx(200_000, rel=1e-4)
+
+
+def test_grid__coarser_is_never_more_private_and_keeps_the_sums() -> None:
+    losses = losses_of(events.PoissonSampled(Fraction(1, 10), events.Gaussian(Fraction(1, 2), ONE)))
+    assert losses is not None
+    grid = losses.on_grid(0.01)
+    epsilons = np.linspace(-1, 6, 97)
+    for times in (2, 7, 50):
+        coarse = grid.coarser(times)
+        assert coarse.step == pytest.approx(0.01 * times)
+        assert coarse.chance.sum() == pytest.approx(grid.chance.sum(), rel=1e-12)
+        assert (coarse.chance * np.exp(-coarse.loss)).sum() == pytest.approx(
+            (grid.chance * np.exp(-grid.loss)).sum(), rel=1e-12
+        )
+        fine_delta, coarse_delta = (
+            [float((one.chance * np.maximum(0.0, -np.expm1(e - one.loss))).sum()) for e in epsilons]
+            for one in (grid, coarse)
+        )
+        assert (np.array(coarse_delta) >= np.array(fine_delta) - 1e-15).all()
 
 
 def test_spent__every_way_is_told_and_the_least_taken() -> None:

@@ -28,10 +28,16 @@ MOST_CELLS: Final = 1 << 21
 _CELLS_OF_RANGE: Final = 4000
 _OUTSIDE: Final = 1e-15
 _LOG_OUTSIDE: Final = math.log(_OUTSIDE)
+_NO_TILT: Final = 1e-3
+"""Of the exponent across a window: less hardly moves it."""
+_LARGEST_EXPONENT: Final = 300.0
+"""Of what chances are multiplied by; where more were needed, what is charged for rounding is above 1."""
 _MERGED: Final = 64
 _ROUNDING: Final = 2.0**-53
-_ORDERS: Final = (8.3, 5.5, 3.7, 2.5, 1.6, 0.8, 0.4)
-"""Orders of Chernoff's bound that are tried, over one standard deviation; the first is best for a Gaussian sum."""
+_ORDER: Final = 8.3
+"""Of Chernoff's bound, over one standard deviation: the best for a Gaussian sum, and above the best for others."""
+_LOWER, _MOST_ORDERS = 2 / 3, 64
+"""Each order that is tried over the one before, and how many are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +48,16 @@ class _Sum:
 
     def log_moment(self, t: float) -> float:
         """Return the logarithm of the mean of exp(t * loss)."""
-        return sum(times * _log_moment(one, t) for one, times in self.parts)
+        return sum(times * _log_moment(one.loss, one.chance, t) for one, times in self.parts)
 
-    def rough(self) -> "_Sum":
-        """Return the distributions on a grid so coarse that it only serves to find a tilt: any tilt is right."""
-        return _Sum(tuple((_merged(one), times) for one, times in self.parts))
+    def rough_log_moment(self) -> Callable[[float], float]:
+        """Return what tells about that, quickly: for the search of a tilt, of which any is right."""
+        merged = [(_merged(one), times) for one, times in self.parts]
+        return lambda t: sum(times * _log_moment(*losses, t) for losses, times in merged)
+
+    def coarser(self, times: int) -> "_Sum":
+        """Return the distributions on a grid with a step so many times as long, never more private."""
+        return _Sum(tuple((one.coarser(times), repeated) for one, repeated in self.parts))
 
     @property
     def lost(self) -> float:
@@ -107,7 +118,7 @@ def _count(event: events.Event, times: int, leaves: "Counter[events.Event]") -> 
 
 
 def _step(known: Sequence[tuple[Losses, int]]) -> float:
-    """Return how finely losses are told apart: finely for each event, and not too finely for all of them."""
+    """Return how finely losses are told apart: finely for each event, not too finely for any, nor for all of them."""
     # What is (0, delta)-private has losses of 0 alone.
     known = [(losses, times) for losses, times in known if losses.high > losses.low]
     finest = min(((losses.high - losses.low) / _CELLS_OF_RANGE for losses, _ in known), default=STEP)
@@ -116,7 +127,8 @@ def _step(known: Sequence[tuple[Losses, int]]) -> float:
         coarse = losses.on_grid((losses.high - losses.low) / _CELLS_OF_RANGE)
         mean = float((coarse.chance * coarse.loss).sum())
         spread += times * float((coarse.chance * (coarse.loss - mean) ** 2).sum())
-    return max(min(STEP, finest), 30 * math.sqrt(spread) / MOST_CELLS)
+    widest = max((losses.high - losses.low for losses, _ in known), default=0.0)
+    return max(min(STEP, finest), widest / MOST_CELLS, 30 * math.sqrt(spread) / MOST_CELLS)
 
 
 def _power(base: npt.NDArray[Any], times: int) -> npt.NDArray[Any]:
@@ -130,29 +142,30 @@ def _power(base: npt.NDArray[Any], times: int) -> npt.NDArray[Any]:
     return result
 
 
-def _merged(one: Gridded) -> Gridded:
-    """Return chances of every 64 neighbors together."""
+def _merged(one: Gridded) -> tuple[Floats, Floats]:
+    """Return the mean losses of every 64 neighbors, and their chances together."""
     starts = np.arange(0, one.chance.size, _MERGED)
-    return Gridded(one.step * _MERGED, one.first // _MERGED, np.add.reduceat(one.chance, starts), one.lost)
+    chance, sums = np.add.reduceat(one.chance, starts), np.add.reduceat(one.chance * one.loss, starts)
+    return np.divide(sums, chance, out=one.loss[starts], where=chance > 0), chance
 
 
-def _log_moment(one: Gridded, t: float) -> float:
-    exponent = t * one.loss
+def _log_moment(loss: Floats, chance: Floats, t: float) -> float:
+    exponent = t * loss
     top = float(exponent.max())
-    return top + math.log(float((one.chance * np.exp(exponent - top)).sum()))
+    return top + math.log(float((chance * np.exp(exponent - top)).sum()))
 
 
 def _epsilon(total: _Sum, delta: float) -> float:
     """Return the least epsilon that is reached, at least 0."""
     if delta <= total.lost:
         return math.inf
-    rough, log_delta = total.rough(), math.log(delta)
-    t = _best_tilt(lambda t: (rough.log_moment(t) - log_delta - math.log1p(t)) / t + math.log1p(-1 / (1 + t)))
+    rough, log_delta = total.rough_log_moment(), math.log(delta)
+    t = _best_tilt(lambda t: (rough(t) - log_delta - math.log1p(t)) / t + math.log1p(-1 / (1 + t)))
     while True:
         curve = _Curve.of(total, t)
         found = curve.epsilon(delta)
-        # Of losses below the window nothing is known; a smaller tilt looks further down.
-        if found == 0 or found > curve.loss[0]:
+        # Of losses below the window nothing is known; a smaller tilt looks further down, if it changes much yet.
+        if found == 0 or found > curve.loss[0] or t * (curve.loss[-1] - curve.loss[0]) < _NO_TILT:
             return found
         t /= 2
 
@@ -163,20 +176,24 @@ def _renyi(total: _Sum, delta: float) -> float:
         return math.inf
     log_delta = math.log(delta - total.lost)
 
-    def bound(losses: _Sum, t: float) -> float:
-        return (losses.log_moment(t) - log_delta - math.log1p(t)) / t + math.log1p(-1 / (1 + t))
+    def bound(log_moment: Callable[[float], float], t: float) -> float:
+        return (log_moment(t) - log_delta - math.log1p(t)) / t + math.log1p(-1 / (1 + t))
 
-    # Any order gives a bound; on the coarse grid the same order is best, as losses move by nearly a constant there.
-    rough = total.rough()
-    return max(0.0, bound(total, _best_tilt(lambda t: bound(rough, t))))
+    # Any order gives a bound; the best of the rough ones is nearly the best.
+    rough = total.rough_log_moment()
+    return max(0.0, bound(total.log_moment, _best_tilt(lambda t: bound(rough, t))))
 
 
 def _delta(total: _Sum, epsilon: float) -> float:
     """Return the delta that is reached, at most 1."""
     if epsilon >= sum(times * float(one.loss[-1]) for one, times in total.parts):
         return total.lost
-    rough = total.rough()
-    t = _best_tilt(lambda t: rough.log_moment(t) - t * epsilon - math.log1p(t) + t * math.log1p(-1 / (1 + t)))
+    rough = total.rough_log_moment()
+    untilted = _NO_TILT * total.parts[0][0].step
+    if epsilon < _window(total, untilted)[0]:
+        # All losses but a vanishing share are larger.
+        return min(1.0, _Curve.of(total, untilted).delta(epsilon))
+    t = _best_tilt(lambda t: rough(t) - t * epsilon - math.log1p(t) + t * math.log1p(-1 / (1 + t)))
     while True:
         curve = _Curve.of(total, t)
         if epsilon >= curve.loss[0]:
@@ -205,15 +222,15 @@ class _Curve:
     ----------
     loss : (n,) float64
         Ascending.
-    above, scaled : (n,) float64
-        Sums over all losses above each: of their chances, and of these times exp(-loss).
+    beyond, scaled : (n + 1,) float64
+        Sums over each loss and all above it: of their chances, and of these times exp(-loss); the last are 0.
     lost : float
     tilt, log_moment, rounding : float
         Rounding adds at most ``exp(log_moment - tilt * epsilon) * rounding`` to a delta.
     """
 
     loss: Floats
-    above: Floats
+    beyond: Floats
     scaled: Floats
     lost: float
     tilt: float
@@ -225,15 +242,18 @@ class _Curve:
         """Convolve the distributions, tilted by t."""
         from scipy.fft import next_fast_len
 
-        step = total.parts[0][0].step
-        moment = total.log_moment(t)
-        low, high = _window(total, t, moment)
+        low, high = _window(total, t)
+        if (cells := (high - low) / total.parts[0][0].step) > MOST_CELLS:
+            # Tilted, rare losses may spread much wider than the grid was chosen for.
+            total = total.coarser(math.ceil(cells / MOST_CELLS))
+            low, high = _window(total, t)
+        step, moment = total.parts[0][0].step, total.log_moment(t)
         first = math.floor(low / step)
         needed = math.ceil(high / step) - first + 2
         n = int(next_fast_len(needed, real=True) or needed)
         product, erring = np.ones(1, np.complex128), 2.0
         for one, times in total.parts:
-            tilted = one.chance * np.exp(t * one.loss - _log_moment(one, t))
+            tilted = one.chance * np.exp(t * one.loss - _log_moment(one.loss, one.chance, t))
             folded = np.bincount((one.first + np.arange(tilted.size)) % n, weights=tilted, minlength=n)
             transform = np.fft.rfft(folded)
             powered = _power(transform, times)
@@ -245,62 +265,67 @@ class _Curve:
             )
         chance = np.maximum(np.roll(np.fft.irfft(product, n), -(first % n)), 0.0)
         loss = np.asarray((first + np.arange(n)) * step, np.float64)
-        true = chance * np.exp(np.minimum(moment - t * loss, 700.0))
-        above = np.append(np.cumsum(true[::-1])[::-1][1:], 0.0)
-        scaled = np.append(np.cumsum((true * np.exp(np.minimum(-loss, 700.0)))[::-1])[::-1][1:], 0.0)
+        true = chance * np.exp(np.minimum(moment - t * loss, _LARGEST_EXPONENT))
+        beyond, scaled = (
+            np.append(np.cumsum(sums[::-1])[::-1], 0.0)
+            for sums in (true, true * np.exp(np.minimum(-loss, _LARGEST_EXPONENT)))
+        )
         # A transform errs by some log2(n) roundings at each frequency, the one back by the mean of these errors, and
         # each cell's error counts for all cells above it (Higham 2002, Accuracy and stability of numerical
         # algorithms, theorem 24.2).
         each = 8 * erring * math.log2(n) * _ROUNDING
-        rounding = each / -math.expm1(-t * step) + 2 * _OUTSIDE
-        return cls(loss, above, scaled, total.lost, t, moment, rounding)
+        rounding = each * min(n, 1 / -math.expm1(-t * step)) + 2 * _OUTSIDE
+        return cls(loss, beyond, scaled, total.lost, t, moment, rounding)
 
     def _charged(self, epsilon: float) -> float:
         return self.lost + math.exp(min(self.log_moment - self.tilt * epsilon, 700.0)) * self.rounding
 
-    def _at(self, place: int, epsilon: float | None = None) -> float:
-        """Return the delta of an epsilon between a loss and the next; unless given, of the loss itself."""
-        epsilon = float(self.loss[place]) if epsilon is None else epsilon
+    def _at(self, place: int, epsilon: float) -> float:
+        """Return the delta of an epsilon between a loss and the next; before the first of them, place is -1."""
         # Beyond 700 chances are those of losses that never end; there delta is what is lost.
-        beyond = float(self.above[place]) - math.exp(min(epsilon, 700.0)) * float(self.scaled[place])
+        beyond = float(self.beyond[place + 1]) - math.exp(min(epsilon, 700.0)) * float(self.scaled[place + 1])
         return max(0.0, beyond) + self._charged(epsilon)
 
     def delta(self, epsilon: float) -> float:
-        """Return the delta of an epsilon that is not below the window."""
+        """Return the delta of an epsilon; of one below the window where all but a vanishing share lies within."""
         return self._at(int(np.searchsorted(self.loss, epsilon, side="right")) - 1, epsilon)
 
     def epsilon(self, delta: float) -> float:
         """Return the least epsilon whose delta is at most that; the lower end of the window if it may lie below."""
         # A delta falls as its epsilon grows.
-        place = bisect.bisect_left(range(self.loss.size), -delta, key=lambda place: -self._at(place))
+        place = bisect.bisect_left(
+            range(self.loss.size), -delta, key=lambda place: -self._at(place, float(self.loss[place]))
+        )
         if place == self.loss.size:
             return math.inf
         if place == 0:
             return max(0.0, float(self.loss[0]))
-        # Between two losses delta is above - exp(epsilon) * scaled; what is charged is taken at the lower one.
+        # Between two losses delta is beyond - exp(epsilon) * scaled; what is charged is taken at the lower one.
         left = delta - self._charged(float(self.loss[place - 1]))
-        above, scaled = float(self.above[place - 1]), float(self.scaled[place - 1])
-        within = math.log((above - left) / scaled) if scaled > 0 and above > left > 0 else float(self.loss[place])
+        beyond, scaled = float(self.beyond[place]), float(self.scaled[place])
+        within = math.log((beyond - left) / scaled) if scaled > 0 and beyond > left > 0 else float(self.loss[place])
         return max(0.0, min(within, float(self.loss[place])))
 
 
-def _window(total: _Sum, t: float, moment: float) -> tuple[float, float]:
+def _window(total: _Sum, t: float) -> tuple[float, float]:
     """Return the losses between which all but a vanishing share of the tilted chance lies, by Chernoff's bound."""
-    spread = max(total.parts[0][0].step, _spread(total, t))
-    low, high = (sign * _edge(total, t, moment, sign / spread) for sign in (-1, 1))
+    spread, moment = max(total.parts[0][0].step, _spread(total, t)), total.log_moment(t)
+    low, high = (sign * _edge(total, t, moment, sign * _ORDER / spread) for sign in (-1, 1))
     least, most = (sum(times * float(one.loss[end]) for one, times in total.parts) for end in (0, -1))
     return max(low, least), min(high, most)
 
 
 def _edge(total: _Sum, t: float, moment: float, order: float) -> float:
-    """Return how far losses reach to the side of an order's sign: beyond lies a share of at most `_OUTSIDE`."""
+    """Return how far losses reach to the side of an order's sign: beyond lies a share of at most `_OUTSIDE`.
+
+    Any order bounds it. The bound falls to its least and rises from there, as the logarithm of a moment is convex.
+    """
     least = math.inf
-    for times in _ORDERS:
-        u = times * order
-        edge = (total.log_moment(t + u) - moment - _LOG_OUTSIDE) / abs(u)
+    for _ in range(_MOST_ORDERS):
+        edge = (total.log_moment(t + order) - moment - _LOG_OUTSIDE) / abs(order)
         if edge >= least:
             break
-        least = edge
+        least, order = edge, order * _LOWER
     return least
 
 
@@ -308,7 +333,7 @@ def _spread(total: _Sum, t: float) -> float:
     """Return the standard deviation of the tilted losses."""
     variance = 0.0
     for one, times in total.parts:
-        tilted = one.chance * np.exp(t * one.loss - _log_moment(one, t))
+        tilted = one.chance * np.exp(t * one.loss - _log_moment(one.loss, one.chance, t))
         mean = float((tilted * one.loss).sum())
         variance += times * float((tilted * (one.loss - mean) ** 2).sum())
     return math.sqrt(variance)
