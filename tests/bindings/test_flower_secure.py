@@ -245,6 +245,25 @@ def test_a_bad_update__stays_at_its_node(what: str) -> None:
     assert not any(KEY in state for state in nodes.states.values())
 
 
+def test_an_app_that_raises__tells_nobody_in_which_words(caplog: pytest.LogCaptureFixture) -> None:
+    def raising(message: Message, node: int, n: int) -> Message:
+        if node == 2:
+            msg = "could not convert 'Ada Lovelace'"
+            raise ValueError(msg)
+        return plus_node(message, node, n)
+
+    nodes = Federation(raising)
+    ours = masked()
+    ours.start(MemoryGrid(4, nodes.answer), initial(), num_rounds=1)
+    assert ours.reports[1]["reason"].to_list() == [None, "node failed", None, None]
+    assert [content for node, stage, content in nodes.replies if (node, stage) == (2, Stage.MASK)] == [
+        RecordDict({KEY: ConfigRecord({"refused": "node failed"})})
+    ]
+    assert KEY not in nodes.states[2]
+    # At home it is to be read.
+    assert "Ada Lovelace" in caplog.text
+
+
 def test_a_node_without_the_mod__is_left_out() -> None:
     nodes = Federation(uneven)
     plain = ClientApp()
