@@ -345,6 +345,22 @@ def test_receive__keys_of_no_use(key: bytes) -> None:
         round_.server.receive(replace(round_.clients[0].advertise(), mask_key=key))
 
 
+def test_receive__a_key_that_is_there_already_costs_one_node() -> None:
+    whole = played(Stage.SHARE).roster.keys
+    round_ = played(Stage.ADVERTISE)
+    for keys in whole[:4]:
+        round_.server.receive(keys)
+    for change in (
+        {"mask_key": whole[4].encryption_key},
+        {"mask_key": whole[0].mask_key},
+        {"encryption_key": whole[0].mask_key},
+    ):
+        with pytest.raises(TamperedMessage) as raised:
+            round_.server.receive(replace(whole[4], **change))
+        assert raised.value.node == 4
+    assert [keys.sender for keys in round_.server.roster().keys] == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize("vector", [np.zeros(4, np.int64), np.zeros(5, np.int32), np.zeros(5), np.zeros((1, 5), int)])
 def test_mask__vectors_of_another_form(vector: Any) -> None:
     round_ = played(Stage.MASK)
