@@ -329,8 +329,18 @@ def test_strategy__refuses_what_has_no_sum() -> None:
         masked(privacy=private(Fraction(1, 2)))
     with pytest.raises(SecureAggregationError, match="at least 2"):
         exchange(threshold=1)
+    rounds = private(clip=AdaptiveClip(1.0))
     with pytest.raises(UpdateError, match="fixed clip"):
-        masked(privacy=private(clip=AdaptiveClip(1.0))).start(MemoryGrid(4, Federation().answer), initial(), 1)
+        masked(privacy=rounds).start(MemoryGrid(4, Federation().answer), initial(), 1)
+    # It was known before any round was charged.
+    assert rounds.training.rounds == 0
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
+def test_exchange__waits_for_some_time(seconds: float) -> None:
+    """With the last one, whoever is silent would be waited for without end."""
+    with pytest.raises(UpdateError, match="stage_timeout"):
+        exchange(stage_timeout=seconds)
 
 
 def test_strategy__asks_nobody_where_the_threshold_is_too_low_or_room_too_small() -> None:

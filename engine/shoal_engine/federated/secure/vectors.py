@@ -156,15 +156,13 @@ class MaskedClip:
         UpdateError
             It is not less; or the clip is to adapt, for which a count would be needed.
         """
-        if isinstance(mean.clip, AdaptiveClip):
-            msg = "a clip that adapts needs a count of changes, which masked rounds do not make; give a fixed clip"
-            raise UpdateError(msg)
+        clip = check_clip(mean.clip)
         sigma_squared = (mean.permit.noise_multiplier * mean.sensitivity) ** 2
         noise = DistributedGaussian(Fraction(math.ceil(sigma_squared / threshold)) * threshold, threshold, 0)
         if noise.tau * sigma_squared > _SPARE:
             msg = "the noise of so many nodes is too small for each of them; lower the threshold, or add more noise"
             raise UpdateError(msg)
-        return cls(mean.clip, int(noise.share_squared), mean.expected_updates, mean.weight_cap or 0.0)
+        return cls(clip, int(noise.share_squared), mean.expected_updates, mean.weight_cap or 0.0)
 
     @property
     def max_updates(self) -> int:
@@ -204,6 +202,20 @@ class MaskedClip:
     @property
     def _step(self) -> float:
         return self.clip * 2.0**-CLIP_BITS / self.expected_updates
+
+
+def check_clip(clip: float | AdaptiveClip) -> float:
+    """Return a fixed clip.
+
+    Raises
+    ------
+    UpdateError
+        It is one that adapts.
+    """
+    if isinstance(clip, AdaptiveClip):
+        msg = "a clip that adapts needs a count of changes, which masked rounds do not make; give a fixed clip"
+        raise UpdateError(msg)
+    return clip
 
 
 def told_plan(plan: MaskedMean | MaskedClip) -> dict[str, float | int | str]:
