@@ -210,6 +210,25 @@ def test_plan__malformed(told: Fields) -> None:
         read_plan(told)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"clip": float("nan")},
+        {"clip": 0.0},
+        {"expected_updates": 0.0},
+        {"expected_updates": float("inf")},
+        {"weight_cap": float("nan")},
+        {"weight_cap": -1.0},
+        {"share_squared": str(2**100 + 1)},
+        {"share_squared": "0"},
+    ],
+)
+def test_plan__out_of_range(change: Fields) -> None:
+    told: Fields = {**told_plan(MaskedClip(0.5, 9, 5.0, 3.0)), **change}
+    with pytest.raises(UpdateError):
+        read_plan(told)
+
+
 # Rounds
 
 
