@@ -363,6 +363,26 @@ def test_answered__nothing_whole_was_kept() -> None:
             answered(Stage.SHARE, {}, {k: v for k, v in kept.items() if k != name}, lambda: "node failed")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"encryption": bytes(31)},
+        {"masking": bytes(33)},
+        {"held_self_mask_nodes": [1]},
+        {"held_mask_key_nodes": [1]},
+        {"stage": 7},
+    ],
+)
+def test_answered__what_was_kept_contradicts_itself(change: Fields) -> None:
+    nodes = Nodes([PLAN.vector(update, LIKE) for update in updates_of(3)], dict.fromkeys(range(3), Stage.CONFIRM))
+    with pytest.raises(TooFewSurvivors):
+        round_of(3, 2).total(nodes.ask)
+    kept = nodes.kept[0]
+    assert kept is not None
+    with pytest.raises(SecureAggregationError, match="not whole"):
+        answered(Stage.CONFIRM, {}, {**kept, **change}, lambda: "node failed")
+
+
 def test_a_private_round__moves_the_model_by_little_noise() -> None:
     mean = private_mean()
     plan = MaskedClip.of_mean(mean, 3)
