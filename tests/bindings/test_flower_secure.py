@@ -301,8 +301,28 @@ def test_the_mod__takes_part_with_enough_only() -> None:
     assert not nodes.trained
 
 
-@pytest.mark.parametrize("stage", [*STAGES[1:], Stage.AGREE, Stage.FINISHED])
+@pytest.mark.parametrize("stage", STAGES[1:])
 def test_the_mod__takes_no_step_twice(stage: Stage) -> None:
+    """Two requests of one stage might ask for both secrets of a node, or put the same masks on two vectors."""
+    nodes = Federation()
+    again: list[Message | None] = []
+
+    def answer(message: Message, node: int, n: int) -> Message | None:
+        reply = nodes.answer(message, node, n)
+        if (node, message.content[KEY]["stage"]) == (2, stage):
+            again.append(nodes.answer(message, node, n))
+        return reply
+
+    masked().start(MemoryGrid(4, answer), initial(), num_rounds=1)
+    (said,) = again
+    assert said is not None
+    assert said.content == RecordDict({KEY: ConfigRecord({"refused": "node failed"})})
+    assert nodes.trained.count(2) == (stage >= Stage.MASK)
+    assert KEY not in nodes.states[2]
+
+
+@pytest.mark.parametrize("stage", [*STAGES[1:], Stage.AGREE, Stage.FINISHED])
+def test_the_mod__takes_no_step_of_no_round(stage: Stage) -> None:
     nodes = Federation()
     message = messages_to(1)[0]
     message.content[KEY] = ConfigRecord({"stage": int(stage)})
