@@ -19,10 +19,12 @@ from memory_grids import MemoryGrid, folding, initial, messages_to, plus_node, s
 from naive.secure_rounds import Played, parameters_of
 from shoal.federated import AdaptiveClip, FedAvgM, Median, PrivateRounds, PrivateTraining
 from shoal.flower import Strategy
+from shoal.flower_rounds import Round, Sent
 from shoal.flower_secure import KEY, VECTOR, SecureExchange
 from shoal.flower_secure_mod import SecureMod, secure_mod
-from shoal_engine.errors import SecureAggregationError, UpdateError
+from shoal_engine.errors import BudgetExhausted, SecureAggregationError, UpdateError
 from shoal_engine.federated.models import Model
+from shoal_engine.federated.rounds import Admission, Aggregate
 from shoal_engine.federated.secure.stages import Stage
 from shoal_engine.federated.secure.vectors import MaskedMean
 from shoal_engine.federated.updates import Update
@@ -140,6 +142,16 @@ def test_rounds__are_the_folded_mean_bit_for_bit(neighbors: int | None) -> None:
     assert list(result.arrays) == ["w", "b"]
     assert sorted(nodes.trained) == sorted(list(range(1, 7)) * 3)
     assert not any(KEY in state for state in nodes.states.values())
+
+
+def test_rounds__have_sessions_of_their_own() -> None:
+    grid = MemoryGrid(3, Federation().answer)
+    masked().start(grid, initial(), num_rounds=2)
+    told = [message.content[KEY] for message in grid.pushed]
+    advertising = [fields for fields in told if fields["stage"] == Stage.ADVERTISE]
+    # All nodes of a round are told the same one.
+    assert [len({fields["session"] for fields in advertising if fields["round"] == n}) for n in (1, 2)] == [1, 1]
+    assert len({fields["session"] for fields in advertising}) == 2
 
 
 def test_an_optimizer__goes_on_from_the_masked_mean() -> None:
@@ -400,6 +412,39 @@ def test_private_rounds__have_the_noise_of_all_nodes() -> None:
     assert np.mean((result.arrays["w"].numpy() / deviation) ** 2) == pytest.approx(1, abs=0.09)
     assert result.train_metrics_clientapp[1]["epsilon"] > 0
     assert ours.reports[1]["kept"].all()
+
+
+def test_private_rounds__are_charged_before_anything_is_sent() -> None:
+    training = PrivateTraining.of_rounds(2, epsilon=Fraction(1), delta=Fraction(1, 10**5))
+    rounds = PrivateRounds(training, clip=1.0, expected_updates=4)
+    charged: list[int] = []
+    nodes = Federation()
+
+    def answer(message: Message, node: int, n: int) -> Message | None:
+        charged.append(training.rounds)
+        return nodes.answer(message, node, n)
+
+    ours, grid = masked(secure=SecureExchange(threshold=3), privacy=rounds), MemoryGrid(4, answer)
+    with pytest.raises(BudgetExhausted):
+        ours.start(grid, initial(), num_rounds=3)
+    assert charged == [1] * 4 * len(STAGES) + [2] * 4 * len(STAGES)
+    assert len(grid.pushed) == len(charged)
+
+
+def test_private_rounds__are_asked_for_once() -> None:
+    grid, sent = MemoryGrid(4, Federation().answer), Sent.of(initial())
+    admission = Admission(like=sent.model, round=1)
+    opened = Round(1, admission, private().begin(admission), sent)
+
+    def train() -> Aggregate:
+        exchange = SecureExchange(threshold=3)
+        return exchange.train(grid, messages_to(4), opened, weight_key="num-examples", timeout=1)
+
+    assert all(line.kept for line in train().lines)
+    pushed = len(grid.pushed)
+    with pytest.raises(BudgetExhausted, match="released already"):
+        train()
+    assert len(grid.pushed) == pushed
 
 
 def test_private_rounds__clip_each_change() -> None:

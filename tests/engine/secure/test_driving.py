@@ -304,6 +304,19 @@ def test_round__a_bad_answer_costs_one_node(stage: Stage, bad: Callable[[Fields]
     assert [line.reason for line in driven.lines() if not line.kept] == ["unreadable"] * (stage is not Stage.REVEAL)
 
 
+def test_round__answers_that_come_twice_or_of_nobody() -> None:
+    updates = updates_of(5)
+    nodes = Nodes([PLAN.vector(update, LIKE) for update in updates])
+
+    def ask(stage: Stage, told: Mapping[int, Fields]) -> Iterable[tuple[int, Fields | Reason]]:
+        for place, said in nodes.ask(stage, told):
+            yield from ((place, said), (place, said), (place, "node failed"), (99, said))
+
+    driven = round_of(5, 3)
+    assert same(PLAN.released(driven.total(ask), LIKE), folded(updates, PLAN))
+    assert all(line.kept for line in driven.lines())
+
+
 def test_round__shares_changed_on_their_way() -> None:
     def meddle(place: int, stage: Stage, said: Fields) -> Fields:
         if (place, stage) == (3, Stage.SHARE):
