@@ -72,8 +72,8 @@ class SecureExchange:
     a masked vector, bit for bit where weights are whole numbers.
 
     With `privacy`, a `PrivateRounds` of rate 1 and with a fixed clip, each node clips its change and adds its share of
-    the noise before it masks: no one but the node itself sees anything without noise. Rounds may fail for want of
-    nodes, which is told.
+    the noise before it masks: no one but the node itself sees anything without noise, but for who drops out and for
+    which of the report's reasons. Rounds may fail for want of nodes, which is told.
     """
 
     threshold: int
