@@ -77,6 +77,18 @@ def test_reveal_request__too_few_neighbors_survived() -> None:
         round_.server.reveal_request()
 
 
+def test_reveal_request__too_few_hold_shares_of_one_that_dropped() -> None:
+    """Of four in a row on the ring: all others have three holders left, the inner ones of the four have one."""
+    round_, _, _ = sparse()
+    gone = round_.server._graph._ring[3:7]
+    for v in range(20):
+        if v not in gone:
+            round_.server.receive(round_.clients[v].mask(np.arange(5), round_.partners[v]))
+    with pytest.raises(TooFewSurvivors) as raised:
+        round_.server.reveal_request()
+    assert raised.value.left == 1
+
+
 def test_reveal__the_other_kind_is_gone_afterwards() -> None:
     """The attack on a single mask: a node is called dropped first, and a survivor later."""
     client = played(Stage.REVEAL).clients[0]
