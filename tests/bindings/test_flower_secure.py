@@ -1,5 +1,6 @@
 """Masked rounds of Flower: Flower's own records, messages and client apps, over a grid in memory."""
 
+import time
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -25,6 +26,7 @@ from shoal.flower_secure_mod import SecureMod, secure_mod
 from shoal_engine.errors import BudgetExhausted, SecureAggregationError, UpdateError
 from shoal_engine.federated.models import Model
 from shoal_engine.federated.rounds import Admission, Aggregate
+from shoal_engine.federated.secure import vectors
 from shoal_engine.federated.secure.stages import Stage
 from shoal_engine.federated.secure.vectors import MaskedMean
 from shoal_engine.federated.updates import Update
@@ -162,11 +164,14 @@ def test_an_optimizer__goes_on_from_the_masked_mean() -> None:
 
 def test_the_server__sees_masks_and_the_app_sees_no_protocol() -> None:
     nodes = Federation(uneven)
-    masked().start(MemoryGrid(4, nodes.answer), initial(), num_rounds=1)
-    vectors = [content[VECTOR]["vector"].numpy() for _, stage, content in nodes.replies if stage is Stage.MASK]
-    assert len(vectors) == 4
+    grid = MemoryGrid(4, nodes.answer)
+    masked().start(grid, initial(), num_rounds=1)
+    # The model goes out where it is trained, and nowhere else.
+    assert all(("arrays" in told.content) == (told.content[KEY]["stage"] == Stage.MASK) for told in grid.pushed)
+    sent = [content[VECTOR]["vector"].numpy() for _, stage, content in nodes.replies if stage is Stage.MASK]
+    assert len(sent) == 4
     # Plain values are below 2**52 on either side of 0. Of 13 words under masks 11 are below 2**60 by a chance of 1e-8.
-    assert all(np.mean(np.abs(vector.view(np.int64)) >= 2**60) > 0.2 for vector in vectors)
+    assert all(np.mean(np.abs(vector.view(np.int64)) >= 2**60) > 0.2 for vector in sent)
     for _, stage, content in nodes.replies:
         assert set(content) == ({KEY, VECTOR} if stage is Stage.MASK else {KEY})
         assert "loss" not in str(content)
@@ -219,6 +224,28 @@ def test_too_few__leave_the_model_and_the_next_round_goes_on(stage: Stage) -> No
     assert bits_of(result.arrays) == bits_of(plain_mean(uneven, [1, 2, 3, 4], 1))
 
 
+def test_nodes_lost__are_waited_for_as_long_as_the_stage_says() -> None:
+    began = time.monotonic()
+    nodes = Federation(uneven, {2: Stage.CONFIRM})
+    masked().start(MemoryGrid(4, nodes.answer), initial(), num_rounds=1, timeout=20)
+    assert time.monotonic() - began < 10
+
+
+def test_shares_that_open_nothing__fail_the_round() -> None:
+    nodes = Federation(uneven)
+
+    def answer(message: Message, node: int, n: int) -> Message | None:
+        reply = nodes.answer(message, node, n)
+        if node == 1 and message.content[KEY]["stage"] == Stage.REVEAL:
+            assert reply is not None
+            reply.content[KEY]["self_mask"] = [bytes(33)] * 4
+        return reply
+
+    ours = masked()
+    assert ours.start(MemoryGrid(4, answer), initial(), num_rounds=1).arrays == ArrayRecord()
+    assert ours.reports[1]["reason"].to_list() == ["round failed"] * 4
+
+
 def test_too_few__for_the_strategy() -> None:
     ours = masked(min_updates=5)
     assert ours.start(MemoryGrid(4, Federation().answer), initial(), num_rounds=1).arrays == ArrayRecord()
@@ -235,12 +262,19 @@ def with_arrays(message: Message, b: npt.NDArray[Any], weight: Any = 1) -> Messa
     return Message(RecordDict({"a": record, "m": metrics}), reply_to=message)
 
 
+def with_two_records(message: Message) -> Message:
+    reply = with_arrays(message, np.zeros(2, np.float32))
+    reply.content["more"] = MetricRecord({"num-examples": 2})
+    return reply
+
+
 BAD = {
     "beyond the bound": lambda message: with_arrays(message, np.array([0, 65], np.float32)),
     "not finite or too large": lambda message: with_arrays(message, np.array([0, np.nan], np.float32)),
     "another layout": lambda message: with_arrays(message, np.zeros(3, np.float32)),
     "bad weight": lambda message: with_arrays(message, np.zeros(2, np.float32), 101),
     "bad weight, a list": lambda message: with_arrays(message, np.zeros(2, np.float32), [1, 2]),
+    "bad weight, two records": lambda message: with_two_records(message),
     "node failed": lambda message: Message(Error(0, "broken"), reply_to=message),
     "unreadable": lambda message: Message(RecordDict(), reply_to=message),
 }
@@ -333,13 +367,12 @@ def test_the_mod__takes_no_step_twice(stage: Stage) -> None:
     assert KEY not in nodes.states[2]
 
 
-@pytest.mark.parametrize("stage", [*STAGES[1:], Stage.AGREE, Stage.FINISHED])
-def test_the_mod__takes_no_step_of_no_round(stage: Stage) -> None:
+@pytest.mark.parametrize("stage", [*STAGES[1:], Stage.AGREE, Stage.FINISHED, 7])
+def test_the_mod__takes_no_step_of_no_round(stage: int) -> None:
     nodes = Federation()
     message = messages_to(1)[0]
     message.content[KEY] = ConfigRecord({"stage": int(stage)})
-    reply = nodes.answer(message, 1, 0)
-    assert reply is not None
+    reply = nodes.app(message, Context(1, 1, {}, RecordDict(), {}))
     assert reply.content[KEY] == {"refused": "node failed"}
     assert not nodes.trained
 
@@ -429,6 +462,14 @@ def test_private_rounds__are_charged_before_anything_is_sent() -> None:
         ours.start(grid, initial(), num_rounds=3)
     assert charged == [1] * 4 * len(STAGES) + [2] * 4 * len(STAGES)
     assert len(grid.pushed) == len(charged)
+
+
+def test_private_rounds__ask_no_more_than_a_sum_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vectors, "MOST_UPDATES", 3)
+    grid = MemoryGrid(4, Federation().answer)
+    with pytest.raises(UpdateError, match="room for 3"):
+        masked(secure=SecureExchange(threshold=3), privacy=private()).start(grid, initial(), 1)
+    assert not grid.pushed
 
 
 def test_private_rounds__are_asked_for_once() -> None:

@@ -1,5 +1,6 @@
 """Rounds driven as flat fields, as a transport carries them: the sum is the folded mean's, or nothing."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 
@@ -131,6 +132,12 @@ def test_mean__refuses(values: list[float], weight: float, reason: str) -> None:
     assert PLAN.vector(update, Model.of_arrays({"w": np.zeros(2)})) == reason
 
 
+def test_mean__refuses_a_weight_that_is_no_step() -> None:
+    """Else values would count, without a weight under them."""
+    plan, like = MaskedMean(4.0, 2.0**20, 9), Model.of_arrays({"w": np.zeros(2)})
+    assert plan.vector(Update(like, "a", 2.0**-40), like) == "bad weight"
+
+
 def test_mean__of_no_weight() -> None:
     with pytest.raises(SecureAggregationError, match="add up to nothing"):
         PLAN.released(np.zeros(length_of(LIKE.layout), np.int64), LIKE)
@@ -183,6 +190,14 @@ def test_clip__noise_of_the_threshold_is_what_was_paid_for() -> None:
     assert plan.share_squared * 3 >= sigma**2
     assert np.mean((total[:-1] / sigma) ** 2) == pytest.approx(1, abs=0.134)
     assert plan.deviation(3) == pytest.approx(sigma * 0.5 * 2.0**-40 / 3)
+
+
+@pytest.mark.parametrize("share", [1, 2**80, 2**96, 2**100])
+def test_clip__has_room_for_the_noise_of_all(share: int) -> None:
+    """Clips and 16 deviations of all noise together stay within 63 bits."""
+    n = MaskedClip(1.0, share, 5.0).max_updates
+    assert n == min(2**20, 2**114 // share)
+    assert n * (2**40 + 2**20) + 16 * math.isqrt(share * n) < 2**63
 
 
 def test_clip__refuses() -> None:
