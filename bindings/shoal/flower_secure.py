@@ -32,7 +32,7 @@ from shoal_engine.federated.secure.driving import SecureRound, check_asked
 from shoal_engine.federated.secure.flat_messages import Field, Fields
 from shoal_engine.federated.secure.parameters import SecureParameters
 from shoal_engine.federated.secure.stages import Stage
-from shoal_engine.federated.secure.vectors import Ints, MaskedClip, MaskedMean, length_of, told_plan
+from shoal_engine.federated.secure.vectors import Ints, MaskedClip, MaskedMean, check_clip, length_of, told_plan
 
 try:
     from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
@@ -72,8 +72,8 @@ class SecureExchange:
     a masked vector, bit for bit where weights are whole numbers.
 
     With `privacy`, a `PrivateRounds` of rate 1 and with a fixed clip, each node clips its change and adds its share of
-    the noise before it masks: no one but the node itself sees anything without noise. Rounds may fail for want of
-    nodes, which is told.
+    the noise before it masks: no one but the node itself sees anything without noise, but for who drops out and for
+    which of the report's reasons. Rounds may fail for want of nodes, which is told.
     """
 
     threshold: int
@@ -86,6 +86,9 @@ class SecureExchange:
     def __post_init__(self) -> None:
         # Whatever is wrong is told before any training.
         self._parameters(0, 1)
+        if not self.stage_timeout > 0:
+            msg = f"stage_timeout={self.stage_timeout}; give seconds above 0, as many as a node may need to answer"
+            raise UpdateError(msg)
         if None not in (self.bound, self.max_weight, self.max_updates):
             self._mean()
 
@@ -105,6 +108,8 @@ class SecureExchange:
             # Each node learns who else takes part, and a sample must not be told.
             msg = "masked rounds are private as PrivateRounds in which all take part; give a training of rate 1"
             raise UpdateError(msg)
+        else:
+            check_clip(privacy.clip)
 
     def check_asked(self, n: int) -> None:
         """Refuse to ask so many nodes, before a round is begun.
@@ -127,7 +132,7 @@ class SecureExchange:
         TooFewUpdates
             Fewer are left than the strategy's `min_updates`.
         UpdateError
-            More nodes are asked than there is room for, or a clip is to adapt.
+            More nodes are asked than there is room for, or each node's noise would be too small.
         """
         assert opened.sent is not None
         like, private = opened.sent.model, opened.aggregator

@@ -7,8 +7,8 @@
 
     app = ClientApp(mods=[secure_mod])
 
-The app trains as ever, and what it returns is clipped or checked, put on the grid, masked and sent; nothing else of its
-reply is: metrics of one node's training would tell of one node.
+The app trains as ever, and what it returns is clipped or checked, put on the grid, masked and sent. Nothing else is,
+metrics and errors' words neither: they would tell of one node. Where no vector is sent, one of a few reasons is.
 """
 
 from dataclasses import dataclass
@@ -93,7 +93,12 @@ def _vector(message: Any, context: Any, call_next: Any, told: dict[str, Any]) ->
     except (UpdateError, ValueError, AttributeError) as error:
         LOG.warning("secure aggregation: %s", error)
         return "unreadable"
-    reply = call_next(message, context)
+    try:
+        reply = call_next(message, context)
+    except Exception:
+        # Flower would tell the server the error's own words, and they may quote a row.
+        LOG.exception("secure aggregation: the app failed")
+        return "node failed"
     if reply.has_error():
         LOG.warning("secure aggregation: the app failed: %r", reply.error.reason)
         return "node failed"

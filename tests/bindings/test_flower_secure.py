@@ -1,5 +1,6 @@
 """Masked rounds of Flower: Flower's own records, messages and client apps, over a grid in memory."""
 
+import time
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -19,10 +20,13 @@ from memory_grids import MemoryGrid, folding, initial, messages_to, plus_node, s
 from naive.secure_rounds import Played, parameters_of
 from shoal.federated import AdaptiveClip, FedAvgM, Median, PrivateRounds, PrivateTraining
 from shoal.flower import Strategy
+from shoal.flower_rounds import Round, Sent
 from shoal.flower_secure import KEY, VECTOR, SecureExchange
 from shoal.flower_secure_mod import SecureMod, secure_mod
-from shoal_engine.errors import SecureAggregationError, UpdateError
+from shoal_engine.errors import BudgetExhausted, SecureAggregationError, UpdateError
 from shoal_engine.federated.models import Model
+from shoal_engine.federated.rounds import Admission, Aggregate
+from shoal_engine.federated.secure import vectors
 from shoal_engine.federated.secure.stages import Stage
 from shoal_engine.federated.secure.vectors import MaskedMean
 from shoal_engine.federated.updates import Update
@@ -142,6 +146,16 @@ def test_rounds__are_the_folded_mean_bit_for_bit(neighbors: int | None) -> None:
     assert not any(KEY in state for state in nodes.states.values())
 
 
+def test_rounds__have_sessions_of_their_own() -> None:
+    grid = MemoryGrid(3, Federation().answer)
+    masked().start(grid, initial(), num_rounds=2)
+    told = [message.content[KEY] for message in grid.pushed]
+    advertising = [fields for fields in told if fields["stage"] == Stage.ADVERTISE]
+    # All nodes of a round are told the same one.
+    assert [len({fields["session"] for fields in advertising if fields["round"] == n}) for n in (1, 2)] == [1, 1]
+    assert len({fields["session"] for fields in advertising}) == 2
+
+
 def test_an_optimizer__goes_on_from_the_masked_mean() -> None:
     plain, secret = strategy(rule=folding(), max_weight=100.0, optimizer=FedAvgM()), masked(optimizer=FedAvgM())
     expected = plain.start(MemoryGrid(4, uneven), initial(), num_rounds=2).arrays
@@ -150,11 +164,14 @@ def test_an_optimizer__goes_on_from_the_masked_mean() -> None:
 
 def test_the_server__sees_masks_and_the_app_sees_no_protocol() -> None:
     nodes = Federation(uneven)
-    masked().start(MemoryGrid(4, nodes.answer), initial(), num_rounds=1)
-    vectors = [content[VECTOR]["vector"].numpy() for _, stage, content in nodes.replies if stage is Stage.MASK]
-    assert len(vectors) == 4
-    # Of 65536 * 13 numbers none would be as small by chance: plain ones fill 60 bits at most.
-    assert all(np.mean(vector >> np.uint64(62) != 0) > 0.2 for vector in vectors)
+    grid = MemoryGrid(4, nodes.answer)
+    masked().start(grid, initial(), num_rounds=1)
+    # The model goes out where it is trained, and nowhere else.
+    assert all(("arrays" in told.content) == (told.content[KEY]["stage"] == Stage.MASK) for told in grid.pushed)
+    sent = [content[VECTOR]["vector"].numpy() for _, stage, content in nodes.replies if stage is Stage.MASK]
+    assert len(sent) == 4
+    # Plain values are below 2**52 on either side of 0. Of 13 words under masks 11 are below 2**60 by a chance of 1e-8.
+    assert all(np.mean(np.abs(vector.view(np.int64)) >= 2**60) > 0.2 for vector in sent)
     for _, stage, content in nodes.replies:
         assert set(content) == ({KEY, VECTOR} if stage is Stage.MASK else {KEY})
         assert "loss" not in str(content)
@@ -207,6 +224,28 @@ def test_too_few__leave_the_model_and_the_next_round_goes_on(stage: Stage) -> No
     assert bits_of(result.arrays) == bits_of(plain_mean(uneven, [1, 2, 3, 4], 1))
 
 
+def test_nodes_lost__are_waited_for_as_long_as_the_stage_says() -> None:
+    began = time.monotonic()
+    nodes = Federation(uneven, {2: Stage.CONFIRM})
+    masked().start(MemoryGrid(4, nodes.answer), initial(), num_rounds=1, timeout=20)
+    assert time.monotonic() - began < 10
+
+
+def test_shares_that_open_nothing__fail_the_round() -> None:
+    nodes = Federation(uneven)
+
+    def answer(message: Message, node: int, n: int) -> Message | None:
+        reply = nodes.answer(message, node, n)
+        if node == 1 and message.content[KEY]["stage"] == Stage.REVEAL:
+            assert reply is not None
+            reply.content[KEY]["self_mask"] = [bytes(33)] * 4
+        return reply
+
+    ours = masked()
+    assert ours.start(MemoryGrid(4, answer), initial(), num_rounds=1).arrays == ArrayRecord()
+    assert ours.reports[1]["reason"].to_list() == ["round failed"] * 4
+
+
 def test_too_few__for_the_strategy() -> None:
     ours = masked(min_updates=5)
     assert ours.start(MemoryGrid(4, Federation().answer), initial(), num_rounds=1).arrays == ArrayRecord()
@@ -223,12 +262,19 @@ def with_arrays(message: Message, b: npt.NDArray[Any], weight: Any = 1) -> Messa
     return Message(RecordDict({"a": record, "m": metrics}), reply_to=message)
 
 
+def with_two_records(message: Message) -> Message:
+    reply = with_arrays(message, np.zeros(2, np.float32))
+    reply.content["more"] = MetricRecord({"num-examples": 2})
+    return reply
+
+
 BAD = {
     "beyond the bound": lambda message: with_arrays(message, np.array([0, 65], np.float32)),
     "not finite or too large": lambda message: with_arrays(message, np.array([0, np.nan], np.float32)),
     "another layout": lambda message: with_arrays(message, np.zeros(3, np.float32)),
     "bad weight": lambda message: with_arrays(message, np.zeros(2, np.float32), 101),
     "bad weight, a list": lambda message: with_arrays(message, np.zeros(2, np.float32), [1, 2]),
+    "bad weight, two records": lambda message: with_two_records(message),
     "node failed": lambda message: Message(Error(0, "broken"), reply_to=message),
     "unreadable": lambda message: Message(RecordDict(), reply_to=message),
 }
@@ -243,6 +289,25 @@ def test_a_bad_update__stays_at_its_node(what: str) -> None:
     assert ours.reports[1]["reason"].to_list() == [None, what.split(",")[0], None, None]
     assert bits_of(result.arrays) == bits_of(plain_mean(plus_node, [1, 3, 4], 1))
     assert not any(KEY in state for state in nodes.states.values())
+
+
+def test_an_app_that_raises__tells_nobody_in_which_words(caplog: pytest.LogCaptureFixture) -> None:
+    def raising(message: Message, node: int, n: int) -> Message:
+        if node == 2:
+            msg = "could not convert 'Ada Lovelace'"
+            raise ValueError(msg)
+        return plus_node(message, node, n)
+
+    nodes = Federation(raising)
+    ours = masked()
+    ours.start(MemoryGrid(4, nodes.answer), initial(), num_rounds=1)
+    assert ours.reports[1]["reason"].to_list() == [None, "node failed", None, None]
+    assert [content for node, stage, content in nodes.replies if (node, stage) == (2, Stage.MASK)] == [
+        RecordDict({KEY: ConfigRecord({"refused": "node failed"})})
+    ]
+    assert KEY not in nodes.states[2]
+    # At home it is to be read.
+    assert "Ada Lovelace" in caplog.text
 
 
 def test_a_node_without_the_mod__is_left_out() -> None:
@@ -282,13 +347,32 @@ def test_the_mod__takes_part_with_enough_only() -> None:
     assert not nodes.trained
 
 
-@pytest.mark.parametrize("stage", [*STAGES[1:], Stage.AGREE, Stage.FINISHED])
+@pytest.mark.parametrize("stage", STAGES[1:])
 def test_the_mod__takes_no_step_twice(stage: Stage) -> None:
+    """Two requests of one stage might ask for both secrets of a node, or put the same masks on two vectors."""
+    nodes = Federation()
+    again: list[Message | None] = []
+
+    def answer(message: Message, node: int, n: int) -> Message | None:
+        reply = nodes.answer(message, node, n)
+        if (node, message.content[KEY]["stage"]) == (2, stage):
+            again.append(nodes.answer(message, node, n))
+        return reply
+
+    masked().start(MemoryGrid(4, answer), initial(), num_rounds=1)
+    (said,) = again
+    assert said is not None
+    assert said.content == RecordDict({KEY: ConfigRecord({"refused": "node failed"})})
+    assert nodes.trained.count(2) == (stage >= Stage.MASK)
+    assert KEY not in nodes.states[2]
+
+
+@pytest.mark.parametrize("stage", [*STAGES[1:], Stage.AGREE, Stage.FINISHED, 7])
+def test_the_mod__takes_no_step_of_no_round(stage: int) -> None:
     nodes = Federation()
     message = messages_to(1)[0]
     message.content[KEY] = ConfigRecord({"stage": int(stage)})
-    reply = nodes.answer(message, 1, 0)
-    assert reply is not None
+    reply = nodes.app(message, Context(1, 1, {}, RecordDict(), {}))
     assert reply.content[KEY] == {"refused": "node failed"}
     assert not nodes.trained
 
@@ -310,8 +394,18 @@ def test_strategy__refuses_what_has_no_sum() -> None:
         masked(privacy=private(Fraction(1, 2)))
     with pytest.raises(SecureAggregationError, match="at least 2"):
         exchange(threshold=1)
+    rounds = private(clip=AdaptiveClip(1.0))
     with pytest.raises(UpdateError, match="fixed clip"):
-        masked(privacy=private(clip=AdaptiveClip(1.0))).start(MemoryGrid(4, Federation().answer), initial(), 1)
+        masked(privacy=rounds).start(MemoryGrid(4, Federation().answer), initial(), 1)
+    # It was known before any round was charged.
+    assert rounds.training.rounds == 0
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
+def test_exchange__waits_for_some_time(seconds: float) -> None:
+    """With the last one, whoever is silent would be waited for without end."""
+    with pytest.raises(UpdateError, match="stage_timeout"):
+        exchange(stage_timeout=seconds)
 
 
 def test_strategy__asks_nobody_where_the_threshold_is_too_low_or_room_too_small() -> None:
@@ -351,6 +445,47 @@ def test_private_rounds__have_the_noise_of_all_nodes() -> None:
     assert np.mean((result.arrays["w"].numpy() / deviation) ** 2) == pytest.approx(1, abs=0.09)
     assert result.train_metrics_clientapp[1]["epsilon"] > 0
     assert ours.reports[1]["kept"].all()
+
+
+def test_private_rounds__are_charged_before_anything_is_sent() -> None:
+    training = PrivateTraining.of_rounds(2, epsilon=Fraction(1), delta=Fraction(1, 10**5))
+    rounds = PrivateRounds(training, clip=1.0, expected_updates=4)
+    charged: list[int] = []
+    nodes = Federation()
+
+    def answer(message: Message, node: int, n: int) -> Message | None:
+        charged.append(training.rounds)
+        return nodes.answer(message, node, n)
+
+    ours, grid = masked(secure=SecureExchange(threshold=3), privacy=rounds), MemoryGrid(4, answer)
+    with pytest.raises(BudgetExhausted):
+        ours.start(grid, initial(), num_rounds=3)
+    assert charged == [1] * 4 * len(STAGES) + [2] * 4 * len(STAGES)
+    assert len(grid.pushed) == len(charged)
+
+
+def test_private_rounds__ask_no_more_than_a_sum_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vectors, "MOST_UPDATES", 3)
+    grid = MemoryGrid(4, Federation().answer)
+    with pytest.raises(UpdateError, match="room for 3"):
+        masked(secure=SecureExchange(threshold=3), privacy=private()).start(grid, initial(), 1)
+    assert not grid.pushed
+
+
+def test_private_rounds__are_asked_for_once() -> None:
+    grid, sent = MemoryGrid(4, Federation().answer), Sent.of(initial())
+    admission = Admission(like=sent.model, round=1)
+    opened = Round(1, admission, private().begin(admission), sent)
+
+    def train() -> Aggregate:
+        exchange = SecureExchange(threshold=3)
+        return exchange.train(grid, messages_to(4), opened, weight_key="num-examples", timeout=1)
+
+    assert all(line.kept for line in train().lines)
+    pushed = len(grid.pushed)
+    with pytest.raises(BudgetExhausted, match="released already"):
+        train()
+    assert len(grid.pushed) == pushed
 
 
 def test_private_rounds__clip_each_change() -> None:

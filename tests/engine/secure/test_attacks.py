@@ -77,6 +77,18 @@ def test_reveal_request__too_few_neighbors_survived() -> None:
         round_.server.reveal_request()
 
 
+def test_reveal_request__too_few_hold_shares_of_one_that_dropped() -> None:
+    """Of four in a row on the ring: all others have three holders left, the inner ones of the four have one."""
+    round_, _, _ = sparse()
+    gone = round_.server._graph._ring[3:7]
+    for v in range(20):
+        if v not in gone:
+            round_.server.receive(round_.clients[v].mask(np.arange(5), round_.partners[v]))
+    with pytest.raises(TooFewSurvivors) as raised:
+        round_.server.reveal_request()
+    assert raised.value.left == 1
+
+
 def test_reveal__the_other_kind_is_gone_afterwards() -> None:
     """The attack on a single mask: a node is called dropped first, and a survivor later."""
     client = played(Stage.REVEAL).clients[0]
@@ -343,6 +355,22 @@ def test_receive__keys_of_no_use(key: bytes) -> None:
     round_ = played(Stage.ADVERTISE)
     with pytest.raises(TamperedMessage):
         round_.server.receive(replace(round_.clients[0].advertise(), mask_key=key))
+
+
+def test_receive__a_key_that_is_there_already_costs_one_node() -> None:
+    whole = played(Stage.SHARE).roster.keys
+    round_ = played(Stage.ADVERTISE)
+    for keys in whole[:4]:
+        round_.server.receive(keys)
+    for change in (
+        {"mask_key": whole[4].encryption_key},
+        {"mask_key": whole[0].mask_key},
+        {"encryption_key": whole[0].mask_key},
+    ):
+        with pytest.raises(TamperedMessage) as raised:
+            round_.server.receive(replace(whole[4], **change))
+        assert raised.value.node == 4
+    assert [keys.sender for keys in round_.server.roster().keys] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("vector", [np.zeros(4, np.int64), np.zeros(5, np.int32), np.zeros(5), np.zeros((1, 5), int)])

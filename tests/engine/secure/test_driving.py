@@ -1,5 +1,6 @@
 """Rounds driven as flat fields, as a transport carries them: the sum is the folded mean's, or nothing."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 
@@ -131,6 +132,12 @@ def test_mean__refuses(values: list[float], weight: float, reason: str) -> None:
     assert PLAN.vector(update, Model.of_arrays({"w": np.zeros(2)})) == reason
 
 
+def test_mean__refuses_a_weight_that_is_no_step() -> None:
+    """Else values would count, without a weight under them."""
+    plan, like = MaskedMean(4.0, 2.0**20, 9), Model.of_arrays({"w": np.zeros(2)})
+    assert plan.vector(Update(like, "a", 2.0**-40), like) == "bad weight"
+
+
 def test_mean__of_no_weight() -> None:
     with pytest.raises(SecureAggregationError, match="add up to nothing"):
         PLAN.released(np.zeros(length_of(LIKE.layout), np.int64), LIKE)
@@ -185,6 +192,14 @@ def test_clip__noise_of_the_threshold_is_what_was_paid_for() -> None:
     assert plan.deviation(3) == pytest.approx(sigma * 0.5 * 2.0**-40 / 3)
 
 
+@pytest.mark.parametrize("share", [1, 2**80, 2**96, 2**100])
+def test_clip__has_room_for_the_noise_of_all(share: int) -> None:
+    """Clips and 16 deviations of all noise together stay within 63 bits."""
+    n = MaskedClip(1.0, share, 5.0).max_updates
+    assert n == min(2**20, 2**114 // share)
+    assert n * (2**40 + 2**20) + 16 * math.isqrt(share * n) < 2**63
+
+
 def test_clip__refuses() -> None:
     plan = MaskedClip.of_mean(private_mean(), 3)
     assert plan.vector(Update.of_arrays({"w": [1.0]}, node="a"), LIKE) == "another layout"
@@ -206,6 +221,25 @@ def test_plan__told_and_read(plan: MaskedMean | MaskedClip) -> None:
     "told", [{}, {"bound": 1.0}, {"share_squared": "-1"}, {"bound": "x", "max_weight": 1, "max_updates": 1}]
 )
 def test_plan__malformed(told: Fields) -> None:
+    with pytest.raises(UpdateError):
+        read_plan(told)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"clip": float("nan")},
+        {"clip": 0.0},
+        {"expected_updates": 0.0},
+        {"expected_updates": float("inf")},
+        {"weight_cap": float("nan")},
+        {"weight_cap": -1.0},
+        {"share_squared": str(2**100 + 1)},
+        {"share_squared": "0"},
+    ],
+)
+def test_plan__out_of_range(change: Fields) -> None:
+    told: Fields = {**told_plan(MaskedClip(0.5, 9, 5.0, 3.0)), **change}
     with pytest.raises(UpdateError):
         read_plan(told)
 
@@ -285,6 +319,19 @@ def test_round__a_bad_answer_costs_one_node(stage: Stage, bad: Callable[[Fields]
     assert [line.reason for line in driven.lines() if not line.kept] == ["unreadable"] * (stage is not Stage.REVEAL)
 
 
+def test_round__answers_that_come_twice_or_of_nobody() -> None:
+    updates = updates_of(5)
+    nodes = Nodes([PLAN.vector(update, LIKE) for update in updates])
+
+    def ask(stage: Stage, told: Mapping[int, Fields]) -> Iterable[tuple[int, Fields | Reason]]:
+        for place, said in nodes.ask(stage, told):
+            yield from ((place, said), (place, said), (place, "node failed"), (99, said))
+
+    driven = round_of(5, 3)
+    assert same(PLAN.released(driven.total(ask), LIKE), folded(updates, PLAN))
+    assert all(line.kept for line in driven.lines())
+
+
 def test_round__shares_changed_on_their_way() -> None:
     def meddle(place: int, stage: Stage, said: Fields) -> Fields:
         if (place, stage) == (3, Stage.SHARE):
@@ -342,6 +389,26 @@ def test_answered__nothing_whole_was_kept() -> None:
     for name in kept:
         with pytest.raises(SecureAggregationError):
             answered(Stage.SHARE, {}, {k: v for k, v in kept.items() if k != name}, lambda: "node failed")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"encryption": bytes(31)},
+        {"masking": bytes(33)},
+        {"held_self_mask_nodes": [1]},
+        {"held_mask_key_nodes": [1]},
+        {"stage": 7},
+    ],
+)
+def test_answered__what_was_kept_contradicts_itself(change: Fields) -> None:
+    nodes = Nodes([PLAN.vector(update, LIKE) for update in updates_of(3)], dict.fromkeys(range(3), Stage.CONFIRM))
+    with pytest.raises(TooFewSurvivors):
+        round_of(3, 2).total(nodes.ask)
+    kept = nodes.kept[0]
+    assert kept is not None
+    with pytest.raises(SecureAggregationError, match="not whole"):
+        answered(Stage.CONFIRM, {}, {**kept, **change}, lambda: "node failed")
 
 
 def test_a_private_round__moves_the_model_by_little_noise() -> None:

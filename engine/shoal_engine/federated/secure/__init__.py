@@ -12,14 +12,17 @@ What is promised, and what is not:
   `threshold` nodes know (of any node's shares, fewer than `threshold` holders). It then learns the sum of the
   survivors' vectors, so of those honest ones among them, and who took part; nothing else about a vector. The
   threshold is over half of the holders of shares, so that even a server that names different survivors to different
-  nodes, without any node's help, cannot open both secrets of one.
-- Against a server that lies with the help of nodes, rounds can be `signed`, in the complete graph only: keys are
-  signed, all survivors sign who survived, and the threshold is over two thirds of all known nodes (Bonawitz et al.
-  2017, section 6). Without, such a server can pose as nodes, and is out of scope. It may make a round fail in any
-  case, and choose whose vectors are summed, down to `threshold` of them.
+  nodes, without any node's help, cannot open both secrets of one. From such a server this alone hides no vector: it
+  can also name to one node few partners, have those called dropped by others, and so open all masks of that node.
+- Against a server that lies, alone or with the help of nodes, rounds can be `signed`, in the complete graph only: keys
+  are signed, all survivors sign who survived, and the threshold is over two thirds of all known nodes (Bonawitz et al.
+  2017, section 6). Without, such a server can see one vector, or pose as nodes, and is out of scope. It may make a
+  round fail in any case, and choose whose vectors are summed, down to `threshold` of them.
 - A sum of few vectors, or the difference of two sums, can say much of one vector; see `distributed_noise`.
-- A node can send any vector. Nodes that send wrong shares make a round fail; that is told, and what was tampered with
-  on the way is told and left out. Who owns a node number, and that its messages are its own, is for the transport.
+- A node can send any vector. Nodes that send wrong shares make a round fail; that is told. Shares that were changed on
+  their way are told and left out. That other messages come as they were sent, who owns a node number, and that its
+  messages are its own, is for the transport: with a list of keys or of partners that was changed on its way to one
+  node, masks do not cancel, and the sum is wrong without a word.
 - Secrets last one round. Arrays are zeroed after use; Python's integers and bytes, and the cipher's states, are left
   to be freed. Time depends on secrets where `secret_sharing` reckons with them.
 

@@ -161,6 +161,22 @@ class SecureClient:
         self._held, self.tampered, self._encryption = held, tuple(told), None
         return ConfirmedShares(p.session, p.round, self._node, tuple(error.node for error in told))
 
+    def check_partners(self, partners: Partners) -> None:
+        """Refuse partners with whom this node would not mask, before its vector is made.
+
+        Raises
+        ------
+        TooFewSurvivors, SecureAggregationError
+            As of `mask`.
+        """
+        self._stage.expect(Stage.MASK, self._who)
+        self._check_recipient(partners, partners.recipient)
+        chosen = frozenset(partners.partners)
+        if len(chosen) < len(partners.partners) or not chosen <= self._held.keys() - {self._node}:
+            msg = "a partner comes twice, or its shares are not held here; its mask could not be taken off"
+            raise SecureAggregationError(msg)
+        roster.at_least(len(chosen) + 1, self._parameters, "nodes are left to mask with")
+
     def mask(self, vector: npt.NDArray[np.int64], partners: Partners) -> MaskedVector:
         """Return this node's vector under its own mask and one for each partner.
 
@@ -177,17 +193,11 @@ class SecureClient:
         SecureAggregationError
             The vector has another shape or type, or a partner is none whose shares this node holds.
         """
-        self._stage.expect(Stage.MASK, self._who)
-        p = self._parameters
-        self._check_recipient(partners, partners.recipient)
+        self.check_partners(partners)
+        p, chosen = self._parameters, frozenset(partners.partners)
         if vector.dtype != np.int64 or vector.shape != (p.length,):
             msg = f"a vector of {vector.dtype}, shape {vector.shape}, was given; make it int64 of shape ({p.length},)"
             raise SecureAggregationError(msg)
-        chosen = frozenset(partners.partners)
-        if len(chosen) < len(partners.partners) or not chosen <= self._held.keys() - {self._node}:
-            msg = "a partner comes twice, or its shares are not held here; its mask could not be taken off"
-            raise SecureAggregationError(msg)
-        roster.at_least(len(chosen) + 1, p, "nodes are left to mask with")
         masks = [Mask(key_agreement.self_mask_key(p, self._secret(), node=self._node), 1)]
         masks += [Mask(self._pair_keys[v], pair_sign(self._node, v)) for v in sorted(chosen)]
         self._stage = Stage.REVEAL if self._identity is None else Stage.AGREE

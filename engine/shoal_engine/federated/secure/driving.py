@@ -183,7 +183,9 @@ def answered(
         case Stage.CONFIRM:
             said = client.confirm(flat.restored(DeliveredShares, told))
         case Stage.MASK:
-            partners, made = flat.restored(Partners, told), vector()
+            # Before the node trains: what comes twice, or is of no use, must not train it.
+            client.check_partners(partners := flat.restored(Partners, told))
+            made = vector()
             if isinstance(made, str):
                 return {REFUSED: made}, None
             said = client.mask(made, partners)

@@ -55,6 +55,7 @@ class SecureServer:
         self._stage = Stage.ADVERTISE
         self._heard: dict[int, Any] = {}
         self._keys: dict[int, AdvertisedKeys] = {}
+        self._publics: set[bytes] = set()
         self._graph = Graph([], None, b"")
         self._commitments: dict[int, bytes] = {}
         self._expected: frozenset[int] = frozenset()
@@ -86,6 +87,8 @@ class SecureServer:
         if not self._is_sound(message):
             msg = f"a {type(message).__name__} of node {sender} does not hold what it must; that node counts as dropped"
             raise TamperedMessage(msg, node=sender)
+        if isinstance(message, AdvertisedKeys):
+            self._publics |= {message.encryption_key, message.mask_key}
         if isinstance(message, MaskedVector):
             if self._sum is None:
                 self._sum = np.zeros(self._parameters.length, np.uint64)
@@ -220,7 +223,9 @@ class SecureServer:
     def _is_sound(self, message: Message) -> bool:
         match message:
             case AdvertisedKeys():
-                return is_usable(message.encryption_key) and is_usable(message.mask_key)
+                keys = {message.encryption_key, message.mask_key}
+                # A list with a key twice is refused by every node: it would cost the round, and not one node.
+                return len(keys) == 2 and not keys & self._publics and all(map(is_usable, keys))
             case EncryptedShares(sender=u):
                 recipients = [v for v, _ in message.shares]
                 complete = len(recipients) == self._graph.degree and self._graph.of(u) == frozenset(recipients)

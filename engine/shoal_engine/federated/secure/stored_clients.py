@@ -75,20 +75,21 @@ class StoredClient(SecureClient):
             It is not whole.
         """
         parameters, stage = read_parameters(kept), flat.integer("stage", kept)
-        if stage > Stage.FINISHED:
-            msg = "what was kept of a round of secure aggregation is not whole; leave this round"
-            raise SecureAggregationError(msg)
         client = cls(flat.integer("node", kept), parameters)
         encryption, masking = flat.octets("encryption", kept), flat.octets("masking", kept)
-        client._encryption = KeyPair.of_private(encryption) if encryption else None
-        client._masking = KeyPair.of_private(masking) if masking else None
+        self_masks = dict(flat.by_node("held_self_mask", kept))
+        try:
+            client._stage = Stage(stage)
+            client._encryption = KeyPair.of_private(encryption) if encryption else None
+            client._masking = KeyPair.of_private(masking) if masking else None
+            client._held = {
+                node: HeldShares(share, self_masks[node]) for node, share in flat.by_node("held_mask_key", kept)
+            }
+        except (KeyError, ValueError):
+            msg = "what was kept of a round of secure aggregation is not whole; leave this round"
+            raise SecureAggregationError(msg) from None
         client._self_secret = flat.octets("self_secret", kept) or None
         client._keys = {keys.sender: keys for keys in flat.restored(Roster, kept).keys}
         client._pair_keys = dict(flat.by_node("pair_keys", kept))
         client._neighbors = frozenset(flat.ints("neighboring", kept))
-        self_masks = dict(flat.by_node("held_self_mask", kept))
-        client._held = {
-            node: HeldShares(share, self_masks[node]) for node, share in flat.by_node("held_mask_key", kept)
-        }
-        client._stage = Stage(stage)
         return client

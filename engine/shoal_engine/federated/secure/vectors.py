@@ -20,7 +20,7 @@ from shoal_engine.federated.averaging import bounded
 from shoal_engine.federated.clipped_sums import CLIP_BITS, MOST_UPDATES, ClippedSum
 from shoal_engine.federated.fixed_point_sums import SUM_BITS, FixedPointSum, declared_bits
 from shoal_engine.federated.models import Layout, Model, of_payloads
-from shoal_engine.federated.private_averaging import AdaptiveClip, PrivateMean
+from shoal_engine.federated.private_averaging import AdaptiveClip, PrivateMean, check_numbers
 from shoal_engine.federated.rounds import Admission, Line, Reason
 from shoal_engine.federated.secure.distributed_noise import DistributedGaussian
 from shoal_engine.federated.tensors import narrowed, widened
@@ -30,6 +30,8 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 
 _SPARE: Final = Fraction(1, 250)
 """Over sigma**2: what `private_training` charges for the rounding of a value beyond what it costs."""
+_LARGEST_SHARE: Final = 1 << 100
+"""Of noise that can be drawn."""
 
 
 def length_of(layout: Layout) -> int:
@@ -137,12 +139,23 @@ class MaskedClip:
         What the sum is divided by.
     weight_cap : float
         Weights count up to it, as a share of it; 0 if all count alike.
+
+    Raises
+    ------
+    UpdateError
+        A number is out of range.
     """
 
     clip: float
     share_squared: int
     expected_updates: float
     weight_cap: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_numbers(self.clip, self.expected_updates, None if self.weight_cap == 0 else self.weight_cap)
+        if not 1 <= self.share_squared <= _LARGEST_SHARE:
+            msg = "the noise of one node is a whole number of squared steps, from 1 to 2**100; add more of it, or less"
+            raise UpdateError(msg)
 
     @classmethod
     def of_mean(cls, mean: PrivateMean, threshold: int) -> "MaskedClip":
@@ -156,15 +169,13 @@ class MaskedClip:
         UpdateError
             It is not less; or the clip is to adapt, for which a count would be needed.
         """
-        if isinstance(mean.clip, AdaptiveClip):
-            msg = "a clip that adapts needs a count of changes, which masked rounds do not make; give a fixed clip"
-            raise UpdateError(msg)
+        clip = check_clip(mean.clip)
         sigma_squared = (mean.permit.noise_multiplier * mean.sensitivity) ** 2
         noise = DistributedGaussian(Fraction(math.ceil(sigma_squared / threshold)) * threshold, threshold, 0)
         if noise.tau * sigma_squared > _SPARE:
             msg = "the noise of so many nodes is too small for each of them; lower the threshold, or add more noise"
             raise UpdateError(msg)
-        return cls(mean.clip, int(noise.share_squared), mean.expected_updates, mean.weight_cap or 0.0)
+        return cls(clip, int(noise.share_squared), mean.expected_updates, mean.weight_cap or 0.0)
 
     @property
     def max_updates(self) -> int:
@@ -204,6 +215,20 @@ class MaskedClip:
     @property
     def _step(self) -> float:
         return self.clip * 2.0**-CLIP_BITS / self.expected_updates
+
+
+def check_clip(clip: float | AdaptiveClip) -> float:
+    """Return a fixed clip.
+
+    Raises
+    ------
+    UpdateError
+        It is one that adapts.
+    """
+    if isinstance(clip, AdaptiveClip):
+        msg = "a clip that adapts needs a count of changes, which masked rounds do not make; give a fixed clip"
+        raise UpdateError(msg)
+    return clip
 
 
 def told_plan(plan: MaskedMean | MaskedClip) -> dict[str, float | int | str]:
