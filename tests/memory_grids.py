@@ -51,7 +51,8 @@ class MemoryGrid(Grid):
         return None
 
     def create_message(self, *_: Any, **__: Any) -> Message:
-        raise NotImplementedError
+        msg = "strategies make their messages themselves"
+        raise AssertionError(msg)
 
     def get_node_ids(self) -> Iterable[int]:
         return self.nodes

@@ -88,7 +88,7 @@ def _mean(arrays: list[Any], size: str, runs: int) -> Iterator[Figure]:
     note = f"{total / held / 1e9:.1f} GB/s; the largest value alone {total / reading / 1e9:.1f}"
     yield Figure(f"mean of {size} float32: share of the speed of reading", reading / held * 100, "%", 50, note=note)
     yield Figure(f"mean of {size}, folded one by one as they come", total / folded / 1e9, "GB/s")
-    # Flower's makes a weighted copy of every update; of the largest round the mark is.
+    # Flower's makes a weighted copy of every update. The mark is for the largest round alone, of 4 GB.
     of_flower = 8.0 if total > 4 * SLOW else None
     least_of = {"flower-mean": of_flower, "torch-add": 0.95, "numpy-add": None, "flower-strategy-mean": None}
     for peer, mark in least_of.items():

@@ -45,7 +45,8 @@ class Strategy(FedAvg):
         Draws who takes part, charges each round before anything of it is sent, and makes the aggregator in place of
         `rule`.
     secure : Exchange, optional
-        Trains each round so that no single update is seen, such as a `SecureExchange`; only under `start`. The rule is
+        Trains each round so that a server that follows the protocol sees no single update, such as a
+        `SecureExchange`; only under `start`. The rule is
         then the mean. What nodes tell of their training is not passed on, and reports have no weights or lengths.
     optimizer : ServerOptimizer, optional
         Makes the next model of the current one and the released one, in place of taking the latter.

@@ -1,5 +1,5 @@
 # pyright: reportMissingImports=false
-"""Flower: rounds whose single updates the server never sees, by secure aggregation over several messages to each node.
+"""Flower: rounds whose single updates an honest server never sees, by secure aggregation in several messages a node.
 
 Four of the five stages take one short message each way. In the fourth the model goes out and the node trains, once,
 and answers with its update under masks. What stays where:
@@ -10,7 +10,8 @@ and answers with its update under masks. What stays where:
 - The server has, during one round, public keys, enciphered shares and one running sum. Nodes are known to each other
   by place, and by nothing else.
 
-Nodes put `shoal.flower_secure_mod.secure_mod` on their app. See `shoal_engine.federated.secure` for what is promised.
+Nodes put `shoal.flower_secure_mod.secure_mod` on their app. The server must follow the protocol: rounds are not
+signed, and one that lies can open the masks of a node. See `shoal_engine.federated.secure` for what is promised.
 """
 
 import time
@@ -72,8 +73,9 @@ class SecureExchange:
     a masked vector, bit for bit where weights are whole numbers.
 
     With `privacy`, a `PrivateRounds` of rate 1 and with a fixed clip, each node clips its change and adds its share of
-    the noise before it masks: no one but the node itself sees anything without noise, but for who drops out and for
-    which of the report's reasons. Rounds may fail for want of nodes, which is told.
+    the noise before it masks: where the server follows the protocol, no one but the node itself sees anything without
+    all of the noise, but for who drops out and for which of the report's reasons. Rounds may fail for want of nodes,
+    which is told.
     """
 
     threshold: int

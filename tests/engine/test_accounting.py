@@ -269,9 +269,12 @@ def test_losses__rare_and_large_are_those_of_who_is_in_a_sample() -> None:
 
 def test_losses__as_large_as_they_always_are() -> None:
     """Noise of 1 / 20 is 0 but for a chance of exp(-200), and each loss then 1 / (2 sigma**2) = 200."""
-    for delta in (1e-3, 1e-12):
-        found = loss_compositions.epsilon_of(HOPELESS["one loss, as good as always"], delta)
-        assert found == pytest.approx(200_000, rel=1e-4)
+    found = loss_compositions.epsilon_of(HOPELESS["one loss, as good as always"], 1e-3)
+    assert found == pytest.approx(200_000, rel=1e-6)
+    # What rounding is charged there, some 5e-10, is more than this delta: it is met a little further out.
+    further = loss_compositions.epsilon_of(HOPELESS["one loss, as good as always"], 1e-12)
+    assert further is not None
+    assert found < further < found + 20
 
 
 def test_grid__coarser_is_never_more_private_and_keeps_the_sums() -> None:

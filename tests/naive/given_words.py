@@ -25,7 +25,8 @@ class Given:
         words[:] = self._words[first : first + len(words)]
 
     def blocks(self, block: np.ndarray, *, attempt: int) -> np.ndarray:
-        raise NotImplementedError
+        msg = "there is no second attempt: the words should have decided"
+        raise AssertionError(msg)
 
     def digits(self, block: int, *, attempt: int, depth: int) -> int:
         assert attempt == 0

@@ -1,6 +1,7 @@
 """Rules that look at all updates of a round at once: they hold references until the release, and no copies."""
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -44,7 +45,7 @@ class Admitted:
 
 
 @dataclass(slots=True)
-class Holding:
+class Holding(ABC):
     """Observe updates, merge with others, release once: whatever the order, cut or thread count, the same bytes."""
 
     admission: Admission = field(default_factory=Admission)
@@ -101,6 +102,7 @@ class Holding:
             refused += [line for line in judged if not line.kept]
         return Admitted(layout, tuple(one for one, _ in kept), tuple(line for _, line in kept), tuple(refused))
 
+    @abstractmethod
     def release(self) -> Aggregate:
         """Return the round's model and what is told of each update.
 
@@ -109,7 +111,6 @@ class Holding:
         TooFewUpdates
             Fewer updates are good than the rule needs.
         """
-        raise NotImplementedError
 
 
 def measured(line: Line, squares: npt.NDArray[np.float64]) -> Line:

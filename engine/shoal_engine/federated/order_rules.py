@@ -9,6 +9,7 @@ Yin, Chen, Ramchandran, Bartlett (2018), Byzantine-robust distributed learning: 
 ICML, definitions 1 and 2. They cut a share of values at each end; where that is no whole number we round it down.
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,9 +27,9 @@ class _MeanOfRanks(Holding):
 
     n_threads: int = field(default=1, compare=False, kw_only=True)
 
+    @abstractmethod
     def ranks(self, n: int) -> tuple[int, int]:
         """Return the lowest rank that counts among `n` updates, and the one after the highest."""
-        raise NotImplementedError
 
     def release(self) -> Aggregate:
         """Return the round's model, in the dtypes of the updates, and what is told of each update.

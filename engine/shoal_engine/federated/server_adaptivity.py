@@ -1,5 +1,6 @@
 """Steps of the server that are smaller where changes were large: Adagrad, Adam, Yogi."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -15,7 +16,7 @@ Variant: TypeAlias = Literal["paper", "flower"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Adaptive:
+class _Adaptive(ABC):
     """What the three of Algorithm 2 share: a first moment, and steps that a second one makes smaller."""
 
     learning_rate: float
@@ -72,9 +73,9 @@ class _Adaptive:
         """Return the learning rate of a round; the first is 1."""
         return self.learning_rate
 
+    @abstractmethod
     def _gather(self, second: Floats, squares: Floats) -> None:
         """Take the squares of a change into the second moment, in place; both may be overwritten."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
