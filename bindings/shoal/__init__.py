@@ -74,6 +74,9 @@ if TYPE_CHECKING:
     from shoal_engine.anonymity.transform_specs import RankSwap as RankSwap
     from shoal_engine.anonymity.transform_specs import Round as Round
     from shoal_engine.anonymity.transform_specs import TopBottom as TopBottom
+    from shoal_engine.declarations.column_format import ColumnFormat as ColumnFormat
+    from shoal_engine.declarations.declarations import Declarations as Declarations
+    from shoal_engine.declarations.file_format import FileFormat as FileFormat
     from shoal_engine.errors import PolicyNotMet as PolicyNotMet
     from shoal_engine.errors import ShoalError as ShoalError
     from shoal_engine.errors import VerificationFailed as VerificationFailed
@@ -143,6 +146,9 @@ _MODULES = {
         "Round",
         "TopBottom",
     ),
+    "shoal_engine.declarations.column_format": ("ColumnFormat",),
+    "shoal_engine.declarations.declarations": ("Declarations",),
+    "shoal_engine.declarations.file_format": ("FileFormat",),
     "shoal_engine.errors": (
         "BudgetExhausted",
         "ColumnError",

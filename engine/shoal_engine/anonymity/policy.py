@@ -46,6 +46,9 @@ from shoal_engine.anonymity.roles import (
     SetValued,
 )
 from shoal_engine.anonymity.transform_specs import grouped_columns
+from shoal_engine.declarations.column_format import ColumnFormat
+from shoal_engine.declarations.declarations import Declarations, column_formats, file_format
+from shoal_engine.declarations.file_format import FileFormat
 from shoal_engine.errors import PolicyError
 
 T = TypeVar("T")
@@ -104,6 +107,10 @@ class Policy(
         Columns by role; the order of the quasi-identifiers breaks ties between them.
     full_domain : FullDomain
         How method full-domain chooses among the levels of the hierarchies.
+    file : FileFormat
+        How delimited files are written: the table's, and that of its population.
+    column : mapping of str to ColumnFormat
+        What the texts of columns stand for, whatever their role.
     folder : str
         Where relative files of the policy are looked for; not a part of its TOML.
 
@@ -130,6 +137,8 @@ class Policy(
     set_valued: Mapping[str, SetValued] = msgspec.field(default_factory=dict)
     insensitive: Mapping[str, Insensitive] = msgspec.field(default_factory=dict)
     full_domain: FullDomain = FullDomain()
+    file: FileFormat = FileFormat()
+    column: Mapping[str, ColumnFormat] = msgspec.field(default_factory=dict)
     folder: str = ""
 
     def __post_init__(self) -> None:
@@ -143,6 +152,8 @@ class Policy(
         _converted(self.order, Literal["shuffled", "sorted"], "order")
         chosen = _converted(msgspec.to_builtins(self.full_domain, enc_hook=_plain), FullDomain, "full_domain")
         msgspec.structs.force_setattr(self, "full_domain", chosen)
+        msgspec.structs.force_setattr(self, "file", file_format(self.file))
+        msgspec.structs.force_setattr(self, "column", MappingProxyType(column_formats(self.column)))
         table_models = tuple(_converted(msgspec.to_builtins(self.models, enc_hook=_plain), list[TableModel], "models"))
         if len({type(model) for model in table_models}) < len(table_models):
             msg = "two models of the table are of one kind; keep the stricter one"
@@ -260,7 +271,7 @@ class Policy(
         except tomllib.TOMLDecodeError as error:
             msg = f"the policy is not TOML: {error}"
             raise PolicyError(msg) from None
-        known = ["k", "suppress", "order", "models", "population", *_SECTIONS, "full_domain"]
+        known = ["k", "suppress", "order", "models", "population", *_SECTIONS, "full_domain", "file", "column"]
         for key in document:
             if key not in known:
                 close = difflib.get_close_matches(key, known, n=1)
@@ -285,6 +296,8 @@ class Policy(
         document = _without_absent(msgspec.to_builtins(self, enc_hook=_plain))
         if self.full_domain == FullDomain():
             document.pop("full_domain")
+        if self.file == FileFormat():
+            document.pop("file")
         return {key: value for key, value in document.items() if key != "folder" and value not in ({}, "")}
 
     def locate(self, file: str) -> Path:
@@ -296,6 +309,11 @@ class Policy(
         """Return the role of every column that the policy names."""
         groups = (self.identifiers, self.quasi_identifiers, self.sensitive, self.set_valued, self.insensitive)
         return {name: role for columns in groups for name, role in columns.items()}
+
+    @property
+    def declarations(self) -> Declarations:
+        """Return what the policy declares of files and columns."""
+        return Declarations(self.file, self.column)
 
     def k_of(self, column: str) -> int:
         """Return the rows that every combination of items of a set-valued column needs."""
