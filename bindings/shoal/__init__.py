@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from shoal_engine.anonymity.roles import QuasiIdentifier as QuasiIdentifier
     from shoal_engine.anonymity.roles import Sensitive as Sensitive
     from shoal_engine.anonymity.roles import SetValued as SetValued
+    from shoal_engine.anonymity.roles import Undecided as Undecided
     from shoal_engine.anonymity.transform_specs import Microaggregate as Microaggregate
     from shoal_engine.anonymity.transform_specs import Noise as Noise
     from shoal_engine.anonymity.transform_specs import PostRandomize as PostRandomize
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from shoal_engine.errors import PolicyNotMet as PolicyNotMet
     from shoal_engine.errors import ShoalError as ShoalError
     from shoal_engine.errors import VerificationFailed as VerificationFailed
+    from shoal_engine.findings.finding import Finding as Finding
     from shoal_engine.ledger import Budget as Budget
     from shoal_engine.ledger import Ledger as Ledger
     from shoal_engine.ledger import Receipt as Receipt
@@ -126,7 +128,14 @@ _MODULES = {
         "Redaction",
     ),
     "shoal_engine.anonymity.policy": ("Policy",),
-    "shoal_engine.anonymity.roles": ("Identifier", "Insensitive", "QuasiIdentifier", "Sensitive", "SetValued"),
+    "shoal_engine.anonymity.roles": (
+        "Identifier",
+        "Insensitive",
+        "QuasiIdentifier",
+        "Sensitive",
+        "SetValued",
+        "Undecided",
+    ),
     "shoal_engine.anonymity.models.people_models": ("DeltaPresence", "KMap"),
     "shoal_engine.anonymity.models.table_models": ("LKC", "AverageRisk", "PopulationUniqueness", "SampleUniqueness"),
     "shoal_engine.anonymity.models.value_models": (
@@ -162,6 +171,7 @@ _MODULES = {
         "ShoalError",
         "VerificationFailed",
     ),
+    "shoal_engine.findings.finding": ("Finding",),
     "shoal_engine.ledger": ("Budget", "Ledger", "Receipt"),
     "shoal_engine.risk.report": ("RiskReport",),
 }

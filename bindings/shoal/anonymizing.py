@@ -13,6 +13,7 @@ from shoal.population import observe_people, population_of
 from shoal.reporting import report_of
 from shoal_engine.anonymity.assessment import Report, UtilityFigure
 from shoal_engine.anonymity.policy import Policy
+from shoal_engine.findings.finding import Finding, open_findings
 
 if TYPE_CHECKING:
     from shoal_engine.anonymity.fitting import Classes
@@ -57,6 +58,16 @@ class Anonymized:
         schema = {"measure": pl.String, "column": pl.String, "value": pl.Float64}
         rows = [(figure.measure, figure.column, figure.value) for figure in self.report.utility]
         return pl.DataFrame(rows, schema=schema, orient="row")
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what the release does not protect, the worst first; accepted findings hold their reason."""
+        return self.report.findings
+
+    @property
+    def open_findings(self) -> tuple[Finding, ...]:
+        """Return the findings that await a decision: neither notes nor accepted by the policy."""
+        return open_findings(self.findings)
 
     def certificate(self) -> dict[str, Any]:
         """Return the certificate of this release: policy, versions, digests and figures."""

@@ -16,6 +16,7 @@ from shoal_engine.anonymity.models.promises import broken_promises, released_nam
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import Closeness, Recursive
 from shoal_engine.errors import ColumnError
+from shoal_engine.findings.finding import Finding, open_findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,23 @@ class Verification:
     assessment : Assessment
     broken : tuple of str
         Promises that the table breaks; empty when it holds them all.
+    findings : tuple of Finding
+        What the table does not protect, the worst first; accepted findings hold their reason.
     """
 
     assessment: Assessment
     broken: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
 
     @property
     def met(self) -> bool:
         """Tell whether the table holds everything that the policy promises."""
         return not self.broken
+
+    @property
+    def open_findings(self) -> tuple[Finding, ...]:
+        """Return the findings that await a decision: neither notes nor accepted by the policy."""
+        return open_findings(self.findings)
 
     def __repr__(self) -> str:
         """Return one line."""

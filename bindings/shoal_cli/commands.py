@@ -284,7 +284,12 @@ def verify(output: str, policy_file: str, population: str | None, as_json: bool)
 
     found = verify_frame(output, _policy(policy_file, (), ()), population=population)
     if as_json:
-        body = {**found.assessment.to_dict(), "met": found.met, "broken": list(found.broken)}
+        body = {
+            **found.assessment.to_dict(),
+            "met": found.met,
+            "broken": list(found.broken),
+            "findings": found.findings,
+        }
         print_json(body)
     else:
         show_assessment(found.assessment)

@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from shoal_engine.findings.finding import Finding
+
 
 class Risk(Struct, frozen=True, kw_only=True):
     """Chance to find a person whose quasi-identifiers are known (prosecutor model).
@@ -179,6 +181,8 @@ class Report(Assessment, frozen=True, kw_only=True):
         What a reader should know: constant columns, for instance.
     utility : sequence of UtilityFigure
         Every measure of utility, where that was asked for; see `shoal_engine.utility.released`.
+    findings : tuple of Finding
+        What the release does not protect, the worst first.
     """
 
     method: str
@@ -189,3 +193,4 @@ class Report(Assessment, frozen=True, kw_only=True):
     dropped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     utility: tuple[UtilityFigure, ...] = ()
+    findings: tuple[Finding, ...] = ()

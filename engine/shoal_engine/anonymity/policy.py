@@ -44,12 +44,14 @@ from shoal_engine.anonymity.roles import (
     Role,
     Sensitive,
     SetValued,
+    Undecided,
 )
 from shoal_engine.anonymity.transform_specs import grouped_columns
 from shoal_engine.declarations.column_format import ColumnFormat
 from shoal_engine.declarations.declarations import Declarations, column_formats, file_format
 from shoal_engine.declarations.file_format import FileFormat
 from shoal_engine.errors import PolicyError
+from shoal_engine.findings.codes import CODES, EXAMPLE, unknown_code
 
 T = TypeVar("T")
 
@@ -59,6 +61,7 @@ _SECTIONS: dict[str, tuple[str, type[Role]]] = {
     "sensitive": ("sensitive", Sensitive),
     "set_valued": ("set_valued", SetValued),
     "insensitive": ("insensitive", Insensitive),
+    "undecided": ("undecided", Undecided),
 }
 _EXAMPLES = {
     "models": "models = [{ kind = 'distinct', l = 3 }, { kind = 'closeness', t = 0.2 }]",
@@ -77,6 +80,8 @@ _EXAMPLES = {
     "sensitive": "[sensitive.diagnosis] with l = 3, t = 0.2, or models = [{ kind = 'distinct', l = 3 }]",
     "set_valued": "[set_valued.diagnoses] with m = 2, and a hierarchy of the items if there is one",
     "insensitive": "[insensitive.cost] with nothing in it",
+    "undecided": "[undecided.cost] with proposal = 'quasi_identifier', or nothing in it",
+    "accept": EXAMPLE,
     "full_domain": "[full_domain] with objective = 'loss', balance = 0.5, weights = { age = 2 }",
 }
 
@@ -105,6 +110,10 @@ class Policy(
         a model is counted in them (k-map, delta-presence), unless the call brings another.
     identifiers, quasi_identifiers, sensitive, set_valued, insensitive : mapping of str to the role's value
         Columns by role; the order of the quasi-identifiers breaks ties between them.
+    undecided : mapping of str to Undecided
+        Columns whose role is still to be decided: nothing is released before.
+    accept : mapping of str to str
+        Findings that are accepted, by code, each with the reason.
     full_domain : FullDomain
         How method full-domain chooses among the levels of the hierarchies.
     file : FileFormat
@@ -117,7 +126,8 @@ class Policy(
     Raises
     ------
     PolicyError
-        A value is out of range, a column has two roles, or there is no quasi-identifier.
+        A value is out of range, a column has two roles, there is no quasi-identifier, or a finding is accepted that
+        does not exist or without a reason.
 
     Examples
     --------
@@ -136,6 +146,8 @@ class Policy(
     sensitive: Mapping[str, Sensitive] = msgspec.field(default_factory=dict)
     set_valued: Mapping[str, SetValued] = msgspec.field(default_factory=dict)
     insensitive: Mapping[str, Insensitive] = msgspec.field(default_factory=dict)
+    undecided: Mapping[str, Undecided] = msgspec.field(default_factory=dict)
+    accept: Mapping[str, str] = msgspec.field(default_factory=dict)
     full_domain: FullDomain = FullDomain()
     file: FileFormat = FileFormat()
     column: Mapping[str, ColumnFormat] = msgspec.field(default_factory=dict)
@@ -172,10 +184,11 @@ class Policy(
                     raise PolicyError(msg)
                 seen[column] = section
             msgspec.structs.force_setattr(self, field, MappingProxyType(columns))
+        msgspec.structs.force_setattr(self, "accept", MappingProxyType(_reasons(self.accept)))
         grouped_columns(self.quasi_identifiers)
         if of_people(table_models):
             check_countable(self.quasi_identifiers)
-        if not self.quasi_identifiers:
+        if not self.quasi_identifiers and not self.undecided:
             msg = f"the policy names no quasi-identifier; add {_EXAMPLES['quasi_identifier']}"
             raise PolicyError(msg)
         for column in self.set_valued:
@@ -271,7 +284,8 @@ class Policy(
         except tomllib.TOMLDecodeError as error:
             msg = f"the policy is not TOML: {error}"
             raise PolicyError(msg) from None
-        known = ["k", "suppress", "order", "models", "population", *_SECTIONS, "full_domain", "file", "column"]
+        known = ["k", "suppress", "order", "models", "population", *_SECTIONS, "accept"]
+        known += ["full_domain", "file", "column"]
         for key in document:
             if key not in known:
                 close = difflib.get_close_matches(key, known, n=1)
@@ -307,7 +321,7 @@ class Policy(
     @property
     def columns(self) -> dict[str, Role]:
         """Return the role of every column that the policy names."""
-        groups = (self.identifiers, self.quasi_identifiers, self.sensitive, self.set_valued, self.insensitive)
+        groups = [getattr(self, field) for field, _ in _SECTIONS.values()]
         return {name: role for columns in groups for name, role in columns.items()}
 
     @property
@@ -359,6 +373,19 @@ def _columns(section: str, columns: Any, role: type[T]) -> dict[str, T]:
             raise PolicyError(msg)
         checked[column] = _converted(msgspec.to_builtins(value, enc_hook=_plain), role, path)
     return checked
+
+
+def _reasons(accept: Any) -> dict[str, str]:
+    """Return the checked reasons for which findings are accepted, by code."""
+    reasons = _converted(_plain(accept) if isinstance(accept, Mapping) else accept, dict[str, str], "accept")
+    for code, reason in reasons.items():
+        if code not in CODES:
+            msg = f"`accept.{code}`: {unknown_code(code)}"
+            raise PolicyError(msg)
+        if not reason.strip():
+            msg = f"`accept.{code}` gives no reason; write why it is acceptable, as in {EXAMPLE}"
+            raise PolicyError(msg)
+    return reasons
 
 
 def _converted(value: Any, kind: Any, path: str) -> Any:

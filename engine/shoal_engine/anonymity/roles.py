@@ -195,7 +195,19 @@ class Insensitive(PolicyValue, frozen=True):
     """A column that is kept as it is."""
 
 
-Role: TypeAlias = Identifier | QuasiIdentifier | Sensitive | SetValued | Insensitive
+class Undecided(PolicyValue, frozen=True):
+    """A column whose role nobody has decided on; nothing is released before somebody does.
+
+    Attributes
+    ----------
+    proposal : str, optional
+        identifier, quasi_identifier or sensitive: what the column looks like.
+    """
+
+    proposal: Literal["identifier", "quasi_identifier", "sensitive"] | None = None
+
+
+Role: TypeAlias = Identifier | QuasiIdentifier | Sensitive | SetValued | Insensitive | Undecided
 
 
 def check_output(output: Output, kind: Kind) -> None:
