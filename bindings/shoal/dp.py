@@ -5,11 +5,13 @@ Values are clamped to their bounds. Null and NaN are missing: they leave a row o
 ``_low`` and ``_high``.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from shoal_engine.differential.queries.aggregates import CANDIDATES, Count, Distinct, Quantile
+from shoal_engine.differential.queries.aggregates import Count, Distinct
 from shoal_engine.differential.queries.moments import Mean, Sum, Variance
+from shoal_engine.differential.queries.quantiles import CANDIDATES, Quantile
 from shoal_engine.errors import PolicyError
 
 Number = int | float | str | Fraction | Decimal
@@ -63,32 +65,51 @@ def quantile(
     share: Number,
     *,
     bounds: tuple[Number, Number],
-    candidates: int = CANDIDATES,
+    candidates: int | Sequence[Number] = CANDIDATES,
     missing: Number | None = None,
 ) -> Quantile:
-    """Choose a quantile of a column among points that are evenly spaced between the bounds.
+    """Choose a quantile of a column among candidates between the bounds; of an integer column it is an integer.
 
     Parameters
     ----------
     column, bounds, missing
         As for `sum`.
     share : number
-        Of the values below it, between 0 and 1.
-    candidates : int
-        Points to choose from; each group takes 8 bytes for each.
+        Of the values at or below it, between 0 and 1, with at most 9 digits.
+    candidates : int or sequence of number
+        How many evenly spaced points to choose from, or the points themselves, for example powers of ten; each group
+        takes 8 bytes for each. Every value counts as the candidate nearest to it.
 
     Raises
     ------
     PolicyError
-        As for `sum`, or the share is not between 0 and 1.
+        As for `sum`, or the share is not between 0 and 1, or candidates repeat or lie outside the bounds.
+
+    Examples
+    --------
+    >>> quantile("cost", "0.9", bounds=(0, 10**6), candidates=[0, 1, 10, 100, 10**3, 10**4, 10**5, 10**6]).name
+    'cost_quantile'
     """
-    name = f"{column}_quantile"
-    return Quantile(column, _bounds(column, bounds), name, _number(missing), Fraction(str(share)), candidates)
+    try:
+        wanted = Fraction(str(share))
+        points = candidates if isinstance(candidates, int) else tuple(sorted(Fraction(one) for one in candidates))
+    except (TypeError, ValueError, OverflowError, ZeroDivisionError):
+        msg = (
+            f"a quantile of {column!r} needs a share such as '0.5', and candidates that are a number or finite numbers"
+        )
+        raise PolicyError(msg) from None
+    return Quantile(column, _bounds(column, bounds), f"{column}_quantile", _number(missing), wanted, points)
 
 
-def median(column: str, *, bounds: tuple[Number, Number], missing: Number | None = None) -> Quantile:
+def median(
+    column: str,
+    *,
+    bounds: tuple[Number, Number],
+    candidates: int | Sequence[Number] = CANDIDATES,
+    missing: Number | None = None,
+) -> Quantile:
     """Choose the median of a column; parameters and errors as for `quantile`."""
-    return quantile(column, "1/2", bounds=bounds, missing=missing).alias(f"{column}_median")
+    return quantile(column, "1/2", bounds=bounds, candidates=candidates, missing=missing).alias(f"{column}_median")
 
 
 def n_unique(column: str) -> Distinct:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -199,7 +199,7 @@ class Grouped:
         private = self._private
         schema = schema_of(private.frame)
         keys = None if self._keys is None else _keys(self._keys, self._by, schema)
-        asked = tuple(_of_units(one, private.unit) for one in aggregates)
+        asked = tuple(_of_schema(_of_units(one, private.unit), schema) for one in aggregates)
         query = GroupQuery(self._by, asked, private.unit, self._bounds, keys, private.neighbors, self._key_rule)  # pyright: ignore[reportArgumentType]
         return PrivateQuery(private, query)
 
@@ -308,6 +308,16 @@ def _of_units(one: "Aggregate", unit: tuple[str, ...] | None) -> "Aggregate":
     from shoal_engine.differential.queries.aggregates import Count, Distinct
 
     return Count(one.name, units=True) if isinstance(one, Distinct) and (one.column,) == unit else one
+
+
+def _of_schema(one: "Aggregate", schema: pl.Schema) -> "Aggregate":
+    """Return an aggregate that knows whether its column holds integers: of them a quantile is an integer."""
+    from shoal_engine.differential.queries.quantiles import Quantile
+
+    if not isinstance(one, Quantile):
+        return one
+    kind = schema.get(one.column)
+    return replace(one, is_whole=kind is not None and (kind.is_integer() or kind == pl.Boolean))
 
 
 def _keys(keys: IntoFrame | Sequence[object], by: tuple[str, ...], schema: pl.Schema) -> object:

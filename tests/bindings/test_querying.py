@@ -265,3 +265,25 @@ def test_privacy_spent__adds_up_what_ledgers_tell() -> None:
     assert spent.epsilon < spent.ways["concentrated"]
     with pytest.raises(shoal.NumberError, match="no event"):
         shoal.privacy_spent("{}", delta="1e-6")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "answer"),
+    [(pl.Int64, pl.Int64), (pl.UInt8, pl.Int64), (pl.Float64, pl.Float64), (pl.Decimal(9, 2), pl.Float64)],
+)
+def test_quantile__answers_in_the_kind_of_its_column(dtype: Any, answer: Any) -> None:
+    frame = pl.DataFrame({"stars": [1] * 500 + [2] * 500 + [3] * 1000 + [4] * 4000 + [5] * 2000}).cast(dtype)
+    query = rows(frame).group_by().agg(dp.quantile("stars", "0.5", bounds=(0, 6)), dp.median("stars", bounds=(1, 5)))
+    found = query.release(epsilon="10").frame
+    assert found.schema["stars_quantile"] == answer
+    assert found["stars_quantile"].item() == pytest.approx(4, abs=6 / 1023)
+    assert found["stars_median"].item() == pytest.approx(4, abs=4 / 1023)
+
+
+def test_quantile__takes_a_list_of_candidates() -> None:
+    frame = pl.DataFrame({"x": [900] * 500})
+    query = dp.quantile("x", "0.5", bounds=(0, 10**6), candidates=[0, 1, 10, 100, 1000, 10**6])
+    assert rows(frame).group_by().agg(query).release(epsilon="5").frame["x_quantile"].item() == 1000
+    for candidates in ([1], [1, 1], ["one", 2], 5.5, [0, 10**7]):
+        with pytest.raises(shoal.PolicyError, match="candidates"):
+            dp.quantile("x", "0.5", bounds=(0, 10**6), candidates=candidates)  # pyright: ignore[reportArgumentType]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import TypeAlias
 
 import numpy as np
@@ -11,14 +10,11 @@ import numpy.typing as npt
 from shoal_engine.differential.queries.bounding import Bounds
 from shoal_engine.differential.queries.estimates import Estimate, Noisy, Part, scaled
 from shoal_engine.differential.queries.group_sums import ColumnSums, GroupSums
-from shoal_engine.differential.queries.moments import Mean, Named, OfColumn, Sum, Variance
+from shoal_engine.differential.queries.moments import Mean, Named, Sum, Variance
+from shoal_engine.differential.queries.quantiles import Quantile
 from shoal_engine.differential.queries.total_values import ValueSpec
-from shoal_engine.errors import PolicyError
 
 Ints = npt.NDArray[np.int64]
-
-CANDIDATES = 1024
-"""Points among which a quantile is chosen, unless the query says how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,49 +42,6 @@ class Count(Named):
     def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
         """Return what is told."""
         return scaled(noisy[0], 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Quantile(OfColumn):
-    """A quantile of a column, chosen among points between the bounds by the exponential mechanism (Smith 2011).
-
-    The score of a point is how far the rows below it are from the share asked for (Dwork, Roth 2014, section 3.4).
-    """
-
-    share: Fraction = Fraction(1, 2)
-    candidates: int = CANDIDATES
-
-    def __post_init__(self) -> None:
-        if not 0 < self.share < 1 or self.candidates < 2:
-            msg = f"a quantile of {self.column!r} needs a share between 0 and 1 and at least two candidates"
-            raise PolicyError(msg)
-
-    def edges(self) -> tuple[int, ...]:
-        """Return the candidates, in steps of the grid."""
-        grid = self._grid()
-        n = min(self.candidates, grid.high - grid.low + 1)
-        return tuple(grid.low + (grid.high - grid.low) * i // (n - 1) for i in range(n))
-
-    def spec(self) -> ValueSpec:
-        """Return how the column's values are mapped to whole numbers, and counted between the candidates."""
-        return self._spec(edges=self.edges())
-
-    def parts(self, bounds: Bounds) -> list[Part]:
-        """Return what is chosen by."""
-        most = max(self.share.numerator, self.share.denominator - self.share.numerator)
-        return [Part(f"quantile {self.share}", self._rows(bounds) * most, bounds.max_groups, is_choice=True)]
-
-    def scores(self, column: ColumnSums) -> Ints:
-        """Return the score of each candidate in each group, (n_groups, n_candidates) int64."""
-        assert column.bins is not None
-        below = np.cumsum(column.bins, axis=1)[:, :-1]
-        return -np.abs(self.share.denominator * below - self.share.numerator * column.present[:, None])
-
-    def estimate(self, chosen: Ints) -> Estimate:
-        """Return what is told: the chosen candidates. Their error in value is not known without further cost."""
-        value = np.array(self.edges(), np.float64)[chosen] * float(self._grid().step)
-        unknown = np.full(value.size, np.nan)
-        return Estimate(value, unknown, unknown, unknown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,12 +53,12 @@ class Estimate:
 
     Attributes
     ----------
-    value, deviation, low, high : (n_groups,) float64
+    value, deviation, low, high : (n_groups,) float64; the value int64 where it is an integer by nature
         `deviation` is that of the noise, to first order where parts are divided; between `low` and `high` lies what
         bounded contributions would have given, with 95 % confidence. Not a number where nothing is known.
     """
 
-    value: Floats
+    value: Floats | Ints
     deviation: Floats
     low: Floats
     high: Floats
