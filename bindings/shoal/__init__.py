@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from shoal_engine.declarations.file_format import FileFormat as FileFormat
     from shoal_engine.errors import PolicyNotMet as PolicyNotMet
     from shoal_engine.errors import ShoalError as ShoalError
+    from shoal_engine.errors import UndecidedColumns as UndecidedColumns
     from shoal_engine.errors import VerificationFailed as VerificationFailed
     from shoal_engine.findings.finding import Finding as Finding
     from shoal_engine.ledger import Budget as Budget
@@ -169,6 +170,7 @@ _MODULES = {
         "PolicyError",
         "PolicyNotMet",
         "ShoalError",
+        "UndecidedColumns",
         "VerificationFailed",
     ),
     "shoal_engine.findings.finding": ("Finding",),

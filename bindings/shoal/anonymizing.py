@@ -1,22 +1,22 @@
 """`anonymize`: observe a table, find classes, release, and recount the release before anyone sees it."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
+from shoal.deciding import refuse_undecided
 from shoal.frames import IntoFrame, into_lazy, schema_of
 from shoal.observing import OnProgress, observe, quietly, threads
 from shoal.population import observe_people, population_of
-from shoal.reporting import report_of
+from shoal.reporting import Made, report_of
 from shoal_engine.anonymity.assessment import Report, UtilityFigure
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.findings.finding import Finding, open_findings
 
 if TYPE_CHECKING:
-    from shoal_engine.anonymity.fitting import Classes
     from shoal_engine.anonymity.release import Release
 
 
@@ -46,7 +46,7 @@ class Anonymized:
         r = self.report
         return (
             f"Anonymized(rows={r.rows}, k={r.k}, equivalence_classes={r.equivalence_classes}, "
-            f"ncp={r.loss.ncp:.4f}, suppressed_rows={r.suppressed_rows})"
+            f"ncp={r.loss.ncp:.4f}, suppressed_rows={r.suppressed_rows}, findings={len(r.findings)})"
         )
 
     @property
@@ -137,16 +137,12 @@ def anonymize(
     started = time.perf_counter()
     tell = on_progress or quietly
     people = population_of(policy, population)
-    release, classes, dropped, kept = prepare(
-        into_lazy(frame), policy, method, n_threads, tell, population=people, utility=utility
-    )
+    release, made = prepare(into_lazy(frame), policy, method, n_threads, tell, population=people, utility=utility)
     tell("writing")
     released = pl.concat([as_frame(batch) for batch in release.batches()])
     del release  # and with it the table, before the recount takes memory of its own
     tell("verifying")
-    report = report_of(
-        released.lazy(), classes, population=people, method=method, dropped=dropped, started=started, utility=kept
-    )
+    report = report_of(released.lazy(), made, population=people, method=method, started=started, n_threads=n_threads)
     return Anonymized(released, report, policy)
 
 
@@ -193,9 +189,7 @@ def anonymize_file(
     if certificate is not None:
         files.check_folder(Path(certificate), [*inputs, output])
     people = population_of(policy, population)
-    release, classes, dropped, kept = prepare(
-        into_lazy(frame), policy, method, n_threads, tell, population=people, utility=utility
-    )
+    release, made = prepare(into_lazy(frame), policy, method, n_threads, tell, population=people, utility=utility)
     with files.written_whole(output) as draft:
         tell("writing")
         separator = files.separator_of(output)
@@ -204,9 +198,7 @@ def anonymize_file(
         del release
         tell("verifying")
         rows = files.open_as(draft, kind, columns, separator=separator)
-        report = report_of(
-            rows, classes, population=people, method=method, dropped=dropped, started=started, utility=kept
-        )
+        report = report_of(rows, made, population=people, method=method, started=started, n_threads=n_threads)
         if certificate is not None:
             document = certificates.certificate(policy, report, output_digest=certificates.file_digest(draft))
             with files.written_whole(Path(certificate)) as paper:
@@ -223,13 +215,15 @@ def prepare(
     *,
     population: pl.LazyFrame | None,
     utility: bool,
-) -> "tuple[Release, Classes, tuple[str, ...], tuple[UtilityFigure, ...]]":
-    """Observe, fit and recode; return the release, its classes, the columns left out, and its utility if asked."""
+) -> "tuple[Release, Made]":
+    """Observe, fit and recode; return the release with what is to be reported of it."""
     from shoal_engine.anonymity.fitting import fit
     from shoal_engine.anonymity.release import Release
+    from shoal_engine.findings.kept_columns import determined_quasi_identifiers
 
     n_threads = threads(n_threads)
     names = schema_of(frame).names()
+    refuse_undecided(frame, policy)
     tell("reading")
     # Relaxed cuts may part equal rows, so which row goes where follows the order of rows.
     in_order = method == "mondrian-relaxed"
@@ -241,12 +235,14 @@ def prepare(
     fitted = fit(table, method=method, n_threads=n_threads)
     release = Release(fitted.table, fitted.classes.recoding, fitted.class_of_tuple, fitted.items, names)
     dropped = tuple(name for name in names if name not in policy.columns)
+    findings = tuple(determined_quasi_identifiers(fitted, n_threads=n_threads))
+    made = Made(classes=fitted.classes, dropped=dropped, findings=findings)
     if not utility:
-        return release, fitted.classes, dropped, ()
+        return release, made
     from shoal_engine.utility.released import released_utility
 
     figures = (UtilityFigure(measure=m, column=c, value=float(v)) for m, c, v in released_utility(fitted))
-    return release, fitted.classes, dropped, tuple(figures)
+    return release, replace(made, utility=tuple(figures))
 
 
 def as_frame(batch: Any) -> pl.DataFrame:

@@ -29,7 +29,8 @@ def certificate(policy: Policy, report: Report, *, output_digest: str) -> dict[s
     Returns
     -------
     dict
-        Holds ``policy``, ``digests``, ``versions`` and ``figures``; no value of any column, no key.
+        Holds ``policy``, ``digests``, ``versions``, ``figures`` and ``findings``, each of these with the reason for
+        which it was accepted, if it was; no value of any column, no key.
     """
     promised = policy.to_builtins()
     canonical = msgspec.json.encode(promised, order="deterministic")
@@ -43,6 +44,7 @@ def certificate(policy: Policy, report: Report, *, output_digest: str) -> dict[s
             **{name: importlib.metadata.version(name) for name in _PACKAGES},
         },
         "figures": report.to_dict(),
+        "findings": msgspec.to_builtins(report.findings),
     }
 
 

@@ -5,16 +5,19 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from shoal.finding import released_findings
 from shoal.regrouping import ROWS
 from shoal.verifying import recount
 from shoal_engine.anonymity.assessment import Assessment, Loss, Report, UtilityFigure
 from shoal_engine.anonymity.models.promises import broken_promises
 from shoal_engine.errors import VerificationFailed
+from shoal_engine.findings.finding import Finding, accept_findings, in_order
 
 if TYPE_CHECKING:
     from shoal_engine.anonymity.fitting import Classes
@@ -22,15 +25,35 @@ if TYPE_CHECKING:
 _LOSS = "__loss"
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What is known of a release beside its rows.
+
+    Attributes
+    ----------
+    classes : Classes
+    dropped : tuple of str
+        Columns that the policy does not name.
+    findings : tuple of Finding
+        What only the values before their generalization show.
+    utility : tuple of UtilityFigure
+        Every measure of utility, where that was asked for.
+    """
+
+    classes: "Classes"
+    dropped: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    utility: tuple[UtilityFigure, ...] = ()
+
+
 def report_of(
     released: pl.LazyFrame,
-    made: "Classes",
+    made: Made,
     *,
     population: pl.LazyFrame | None,
     method: str,
-    dropped: tuple[str, ...],
     started: float,
-    utility: tuple[UtilityFigure, ...] = (),
+    n_threads: int | None = None,
 ) -> Report:
     """Recount a release from its rows and report what it reaches.
 
@@ -39,27 +62,29 @@ def report_of(
     VerificationFailed
         It breaks a promise, or rows or classes differ from what the method made.
     """
-    policy = made.policy
+    policy = made.classes.policy
     assessment, classes = recount(released, policy, population)
     broken = broken_promises(policy, assessment)
-    if assessment.rows != int(made.class_rows.sum()):
+    if assessment.rows != int(made.classes.class_rows.sum()):
         broken.append("rows were lost or gained on the way out")
-    if assessment.k < int(made.class_rows.min(initial=assessment.k)):
+    if assessment.k < int(made.classes.class_rows.min(initial=assessment.k)):
         broken.append("classes fell apart on the way out")
     if broken:
         msg = f"the release does not hold its policy ({'; '.join(broken)}); it was not handed out, please report this"
         raise VerificationFailed(msg)
+    found = released_findings(released, policy, n_threads=n_threads)
     reached = {name: getattr(assessment, name) for name in Assessment.__struct_fields__}
     return Report(
         **reached,
         method=method,
-        suppressed_rows=made.suppressed_rows,
-        loss=_loss(classes, made, assessment),
+        suppressed_rows=made.classes.suppressed_rows,
+        loss=_loss(classes, made.classes, assessment),
         seconds=time.perf_counter() - started,
         peak_bytes=peak_bytes(),
-        dropped=dropped,
-        notes=tuple(_notes(made)),
-        utility=utility,
+        dropped=made.dropped,
+        notes=tuple(_notes(made.classes)),
+        utility=made.utility,
+        findings=accept_findings(in_order([*found, *made.findings]), policy.accept),
     )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import msgspec
 import polars as pl
 
+from shoal.deciding import refuse_undecided
+from shoal.finding import released_findings
 from shoal.frames import IntoFrame, into_lazy, schema_of
 from shoal.population import population_of
 from shoal.recounting_items import least_support
@@ -16,7 +18,7 @@ from shoal_engine.anonymity.models.promises import broken_promises, released_nam
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import Closeness, Recursive
 from shoal_engine.errors import ColumnError
-from shoal_engine.findings.finding import Finding, open_findings
+from shoal_engine.findings.finding import Finding, accept_findings, open_findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ def verify(frame: IntoFrame, policy: Policy, *, population: IntoFrame | None = N
     False
     """
     lazy = into_lazy(frame)
+    refuse_undecided(lazy, policy)
     present = schema_of(lazy).names()
     left = [
         f"identifier {name!r} was to be dropped and is still there"
@@ -89,7 +92,8 @@ def verify(frame: IntoFrame, policy: Policy, *, population: IntoFrame | None = N
     expected = {*policy.columns, *released_names(policy)}
     left += [f"column {name!r} is none of the policy's" for name in present if name not in expected]
     assessment, _ = recount(lazy, policy, population_of(policy, population))
-    return Verification(assessment, (*left, *broken_promises(policy, assessment)))
+    findings = accept_findings(released_findings(lazy, policy), policy.accept)
+    return Verification(assessment, (*left, *broken_promises(policy, assessment)), findings)
 
 
 def recount(frame: pl.LazyFrame, policy: Policy, population: pl.LazyFrame | None) -> tuple[Assessment, pl.DataFrame]:

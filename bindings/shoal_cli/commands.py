@@ -9,8 +9,8 @@ import click
 from shoal_cli.answering import audit, noise, query
 from shoal_cli.federating import federate
 from shoal_cli.ledger_commands import ledger
-from shoal_cli.options import JSON, THREADS, print_json
-from shoal_cli.running import MET, NOT_VERIFIED, run, with_progress
+from shoal_cli.options import ACCEPT, JSON, THREADS, accepting, print_json
+from shoal_cli.running import FINDINGS, MET, NOT_VERIFIED, run, with_progress
 
 if TYPE_CHECKING:
     from shoal_engine.anonymity.policy import Policy
@@ -37,7 +37,8 @@ def _version(context: click.Context, parameter: click.Parameter, value: Any) -> 
 def cli() -> None:
     """Use data about people without exposing any of them.
 
-    Exit codes: 0 done and met, 1 error, 2 the policy cannot be met, 3 verification failed.
+    Exit codes: 0 done and met, 1 error, 2 the policy cannot be met, 3 verification failed, 4 released and verified,
+    but findings await a decision: change the policy, or accept each by its code and a reason.
     """
 
 
@@ -168,6 +169,7 @@ def risk(
 @click.option("--certificate", type=click.Path(), help="Write what was promised and reached here, as JSON.")
 @_POPULATION
 @click.option("--utility", is_flag=True, help="Measure everything that the release keeps.")
+@ACCEPT
 @THREADS
 @JSON
 def anonymize(
@@ -185,13 +187,18 @@ def anonymize(
     population: str | None,
     utility: bool,  # noqa: FBT001
     threads: int | None,
+    accept: tuple[str, ...],
     as_json: bool,  # noqa: FBT001
 ) -> int:
-    """Release a table in which nobody stands out, verified from its own rows."""
+    """Release a table in which nobody stands out, verified from its own rows.
+
+    Exit code 4: the release is written and verified, but findings await a decision.
+    """
     from shoal.anonymizing import anonymize_file
     from shoal_cli.showing import show_report
+    from shoal_engine.findings.finding import open_findings
 
-    policy = _policy(policy_file, quasi, sensitive, k=k, l=l, t=t, suppress=suppress)
+    policy = accepting(_policy(policy_file, quasi, sensitive, k=k, l=l, t=t, suppress=suppress), accept)
     report = with_progress(
         lambda tell: anonymize_file(
             source,
@@ -209,8 +216,8 @@ def anonymize(
     if as_json:
         print_json(report.to_dict())
     else:
-        show_report(report, output)
-    return MET
+        show_report(report, policy, output)
+    return FINDINGS if open_findings(report.findings) else MET
 
 
 @cli.command()
@@ -276,13 +283,24 @@ def discover(
 @click.argument("output", metavar="OUTPUT")
 @click.option("--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy as TOML.")
 @_POPULATION
+@ACCEPT
 @JSON
-def verify(output: str, policy_file: str, population: str | None, as_json: bool) -> int:  # noqa: FBT001
-    """Recount a released table from its rows alone and compare it with its policy."""
-    from shoal.verifying import verify as verify_frame
-    from shoal_cli.showing import show_assessment, show_broken
+def verify(
+    output: str,
+    policy_file: str,
+    population: str | None,
+    accept: tuple[str, ...],
+    as_json: bool,  # noqa: FBT001
+) -> int:
+    """Recount a released table from its rows alone and compare it with its policy.
 
-    found = verify_frame(output, _policy(policy_file, (), ()), population=population)
+    Exit code 4: the table holds its policy, but findings await a decision.
+    """
+    from shoal.verifying import verify as verify_frame
+    from shoal_cli.showing import show_verification
+
+    policy = accepting(_policy(policy_file, (), ()), accept)
+    found = verify_frame(output, policy, population=population)
     if as_json:
         body = {
             **found.assessment.to_dict(),
@@ -292,9 +310,10 @@ def verify(output: str, policy_file: str, population: str | None, as_json: bool)
         }
         print_json(body)
     else:
-        show_assessment(found.assessment)
-        show_broken(found.broken)
-    return MET if found.met else NOT_VERIFIED
+        show_verification(found, policy)
+    if not found.met:
+        return NOT_VERIFIED
+    return FINDINGS if found.open_findings else MET
 
 
 @cli.command()

@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -13,6 +14,7 @@ MET = 0
 ERROR = 1
 NOT_MET = 2
 NOT_VERIFIED = 3
+FINDINGS = 4
 INTERRUPTED = 130
 
 
@@ -40,7 +42,7 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 
 def _failed(error: Exception, *, as_json: bool) -> int:
     """Tell an error of ours; any other is raised again with its traceback hidden from values of the table."""
-    from shoal_engine.errors import BudgetExhausted, PolicyNotMet, ShoalError, VerificationFailed
+    from shoal_engine.errors import BudgetExhausted, PolicyNotMet, ShoalError, UndecidedColumns, VerificationFailed
 
     if isinstance(error, PolicyNotMet):
         return _fail(NOT_MET, "PolicyNotMet", str(error), as_json=as_json, nearest=error.nearest)
@@ -49,6 +51,9 @@ def _failed(error: Exception, *, as_json: bool) -> int:
         return _fail(NOT_MET, "BudgetExhausted", str(error), as_json=as_json, nearest=left)
     if isinstance(error, VerificationFailed):
         return _fail(NOT_VERIFIED, "VerificationFailed", str(error), as_json=as_json)
+    if isinstance(error, UndecidedColumns):
+        seen = [asdict(column) for column in error.columns]
+        return _fail(ERROR, "UndecidedColumns", str(error), as_json=as_json, undecided=seen)
     if isinstance(error, ShoalError):
         return _fail(ERROR, type(error).__name__, str(error), as_json=as_json)
     if isinstance(error, MemoryError):
@@ -73,12 +78,10 @@ def _where(error: Exception) -> str:
     return f"at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
 
 
-def _fail(code: int, kind: str, message: str, *, as_json: bool, nearest: dict[str, Any] | None = None) -> int:
-    """Print an error and return the exit code."""
+def _fail(code: int, kind: str, message: str, *, as_json: bool, **carried: Any) -> int:
+    """Print an error, with what it carries in JSON, and return the exit code."""
     if as_json:
-        body: dict[str, Any] = {"error": kind, "message": message, "exit_code": code}
-        if nearest is not None:
-            body["nearest"] = nearest
+        body: dict[str, Any] = {"error": kind, "message": message, "exit_code": code, **carried}
         click.echo(json.dumps(body))
     else:
         click.echo(f"shoal: {message}", err=True)

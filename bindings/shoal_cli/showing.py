@@ -1,16 +1,19 @@
 """Tables for people: what was found, before and after, on a terminal."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
+from shoal_cli.showing_findings import show_findings
+
 if TYPE_CHECKING:
     import polars as pl
 
     from shoal.looking import Look
+    from shoal.verifying import Verification
     from shoal_engine.anonymity.assessment import Assessment, Report
+    from shoal_engine.anonymity.policy import Policy
 
 # Without markup: names of columns and files may hold brackets.
 _CONSOLE = Console(markup=False)
@@ -95,8 +98,11 @@ def show_frame(frame: "pl.DataFrame", title: str) -> None:
     _CONSOLE.print(table)
 
 
-def show_report(report: "Report", output: str) -> None:
-    """Print what a release reaches and what it costs."""
+def show_report(report: "Report", policy: "Policy", output: str) -> None:
+    """Print what a release does and does not protect, what it reaches and what it costs."""
+    head = f"{output}   {report.rows:,} rows, {report.suppressed_rows:,} suppressed, {report.seconds:.1f} s\n"
+    _CONSOLE.print(head, highlight=False, soft_wrap=True)
+    show_findings([promise(policy)], (), report.findings)
     show_assessment(report)
     show_cost(report, output)
 
@@ -147,12 +153,17 @@ def show_unique_sets(sets: "pl.DataFrame") -> None:
     _CONSOLE.print(table)
 
 
-def show_broken(broken: Sequence[str]) -> None:
-    """Print what a table misses."""
-    for promise in broken:
-        _CONSOLE.print(f"Not met: {promise}.")
-    if not broken:
-        _CONSOLE.print("Met: the table holds everything that the policy promises.")
+def show_verification(found: "Verification", policy: "Policy") -> None:
+    """Print whether a table holds its policy, what it does not protect, and what it reaches."""
+    show_findings([promise(policy)] if found.met else [], [f"Not met: {b}." for b in found.broken], found.findings)
+    show_assessment(found.assessment)
+
+
+def promise(policy: "Policy") -> str:
+    """Return the sentence that a policy is met."""
+    models = bool(policy.models or policy.set_valued or any(role.models for role in policy.sensitive.values()))
+    every = " and every other model of the policy is too" if models else ""
+    return f"k = {policy.k} is met{every}: recounted from the released rows by other code."
 
 
 def show_look(found: "Look", policy_out: str | None) -> None:

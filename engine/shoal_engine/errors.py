@@ -4,6 +4,7 @@
 
     ShoalError
     ├── PolicyError (ValueError)        the policy cannot be read or contradicts itself
+    │   └── UndecidedColumns            nobody has decided on some columns; carries what is seen of them
     ├── ColumnError (ValueError)        a column is missing, duplicated, or of a type that its role cannot take
     ├── NumberError (ValueError)        a number that sets noise cannot be read exactly or is out of range
     ├── HierarchyError (ValueError)     a hierarchy is malformed or does not cover the data
@@ -23,10 +24,13 @@ Messages say what was asked, what is true and what to do. They name columns, lim
 never a cell value: an error is a release too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from typing import Any
+
+from shoal_engine.findings.wording import share_text
 
 
 class ShoalError(Exception):
@@ -35,6 +39,66 @@ class ShoalError(Exception):
 
 class PolicyError(ShoalError, ValueError):
     """The policy cannot be read or contradicts itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class UndecidedColumn:
+    """What is seen of a column that nobody has decided on: shares, never a value.
+
+    Attributes
+    ----------
+    name : str
+    present : bool
+        The table has the column.
+    distinct : float or None
+        Distinct values / rows, null counted as a value; None where values cannot be compared.
+    separation : float or None
+        Share of the pairs of rows that the column tells apart.
+    proposal : str or None
+        identifier, quasi_identifier or sensitive: what the policy proposes.
+    """
+
+    name: str
+    present: bool
+    distinct: float | None
+    separation: float | None
+    proposal: str | None
+
+    def __str__(self) -> str:
+        """Return one line."""
+        if not self.present:
+            seen = "not in this table"
+        elif self.distinct is None or self.separation is None:
+            seen = "its values cannot be compared"
+        else:
+            seen = (
+                f"{share_text(self.distinct)} of values distinct, {share_text(self.separation)} of row pairs told apart"
+            )
+        return f"{self.name}: {seen}; proposed: {self.proposal or 'nothing'}"
+
+
+class UndecidedColumns(PolicyError):  # noqa: N818
+    """Nobody has decided on some columns of the policy, so nothing is released.
+
+    Attributes
+    ----------
+    columns : tuple of UndecidedColumn
+    """
+
+    def __init__(self, columns: Sequence[UndecidedColumn]) -> None:
+        self.columns = tuple(columns)
+        many = f"{len(columns)} columns are" if len(columns) != 1 else "1 column is"
+        lines = "".join(f"\n  {column}" for column in columns)
+        super().__init__(
+            f"{many} undecided, and nothing is released before a person decides:{lines}\n"
+            "Move each from [undecided.COLUMN] to [quasi_identifier.COLUMN] where others may know it, "
+            "[sensitive.COLUMN] where nobody should learn it, [identifier.COLUMN] to drop it, or [insensitive.COLUMN] "
+            "if you are sure that nobody can know it."
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with the columns."""
+        return UndecidedColumns, (self.columns,)
 
 
 class ColumnError(ShoalError, ValueError):

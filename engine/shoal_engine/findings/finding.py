@@ -72,3 +72,9 @@ def accept_findings(findings: Iterable[Finding], reasons: Mapping[str, str]) -> 
 def open_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return the findings that await a decision."""
     return tuple(finding for finding in findings if finding.is_open)
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings by severity and share, the worst first."""
+    rank = {"high": 0, "medium": 1, "note": 2}
+    return tuple(sorted(findings, key=lambda finding: (rank[finding.severity], -(finding.share or 0.0))))

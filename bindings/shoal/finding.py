@@ -1,0 +1,44 @@
+"""Findings of a released table, from its frame."""
+
+import polars as pl
+
+from shoal.frames import batches, schema_of
+from shoal.observing import check_readable, threads
+from shoal_engine.anonymity.policy import Policy
+from shoal_engine.errors import InputError
+from shoal_engine.findings.finding import Finding
+
+
+def released_findings(released: pl.LazyFrame, policy: Policy, *, n_threads: int | None = None) -> tuple[Finding, ...]:
+    """Return what a released table does not protect, the worst first.
+
+    Raises
+    ------
+    ColumnError
+        The values of a column cannot be compared.
+    InputError
+        The table cannot be read to its end.
+
+    Examples
+    --------
+    >>> policy = Policy.of(k=2, quasi_identifiers=["age"], insensitive=["cost"])
+    >>> table = pl.LazyFrame({"age": ["[20, 29]"] * 2, "cost": [1.5, 2.5]})
+    >>> [finding.code for finding in released_findings(table, policy)]
+    ['kept-unique', 'kept-unique-with-quasi-identifiers']
+    """
+    from shoal_engine.findings.released_table import ReleasedTable, examined_columns
+
+    schema = schema_of(released)
+    columns = examined_columns(policy, schema.names())
+    if not columns:
+        return ()
+    check_readable(schema, columns)
+    table = ReleasedTable(policy, schema.names(), n_threads=threads(n_threads))
+    try:
+        for batch in batches(released, columns):
+            table.observe(batch)
+    except (pl.exceptions.PolarsError, OSError):
+        # Without the cause: the engine's own message may quote a cell.
+        msg = "the released table cannot be read to its end: it is truncated, damaged or not of its declared types"
+        raise InputError(msg) from None
+    return table.findings()

@@ -1,0 +1,196 @@
+"""What the columns of a released table give away, whatever its classes hold: counted from its rows alone.
+
+Whoever makes a release and whoever verifies it observes the same rows, so both state the same findings. All counts
+here are functions of the released table: they tell nobody more than the table does.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from shoal_engine.anonymity.models.promises import released_names
+from shoal_engine.anonymity.models.table_models import LKC
+from shoal_engine.anonymity.policy import Policy
+from shoal_engine.findings.finding import Finding, in_order
+from shoal_engine.findings.value_codes import ValueEncoder
+from shoal_engine.findings.wording import columns_text, rows_text, share_text
+from shoal_engine.grouping import Codes, group
+from shoal_engine.threads import in_threads
+
+NEARLY_UNIQUE = 0.5
+"""From this share of unique rows on, a sensitive column finds most people by itself."""
+SOME_UNIQUE = 0.05
+"""From this share on that is worth a note."""
+FEW_ROWS = 20
+"""Below this many rows, most values of a sensitive column differ without finding anybody."""
+
+Ints = npt.NDArray[np.int64]
+
+
+def examined_columns(policy: Policy, present: Sequence[str]) -> list[str]:
+    """Return the columns of a released table that findings are made from; none where nothing is kept as it is."""
+    kept = [name for name in (*policy.sensitive, *policy.insensitive) if name in present]
+    return list(dict.fromkeys([*released_names(policy), *kept])) if kept else []
+
+
+class ReleasedTable:
+    """Codes of the columns of a released table, observed batch by batch.
+
+    Parameters
+    ----------
+    policy : Policy
+    present : sequence of str
+        Columns of the table; a column that the policy keeps may be gone.
+    n_threads : int
+    """
+
+    def __init__(self, policy: Policy, present: Sequence[str], *, n_threads: int) -> None:
+        self._policy = policy
+        self._n_threads = n_threads
+        names = examined_columns(policy, present)
+        self._encoders = {name: ValueEncoder(name) for name in names}
+        self._parts: dict[str, list[Codes]] = {name: [] for name in names}
+
+    def observe(self, batch: pa.RecordBatch) -> None:
+        """Add the rows of one batch.
+
+        Raises
+        ------
+        ColumnError
+            The values of a column cannot be compared.
+        """
+
+        def encode(name: str) -> Codes:
+            return self._encoders[name].observe(batch.column(name))
+
+        for name, codes in zip(self._encoders, in_threads(encode, self._encoders, self._n_threads), strict=True):
+            self._parts[name].append(codes)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return the findings, the worst first."""
+        codes = {name: _joined(parts) for name, parts in self._parts.items()}
+        n_rows = len(next(iter(codes.values()), ()))
+        if not n_rows:
+            return ()
+        counts = _Counts(codes, {name: max(1, e.n_codes) for name, e in self._encoders.items()}, self._n_threads)
+        quasi = released_names(self._policy)
+        return in_order([*self._kept(counts, quasi), *self._sensitive(counts, quasi)])
+
+    def _kept(self, counts: "_Counts", quasi: Sequence[str]) -> Iterator[Finding]:
+        """Yield what insensitive columns single out, alone and with the quasi-identifiers."""
+        kept = [name for name in self._policy.insensitive if name in self._encoders]
+        if not kept:
+            return
+        yield from self._singled_out("kept-unique", counts, kept, counts.unique)
+        if quasi:
+            classes = counts.numbered(quasi)
+            yield from self._singled_out(
+                "kept-unique-with-quasi-identifiers", counts, kept, lambda names: counts.unique(names, classes)
+            )
+
+    def _singled_out(
+        self, code: str, counts: "_Counts", kept: Sequence[str], unique: Callable[[Sequence[str]], int]
+    ) -> Iterator[Finding]:
+        """Yield the finding of rows that kept columns make unique, if there are any."""
+        rows = unique(kept)
+        if not rows:
+            return
+        alone = {name: unique([name]) if len(kept) > 1 else rows for name in kept}
+        columns = sorted(kept, key=lambda name: (-alone[name], -counts.size[name]))
+        many = f"the {len(kept)} columns kept as they are" if len(kept) > 1 else f"the kept column {kept[0]}"
+        where = many if code == "kept-unique" else f"{many} together with the quasi-identifiers"
+        worst = f"; on {columns[0]} alone {share_text(alone[columns[0]] / counts.n_rows)}"
+        if code != "kept-unique":
+            worst = worst.replace(" alone", " and the quasi-identifiers")
+        yield Finding(
+            code=code,
+            severity="high",
+            share=rows / counts.n_rows,
+            columns=tuple(columns),
+            text=f"{rows_text(rows, counts.n_rows, self._policy.k)} are unique on {where}"
+            + (worst if len(kept) > 1 and alone[columns[0]] else "")
+            + ".",
+            remedy=f"Whoever knows {columns_text(columns)} finds the person, whatever k is: make each a "
+            "quasi-identifier, coarsen or drop it."
+            if code == "kept-unique"
+            else f"Whoever finds the class and knows {columns_text(columns)} finds the person: coarsen or drop it.",
+        )
+
+    def _sensitive(self, counts: "_Counts", quasi: Sequence[str]) -> Iterator[Finding]:
+        """Yield what sensitive columns give away by their values, and within classes."""
+        bound = any(isinstance(model, LKC) for model in self._policy.models)
+        present = {name: role for name, role in self._policy.sensitive.items() if name in self._encoders}
+        open_columns = [name for name, role in present.items() if not role.models and not bound]
+        for name in present:
+            rows = counts.unique([name])
+            if rows >= SOME_UNIQUE * counts.n_rows:
+                yield self._nearly_unique(name, rows, counts.n_rows)
+        if not open_columns or not quasi:
+            return
+        classes = counts.numbered(quasi)
+        for name in open_columns:
+            rows = counts.in_single_valued_classes(name, classes)
+            if rows:
+                yield Finding(
+                    code="one-sensitive-value",
+                    severity="high",
+                    share=rows / counts.n_rows,
+                    columns=(name,),
+                    text=f"{rows_text(rows, counts.n_rows, self._policy.k)} are in classes with a single value of "
+                    f"{name}, for which no model is declared.",
+                    remedy=f"Whoever finds the class learns {name}: bind it with a model, for example l = 2 in "
+                    f"[sensitive.{name}].",
+                )
+
+    def _nearly_unique(self, name: str, rows: int, n_rows: int) -> Finding:
+        """Return the finding of a sensitive column whose values hardly repeat."""
+        many = rows >= NEARLY_UNIQUE * n_rows and n_rows >= FEW_ROWS
+        return Finding(
+            code="sensitive-unique",
+            severity="medium" if many else "note",
+            share=rows / n_rows,
+            columns=(name,),
+            text=f"{rows_text(rows, n_rows, self._policy.k)} are unique on the sensitive column {name}.",
+            remedy=f"Whoever knows the exact {name} of a person finds the row: round or coarsen it before the release.",
+        )
+
+
+class _Counts:
+    """Rows of a table, counted by the codes of its columns."""
+
+    def __init__(self, codes: dict[str, Codes], size: dict[str, int], n_threads: int) -> None:
+        self.codes = codes
+        self.size = size
+        self.n_rows = len(next(iter(codes.values())))
+        self._n_threads = n_threads
+
+    def numbered(self, names: Sequence[str]) -> tuple[Codes, int]:
+        """Return the number of the group that each row is in, and how many groups there are."""
+        if len(names) == 1:
+            return self.codes[names[0]], self.size[names[0]]
+        found = group([self.codes[n] for n in names], [self.size[n] for n in names], n_threads=self._n_threads)
+        assert found.tuple_of_row is not None
+        return found.tuple_of_row, found.n_tuples
+
+    def unique(self, names: Sequence[str], classes: tuple[Codes, int] | None = None) -> int:
+        """Count the rows that no other row equals on some columns, within their class if there are classes."""
+        columns = [(self.codes[name], self.size[name]) for name in names] + ([] if classes is None else [classes])
+        if len(columns) == 1:
+            return int((np.bincount(columns[0][0], minlength=1) == 1).sum())
+        codes, sizes = zip(*columns, strict=True)
+        weight = group(codes, sizes, n_threads=self._n_threads, row_ids=False).weight
+        return int((weight == 1).sum())
+
+    def in_single_valued_classes(self, name: str, classes: tuple[Codes, int]) -> int:
+        """Count the rows of classes that hold one value of a column."""
+        both = group([classes[0], self.codes[name]], [classes[1], self.size[name]], n_threads=self._n_threads)
+        of_pair = both.codes(0)
+        n_values = np.bincount(of_pair, minlength=classes[1])
+        return int(both.weight[n_values[of_pair] == 1].sum())
+
+
+def _joined(parts: Sequence[Codes]) -> Codes:
+    """Return the codes of all batches, in the widest of their types."""
+    return np.concatenate(parts) if parts else np.empty(0, np.uint8)
