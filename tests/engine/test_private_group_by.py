@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any
 
 import mpmath
@@ -269,38 +268,6 @@ def test_observation__any_cut_and_order_give_the_same_bytes(rows: list[Any], cut
     assert answers[0].equals(answers[1])
 
 
-PI = [0.02, 0.052974425414, 0.107340061983, 0.19697384339, 0.344754965369, 0.588404844583]
-PI += [0.762485532044, 0.868070806254, 0.932111512276, 0.970954163948, 0.994513423092, 1.0]
-
-
-def test_truncated_geometric__known_chances() -> None:
-    """Desfontaines, Voss, Gipson 2022: epsilon = 1/2, delta = 1/50."""
-    for bits in (40, 64, 128):
-        chances = TruncatedGeometric(Fraction(1, 2), Fraction(1, 50)).chances(bits, 100)
-        assert len(chances) == 13
-        assert [low / 2**bits for low, _ in chances[1:]] == pytest.approx(PI, abs=1e-11)
-        assert all(0 <= high - low <= 1 for low, high in chances)
-
-
-@given(epsilon=st.fractions(Fraction(1, 50), Fraction(3)), delta=st.sampled_from([Fraction(1, 10), Fraction(1, 10**7)]))
-@settings(deadline=None, max_examples=30)
-def test_truncated_geometric__is_private_for_one_unit_more_or_less(epsilon: Fraction, delta: Fraction) -> None:
-    chances = [low / 2**128 for low, _ in TruncatedGeometric(epsilon, delta).chances(128, 10_000)]
-    for fewer, more in pairwise(chances):
-        grown, d = math.exp(float(epsilon)), float(delta)
-        assert fewer <= more <= grown * fewer + d + 1e-12
-        assert 1 - fewer <= grown * (1 - more) + d + 1e-12
-
-
-def test_truncated_geometric__keeps_by_its_chances() -> None:
-    rule, each = TruncatedGeometric(Fraction(1, 2), Fraction(1, 50)), 40_000
-    n = np.repeat(np.arange(14), each)
-    kept = rule.keep(n, STREAM).reshape(14, each).sum(axis=1)
-    for size, seen in enumerate(kept.tolist()):
-        chance = ([0.0, *PI, 1.0])[size]
-        assert stats.binomtest(seen, each, chance).pvalue > 1e-6
-
-
 @pytest.mark.parametrize(("delta", "threshold"), [("1e-5", 13), ("1e-9", 22)])
 def test_laplace_threshold__known_thresholds(delta: str, threshold: int) -> None:
     assert LaplaceThreshold(Fraction(1), Fraction(delta)).threshold == threshold
@@ -404,3 +371,42 @@ def test_release__keys_by_a_threshold(rule: KeyRule) -> None:
 def test_query__refuses_before_anything_is_looked_at(make: Any, message: str) -> None:
     with pytest.raises(PolicyError, match=message):
         make()
+
+
+@pytest.mark.parametrize("law", ["laplace", "gaussian"])
+def test_allot__noise_follows_the_groups_that_are_told_of(law: Any) -> None:
+    """A unit cannot be in more groups than there are public keys, nor than one where there are no keys."""
+    budget = Budget(Fraction(1), delta=Fraction(1, 10**6))
+    wide, two, one = Bounds(100, 3), Bounds(2, 3), Bounds(1, 3)
+    public = pa.table({"key": ["a", "b"]})
+    for bounds, by, keys, least in ((wide, ("key",), public, two), (wide, (), None, one), (two, (), None, one)):
+        found, wanted = (
+            GroupQuery(by, tuple(AGGREGATES), ("who",), limit, keys).allot(budget, law) for limit in (bounds, least)
+        )
+        assert found == wanted
+    assert query_of(wide).reach == wide
+
+
+@given(rows=ROWS, gone=st.integers(0, 5), neighbors=st.sampled_from(["add-remove", "change-one"]))
+@settings(deadline=None, max_examples=60)
+def test_parts__one_unit_changes_no_more_than_they_say_where_bounds_are_wide(
+    rows: list[Any], gone: int, neighbors: Any
+) -> None:
+    """Bounds of 9 groups, of which one or two are told of; a unit that comes in place of another is one more change."""
+    for by, keys in ((("key",), pa.table({"key": ["a", None]})), (("key",), pa.table({"key": ["b"]}))):
+        query = query_of(Bounds(9, 2), by=by, keys=keys, neighbors=neighbors)
+        with_unit = exact_parts(totals_of(rows, query))
+        kept = [row for row in rows if row[0] != gone]
+        other = [(9, key, -5.0) for _, key, _ in rows if neighbors == "change-one"][:6]
+        without = exact_parts(totals_of(kept + other, query))
+        parts = [part for own in query.parts() for part in own]
+        for i, part in enumerate(parts):
+            changes = [int(np.abs(with_unit[key][i] - without[key][i]).max()) for key in with_unit]
+            assert sum(changes) <= query.factor * part.sensitivity * part.groups
+            assert sum(one**2 for one in changes) <= (query.factor * part.sensitivity) ** 2 * part.groups
+
+
+def test_distinct__rows_of_groups_that_are_not_asked_for_use_up_nothing() -> None:
+    rows = [(1, f"other {i}", float(i % 7)) for i in range(50)] + [(1, "a", 1.0), (1, "a", 2.0)]
+    query = query_of(Bounds(3, 2), keys=pa.table({"key": ["a"]}))
+    assert totals_of(rows, query).distinct["x"].tolist() == [2]

@@ -16,7 +16,7 @@ from shoal_engine.differential.queries.grid import Grid
 from shoal_engine.differential.queries.group_keys import Codes, GroupKeys
 from shoal_engine.differential.queries.group_sums import Accumulator, GroupSums
 from shoal_engine.differential.queries.id_numbering import IdNumbering
-from shoal_engine.differential.queries.numbering import Key, key_words
+from shoal_engine.differential.queries.numbering import NO_UNIT, Key, key_words
 from shoal_engine.differential.queries.observation import check_columns, checked_rows
 from shoal_engine.differential.queries.total_values import ValueSpec, place_on_grid
 from shoal_engine.errors import PolicyError
@@ -121,8 +121,8 @@ class UnitObservation:
         self._chunks: list[_Chunk] = []
         self.n_rows = 0
 
-    def observe(self, batch: pa.RecordBatch) -> None:
-        """Add the rows of one batch.
+    def observe(self, batch: pa.RecordBatch, *, among: npt.NDArray[np.bool_] | None = None) -> None:
+        """Add the rows of one batch, or those of them that a mask names.
 
         Raises
         ------
@@ -137,6 +137,8 @@ class UnitObservation:
         for low in range(0, batch.num_rows, CHUNK):
             part = batch.slice(low, CHUNK)
             units = self._units.observe([part.column(name) for name in self._units.names])
+            if among is not None:
+                units = np.where(among[low : low + CHUNK], units, np.uint32(NO_UNIT))
             points: list[Codes] = []
             for spec in self._row_specs:
                 placed = np.empty(part.num_rows, np.int32)

@@ -15,77 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.differential.mechanisms.additive import GaussianNoise, LaplaceNoise
-from shoal_engine.differential.samplers.coins import Bounds, Coins
+from shoal_engine.differential.queries.truncated_geometric import TruncatedGeometric
 from shoal_engine.differential.samplers.exponentials import exp_bounds
 from shoal_engine.differential.words import WordStream
 
 Ints = npt.NDArray[np.int64]
 
 _SPARE_BITS = 64
-_WORD_BITS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class TruncatedGeometric:
-    """Keeps a group of n units with chance p(n), as high as privacy allows.
-
-    p(0) = 0 and p(n) = min(exp(epsilon) p(n - 1) + delta, 1 - exp(-epsilon) (1 - p(n - 1) - delta), 1).
-
-    Attributes
-    ----------
-    epsilon, delta : Fraction
-        Above 0; of one group.
-    """
-
-    epsilon: Fraction
-    delta: Fraction
-
-    def chances(self, bits: int, most: int) -> list[tuple[int, int]]:
-        """Return integers around p(n) * 2**bits, for n from 0 to `most` or to the first that is kept for certain."""
-        # Errors grow with the chances, from delta to 1.
-        spare = bits + _SPARE_BITS + (1 / self.delta).__ceil__().bit_length()
-        one = 1 << spare
-        down, up = exp_bounds(self.epsilon, spare)
-        above, below = self.delta.numerator << spare, self.delta.denominator
-        delta = above // below, _up(above, below)
-        low = high = 0
-        found = [(0, 0)]
-        for _ in range(most):
-            # Dividing by exp(-epsilon) is multiplying by exp(epsilon), rounded outwards either way.
-            grown = (low << spare) // up + delta[0], _up(high << spare, down) + delta[1]
-            closed = (
-                one - _up(up * max(0, one - low - delta[0]), one),
-                one - down * max(0, one - high - delta[1]) // one,
-            )
-            low, high = min(grown[0], closed[0], one), min(grown[1], closed[1], one)
-            found.append((low >> (spare - bits), _up(high, 1 << (spare - bits))))
-            if low >= one:
-                break
-        return found
-
-    def keep(self, n: Ints, stream: WordStream) -> npt.NDArray[np.bool_]:
-        """Return which groups of some units are kept, each with its own exact chance; they take one draw."""
-        table = self.chances(_WORD_BITS, int(n.max(initial=0)))
-        certain = table[-1][0] == 1 << _WORD_BITS
-        # A word w stands for the numbers from w to w + 1, over 2**64: kept below `low`, told exactly up to `high`.
-        low, high = (
-            np.array([min(chance[end], (1 << _WORD_BITS) - 1) for chance in table], np.uint64) for end in (0, 1)
-        )
-        size = np.minimum(n, len(table) - 1)
-        words = stream.next_draw()
-        word = np.empty(n.size, np.uint64)
-        words.fill(0, word)
-        kept = word < low[size]
-        for row in np.flatnonzero(~kept & (word <= high[size]) & (size > 0)).tolist():
-            coins, units = Coins.at(words, row), int(size[row])
-            kept[row] = coins.below_real(self._bounds(units), value=int(word[row]), known=_WORD_BITS)
-        word[:] = 0
-        if certain:
-            kept[size == len(table) - 1] = True
-        return kept
-
-    def _bounds(self, units: int) -> Bounds:
-        return lambda bits: self.chances(bits, units)[units]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +135,3 @@ _SLACK = 1e-9
 
 KeyRule: TypeAlias = Literal["truncated-geometric", "laplace-threshold", "gaussian-threshold"]
 Rule: TypeAlias = TruncatedGeometric | LaplaceThreshold | GaussianThreshold
-
-
-def _up(above: int, below: int) -> int:
-    return -(-above // below)

@@ -19,6 +19,7 @@ from shoal_engine.differential.queries.group_sums import ColumnSums, GroupSums
 from shoal_engine.differential.queries.total_values import ValueSpec
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 MOST_STEPS_SQUARED = 1 << 15
 """Steps from 0 to a bound whose squares are summed exactly."""
@@ -101,7 +102,7 @@ class Mean(OfColumn):
         middle, half = float(grid.lower + grid.upper) / 2, float(grid.step) / 2
         part = ratio(noisy[1], noisy[0])
         lower, upper = float(grid.lower), float(grid.upper)
-        value, low, high = (np.clip(middle + half * one, lower, upper) for one in (part.value, part.low, part.high))
+        value, low, high = (_within(middle + half * one, lower, upper) for one in (part.value, part.low, part.high))
         return Estimate(value, half * part.deviation, low, high)
 
 
@@ -148,8 +149,13 @@ class Variance(OfColumn):
         least = np.where(mean.low * mean.high <= 0, 0.0, np.minimum(mean.low**2, mean.high**2))
         low = (square.low + span**2) / 2 - np.maximum(mean.low**2, mean.high**2)
         high = (square.high + span**2) / 2 - least
-        value, low, high = (np.clip(unit * one, 0.0, most) for one in (value, low, high))
+        value, low, high = (_within(unit * one, 0.0, most) for one in (value, low, high))
         return Estimate(value, unit * deviation, low, high)
+
+
+def _within(values: npt.ArrayLike, lower: float, upper: float) -> Floats:
+    """Return values moved to the nearer bound where they lie beyond one."""
+    return np.asarray(np.clip(values, lower, upper), np.float64)
 
 
 def _centered(column: ColumnSums) -> Ints:

@@ -1,12 +1,12 @@
 """A private group-by: what is asked and of whom, what it costs, and its one release.
 
-Whatever the data, one unit more or less changes at most `bounds.max_groups` groups, each by what the parts of the
-aggregates say; noise is drawn for that, and the choice of keys is paid for besides. Under `change-one` a unit is
+Whatever the data, one unit more or less changes at most `GroupQuery.reach.max_groups` groups, each by what the parts of
+the aggregates say; noise is drawn for that, and the choice of keys is paid for besides. Under `change-one` a unit is
 exchanged for another, which is one less and one more: everything moves twice as much.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -26,6 +26,7 @@ from shoal_engine.differential.queries.bounding import Bounds, UnitObservation
 from shoal_engine.differential.queries.budget import Allotment, Budget, Law, Mechanism, allot
 from shoal_engine.differential.queries.choosing_keys import KeyRule
 from shoal_engine.differential.queries.estimates import Estimate, Noisy, Part
+from shoal_engine.differential.queries.group_keys import GroupKeys
 from shoal_engine.differential.queries.group_sums import GroupSums
 from shoal_engine.differential.queries.observation import RowObservation
 from shoal_engine.differential.words import WordStream
@@ -85,9 +86,21 @@ class GroupQuery:
         """By how much neighbors differ more than by one unit."""
         return 2 if self.neighbors == "change-one" else 1
 
+    @property
+    def reach(self) -> Bounds:
+        """The bounds with no more groups than there are: the public keys, or the whole table where there are none.
+
+        No unit can add to more groups than are told of, so noise need not hide that it did.
+        """
+        if not self.by:
+            return replace(self.bounds, max_groups=1)
+        if self.keys is None:
+            return self.bounds
+        return replace(self.bounds, max_groups=max(1, min(self.bounds.max_groups, self.keys.num_rows)))
+
     def parts(self) -> list[list[Part]]:
         """Return the parts of each aggregate."""
-        return [one.parts(self.bounds) for one in self.aggregates]
+        return [one.parts(self.reach) for one in self.aggregates]
 
     def allot(self, budget: Budget, law: Law | None) -> Allotment:
         """Share a budget among the parts; raises as `budget.allot`."""
@@ -111,9 +124,10 @@ class Observation:
     def __init__(self, query: GroupQuery, *, n_threads: int) -> None:
         self._query = query
         self._specs, self._places = joined_specs(query.aggregates)
-        self._rows = self._observation(query.by, query.bounds, query.keys, n_threads)
+        self._rows = self._observation(query.by, query.reach, query.keys, n_threads)
         # Pairs of group and value: a unit holds at most its groups times its rows in each.
-        pairs = Bounds(query.bounds.max_groups * (query.bounds.max_rows or 1), 1)
+        pairs = Bounds(query.reach.max_groups * (query.reach.max_rows or 1), 1)
+        self._asked = None if query.keys is None else GroupKeys(query.by, query.keys)
         self._pairs = {
             one.column: self._observation((*query.by, one.column), pairs, None, n_threads, summed=False)
             for one in query.aggregates
@@ -130,8 +144,16 @@ class Observation:
 
     def observe(self, batch: pa.RecordBatch) -> None:
         """Add the rows of one batch; raises as the observations of rows and units do."""
-        for one in (self._rows, *self._pairs.values()):
-            one.observe(batch)
+        self._rows.observe(batch)
+        if not self._pairs:
+            return
+        # Rows of other groups hold no pair that is told of, and must not use up their unit's.
+        among = None if self._asked is None else self._asked.observe(batch) < self._asked.n_kept
+        for one in self._pairs.values():
+            if isinstance(one, UnitObservation):
+                one.observe(batch, among=among)
+            else:
+                one.observe(batch)
 
     def merge(self, other: "Observation") -> None:
         """Add the rows that another observation of the same query saw."""
@@ -167,7 +189,7 @@ class Totals:
         mechanisms = iter(allotment.mechanisms)
         columns = {name: self.sums.keys.column(name).take(pa.array(kept)) for name in self.query.by}
         for one, place in zip(self.query.aggregates, self.places, strict=True):
-            own = [next(mechanisms) for _ in one.parts(self.query.bounds)]
+            own = [next(mechanisms) for _ in one.parts(self.query.reach)]
             told = self._estimate(one, place, own, kept, stream)
             for ending, values in zip(ENDINGS, (told.value, told.deviation, told.low, told.high), strict=True):
                 columns[f"{one.name}{ending}"] = pa.array(values, mask=np.isnan(values))
