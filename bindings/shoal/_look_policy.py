@@ -6,13 +6,16 @@ from typing import Any
 import polars as pl
 import tomli_w
 
-from shoal._look_columns import Evidence, Verdict
+from shoal._look_columns import Evidence
+from shoal._look_rules import Verdict
 
 _SECTIONS = {
     "identifier": "Names a person: dropped. Keyed pseudonyms: action = 'pseudonym', key_env = 'SHOAL_KEY'.",
     "quasi_identifier": "With others it may point at a person: generalized.",
     "sensitive": "What nobody should be able to tell of a person: kept, and bound by its models.",
-    "insensitive": "Kept as it is. Move a column elsewhere if anybody could know its values.",
+    "undecided": "Nobody has decided on these, and nothing is released before somebody does. For each, write\n"
+    "# quasi_identifier for undecided if others may know its values, identifier if they lead to one person,\n"
+    "# sensitive if they are what nobody may learn, insensitive if nobody can know them; and delete its proposal.",
 }
 _HEADER = """\
 # A guess at a policy. Every line of it is for a person to check: the guess knows names and shapes of
@@ -58,7 +61,9 @@ def _column(seen: Evidence, verdict: Verdict) -> str:
     if not seen.name:
         return "# A column without a name is left out, and so dropped: name it to keep it.\n"
     lines = tomli_w.dumps({verdict.role: {seen.name: _entries(seen, verdict)}})
-    told = "" if seen.separation is None else f"; tells {_share(seen.separation)} of row pairs apart"
+    told = ""
+    if seen.separation is not None and seen.distinctness is not None:
+        told = f"; {_share(seen.distinctness)} distinct, tells {_share(seen.separation)} of row pairs apart"
     comment = f"# {verdict.reason}{told}{f'; {_share(seen.nulls)} nulls' if seen.nulls else ''}\n"
     return comment + lines + (_MODELS if verdict.role == "sensitive" else "")
 
@@ -72,6 +77,8 @@ def _share(share: float) -> str:
 
 def _entries(seen: Evidence, verdict: Verdict) -> dict[str, Any]:
     """Return what the policy says of a column beyond its role."""
+    if verdict.role == "undecided":
+        return {"proposal": verdict.proposal}
     if verdict.role != "quasi_identifier":
         return {}
     entries: dict[str, Any] = {}

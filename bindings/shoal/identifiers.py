@@ -1,13 +1,15 @@
 """`safe_harbor`: columns that hold what the HIPAA Safe Harbor rule says must go."""
 
-import re
 from collections.abc import Iterator
 
 import polars as pl
 
-from shoal import _look_patterns as patterns
-from shoal._look_columns import SHAPED_ROWS
-from shoal._safe_harbor_rules import BY_NAME, BY_SHAPE, RESTRICTED_ZIP3
+from shoal import _look_shapes as shapes
+from shoal import _safe_harbor_labels as labels
+from shoal._look_columns import SHAPED_ROWS, gather, is_text
+from shoal._look_rules import contradicts_name
+from shoal._look_words import concepts_of, known_share
+from shoal._safe_harbor_rules import BY_SHAPE, RESTRICTED_ZIP3, by_name
 from shoal.frames import IntoFrame, into_lazy
 from shoal.observing import collected
 
@@ -18,17 +20,17 @@ _SCHEMA = {
     "evidence": pl.String,
     "share": pl.Float64,
 }
-_OLDEST = 89
-"""Years; who is older falls into one category."""
-_TOP_AGE = r"(?i)^\s*90\s*(\+|(or|and)\s+(older|over|above|more))\s*$"
-"""The one category that the rule leaves to all who are older."""
-_NAME_AGE = re.compile(r"_age(?=_)")
-_NUMBERED = ("zip", "card")
-"""Shapes that any number may have: the column's name has to say so too."""
+_NUMBERED = ("zip", "card", "date_digits", "month")
+"""Shapes that any number may have: only text that has them tells."""
+_CALENDAR = ("months", "weekdays")
+_KNOWN_VALUES = 300
+_NEARLY_ALL = 0.95
 
 
 def safe_harbor(frame: IntoFrame) -> pl.DataFrame:
     """Find columns that hold identifiers of the HIPAA Safe Harbor rule, by name and by content.
+
+    The labels of a release count like the values that they name: intervals, sets, redacted codes, and bounds.
 
     Parameters
     ----------
@@ -56,7 +58,7 @@ def safe_harbor(frame: IntoFrame) -> pl.DataFrame:
     Examples
     --------
     >>> import polars as pl, shoal
-    >>> visits = pl.DataFrame({"zip": ["02138", "03601"], "age": [34, 91], "cost": [10.5, 3.0]})
+    >>> visits = pl.DataFrame({"zip": ["02138", "03601"], "age": ["34", "[90, 92]"], "cost": [10.5, 3.0]})
     >>> shoal.safe_harbor(visits).select("column", "paragraph", "share").rows()
     [('zip', '(B)', 1.0), ('age', '(C)', 0.5)]
     """
@@ -68,76 +70,87 @@ def safe_harbor(frame: IntoFrame) -> pl.DataFrame:
 def _findings(column: pl.Series) -> Iterator[tuple[str, str, str, str, float | None]]:
     """Yield what one column gives away, each paragraph once."""
     values = column.drop_nulls()
+    if is_text(values.dtype):
+        values = values.cast(pl.String)
+        if bool((values == labels.EVERYTHING).all()):
+            return
     if not len(values):
         return
-    name = patterns.tokens(column.name)
     told: set[str] = set()
-    for identifier, paragraph, evidence, share in (*_by_content(name, values), *_by_name(name, values)):
+    for identifier, paragraph, evidence, share in (*_by_content(values), *_by_name(column)):
         if paragraph not in told:
             told.add(paragraph)
             yield column.name, identifier, paragraph, evidence, share
 
 
-def _by_content(name: str, values: pl.Series) -> Iterator[tuple[str, str, str, float | None]]:
+def _by_content(values: pl.Series) -> Iterator[tuple[str, str, str, float | None]]:
     """Yield what types, sizes and shapes of values show."""
-    dtype = values.dtype
+    dtype, concepts = values.dtype, concepts_of(values.name)
     if dtype == pl.Date or isinstance(dtype, pl.Datetime):
         share = _finer_than_years(values)
         if share:
             yield "dates", "(C)", "dates finer than the year", share
         return
-    if _NAME_AGE.search(name) and (dtype.is_numeric() or _is_text(dtype)):
-        text = values.cast(pl.String)
-        older = text.str.extract(r"^\s*(\d+)").cast(pl.Float64, strict=False) > _OLDEST
-        share = _mean(older & ~text.str.contains(_TOP_AGE))
+    if not (dtype.is_numeric() or dtype == pl.String):
+        return
+    if "age" in concepts:
+        share = labels.share_above_89(values)
         if share:
-            yield "ages", "(C)", f"ages above {_OLDEST}", share
-    if not (dtype.is_integer() or _is_text(dtype)):
+            yield "ages", "(C)", f"ages above {labels.OLDEST}", share
+    if not (dtype.is_integer() or dtype == pl.String):
         return
-    if patterns.NAME_ZIP.search(name):
+    if "postcode" in concepts:
         yield from _zip_codes(values)
-    step = -(-len(values) // SHAPED_ROWS)
-    shares = patterns.shape_shares(values.gather_every(step).cast(pl.String).rename("value"))
+    yield from _by_shape(values)
+
+
+def _by_shape(values: pl.Series) -> Iterator[tuple[str, str, str, float | None]]:
+    """Yield what the shapes of values and of the parts of labels show."""
+    counts = shapes.counted(values.gather_every(-(-len(values) // SHAPED_ROWS)))
+    shares = labels.shape_shares(counts)
     # Dates and social security numbers have the shape of telephone numbers too.
-    shares["phone"] -= shares["date"] + shares["date_other"] + shares["ssn"]
+    shares["phone"] -= sum(shares[shape] for shape in (*shapes.DATES, "ssn"))
+    if labels.only_years(counts):
+        shares["date"] = 0.0
     for shape, (identifier, paragraph, least) in BY_SHAPE.items():
-        if shares[shape] >= least and (shape not in _NUMBERED or _is_text(dtype)):
+        if shares[shape] >= least and (shape not in _NUMBERED or values.dtype == pl.String):
             yield identifier, paragraph, f"values have the shape of {identifier}", shares[shape]
+    if values.dtype == pl.String and counts.height <= _KNOWN_VALUES:
+        pairs = list(labels.parts(counts).select("text", "rows").iter_rows())
+        for concept in _CALENDAR:
+            share = known_share(pairs, concept)
+            if share >= _NEARLY_ALL:
+                yield "dates", "(C)", f"values are {concept}", share
 
 
-def _by_name(name: str, values: pl.Series) -> Iterator[tuple[str, str, str, float | None]]:
-    """Yield what the words of a column's name say."""
-    if values.dtype == pl.Boolean or patterns.NAME_OF_OTHERS.search(name):
+def _by_name(column: pl.Series) -> Iterator[tuple[str, str, str, float | None]]:
+    """Yield what the words of a column's name say, unless its values cannot be that."""
+    found = by_name(column.name)
+    if not found or column.dtype == pl.Boolean or contradicts_name(gather(column)):
         return
-    for pattern, identifier, paragraph in BY_NAME:
-        if pattern.search(name):
-            yield identifier, paragraph, f"the column's name speaks of {identifier}", None
+    for identifier, paragraph in found:
+        yield identifier, paragraph, f"the column's name speaks of {identifier}", None
 
 
 def _zip_codes(values: pl.Series) -> Iterator[tuple[str, str, str, float | None]]:
     """Yield ZIP codes finer than three digits, or of the areas where three are too many."""
-    digits = values.cast(pl.String).str.replace_all(r"\D", "")
+    codes = labels.parts(shapes.counted(values))
+    digits = pl.col("text").str.replace_all(r"\D", "")
     if values.dtype.is_integer():
         # Numbers of more than three digits have lost their leading zeros.
-        digits = pl.select(pl.when(digits.str.len_chars() > 3).then(digits.str.zfill(5)).otherwise(digits)).to_series()
-    finer = _mean(digits.str.len_chars() > 3)
+        digits = pl.when(digits.str.len_chars() > 3).then(digits.str.zfill(5)).otherwise(digits)
+    codes = codes.with_columns(
+        # Digits behind a mark are not the first of the code.
+        finer=(digits.str.len_chars() > 3) | pl.col("text").str.contains(r"^[*#xX.]+.*\d"),
+        few=(digits.str.len_chars() > 0) & digits.str.zfill(3).is_in(RESTRICTED_ZIP3),
+    )
+    finer, few = labels.share_of(codes, "finer"), labels.share_of(codes, "few")
     if finer:
         yield "geography", "(B)", "ZIP codes finer than three digits", finer
-        return
-    few = _mean(digits.str.zfill(3).is_in(RESTRICTED_ZIP3))
-    if few:
+    elif few:
         yield "geography", "(B)", "ZIP codes of areas with 20,000 people or fewer, which become 000", few
 
 
 def _finer_than_years(values: pl.Series) -> float:
     """Return the share of dates, unless all are the first of January: those stand for years."""
     return 0.0 if bool(((values.dt.month() == 1) & (values.dt.day() == 1)).all()) else 1.0
-
-
-def _mean(told: pl.Series) -> float:
-    """Return the share of true values; what cannot be told is not true."""
-    return float(told.fill_null(value=False).sum()) / len(told)
-
-
-def _is_text(dtype: pl.DataType) -> bool:
-    return dtype == pl.String or isinstance(dtype, pl.Categorical | pl.Enum)

@@ -2,20 +2,32 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 import polars as pl
 
-from shoal import _look_columns as columns
+from shoal import _look_figures as figures
 from shoal import _look_policy
+from shoal._look_columns import Evidence, gather
+from shoal._look_rules import Verdict, judge_all
 from shoal.frames import IntoFrame, into_lazy
 from shoal_engine.errors import InputError
 
 EXAMINED_ROWS = 1_000_000
 """Rows of a larger table that are examined where the caller does not say."""
 _COMBINED_ROWS = 100_000
-_COMBINED_COLUMNS = 10
+_SCHEMA: dict[str, Any] = {
+    "column": pl.String,
+    "type": pl.String,
+    "role": pl.String,
+    "proposal": pl.String,
+    "reason": pl.String,
+    "distinct": pl.Int64,
+    "distinctness": pl.Float64,
+    "unique_rows": pl.Float64,
+    "separation": pl.Float64,
+    "nulls": pl.Float64,
+}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -25,11 +37,17 @@ class Look:
     Attributes
     ----------
     frame : pl.DataFrame
-        One row a column: ``column``, ``type``, ``role``, ``reason``, ``distinctness`` (distinct values /
-        rows), ``separation`` (share of row pairs told apart), ``nulls`` (share of rows).
+        One row a column: ``column``, ``type``, ``role`` (identifier, quasi_identifier, sensitive or undecided),
+        ``proposal`` (of an undecided column: identifier or quasi_identifier), ``reason``, ``distinct`` (distinct
+        values), ``distinctness`` (distinct values / rows), ``unique_rows`` (share of rows that no other equals in this
+        column), ``separation`` (share of row pairs told apart), ``nulls`` (share of rows).
     combinations : pl.DataFrame
         Pairs and triples of quasi-identifiers, riskiest first: ``columns``, ``unique_rows`` (share of the
         rows combined that no other equals in these columns), ``separation``.
+    unique_on_undecided : float or None
+        Share of the rows examined that no other row equals on all undecided columns; None where no column is.
+    unique_on_quasi_identifiers : float or None
+        The same on all columns guessed to be quasi-identifiers.
     rows : int
         Rows of the table.
     examined_rows : int
@@ -40,10 +58,12 @@ class Look:
 
     frame: pl.DataFrame
     combinations: pl.DataFrame
+    unique_on_undecided: float | None
+    unique_on_quasi_identifiers: float | None
     rows: int
     examined_rows: int
     combined_rows: int
-    _judged: Sequence[tuple[columns.Evidence, columns.Verdict]] = field(default=())
+    _judged: Sequence[tuple[Evidence, Verdict]] = field(default=())
 
     def __repr__(self) -> str:
         roles = self.frame["role"].to_list()
@@ -53,8 +73,26 @@ class Look:
     def _repr_html_(self) -> str:
         return self.frame._repr_html_()  # pyright: ignore[reportPrivateUsage]
 
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Columns that a person has to decide on."""
+        return tuple(seen.name for seen, verdict in self._judged if verdict.role == "undecided")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything that was found as plain values."""
+        return {
+            "rows": self.rows,
+            "examined_rows": self.examined_rows,
+            "undecided": list(self.undecided),
+            "unique_on_undecided": self.unique_on_undecided,
+            "unique_on_quasi_identifiers": self.unique_on_quasi_identifiers,
+            "columns": self.frame.to_dicts(),
+            "combined_rows": self.combined_rows,
+            "combinations": self.combinations.to_dicts(),
+        }
+
     def policy_toml(self, k: int | None) -> str:
-        """Return the guess as a commented policy in TOML.
+        """Return the guess as a commented policy in TOML; with undecided columns, nothing is released by it.
 
         Parameters
         ----------
@@ -67,6 +105,9 @@ class Look:
 
 def look(frame: IntoFrame, *, sample_rows: int | None = None) -> Look:
     """Guess the role of every column, and find the columns that single people out.
+
+    Values count before names, in the languages of Europe. What no rule fits without doubt is undecided: a person
+    decides, and only a person calls a column insensitive.
 
     Parameters
     ----------
@@ -88,6 +129,8 @@ def look(frame: IntoFrame, *, sample_rows: int | None = None) -> Look:
     >>> found = look(hospital_records(1000, seed=1))
     >>> found.frame.filter(role="sensitive")["column"].to_list()
     ['diagnosis']
+    >>> found.undecided
+    ('cost',)
     """
     if sample_rows is not None and sample_rows < 1:
         msg = f"sample_rows={sample_rows} asked for, at least 1 row is needed; leave it out to let shoal choose"
@@ -100,12 +143,16 @@ def look(frame: IntoFrame, *, sample_rows: int | None = None) -> Look:
         raise InputError(msg)
     step = -(-rows // (sample_rows or EXAMINED_ROWS))
     table = lazy.gather_every(step).collect() if step > 1 else lazy.collect()
-    judged = [(seen, columns.judge(seen)) for seen in map(columns.gather, table.get_columns())]
+    evidence = [gather(column) for column in table.get_columns()]
+    judged = list(zip(evidence, judge_all(evidence), strict=True))
     candidates = [seen for seen, verdict in judged if verdict.role == "quasi_identifier"]
+    undecided = [seen.name for seen, verdict in judged if verdict.role == "undecided"]
     combined = table.gather_every(-(-table.height // _COMBINED_ROWS))
     return Look(
         frame=_described(judged),
-        combinations=_riskiest(combined, candidates),
+        combinations=figures.riskiest(combined, candidates),
+        unique_on_undecided=figures.unique_share(table, undecided),
+        unique_on_quasi_identifiers=figures.unique_share(table, [seen.name for seen in candidates]),
         rows=rows,
         examined_rows=table.height,
         combined_rows=combined.height,
@@ -113,70 +160,21 @@ def look(frame: IntoFrame, *, sample_rows: int | None = None) -> Look:
     )
 
 
-def _described(judged: Sequence[tuple[columns.Evidence, columns.Verdict]]) -> pl.DataFrame:
+def _described(judged: Sequence[tuple[Evidence, Verdict]]) -> pl.DataFrame:
     """Return one row for each column."""
     rows = [
         (
             seen.name,
             str(seen.dtype),
             verdict.role,
+            verdict.proposal,
             verdict.reason,
+            None if seen.distinctness is None else seen.distinct,
             seen.distinctness,
+            seen.unique,
             seen.separation,
             seen.nulls,
         )
         for seen, verdict in judged
     ]
-    schema: dict[str, Any] = {
-        "column": pl.String,
-        "type": pl.String,
-        "role": pl.String,
-        "reason": pl.String,
-        "distinctness": pl.Float64,
-        "separation": pl.Float64,
-        "nulls": pl.Float64,
-    }
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _riskiest(table: pl.DataFrame, candidates: Sequence[columns.Evidence]) -> pl.DataFrame:
-    """Return pairs and triples of candidates with their share of unique rows, the riskiest first.
-
-    The work is bounded: the candidates that separate most rows, and as many rows as `table` has.
-    """
-    ranked = sorted(candidates, key=lambda seen: -(seen.separation or 0.0))[:_COMBINED_COLUMNS]
-    names = [seen.name for seen in candidates if seen in ranked]
-    chosen = [set_ for size in (2, 3) for set_ in combinations(names, size)]
-    schema: dict[str, Any] = {
-        "columns": pl.List(pl.String),
-        "unique_rows": pl.Float64,
-        "separation": pl.Float64,
-    }
-    if not chosen:
-        return pl.DataFrame(schema=schema)
-    coded = table.select(_code(table[name]).alias(name) for name in names)
-    figures: list[pl.Expr] = []
-    for number, set_ in enumerate(chosen):
-        n = _packed(set_).unique_counts().cast(pl.Float64)
-        figures += [(n == 1).sum().alias(f"unique {number}"), (n * (n - 1.0)).sum().alias(f"alike {number}")]
-    row = coded.lazy().select(figures).collect().row(0)
-    pairs = max(1.0, table.height * (table.height - 1.0))
-    found = [
-        (list(set_), unique / table.height, 1.0 - alike / pairs if table.height > 1 else 0.0)
-        for set_, unique, alike in zip(chosen, row[0::2], row[1::2], strict=True)
-    ]
-    order = ["unique_rows", "separation", pl.col("columns").list.join("\n")]
-    return pl.DataFrame(found, schema=schema, orient="row").sort(order, descending=[True, True, False])
-
-
-def _packed(names: Sequence[str]) -> pl.Expr:
-    """Return one key of the codes of up to three columns.
-
-    Codes stay below 2^20 (at most `_COMBINED_ROWS` values, and a null), so they lie side by side in 64 bits.
-    """
-    return pl.sum_horizontal(pl.col(name).cast(pl.UInt64) * 2 ** (20 * i) for i, name in enumerate(names))
-
-
-def _code(column: pl.Series) -> pl.Series:
-    """Return a number for each value, 0 for a null; equal values and only they have equal numbers."""
-    return column.rank("dense").fill_null(0)
+    return pl.DataFrame(rows, schema=_SCHEMA, orient="row")

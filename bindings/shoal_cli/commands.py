@@ -52,10 +52,10 @@ def main() -> NoReturn:
 @click.option("--policy-out", type=click.Path(dir_okay=False, writable=True), help="Write a commented policy here.")
 @JSON
 def look(source: str, policy_out: str | None, as_json: bool) -> int:  # noqa: FBT001
-    """Guess the role of each column, and tell which columns together single people out."""
+    """Guess the role of each column, and report which columns single people out and which a person must decide on."""
     from shoal.files import check_folder, written_whole
     from shoal.looking import look as look_at
-    from shoal_cli.showing import show_look
+    from shoal_cli.showing_look import show_look
 
     if policy_out is not None:
         check_folder(Path(policy_out), [source])
@@ -64,10 +64,9 @@ def look(source: str, policy_out: str | None, as_json: bool) -> int:  # noqa: FB
         with written_whole(Path(policy_out)) as draft:
             draft.write_text(found.policy_toml(k=None), encoding="utf-8")
     if as_json:
-        body = {"columns": found.frame.to_dicts(), "combinations": found.combinations.to_dicts()}
-        print_json(body)
+        print_json(found.to_dict())
     else:
-        show_look(found, policy_out)
+        show_look(found, source, policy_out)
     return MET
 
 

@@ -10,7 +10,6 @@ from shoal_cli.showing_findings import show_findings
 if TYPE_CHECKING:
     import polars as pl
 
-    from shoal.looking import Look
     from shoal.verifying import Verification
     from shoal_engine.anonymity.assessment import Assessment, Report
     from shoal_engine.anonymity.policy import Policy
@@ -164,18 +163,3 @@ def promise(policy: "Policy") -> str:
     models = bool(policy.models or policy.set_valued or any(role.models for role in policy.sensitive.values()))
     every = " and every other model of the policy is too" if models else ""
     return f"k = {policy.k} is met{every}: recounted from the released rows by other code."
-
-
-def show_look(found: "Look", policy_out: str | None) -> None:
-    """Print the guessed roles and the riskiest sets of columns."""
-    table = _table("Columns", "column", "type", "role", "distinctness", "separation", "nulls", "reason")
-    for row in found.frame.iter_rows(named=True):
-        shares = (f"{row[name]:.4f}" for name in ("distinctness", "separation", "nulls"))
-        table.add_row(row["column"], row["type"], row["role"], *shares, row["reason"])
-    _CONSOLE.print(table)
-    table = _table("Riskiest sets of columns", "columns", "unique rows", "separation")
-    for row in found.combinations.head(10).iter_rows(named=True):
-        table.add_row(", ".join(row["columns"]), f"{row['unique_rows']:.2%}", f"{row['separation']:.6f}")
-    _CONSOLE.print(table)
-    if policy_out is not None:
-        _CONSOLE.print(f"Wrote {policy_out}; choose its k, correct the roles, then run `shoal anonymize`.")

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import shoal
-from shoal._look_patterns import SHAPES
+from shoal._look_shapes import SHAPES
 from shoal._safe_harbor_rules import BY_SHAPE, RESTRICTED_ZIP3
 
 
@@ -74,3 +74,101 @@ def test_restricted_zips__are_the_17_of_the_guidance() -> None:
 
 def test_rules__read_shapes_that_there_are() -> None:
     assert set(BY_SHAPE) <= set(SHAPES)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "share"),
+    [
+        ("age", ["[92, 104]", "[30, 34]"], 0.5),
+        ("age", ["{92, 94}", "{30, 34}", "*"], 1 / 3),
+        ("age", ["[85, 90)", "[90, 120)"], None),
+        ("age", ["[90, 95)", "[95, 100)"], 1.0),
+        ("age", ["[40, 45)", "[85, 89]"], None),
+        ("age", ["[85, 90]"], 1.0),
+        ("age", [">=90", "≥90", ">89", "89.5"], 0.25),
+        ("age_lower", [30, 92], 0.5),
+        ("age_upper", ["34", "104"], 0.5),
+        ("Alter", ["[88, 93]"], 1.0),
+        ("admitted", ["[2019-01-05, 2019-01-06]", "*"], 0.5),
+        ("admitted", ["{2019-01-05, 2019-03-06}"], 1.0),
+        ("admitted", ["[05.01.2019, 06.01.2019]"], 1.0),
+        ("admitted", ["[2019-01-05T10:00:00, 2019-01-06T11:30:00]"], 1.0),
+        ("admitted_lower", ["2019-01-05", "2019-01-06"], 1.0),
+        ("admitted_lower", [date(2019, 1, 5), None], 1.0),
+        ("admitted", ["2024-05", "2024-06"], 1.0),
+        ("admitted", ["2024-W20", "2024-W21"], 1.0),
+        ("admitted", ["2024-Q2", "2024-Q3"], 1.0),
+        ("admitted", ["May", "June", "May"], 1.0),
+        ("admitted", ["Friday", "Monday"], 1.0),
+        ("admitted", ["[3 May 2020, 4 May 2020]"], 1.0),
+        ("admitted", ["03.01.58", "04.01.58"], 1.0),
+        ("admitted", ["2024", "2020-2029", "[2019, 2021]"], None),
+        ("admitted", ["[2019-01-01, 2019-12-31]", "2020-01-01"], None),
+        ("contact", ["{a@b.org, c@d.org}", "*"], 0.5),
+        ("zip", ["123**", "606**"], None),
+        ("zip", ["1234*", "606**"], 0.5),
+        ("zip", ["036**", "606**"], 0.5),
+        ("zip", ["{021, 606}", "*"], None),
+        ("zip", ["{021, 036}", "*"], 0.5),
+        ("zip", ["[02138, 02139]", "*"], 0.5),
+        ("zip", ["**138", "606**"], 0.5),
+        ("zip_lower", ["02138", "02139"], 1.0),
+        ("plz", ["01067", "80331"], 1.0),
+    ],
+)
+def test_safe_harbor__reads_labels_of_a_release(name: str, values: list[Any], share: float | None) -> None:
+    found = shoal.safe_harbor(pl.DataFrame({name: values}))
+    if share is None:
+        assert found.is_empty()
+    else:
+        assert found["share"].to_list() == [pytest.approx(share)]
+        text = " ".join(found["evidence"])
+        assert not any(str(value) in text for value in values)
+
+
+def test_safe_harbor__reads_a_release_back_from_its_file(tmp_path: Any) -> None:
+    days = [date(2019, 1, 3 + i) for i in range(6)]
+    visits = pl.DataFrame({"age": [85, 88, 92, 104, 30, 31], "admitted": days, "zip": ["02138", "02139"] * 3})
+    columns = {
+        "age": shoal.QuasiIdentifier(),
+        "admitted": shoal.QuasiIdentifier(output="bounds"),
+        "zip": shoal.QuasiIdentifier(hierarchy=shoal.Prefix()),
+    }
+    policy = shoal.Policy(k=2, quasi_identifiers=columns)
+    release = shoal.anonymize(visits, policy).frame
+    release.write_csv(tmp_path / "out.csv")
+    for frame in (release, tmp_path / "out.csv"):
+        found = shoal.safe_harbor(frame).select("column", "paragraph").rows()
+        assert ("age", "(C)") in found
+        assert {("admitted_lower", "(C)"), ("admitted_upper", "(C)")} <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("telephone", ["yes", "no", "yes", "no"]),
+        ("HasCrCard", [0, 1, 1, 0]),
+        ("address", ["U", "R", "U"]),
+        ("city", ["*", "*"]),
+        ("JobSatisfaction", [1, 2, 3, 4]),
+    ],
+)
+def test_safe_harbor__a_name_that_the_values_contradict_is_no_finding(name: str, values: list[Any]) -> None:
+    assert shoal.safe_harbor(pl.DataFrame({name: values})).is_empty()
+
+
+@pytest.mark.parametrize(
+    ("name", "paragraph"),
+    [
+        ("Nachname", "(A)"),
+        ("prénom", "(A)"),
+        ("Telefonnummer", "(D)"),
+        ("dirección", "(B)"),
+        ("data urodzenia", "(C)"),
+        ("Patientennummer", "(H)"),
+        ("Номер карты", "(H)"),
+    ],
+)
+def test_safe_harbor__knows_names_in_other_languages(name: str, paragraph: str) -> None:
+    found = shoal.safe_harbor(pl.DataFrame({name: ["11111x", "22222y", "33333z"]}))
+    assert found["paragraph"].to_list() == [paragraph]
