@@ -1,15 +1,47 @@
-"""``df.shoal`` and ``lf.shoal``: the public functions, hung on Polars frames. No logic here."""
+"""``df.shoal`` and ``lf.shoal``: the public functions, hung on Polars frames. No logic here.
 
-from typing import TYPE_CHECKING, Any
+Polars types namespaces that others register as Any; ``Shoal(df)`` is the same object, and checkers know it.
+"""
+
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 import polars as pl
 
 if TYPE_CHECKING:
     from shoal.anonymizing import Anonymized
+    from shoal.frames import IntoFrame
     from shoal.looking import Look
+    from shoal.observing import OnProgress
     from shoal.verifying import Verification
     from shoal_engine.anonymity.assessment import Assessment
     from shoal_engine.anonymity.policy import Policy
+
+
+class LookOptions(TypedDict, total=False):
+    """Options of `shoal.look`."""
+
+    sample_rows: int | None
+
+
+class CountOptions(TypedDict, total=False):
+    """Options of `shoal.assess` and `shoal.lattice`."""
+
+    population: "IntoFrame | None"
+    n_threads: int | None
+
+
+class AnonymizeOptions(CountOptions, total=False):
+    """Options of `shoal.anonymize`."""
+
+    method: Literal["tight", "mondrian", "mondrian-relaxed", "full-domain"]
+    utility: bool
+    on_progress: "OnProgress | None"
+
+
+class VerifyOptions(TypedDict, total=False):
+    """Options of `shoal.verify`."""
+
+    population: "IntoFrame | None"
 
 
 @pl.api.register_lazyframe_namespace("shoal")
@@ -20,31 +52,31 @@ class Shoal:
     def __init__(self, frame: pl.DataFrame | pl.LazyFrame) -> None:
         self._frame = frame
 
-    def look(self, **options: Any) -> "Look":
+    def look(self, **options: Unpack[LookOptions]) -> "Look":
         """Guess the role of each column; see `shoal.look`."""
         from shoal.looking import look
 
         return look(self._frame, **options)
 
-    def assess(self, policy: "Policy", **options: Any) -> "Assessment":
+    def assess(self, policy: "Policy", **options: Unpack[CountOptions]) -> "Assessment":
         """Measure the equivalence classes; see `shoal.assess`."""
         from shoal.assessing import assess
 
         return assess(self._frame, policy, **options)
 
-    def anonymize(self, policy: "Policy", **options: Any) -> "Anonymized":
+    def anonymize(self, policy: "Policy", **options: Unpack[AnonymizeOptions]) -> "Anonymized":
         """Release a table in which nobody stands out; see `shoal.anonymize`."""
         from shoal.anonymizing import anonymize
 
         return anonymize(self._frame, policy, **options)
 
-    def lattice(self, policy: "Policy", **options: Any) -> pl.DataFrame:
-        """Tell what every node of full-domain generalization costs; see `shoal.lattice`."""
+    def lattice(self, policy: "Policy", **options: Unpack[CountOptions]) -> pl.DataFrame:
+        """Measure every node of full-domain generalization; see `shoal.lattice`."""
         from shoal.lattices import lattice
 
         return lattice(self._frame, policy, **options)
 
-    def verify(self, policy: "Policy", **options: Any) -> "Verification":
+    def verify(self, policy: "Policy", **options: Unpack[VerifyOptions]) -> "Verification":
         """Recount a released table; see `shoal.verify`."""
         from shoal.verifying import verify
 

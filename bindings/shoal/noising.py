@@ -1,4 +1,4 @@
-"""`noise`: samples of the exact integer noise itself, for those who want to test it with tools of their own."""
+"""`sample_noise`: samples of the exact integer noise itself, for those who want to test it with tools of their own."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +21,7 @@ BATCH: Final = 1 << 22
 COLUMN: Final = "noise"
 
 
-def noise(law: LawName, *, scale: Exact, n: int, n_threads: int | None = None) -> pl.Series:
+def sample_noise(law: LawName, *, scale: Exact, n: int, n_threads: int | None = None) -> pl.Series:
     """Draw exact integer noise from a new key of the operating system's secure source.
 
     It protects nothing by itself, and noise that was seen must not be added to anything: this is for audits.
@@ -56,7 +56,7 @@ def noise(law: LawName, *, scale: Exact, n: int, n_threads: int | None = None) -
     Examples
     --------
     >>> import shoal
-    >>> shoal.noise("laplace", scale="1/3", n=1000).len()
+    >>> shoal.sample_noise("laplace", scale="1/3", n=1000).len()
     1000
     """
     from shoal_engine.differential.samplers.integer_noise import draw_integers
@@ -67,10 +67,10 @@ def noise(law: LawName, *, scale: Exact, n: int, n_threads: int | None = None) -
         return pl.Series(COLUMN, draw_integers(chosen, stream, _count(n), n_threads=threads(n_threads)))
 
 
-def noise_file(
+def sample_noise_file(
     output: str | Path, law: LawName, *, scale: Exact, n: int, n_threads: int | None = None
 ) -> dict[str, Any]:
-    """Write what `noise` draws to a file, in batches; its suffix tells the format.
+    """Write what `sample_noise` draws to a file, in batches; its suffix tells the format.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def noise_file(
     Raises
     ------
     NumberError
-        As in `noise`.
+        As in `sample_noise`.
     OutputError
         The output cannot be written.
     """

@@ -149,9 +149,9 @@ def _rows(text: str | None) -> Any:
 @JSON
 def noise(law: Any, scale: str, n: int, output: str, threads: int | None, as_json: bool) -> int:  # noqa: FBT001
     """Write exact integer noise, for audits; once written it must not be added to anything."""
-    from shoal.noising import noise_file
+    from shoal.noising import sample_noise_file
 
-    body = noise_file(output, law, scale=scale, n=n, n_threads=threads)
+    body = sample_noise_file(output, law, scale=scale, n=n, n_threads=threads)
     if as_json:
         print_json(body)
     else:

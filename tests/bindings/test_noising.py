@@ -16,14 +16,14 @@ from shoal_cli.running import run
 
 @pytest.mark.parametrize("law", ["laplace", "gaussian"])
 def test_noise__is_of_the_law(law: noising.LawName) -> None:
-    drawn = shoal.noise(law, scale="10.3", n=100_000)
+    drawn = shoal.sample_noise(law, scale="10.3", n=100_000)
     assert drawn.dtype == pl.Int64
     # Keys are new each time: this fails once in ten million runs.
     assert naive.fit(law, 10.3, drawn.to_numpy()) > 1e-7
 
 
 def test_noise__is_another_each_time() -> None:
-    assert not shoal.noise("laplace", scale=100, n=50).equals(shoal.noise("laplace", scale=100, n=50))
+    assert not shoal.sample_noise("laplace", scale=100, n=50).equals(shoal.sample_noise("laplace", scale=100, n=50))
 
 
 def test_noise__floats_mean_more_noise(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,7 +36,7 @@ def test_noise__floats_mean_more_noise(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(noising, "_law", noted)
     for scale in (0.1, 0.3, "0.1"):
-        shoal.noise("laplace", scale=scale, n=1)
+        shoal.sample_noise("laplace", scale=scale, n=1)
     assert seen == [Fraction(0.1), Fraction(3, 10), Fraction(1, 10)]
 
 
@@ -52,16 +52,16 @@ def test_noise__floats_mean_more_noise(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_noise__bad_input(asked: dict[str, object], told: str) -> None:
     for law in ("laplace", "gaussian"):
         with pytest.raises(shoal.NumberError, match=told):
-            shoal.noise(law, **asked)  # type: ignore[arg-type]
+            shoal.sample_noise(law, **asked)  # type: ignore[arg-type]
     with pytest.raises(shoal.NumberError, match="uniform"):
-        shoal.noise("uniform", scale=1, n=1)  # type: ignore[arg-type]
+        shoal.sample_noise("uniform", scale=1, n=1)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "tsv", "ipc"])
-def test_noise_file__formats_and_batches(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sample_noise_file__formats_and_batches(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(noising, "BATCH", 300)
     output = tmp_path / f"noise.{suffix}"
-    told = shoal.noise_file(output, "gaussian", scale="20/2", n=1000)
+    told = shoal.sample_noise_file(output, "gaussian", scale="20/2", n=1000)
     assert told == {"law": "gaussian", "scale": "10", "n": 1000, "output": str(output)}
     read = {"parquet": pl.read_parquet, "ipc": pl.read_ipc, "csv": pl.read_csv}
     found = read[suffix](output) if suffix in read else pl.read_csv(output, separator="\t")
