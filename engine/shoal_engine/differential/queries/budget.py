@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Literal, TypeAlias
 
 from shoal_engine.differential import events
+from shoal_engine.differential.accounting import discrete_gaussian
 from shoal_engine.differential.accounting.concentrated import rho_for
 from shoal_engine.differential.mechanisms.additive import GaussianNoise, LaplaceNoise
 from shoal_engine.differential.mechanisms.selection import Exponential
@@ -133,7 +134,12 @@ def _key_rule(
         # Half of delta for what epsilon says of the noise, half for units that are alone in their group.
         alone = delta if budget.epsilon is None else delta / 2
         rho = share * (budget.rho or 0) if budget.epsilon is None else rho_for(share * budget.epsilon, delta - alone)
-        chosen = GaussianThreshold(groups / (2 * rho), alone / groups)
+        variance = groups / (2 * rho)
+        if budget.epsilon is not None:
+            moved = discrete_gaussian.Moved(1, groups, groups, Fraction(1))
+            found = discrete_gaussian.variances(share * budget.epsilon, delta - alone, (moved,))
+            variance = variance if found is None else min(variance, found[0])
+        chosen = GaussianThreshold(variance, alone / groups)
         noise = events.DiscreteGaussian(chosen.sigma_squared, Fraction(1))
         single = events.ApproximateDP(Fraction(0), chosen.delta)
         return chosen, events.Repeated(events.Composed((noise, single)), groups)
@@ -166,7 +172,25 @@ def _with_noise(
         assert budget.epsilon is not None
         return tuple(_pure(part, budget.epsilon * share, factor) for part, share in zip(parts, shares, strict=True))
     rho = rho_for(budget.epsilon * total, delta) if budget.epsilon is not None else total * (budget.rho or 0)
-    return tuple(_concentrated(part, rho * share / total, factor) for part, share in zip(parts, shares, strict=True))
+    made = tuple(_concentrated(part, rho * share / total, factor) for part, share in zip(parts, shares, strict=True))
+    if budget.epsilon is None or any(part.is_choice for part in parts):
+        # Of a choice no more is known than its rho, so all of it is added up in rhos.
+        return made
+    analytic = _analytic(budget.epsilon * total, delta, parts, [share / total for share in shares], factor)
+    return made if analytic is None else min(made, analytic, key=lambda noise: _deviation(parts, noise))
+
+
+def _analytic(
+    epsilon: Fraction, delta: Fraction, parts: Sequence[Part], shares: Sequence[Fraction], factor: int
+) -> tuple[Mechanism, ...] | None:
+    """Return Gaussian noise of each part, by the analytic mechanism, where it can be told."""
+    moved = tuple(
+        # A unit that is exchanged for another changes its groups and those of the other.
+        discrete_gaussian.Moved(factor * part.sensitivity, part.groups, factor * part.groups, share)
+        for part, share in zip(parts, shares, strict=True)
+    )
+    found = discrete_gaussian.variances(epsilon, delta, moved)
+    return None if found is None else tuple(map(GaussianNoise, found))
 
 
 def _pure(part: Part, epsilon: Fraction, factor: int) -> Mechanism:
