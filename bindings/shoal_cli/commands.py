@@ -34,6 +34,7 @@ def _version(context: click.Context, parameter: click.Parameter, value: Any) -> 
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
 )
+@click.option("--debug", is_flag=True, expose_value=False, help="With an error, print where it arose; no cell is told.")
 def cli() -> None:
     """Use data about people without exposing any of them.
 

@@ -16,14 +16,18 @@ NOT_MET = 2
 NOT_VERIFIED = 3
 FINDINGS = 4
 INTERRUPTED = 130
+DEBUG = "--debug"
 
 
 def run(command: click.Command) -> NoReturn:
     """Run the command line and exit with its code; a wrong option is an error like any other (1)."""
     signal.signal(signal.SIGTERM, _stop)
     as_json = "--json" in sys.argv[1:]
+    # Taken anywhere, as people add it to the line that failed; but what follows -- are names.
+    words, names = _parted(sys.argv[1:])
+    debug, arguments = DEBUG in words, [*(word for word in words if word != DEBUG), *names]
     try:
-        code = command.main(standalone_mode=False)
+        code = command.main(arguments, standalone_mode=False)
     except click.exceptions.Abort:
         code = _fail(INTERRUPTED, "Interrupted", "interrupted; nothing was left behind", as_json=as_json)
     except KeyboardInterrupt:
@@ -31,8 +35,18 @@ def run(command: click.Command) -> NoReturn:
     except click.ClickException as error:
         code = _fail(ERROR, "UsageError", error.format_message(), as_json=as_json)
     except Exception as error:
+        if debug:
+            from shoal_cli.tracing import trace_of
+
+            click.echo("\n".join(trace_of(error)), err=True)
         code = _failed(error, as_json=as_json)
     sys.exit(code if isinstance(code, int) else MET)
+
+
+def _parted(words: list[str]) -> tuple[list[str], list[str]]:
+    """Return the words before ``--``, and the rest."""
+    end = words.index("--") if "--" in words else len(words)
+    return words[:end], words[end:]
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

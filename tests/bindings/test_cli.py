@@ -248,3 +248,34 @@ def test_risk__json_holds_the_report_and_tables_its_figures(call: Any) -> None:
     assert code == 0
     assert "k-map" in out
     assert call("risk in.csv -q age --sampling-fraction 2")[0] == 1
+
+
+def test_debug__traces_places_and_kinds_of_errors_and_no_message(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        try:
+            {}["4711"]
+        except KeyError as error:
+            msg = "the cell 4711"
+            raise ValueError(msg) from error
+
+    monkeypatch.setattr("shoal.assessing.assess", broken)
+    for line in ("--debug assess in.csv -q age", "assess in.csv -q age --debug"):
+        code, _, err = call(line)
+        assert code == 1
+        assert "4711" not in err
+        assert err.index("raised builtins.KeyError") < err.index("raised builtins.ValueError")
+        assert "test_cli.py:" in err
+        assert "please report it" in err
+    assert "raised builtins" not in call("assess in.csv -q age")[2]
+
+
+def test_debug__shows_what_an_error_of_ours_came_from(call: Any) -> None:
+    Path("broken.parquet").write_bytes(b"PAR1 this is no parquet PAR1")
+    code, _, err = call("assess broken.parquet -q age --debug")
+    assert code == 1
+    assert "raised shoal_engine.errors.InputError" in err
+    assert "raised polars" in err
+
+
+def test_debug__after_the_end_of_options_is_a_name(call: Any) -> None:
+    assert "'--debug'" in call("assess -q age -- --debug")[2]
