@@ -28,6 +28,7 @@ from shoal.noising import sample_noise_file as sample_noise_file
 from shoal.querying import Plan as Plan
 from shoal.querying import PrivateRelease as PrivateRelease
 from shoal.querying import private as private
+from shoal.reading import read_table as read_table
 from shoal.special_uniques import Suda as Suda
 from shoal.special_uniques import suda as suda
 from shoal.spending import least_noise as least_noise

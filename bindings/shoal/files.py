@@ -9,8 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 import polars as pl
 
-from shoal.delimited import scan_csv
-from shoal_engine.errors import InputError, OutputError
+from shoal_engine.errors import ColumnError, InputError, OutputError
 
 Format: TypeAlias = Literal["parquet", "csv", "ipc"]
 
@@ -19,16 +18,23 @@ _FORMATS: dict[str, Format] = {
     ".pq": "parquet",
     ".csv": "csv",
     ".tsv": "csv",
+    ".tab": "csv",
+    ".txt": "csv",
     ".ipc": "ipc",
     ".arrow": "ipc",
     ".feather": "ipc",
 }
+_COMPRESSED = frozenset({".gz", ".zst", ".bz2"})
 _GLOB = frozenset("*?[")
 
 
 def format_of(path: str | Path) -> Format | None:
-    """Return the format that a file's name tells, or None."""
-    return _FORMATS.get(Path(path).suffix.lower())
+    """Return the format that a file's name tells, or None; delimited text may be compressed: .csv.gz."""
+    path = Path(path)
+    if path.suffix.lower() in _COMPRESSED:
+        inner = _FORMATS.get(Path(path.stem).suffix.lower(), "csv")
+        return inner if inner == "csv" else None
+    return _FORMATS.get(path.suffix.lower())
 
 
 def _existing(path: Path) -> list[Path]:
@@ -62,29 +68,60 @@ def sources(path: str | Path) -> list[Path]:
 
 
 def scan(path: str | Path) -> pl.LazyFrame:
-    """Open files as one lazy frame.
+    """Open files as one lazy frame; delimited ones as `shoal.read_table` reads them without declarations.
 
     Raises
     ------
     InputError
         Nothing there, unreadable, truncated, or of an unknown format.
     ColumnError
-        A CSV header names a column twice.
+        A header names a column twice, or files that are read together have other columns.
     """
-    files = sources(path)
-    try:
-        match format_of(files[0]):
-            case "parquet":
-                frame = pl.scan_parquet(files, glob=False)
-            case "ipc":
-                frame = pl.scan_ipc(files, glob=False)
-            case _:
-                frame = scan_csv(files)
+    from shoal.reading import read_path
+
+    return read_path(path).frame
+
+
+def scan_binary(files: Sequence[Path]) -> pl.LazyFrame:
+    """Open Parquet or IPC files as one lazy frame; columns stand in the order of the first file.
+
+    Raises
+    ------
+    ColumnError
+        A file lacks a column that another has, or has it with another type; the message names both.
+    """
+    open_one = pl.scan_parquet if format_of(files[0]) == "parquet" else pl.scan_ipc
+    frame = open_one(list(files), glob=False)
+    if len(files) == 1:
         frame.collect_schema()
-    except (pl.exceptions.PolarsError, OSError):
-        # Without the cause: it may quote a cell of a malformed file.
-        raise unreadable(path) from None
-    return frame
+        return frame
+    frames = [open_one(file, glob=False) for file in files]
+    schemas = [one.collect_schema() for one in frames]
+    for file, schema in zip(files, schemas, strict=True):
+        _check_same(files[0], schemas[0], file, schema)
+    if all(list(schema) == list(schemas[0]) for schema in schemas):
+        return frame
+    return pl.concat([one.select(schemas[0].names()) for one in frames])
+
+
+def _check_same(first: Path, expected: pl.Schema, file: Path, schema: pl.Schema) -> None:
+    """Check that a file has the columns of the first one, in whatever order."""
+    for one, names, other in ((file, expected, schema), (first, schema, expected)):
+        lacking = next((name for name in names if name not in other), None)
+        if lacking is not None:
+            whose = first if one is file else file
+            msg = (
+                f"{one.name!r} has no column {lacking!r}, which {whose.name!r} has; "
+                "files that are read together have the same columns"
+            )
+            raise ColumnError(msg)
+    differs = next((name for name in expected if expected[name] != schema[name]), None)
+    if differs is not None:
+        msg = (
+            f"column {differs!r} has type {schema[differs]} in {file.name!r} and {expected[differs]} in {first.name!r}"
+            "; files that are read together have the same types"
+        )
+        raise ColumnError(msg)
 
 
 def unreadable(path: str | Path) -> InputError:
