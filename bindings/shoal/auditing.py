@@ -6,13 +6,15 @@ import polars as pl
 
 from shoal_engine.errors import PolicyError
 
+MOST_RUNS = 10**9
 
-def audit(mechanisms: Sequence[str] | None = None, *, runs: int = 1_000_000) -> pl.DataFrame:
+
+def audit(mechanisms: str | Sequence[str] | None = None, *, runs: int = 1_000_000) -> pl.DataFrame:
     """Bound the epsilon of mechanisms from below, by running them on two neighbors.
 
     Parameters
     ----------
-    mechanisms : sequence of str, optional
+    mechanisms : str or sequence of str, optional
         Names as the frame tells them; all unless given.
     runs : int
         On each of the neighbors; slow mechanisms are run less often.
@@ -26,7 +28,7 @@ def audit(mechanisms: Sequence[str] | None = None, *, runs: int = 1_000_000) -> 
     Raises
     ------
     NumberError
-        Fewer runs than prove anything.
+        Fewer runs than prove anything, or no integer.
     PolicyError
         There is no such mechanism.
 
@@ -38,9 +40,18 @@ def audit(mechanisms: Sequence[str] | None = None, *, runs: int = 1_000_000) -> 
     """
     from shoal_engine.differential.audit.evidence import audit as audit_one
     from shoal_engine.differential.audit.subjects import SUBJECTS
+    from shoal_engine.differential.exact_numbers import count
     from shoal_engine.differential.words import WordStream
 
-    names = list(SUBJECTS) if mechanisms is None else list(mechanisms)
+    runs = count(runs, name="runs", most=MOST_RUNS)
+    if not isinstance(mechanisms, str | list | tuple | None):
+        msg = f"mechanisms are names, and a {type(mechanisms).__name__} is none; there are {', '.join(SUBJECTS)}"
+        raise PolicyError(msg)
+    asked = [mechanisms] if isinstance(mechanisms, str) else mechanisms
+    names = list(SUBJECTS) if asked is None else list(asked)
+    if not names:
+        msg = f"there is nothing to audit; name a mechanism, or leave `mechanisms` out: {', '.join(SUBJECTS)}"
+        raise PolicyError(msg)
     for name in names:
         if name not in SUBJECTS:
             msg = f"there is no mechanism {name!r} to audit; there are {', '.join(SUBJECTS)}"

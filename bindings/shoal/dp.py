@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
+from shoal_engine.differential.exact_numbers import exact
 from shoal_engine.differential.queries.aggregates import Count, Distinct
 from shoal_engine.differential.queries.moments import Mean, Sum, Variance
+from shoal_engine.differential.queries.presence import Present
 from shoal_engine.differential.queries.quantiles import CANDIDATES, Quantile
 from shoal_engine.errors import PolicyError
 
@@ -19,15 +21,25 @@ Number = int | float | str | Fraction | Decimal
 __all__ = ["count", "mean", "median", "n_unique", "quantile", "sum", "variance"]
 
 
-def count() -> Count:
-    """Count the rows of each group.
+def count(column: str | None = None) -> Count | Present:
+    """Count the rows of each group, or those that hold a value in a column.
+
+    Parameters
+    ----------
+    column : str, optional
+        Of any type; null and NaN are no values.
+
+    Raises
+    ------
+    PolicyError
+        The column is no name.
 
     Examples
     --------
-    >>> count().alias("visits").name
-    'visits'
+    >>> count().alias("visits").name, count("cost").name
+    ('visits', 'cost_count')
     """
-    return Count()
+    return Count() if column is None else Present(_named(column), f"{column}_count")
 
 
 def sum(column: str, *, bounds: tuple[Number, Number], missing: Number | None = None) -> Sum:
@@ -47,17 +59,17 @@ def sum(column: str, *, bounds: tuple[Number, Number], missing: Number | None = 
     PolicyError
         Bounds are missing, reversed or not finite.
     """
-    return Sum(column, _bounds(column, bounds), f"{column}_sum", _number(missing))
+    return Sum(_named(column), _bounds(column, bounds), f"{column}_sum", _number(missing))
 
 
 def mean(column: str, *, bounds: tuple[Number, Number], missing: Number | None = None) -> Mean:
     """Average the values of a column that are there; parameters and errors as for `sum`."""
-    return Mean(column, _bounds(column, bounds), f"{column}_mean", _number(missing))
+    return Mean(_named(column), _bounds(column, bounds), f"{column}_mean", _number(missing))
 
 
 def variance(column: str, *, bounds: tuple[Number, Number], missing: Number | None = None) -> Variance:
     """Return the variance (of a population) of a column's values; parameters and errors as for `sum`."""
-    return Variance(column, _bounds(column, bounds), f"{column}_variance", _number(missing))
+    return Variance(_named(column), _bounds(column, bounds), f"{column}_variance", _number(missing))
 
 
 def quantile(
@@ -91,14 +103,14 @@ def quantile(
     'cost_quantile'
     """
     try:
-        wanted = Fraction(str(share))
-        points = candidates if isinstance(candidates, int) else tuple(sorted(Fraction(one) for one in candidates))
+        wanted = _finite(str(share))
+        points = candidates if isinstance(candidates, int) else tuple(sorted(map(_finite, candidates)))
     except (TypeError, ValueError, OverflowError, ZeroDivisionError):
         msg = (
             f"a quantile of {column!r} needs a share such as '0.5', and candidates that are a number or finite numbers"
         )
         raise PolicyError(msg) from None
-    return Quantile(column, _bounds(column, bounds), f"{column}_quantile", _number(missing), wanted, points)
+    return Quantile(_named(column), _bounds(column, bounds), f"{column}_quantile", _number(missing), wanted, points)
 
 
 def median(
@@ -114,13 +126,13 @@ def median(
 
 def n_unique(column: str) -> Distinct:
     """Count the distinct values of a column, or the privacy units where it is theirs; null is none."""
-    return Distinct(column, f"{column}_n_unique")
+    return Distinct(_named(column), f"{column}_n_unique")
 
 
 def _bounds(column: str, bounds: tuple[Number, Number] | None) -> tuple[Fraction, Fraction]:
     """Return bounds as exact numbers."""
     try:
-        lower, upper = (Fraction(bound) for bound in bounds or ())
+        lower, upper = map(_finite, bounds or ())
     except (TypeError, ValueError, OverflowError, ZeroDivisionError):
         msg = f"{column!r} needs bounds = (lower, upper), two finite numbers that are declared before looking"
         raise PolicyError(msg) from None
@@ -128,4 +140,22 @@ def _bounds(column: str, bounds: tuple[Number, Number] | None) -> tuple[Fraction
 
 
 def _number(value: Number | None) -> Fraction | None:
-    return None if value is None else Fraction(value)
+    try:
+        return None if value is None else _finite(value)
+    except (TypeError, ValueError, OverflowError, ZeroDivisionError):
+        msg = "`missing` is a finite number that stands for null and NaN; give one, or leave it out"
+        raise PolicyError(msg) from None
+
+
+def _finite(value: Number) -> Fraction:
+    """Return a number as it is; of text and decimals that would fill the memory an error."""
+    if isinstance(value, str | Decimal):
+        return exact(value, name="a bound, a candidate or a share")
+    return Fraction(value)
+
+
+def _named(column: object) -> str:
+    if isinstance(column, str) and column:
+        return column
+    msg = f"a column is given by its name, as text, and a {type(column).__name__} is none; give for example 'cost'"
+    raise PolicyError(msg)

@@ -2,13 +2,14 @@
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import polars as pl
 
 from shoal.files import check_output, separator_of, write, written_whole
 from shoal.observing import threads
-from shoal_engine.differential.exact_numbers import Exact, positive
+from shoal_engine.differential.exact_numbers import Exact, count, positive
+from shoal_engine.differential.named_choices import check_choice
 from shoal_engine.errors import NumberError
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ LawName = Literal["laplace", "gaussian"]
 BATCH: Final = 1 << 22
 """Samples that are held at a time while a file is written: 32 MiB."""
 COLUMN: Final = "noise"
+MOST: Final = 1 << 48
+"""Samples of one draw."""
 
 
 def sample_noise(law: LawName, *, scale: Exact, n: int, n_threads: int | None = None) -> pl.Series:
@@ -47,7 +50,7 @@ def sample_noise(law: LawName, *, scale: Exact, n: int, n_threads: int | None = 
     Raises
     ------
     NumberError
-        The law is unknown, the scale is out of range or cannot be read, or `n` is negative.
+        The law is unknown, the scale is out of range or cannot be read, or `n` is negative or no integer.
 
     References
     ----------
@@ -63,8 +66,13 @@ def sample_noise(law: LawName, *, scale: Exact, n: int, n_threads: int | None = 
     from shoal_engine.differential.words import WordStream
 
     chosen = _law(law, positive(scale, name="scale", toward="up"))
-    with WordStream.secure() as stream:
-        return pl.Series(COLUMN, draw_integers(chosen, stream, _count(n), n_threads=threads(n_threads)))
+    n, n_threads = _count(n), threads(n_threads)
+    try:
+        with WordStream.secure() as stream:
+            return pl.Series(COLUMN, draw_integers(chosen, stream, n, n_threads=n_threads))
+    except MemoryError:
+        msg = f"{n} samples do not fit into memory; ask for fewer, or write them with `noise_file`"
+        raise NumberError(msg) from None
 
 
 def sample_noise_file(
@@ -101,14 +109,9 @@ def sample_noise_file(
 def _law(law: LawName, scale: Fraction) -> "Law":
     from shoal_engine.differential.samplers.laws import Gaussian, Laplace
 
-    if law not in get_args(LawName):
-        msg = f"no law is called {law!r}; choose laplace or gaussian"
-        raise NumberError(msg)
+    check_choice(law, LawName, name="law", error=NumberError)
     return Laplace(scale) if law == "laplace" else Gaussian(scale**2)
 
 
 def _count(n: int) -> int:
-    if n < 0:
-        msg = f"n = {n} samples were asked for; ask for 0 or more"
-        raise NumberError(msg)
-    return n
+    return count(n, name=f"n = {n}" if type(n) is int else "n", least=0, most=MOST)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
 
-from shoal.frames import batches, schema_of
+from shoal.frames import NOT_ARROW, batches, schema_of
 from shoal_engine.anonymity.observation import Observation, check_columns, needed_columns
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.errors import ColumnError, InputError, PolicyError
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 OnProgress: TypeAlias = Callable[[str], None]
 """Is told what begins: reading, grouping, partitioning, writing, verifying."""
 
-_NOT_ARROW = (pl.Int128, pl.UInt128, pl.Object)
-"""Types of Polars that have no place in an Arrow batch."""
+
+MOST_THREADS = 1 << 16
 
 
 def quietly(step: str) -> None:
@@ -29,10 +29,9 @@ def threads(n_threads: int | None) -> int:
     """Return how many threads to use: as asked, else one for each core that this process may use."""
     if n_threads is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if n_threads < 1:
-        msg = f"n_threads = {n_threads}; give a number of at least 1, or none for all cores"
-        raise ValueError(msg)
-    return n_threads
+    from shoal_engine.differential.exact_numbers import count
+
+    return count(n_threads, name="n_threads", most=MOST_THREADS)
 
 
 def observe(frame: pl.LazyFrame, policy: Policy, *, carry: bool, n_threads: int, in_order: bool = False) -> Observation:
@@ -70,7 +69,7 @@ def check_readable(schema: pl.Schema, columns: Sequence[str]) -> None:
     """
     check_columns(columns, schema.names())
     for name in columns:
-        if isinstance(schema[name], _NOT_ARROW):
+        if isinstance(schema[name], NOT_ARROW):
             msg = f"column {name!r} has type {schema[name]}, which Arrow cannot take; cast it to another"
             raise ColumnError(msg)
 

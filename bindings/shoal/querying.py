@@ -11,7 +11,10 @@ import polars as pl
 
 from shoal.frames import IntoFrame, batches, into_lazy, schema_of
 from shoal.observing import check_readable, threads
+from shoal.public_keys import public_keys
+from shoal_engine.differential.named_choices import check_choice
 from shoal_engine.errors import ColumnError, InputError, PolicyError
+from shoal_engine.ledger.entries import text_of
 
 if TYPE_CHECKING:
     from shoal_engine.differential.exact_numbers import Exact
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from shoal_engine.ledger import Ledger, Receipt
 
 Law = Literal["laplace", "gaussian"]
+Neighbors = Literal["add-remove", "change-one"]
 KeyRule = Literal["truncated-geometric", "laplace-threshold", "gaussian-threshold"]
 
 
@@ -70,7 +74,7 @@ def private(
     *,
     unit: str | Sequence[str] | None,
     ledger: "Ledger | str | Path | None",
-    neighbors: Literal["add-remove", "change-one"] = "add-remove",
+    neighbors: Neighbors = "add-remove",
     dataset: str | None = None,
 ) -> "Private":
     """Return a frame that can only be asked for totals with noise.
@@ -106,26 +110,38 @@ def private(
     >>> wards.agg(shoal.dp.count()).release(epsilon="1").frame.columns
     ['ward', 'count', 'count_std', 'count_low', 'count_high']
     """
-    columns = None if unit is None else (unit,) if isinstance(unit, str) else tuple(unit)
-    if columns == ():
-        msg = "name the columns that tell privacy units apart, or give unit=None to protect single rows"
+    check_choice(neighbors, Neighbors, name="neighbors")
+    columns = None if unit is None else tuple(_names(unit, "the privacy unit is given by names of columns"))
+    if columns is not None and not (columns and len(set(columns)) == len(columns)):
+        msg = "name each column that tells privacy units apart once, or give unit=None to protect single rows"
         raise PolicyError(msg)
-    lazy = into_lazy(frame)
+    try:
+        lazy = into_lazy(frame)
+    except TypeError as error:
+        raise InputError(str(error)) from None
     present = schema_of(lazy).names()
     for name in columns or ():
         if name not in present:
             msg = f"the privacy unit names column {name!r}, which the table does not have; correct the name"
             raise ColumnError(msg)
+    text_of(called := dataset if dataset is not None else _called(frame), name="dataset")
     if isinstance(ledger, str | Path):
         from shoal_engine.ledger import Ledger
 
         ledger = Ledger(ledger)
+    elif ledger is not None and not hasattr(ledger, "debit"):
+        msg = f"a ledger is a Ledger or the path of one, and a {type(ledger).__name__} is none; None charges nothing"
+        raise PolicyError(msg)
     named = "row" if columns is None else ",".join(columns)
     if ledger is not None and ledger.unit != named:
         msg = f"the ledger protects unit {ledger.unit!r}, and {named!r} is asked for; use the ledger of this unit"
         raise PolicyError(msg)
-    called = str(frame) if isinstance(frame, str | Path) else "frame"
-    return Private(lazy, columns, neighbors, ledger, dataset or called)
+    return Private(lazy, columns, neighbors, ledger, called)
+
+
+def _called(frame: IntoFrame) -> str:
+    """Return what the ledger calls data that was given no name."""
+    return str(frame) if isinstance(frame, str | Path) else "frame"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +150,13 @@ class Private:
 
     frame: pl.LazyFrame = field(repr=False)
     unit: tuple[str, ...] | None
-    neighbors: Literal["add-remove", "change-one"]
+    neighbors: Neighbors
     ledger: "Ledger | None"
     dataset: str
 
     def group_by(
         self,
-        *by: str,
+        *by: str | Sequence[str],
         max_groups: int | None = None,
         max_rows: int | Literal["clip"] | None = None,
         keys: IntoFrame | Sequence[object] | None = None,
@@ -150,7 +166,7 @@ class Private:
 
         Parameters
         ----------
-        *by : str
+        *by : str, or sequence of str
             Key columns; none for the table as a whole.
         max_groups : int
             Groups that one unit may count in; needed where there is a unit.
@@ -165,10 +181,15 @@ class Private:
         Raises
         ------
         PolicyError
-            A bound is missing, or given where each row is a unit.
+            A bound is missing, no integer, or given where each row is a unit; or the rule is not known.
         """
         from shoal_engine.differential.queries.bounding import Bounds
 
+        check_choice(key_rule, KeyRule, name="key_rule")
+        named = tuple(name for one in by for name in _names(one, "keys are given by names of columns"))
+        if isinstance(max_rows, str) and max_rows != "clip":
+            msg = "max_rows is an integer, or 'clip' to clamp the sums of each unit; give one of them"
+            raise PolicyError(msg)
         if self.unit is None:
             if max_groups is not None or max_rows is not None:
                 msg = "where each row is a unit it is in one group, once; leave `max_groups` and `max_rows` out"
@@ -179,7 +200,7 @@ class Private:
             raise PolicyError(msg + ": max_groups=5, max_rows=2")
         else:
             bounds = Bounds(max_groups, None if max_rows == "clip" else max_rows)
-        return Grouped(self, by, bounds, keys, key_rule)
+        return Grouped(self, named, bounds, keys, key_rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,15 +213,27 @@ class Grouped:
     _keys: IntoFrame | Sequence[object] | None = field(repr=False)
     _key_rule: KeyRule
 
-    def agg(self, *aggregates: "Aggregate") -> "PrivateQuery":
-        """Return the query for some aggregates of `shoal.dp`."""
+    def agg(self, *aggregates: "Aggregate | Sequence[Aggregate]") -> "PrivateQuery":
+        """Return the query for some aggregates of `shoal.dp`.
+
+        Raises
+        ------
+        ColumnError
+            A column is not in the table, or the keys cannot be read in its type.
+        PolicyError
+            What is given is no aggregate, two would have one name, or there is none.
+        """
         from shoal_engine.differential.queries.private_group_by import GroupQuery
 
         private = self._private
         schema = schema_of(private.frame)
-        keys = None if self._keys is None else _keys(self._keys, self._by, schema)
-        asked = tuple(_of_schema(_of_units(one, private.unit), schema) for one in aggregates)
+        keys = None if self._keys is None else public_keys(self._keys, self._by, schema)
+        listed: list[Aggregate] = []
+        for given in aggregates:
+            listed += given if isinstance(given, list | tuple) else [given]  # pyright: ignore[reportArgumentType]
+        asked = tuple(_of_schema(_of_units(one, private.unit), schema) for one in listed)
         query = GroupQuery(self._by, asked, private.unit, self._bounds, keys, private.neighbors, self._key_rule)  # pyright: ignore[reportArgumentType]
+        check_readable(schema, _columns(query))
         return PrivateQuery(private, query)
 
 
@@ -320,24 +353,13 @@ def _of_schema(one: "Aggregate", schema: pl.Schema) -> "Aggregate":
     return replace(one, is_whole=kind is not None and (kind.is_integer() or kind == pl.Boolean))
 
 
-def _keys(keys: IntoFrame | Sequence[object], by: tuple[str, ...], schema: pl.Schema) -> object:
-    """Return public keys as a table of the key columns, in the types of the data."""
-    if not by:
-        msg = "the query has no key column, and keys are given; leave them out"
+def _names(given: object, role: str) -> list[str]:
+    """Return names of columns, given as one or as a list."""
+    names = [given] if isinstance(given, str) else list(given) if isinstance(given, list | tuple) else [None]
+    if not all(isinstance(name, str) and name for name in names):
+        msg = f"{role}, as text or a list of texts; expressions and other values name none"
         raise PolicyError(msg)
-    if isinstance(keys, list | tuple | pl.Series):
-        if len(by) != 1:
-            msg = f"keys of {len(by)} columns are a frame with these columns; got a list"
-            raise PolicyError(msg)
-        keys = pl.DataFrame({by[0]: keys})
-    frame = into_lazy(keys)  # pyright: ignore[reportArgumentType]
-    present = schema_of(frame).names()
-    for name in by:
-        if name not in present or name not in schema:
-            msg = f"{name!r} is a key column, and the keys or the table do not have it; add it, or correct the name"
-            raise ColumnError(msg)
-    typed = frame.select(pl.col(name).cast(schema[name]) for name in by).unique().collect()
-    return typed.to_arrow(compat_level=pl.CompatLevel.newest())
+    return [str(name) for name in names]
 
 
 def _budget(epsilon: "Exact | None", delta: "Exact", rho: "Exact | None") -> "Budget":
@@ -362,7 +384,7 @@ def _plan(query: "GroupQuery", budget: "Budget", allotment: "Allotment") -> Plan
             one.name,
             part.name,
             _named(mechanism := next(mechanisms)),
-            query.factor * part.sensitivity * part.groups,
+            min(query.factor * part.sensitivity * part.groups, (1 << 63) - 1),
             getattr(mechanism, "deviation", None),
         )
         for one, parts in zip(query.aggregates, query.parts(), strict=True)

@@ -1,13 +1,16 @@
 """What releases cost together, from the events that their plans and ledgers tell; and the least noise for a target."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from shoal_engine.differential.accounting.accountant import Spent
     from shoal_engine.differential.exact_numbers import Exact
+
+LawName = Literal["laplace", "gaussian"]
+LEAST_MOVED = Fraction(1, 10**9)
+"""Of a sensitivity, and of a rate."""
 
 
 def privacy_spent(events: str | Sequence[str], *, delta: "Exact") -> "Spent":
@@ -35,21 +38,25 @@ def privacy_spent(events: str | Sequence[str], *, delta: "Exact") -> "Spent":
     from shoal_engine.differential import events as kinds
     from shoal_engine.differential.accounting.accountant import privacy_spent as reckon
     from shoal_engine.differential.exact_numbers import exact
+    from shoal_engine.errors import NumberError
 
     texts = [events] if isinstance(events, str) else events
+    if not isinstance(texts, list | tuple):
+        msg = f"events are JSON as text, or a list of such, and this is a {type(events).__name__}; give `plan.event`"
+        raise NumberError(msg)
     told = kinds.Composed(tuple(map(kinds.from_json, texts)))
     return reckon(told, delta=exact(delta, name="delta", toward="down"))
 
 
 def least_noise(
-    law: Literal["laplace", "gaussian"],
+    law: LawName,
     *,
     epsilon: "Exact",
     delta: "Exact",
     times: int = 1,
     rate: "Exact" = 1,
     sensitivity: "Exact" = 1,
-) -> "Fraction":
+) -> Fraction:
     """Return the least scale of noise for which `times` releases are (epsilon, delta)-private, within 0.1 %.
 
     Parameters
@@ -68,7 +75,7 @@ def least_noise(
     Raises
     ------
     NumberError
-        A number is out of range.
+        The law is unknown, or a number is out of range.
 
     Examples
     --------
@@ -77,16 +84,19 @@ def least_noise(
     """
     from shoal_engine.differential import events as kinds
     from shoal_engine.differential.accounting.calibrating import least_scale
-    from shoal_engine.differential.exact_numbers import exact
+    from shoal_engine.differential.exact_numbers import count, exact
+    from shoal_engine.differential.named_choices import check_choice
     from shoal_engine.errors import NumberError
 
+    check_choice(law, LawName, name="law", error=NumberError)
+    times = count(times, name="times", most=kinds.MOST_TIMES)
     share = exact(rate, name="rate", toward="up")
     moved = exact(sensitivity, name="sensitivity", toward="up")
-    if times < 1 or moved <= 0 or not 0 < share <= 1:
-        msg = "noise needs times of at least 1, a sensitivity above 0, and a rate above 0 and at most 1"
+    if not LEAST_MOVED <= moved <= 1 / LEAST_MOVED or not LEAST_MOVED <= share <= 1:
+        msg = "noise needs a sensitivity from 1e-9 to 1e9, and a rate from 1e-9 to 1; count in other units"
         raise NumberError(msg)
 
-    def releases(scale: "Fraction") -> kinds.Event:
+    def releases(scale: Fraction) -> kinds.Event:
         once = kinds.Laplace(scale, moved) if law == "laplace" else kinds.Gaussian(scale, moved)
         return kinds.Repeated(once if share == 1 else kinds.PoissonSampled(share, once), times)
 

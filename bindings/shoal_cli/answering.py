@@ -8,15 +8,25 @@ from shoal_cli.options import ANCHOR, JSON, THREADS, print_json
 from shoal_cli.running import MET, NOT_VERIFIED
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from shoal_engine.differential.queries.aggregates import Aggregate
     from shoal_engine.ledger import Ledger
 
 
 @click.command()
-@click.argument("source", metavar="INPUT")
+@click.argument("source", metavar="INPUT", required=False)
 @click.option("--unit", required=True, metavar="COL", help="Whom to protect: the column of their ids, or row.")
 @click.option("--by", multiple=True, metavar="COL", help="Group by it; repeat for several, none for the whole table.")
-@click.option("--count", is_flag=True, help="Rows of each group.")
+@click.option(
+    "--count",
+    "counts",
+    multiple=True,
+    is_flag=False,
+    flag_value="",
+    metavar="[COL]",
+    help="Rows of each group, or those with a value in COL; repeat.",
+)
 @click.option("--sum", "sums", multiple=True, metavar="COL:LO:HI", help="Sum, values clamped to LO and HI; repeat.")
 @click.option("--mean", "means", multiple=True, metavar="COL:LO:HI", help="Mean; repeat.")
 @click.option("--variance", "variances", multiple=True, metavar="COL:LO:HI", help="Variance; repeat.")
@@ -39,7 +49,7 @@ if TYPE_CHECKING:
 )
 @THREADS
 @JSON
-def query(source: str, threads: int | None, output: str | None, as_json: bool, **asked: Any) -> int:  # noqa: FBT001
+def query(source: str | None, threads: int | None, output: str | None, as_json: bool, **asked: Any) -> int:  # noqa: FBT001
     """Answer a group-by with noise, charged to a ledger."""
     from pathlib import Path
 
@@ -47,6 +57,7 @@ def query(source: str, threads: int | None, output: str | None, as_json: bool, *
     from shoal.querying import private
     from shoal_cli.showing import show_frame
 
+    source, asked["counts"] = _source(source, asked["counts"])
     if bool(asked["ledger"]) == asked["no_ledger"] and not asked["only_plan"]:
         msg = "name the ledger to charge with --ledger FILE, or say --no-ledger; `shoal ledger init` makes one"
         raise click.UsageError(msg)
@@ -110,7 +121,7 @@ def _aggregates(asked: dict[str, Any]) -> "list[Aggregate]":
     """Return what is asked for, in the order of the options' help."""
     from shoal import dp
 
-    found: list[Aggregate] = [dp.count()] if asked["count"] else []
+    found: list[Aggregate] = [dp.count(column or None) for column in asked["counts"]]
     for option, make in (("sums", dp.sum), ("means", dp.mean), ("variances", dp.variance)):
         for text in asked[option]:
             column, low, high = _parts(text, 3, "COL:LO:HI")
@@ -119,6 +130,29 @@ def _aggregates(asked: dict[str, Any]) -> "list[Aggregate]":
         column, share, low, high = _parts(text, 4, "COL:Q:LO:HI")
         found.append(dp.quantile(column, share, bounds=(low, high)).alias(f"{column}_q{share}"))
     return [*found, *map(dp.n_unique, asked["distinct"])]
+
+
+def _source(source: str | None, counts: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Return the input, and what `--count` was given: before the input, a bare `--count` takes it for a column."""
+    if source is not None:
+        return source, counts
+    paths = [place for place, text in enumerate(counts) if text and _sources(text)]
+    if len(paths) != 1:
+        msg = "Missing argument 'INPUT'."
+        raise click.UsageError(msg)
+    (place,) = paths
+    return counts[place], (*counts[:place], "", *counts[place + 1 :])
+
+
+def _sources(path: str) -> "list[Path] | None":
+    """Return the files that a path names, None where it names none."""
+    from shoal.files import sources
+    from shoal_engine.errors import InputError
+
+    try:
+        return sources(path)
+    except InputError:
+        return None
 
 
 def _parts(text: str, n: int, form: str) -> list[str]:

@@ -15,6 +15,12 @@ LONGEST: Final = 1_000
 LARGEST_EXPONENT: Final = 400
 """Powers of ten; beyond lies no scale of this world, but numbers that fill the memory."""
 
+LARGEST_EPSILON: Final = Fraction(10**15)
+LEAST_EPSILON: Final = Fraction(1, 10**50)
+"""Of what anybody would spend: far beyond what protects, and far below what tells anything."""
+LEAST_DELTA: Final = Fraction(1, 10**250)
+"""Of a delta that is not 0."""
+
 _HOW = "give it as text such as '0.1' or '1/3', or as an int, a Fraction or a Decimal"
 
 
@@ -77,6 +83,52 @@ def positive(value: Exact, *, name: str, toward: Literal["up", "down"] | None = 
     return found
 
 
+def check_delta(value: Fraction) -> None:
+    """Check that a delta is 0, or from `LEAST_DELTA` to below 1.
+
+    Raises
+    ------
+    NumberError
+    """
+    if not (value == 0 or LEAST_DELTA <= value < 1):
+        msg = "delta must be at least 0 and below 1, and where it is not 0 at least 1e-250; with 1 all could be told"
+        raise NumberError(msg)
+
+
+def check_epsilon(value: Fraction, *, name: str = "epsilon") -> None:
+    """Check that an epsilon or a rho is from `LEAST_EPSILON` to `LARGEST_EPSILON`.
+
+    Raises
+    ------
+    NumberError
+    """
+    if not LEAST_EPSILON <= value <= LARGEST_EPSILON:
+        msg = (
+            f"give {'an' if name == 'epsilon' else 'a'} {name} above 0: at least 1e-50, below which nothing can be "
+            "told, and at most 1e15, far beyond which nobody is protected"
+        )
+        raise NumberError(msg)
+
+
+def count(value: object, *, name: str, least: int = 1, most: int = (1 << 63) - 1) -> int:
+    """Return an integer within bounds.
+
+    Raises
+    ------
+    NumberError
+        It is no integer (a bool is none, nor a float), or out of bounds.
+
+    Examples
+    --------
+    >>> count(5, name="runs")
+    5
+    """
+    if not isinstance(value, bool) and isinstance(value, numbers.Integral) and least <= int(value) <= most:
+        return int(value)
+    msg = f"{name} must be an integer of at least {least} and at most {most}; correct it"
+    raise NumberError(msg)
+
+
 def _unreadable(name: str) -> NumberError:
     msg = f"{name} cannot be read as a number; {_HOW}"
     return NumberError(msg)
@@ -96,7 +148,7 @@ def _float(value: float, name: str, toward: Literal["up", "down"] | None) -> Fra
     if not math.isfinite(value):
         msg = f"{name} must be finite; {_HOW}"
         raise NumberError(msg)
-    if toward is None:
+    if toward not in ("up", "down"):
         msg = f"{name} is a float, which need not be the number that was written; {_HOW}"
         raise NumberError(msg)
     as_it_is, as_printed = Fraction(value), Fraction(repr(value))

@@ -17,7 +17,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
-from shoal_engine.differential.exact_numbers import Exact, exact
+from shoal_engine.differential.exact_numbers import Exact, check_delta, check_epsilon, exact
+from shoal_engine.differential.named_choices import check_choice
 from shoal_engine.errors import NumberError
 
 FilterName: TypeAlias = Literal["basic", "zcdp"]
@@ -42,6 +43,9 @@ class Budget:
     filter: FilterName
     limits: Amounts
 
+    def __post_init__(self) -> None:
+        check_choice(self.filter, FilterName, name="filter", error=NumberError)
+
     @classmethod
     def of(cls, *, epsilon: Exact | None = None, rho: Exact | None = None, delta: Exact = 0) -> "Budget":
         """Return the budget of an epsilon or a rho, and a delta; floats are rounded towards less of it.
@@ -60,6 +64,8 @@ class Budget:
         if amounts[0] <= 0 or not 0 <= amounts[1] < 1:
             msg = "a budget is above 0, and its delta at least 0 and below 1"
             raise NumberError(msg)
+        check_epsilon(amounts[0], name="budget")
+        check_delta(amounts[1])
         return cls("basic" if rho is None else "zcdp", (amounts[0] // UNIT, amounts[1] // UNIT))
 
     @property

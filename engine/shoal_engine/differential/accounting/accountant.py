@@ -23,10 +23,13 @@ from shoal_engine.differential import events
 from shoal_engine.differential.accounting import loss_compositions
 from shoal_engine.differential.accounting.basic import pure_cost
 from shoal_engine.differential.accounting.concentrated import delta_of, epsilon_for, rho_of
+from shoal_engine.differential.exact_numbers import check_delta
 from shoal_engine.errors import NumberError
 
 MOST_CHOICES = 64
 """Ways to choose one event of each parallel group that are reckoned one by one."""
+MOST_RHO = 10**200
+"""Of rhos and epsilons that are reckoned; more count as infinite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def privacy_spent(event: events.Event, *, delta: Fraction) -> Spent:
     Raises
     ------
     NumberError
-        Delta is out of range.
+        Delta is out of range: below 0, 1 or more, or above 0 and below 1e-250.
 
     Examples
     --------
@@ -70,9 +73,7 @@ def privacy_spent(event: events.Event, *, delta: Fraction) -> Spent:
     >>> spent.way, round(spent.epsilon, 3)
     ('losses', 1.368)
     """
-    if not 0 <= delta < 1:
-        msg = "delta must be at least 0 and below 1"
-        raise NumberError(msg)
+    check_delta(delta)
     worst: Spent | None = None
     for one in _choices(event):
         ways = dict(_ways(one, delta))
@@ -90,9 +91,11 @@ def _ways(event: events.Event, delta: Fraction) -> Iterator[tuple[str, float]]:
             found = reckoned(event, float(delta))
             if found is not None:
                 yield name, found
-        left, plain = delta - delta_of(event), _plain(event)
-        if left > 0:
-            yield "concentrated", epsilon_for(rho_of(event), left)
+        left, plain, rho = delta - delta_of(event), _plain(event), rho_of(event)
+        if left >= 0 and rho == 0:
+            yield "concentrated", 0.0
+        elif left > 0 and rho < MOST_RHO:
+            yield "concentrated", epsilon_for(rho, left)
         if plain is not None:
             yield "advanced", loss_compositions.epsilon_of(plain, float(delta)) or math.inf
     yield "basic", _basic(event, delta)
@@ -103,7 +106,9 @@ def _basic(event: events.Event, delta: Fraction) -> float:
     pure = pure_cost(event)
     if pure is None or pure[1] > delta:
         return math.inf
-    return math.nextafter(float(pure[0]), math.inf)
+    if pure[0] == 0:
+        return 0.0
+    return math.nextafter(float(pure[0]), math.inf) if pure[0] < MOST_RHO else math.inf
 
 
 def _plain(event: events.Event) -> events.Event | None:

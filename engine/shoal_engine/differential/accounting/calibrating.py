@@ -6,10 +6,13 @@ from typing import Final
 
 from shoal_engine.differential.accounting.accountant import privacy_spent
 from shoal_engine.differential.events import Event
+from shoal_engine.differential.exact_numbers import check_delta, check_epsilon
 from shoal_engine.errors import NumberError
 
 PRECISION: Final = Fraction(1, 1000)
 """How far above the least scale an answer may be, relatively."""
+LARGEST_TARGET: Final = 10_000
+"""Epsilons above are refused: noise for them protects nobody, and is slow to reckon."""
 _DOUBLINGS: Final = 200
 
 
@@ -21,7 +24,7 @@ def least_scale(event: Callable[[Fraction], Event], *, epsilon: Fraction, delta:
     event : callable
         From a scale to the event; more noise must not cost more.
     epsilon, delta : Fraction
-        Epsilon above 0; delta at least 0, below 1.
+        Epsilon above 0, at most `LARGEST_TARGET`; delta at least 0, below 1.
 
     Raises
     ------
@@ -37,8 +40,10 @@ def least_scale(event: Callable[[Fraction], Event], *, epsilon: Fraction, delta:
     >>> round(float(least_scale(thousand, epsilon=Fraction(1), delta=Fraction(1, 10**6))), 2)
     1.56
     """
-    if epsilon <= 0 or not 0 <= delta < 1:
-        msg = "a target is an epsilon above 0 and a delta of at least 0 and below 1"
+    check_epsilon(epsilon)
+    check_delta(delta)
+    if epsilon > LARGEST_TARGET:
+        msg = f"an epsilon above {LARGEST_TARGET} protects nobody, and no noise is reckoned for it; ask for less"
         raise NumberError(msg)
 
     def suffices(scale: Fraction) -> bool:

@@ -32,6 +32,8 @@ _NO_TILT: Final = 1e-3
 """Of the exponent across a window: less hardly moves it."""
 _LARGEST_EXPONENT: Final = 300.0
 """Of what chances are multiplied by; where more were needed, what is charged for rounding is above 1."""
+_LARGEST_TOTAL: Final = 1e9
+"""Of all losses together: of more no epsilon comes out that protects anybody, and no grid of steps is fine enough."""
 _MERGED: Final = 64
 _ROUNDING: Final = 2.0**-53
 _ORDER: Final = 8.3
@@ -99,6 +101,8 @@ def _both_ways(event: events.Event) -> "tuple[_Sum, ...]":
         found = [(losses_of(one, adding=adding), times) for one, times in leaves.items()]
         known = [(losses, times) for losses, times in found if losses is not None]
         if not known or len(known) < len(found):
+            return ()
+        if sum(times * losses.high for losses, times in known) > _LARGEST_TOTAL:
             return ()
         step = _step(known)
         ways.append(_Sum(tuple((losses.on_grid(step), times) for losses, times in known)))

@@ -27,6 +27,8 @@ MOST_ATOMS: Final = 1 << 20
 _FINE: Final = 1 << 16
 _LARGEST_SAMPLED: Final = 128.0
 """Of losses before sampling: exponentials of larger ones leave float64, and no protection is left to be reckoned."""
+_LARGEST: Final = 1e5
+"""Of losses of one event: beyond, nothing protects anybody, and cells would be too wide to tell anything."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(5)
 
 
@@ -110,6 +112,11 @@ def losses_of(event: events.Event, *, adding: bool = False) -> Losses | None:
         Of the pair of tables with and without a unit, whether the unit is added rather than removed; only for
         sampled events does it matter.
     """
+    size = _size(event)
+    if size is not None and size > _LARGEST:
+        return None
+    if size == 0:
+        return _randomized_response(0.0, float(getattr(event, "delta", 0)))
     match event:
         case events.Laplace(scale=scale, sensitivity=s):
             return _laplace(float(s / scale))
@@ -127,11 +134,29 @@ def losses_of(event: events.Event, *, adding: bool = False) -> Losses | None:
             inner = losses_of(one)
             if inner is None or max(inner.high, -inner.low) > _LARGEST_SAMPLED:
                 return None
-            return _sampled(inner, float(rate), adding=adding)
+            # What tells nothing tells nothing of a sample.
+            return _sampled(inner, float(rate), adding=adding) if inner.high > inner.low else inner
         case events.FixedSizeSampled():
             # Of such samples no more is reckoned than what their epsilon and delta say.
             pure = pure_cost(event)
             return None if pure is None else _randomized_response(float(pure[0]), float(pure[1]))
+        case _:
+            return None
+
+
+def _size(event: events.Event) -> float | None:
+    """Return about how large losses of one event get; 0 where there are none, None of events on samples."""
+    match event:
+        case events.Laplace(scale=scale, sensitivity=s) | events.DiscreteLaplace(scale=scale, sensitivity=s):
+            return float(s / scale)
+        case events.Gaussian(sigma=sigma, sensitivity=s):
+            return float((s / sigma) ** 2)
+        case events.DiscreteGaussian(sigma_squared=sigma_squared, sensitivity=s):
+            return float(s * s / sigma_squared)
+        case events.PureDP(epsilon=epsilon) | events.BoundedRange(epsilon=epsilon):
+            return float(epsilon)
+        case events.ApproximateDP(epsilon=epsilon):
+            return float(epsilon)
         case _:
             return None
 
@@ -194,7 +219,7 @@ def _discrete_gaussian(sigma_squared: float, s: int) -> Losses:
 def _randomized_response(epsilon: float, delta: float) -> Losses:
     """Return the worst losses of all that is (epsilon, delta)-private (Kairouz, Oh, Viswanath 2015, theorem 3.1)."""
     loss = np.array([-epsilon, epsilon])
-    chance = (1 - delta) / (1 + np.exp(-loss))
+    chance = (1 - delta) / (1 + np.exp(np.minimum(-loss, 700.0)))
     return Losses(loss, chance, None, -epsilon, epsilon, delta)
 
 

@@ -11,6 +11,7 @@ from shoal_engine.differential.queries.bounding import Bounds
 from shoal_engine.differential.queries.estimates import Estimate, Noisy, Part, scaled
 from shoal_engine.differential.queries.group_sums import ColumnSums, GroupSums
 from shoal_engine.differential.queries.moments import Mean, Named, Sum, Variance
+from shoal_engine.differential.queries.presence import Present
 from shoal_engine.differential.queries.quantiles import Quantile
 from shoal_engine.differential.queries.total_values import ValueSpec
 
@@ -66,7 +67,7 @@ class Distinct(Named):
         return scaled(noisy[0], 1.0)
 
 
-Aggregate: TypeAlias = Count | Sum | Mean | Variance | Quantile | Distinct
+Aggregate: TypeAlias = Count | Present | Sum | Mean | Variance | Quantile | Distinct
 
 
 def joined_specs(aggregates: Sequence[Aggregate]) -> tuple[list[ValueSpec], list[int | None]]:
@@ -84,7 +85,8 @@ def joined_specs(aggregates: Sequence[Aggregate]) -> tuple[list[ValueSpec], list
         alike = [
             place
             for place, other in enumerate(specs)
-            if (other.column, other.grid, other.missing) == (spec.column, spec.grid, spec.missing)
+            if (other.column, other.grid, other.missing, other.presence)
+            == (spec.column, spec.grid, spec.missing, spec.presence)
             and not (other.edges and spec.edges and other.edges != spec.edges)
         ]
         if not alike:

@@ -12,14 +12,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from shoal_engine.columns import narrowest
+from shoal_engine.differential.exact_numbers import count
 from shoal_engine.differential.queries.grid import Grid
 from shoal_engine.differential.queries.group_keys import Codes, GroupKeys
 from shoal_engine.differential.queries.group_sums import Accumulator, GroupSums
 from shoal_engine.differential.queries.id_numbering import IdNumbering
 from shoal_engine.differential.queries.numbering import NO_UNIT, Key, key_words
-from shoal_engine.differential.queries.observation import check_columns, checked_rows
+from shoal_engine.differential.queries.observation import MOST_ROWS, check_columns, checked_rows
 from shoal_engine.differential.queries.total_values import ValueSpec, place_on_grid
-from shoal_engine.errors import PolicyError
+from shoal_engine.errors import NumberError, PolicyError
 from shoal_engine.threads import in_threads, ranges
 from shoal_kernels import unit_bounding, unit_partitioning
 from shoal_kernels.group_sums import COUNT_ROWS
@@ -49,16 +50,25 @@ class Bounds:
     Raises
     ------
     PolicyError
-        A bound is below 1.
+        A bound is no integer, below 1, or above the rows that can be observed.
     """
 
     max_groups: int
     max_rows: int | None
 
     def __post_init__(self) -> None:
-        if self.max_groups < 1 or (self.max_rows is not None and self.max_rows < 1):
-            msg = f"a unit must be allowed at least 1 group and 1 row; got {self.max_groups} and {self.max_rows}"
-            raise PolicyError(msg)
+        for name, bound in (("max_groups", self.max_groups), ("max_rows", self.max_rows)):
+            if name == "max_rows" and bound is None:
+                continue
+            try:
+                found = count(bound, name=name, most=MOST_ROWS)
+            except NumberError:
+                msg = (
+                    f"{name} is an integer, at least 1 (a unit must be allowed at least 1 group and 1 row) and at most "
+                    f"{MOST_ROWS}; correct it"
+                )
+                raise PolicyError(msg) from None
+            object.__setattr__(self, name, found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,8 +9,10 @@ from typing import Literal, TypeAlias
 from shoal_engine.differential import events
 from shoal_engine.differential.accounting import discrete_gaussian
 from shoal_engine.differential.accounting.concentrated import rho_for
+from shoal_engine.differential.exact_numbers import check_delta, check_epsilon
 from shoal_engine.differential.mechanisms.additive import GaussianNoise, LaplaceNoise
 from shoal_engine.differential.mechanisms.selection import Exponential
+from shoal_engine.differential.named_choices import check_choice
 from shoal_engine.differential.queries.choosing_keys import (
     GaussianThreshold,
     KeyRule,
@@ -54,6 +56,8 @@ class Budget:
         if not 0 <= self.delta < 1:
             msg = "delta must be at least 0 and below 1; with 1 everything could be told"
             raise PolicyError(msg)
+        check_epsilon(given, name="rho" if self.epsilon is None else "epsilon")
+        check_delta(self.delta)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,9 @@ def allot(
     PolicyError
         Keys are to be chosen without a delta, or Gaussian noise asked for with neither delta nor rho.
     """
+    check_choice(key_rule, KeyRule, name="key_rule")
+    if law is not None:
+        check_choice(law, Law, name="law")
     if key_groups and not budget.delta:
         msg = "which keys occur is private, and choosing among them takes a delta; give one, or the keys as `keys`"
         raise PolicyError(msg)

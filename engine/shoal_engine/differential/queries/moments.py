@@ -17,6 +17,7 @@ from shoal_engine.differential.queries.estimates import Estimate, Noisy, Part, r
 from shoal_engine.differential.queries.grid import Grid
 from shoal_engine.differential.queries.group_sums import ColumnSums, GroupSums
 from shoal_engine.differential.queries.total_values import ValueSpec
+from shoal_engine.errors import PolicyError
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -29,7 +30,16 @@ class Named:
     """An aggregate that can be given another name."""
 
     def alias(self, name: str) -> Self:
-        """Return the same aggregate under another name."""
+        """Return the same aggregate under another name.
+
+        Raises
+        ------
+        PolicyError
+            The name is no text, or empty.
+        """
+        if not isinstance(name, str) or not name:  # pyright: ignore[reportUnnecessaryIsInstance]
+            msg = "an aggregate is named by text that is not empty; give a name such as 'visits'"
+            raise PolicyError(msg)
         return replace(self, name=name)  # pyright: ignore[reportArgumentType] - every aggregate is a dataclass
 
 

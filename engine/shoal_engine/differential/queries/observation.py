@@ -93,6 +93,8 @@ def check_columns(schema: pa.Schema, names: Iterable[str], specs: Iterable[Value
             msg = f"column {name!r} stands more than once in the input; rename one"
             raise ColumnError(msg)
     for spec in specs:
+        if spec.presence:
+            continue
         check_type(spec.column, schema.field(spec.column).type)
 
 

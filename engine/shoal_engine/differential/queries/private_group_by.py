@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shoal_engine.differential.mechanisms.selection import Exponential
+from shoal_engine.differential.named_choices import check_choice
 from shoal_engine.differential.queries.aggregates import (
     Aggregate,
     Count,
@@ -28,7 +29,7 @@ from shoal_engine.differential.queries.choosing_keys import KeyRule
 from shoal_engine.differential.queries.estimates import Estimate, Noisy, Part
 from shoal_engine.differential.queries.group_keys import GroupKeys
 from shoal_engine.differential.queries.group_sums import GroupSums
-from shoal_engine.differential.queries.observation import RowObservation
+from shoal_engine.differential.queries.observation import MOST_ROWS, RowObservation
 from shoal_engine.differential.words import WordStream
 from shoal_engine.errors import PolicyError
 
@@ -69,6 +70,10 @@ class GroupQuery:
     key_rule: KeyRule = "truncated-geometric"
 
     def __post_init__(self) -> None:
+        check_choice(self.neighbors, Neighbors, name="neighbors")
+        check_choice(self.key_rule, KeyRule, name="key_rule")
+        _check_names(self.by, self.unit)
+        _check_kinds(self.aggregates, self.bounds)
         if not self.aggregates:
             msg = "the query asks for nothing; give at least one aggregate, for example shoal.dp.count()"
             raise PolicyError(msg)
@@ -108,6 +113,31 @@ class GroupQuery:
         return allot(budget, self.parts(), key_groups=groups, key_rule=self.key_rule, law=law, factor=self.factor)
 
 
+def _check_names(by: Sequence[object], unit: Sequence[object] | None) -> None:
+    """Check names of columns, which callers may have mistaken."""
+    for role, names in (("key columns", by), ("columns of the privacy unit", unit)):
+        if names is not None and not all(isinstance(name, str) and name for name in names):
+            msg = f"{role} are given by their names, as text; give for example 'ward'"
+            raise PolicyError(msg)
+    if unit is not None and not (unit and len(set(unit)) == len(unit)):
+        msg = "name each column that tells privacy units apart once, or give unit=None to protect single rows"
+        raise PolicyError(msg)
+
+
+def _check_kinds(aggregates: Sequence[object], bounds: object) -> None:
+    """Check that a query is made of what it can be made of."""
+    for one in aggregates:
+        if not isinstance(one, Aggregate):
+            msg = (
+                f"an aggregate is one of shoal.dp, and a {type(one).__name__} is none; give for example "
+                "shoal.dp.count() or shoal.dp.sum('cost', bounds=(0, 100))"
+            )
+            raise PolicyError(msg)
+    if not isinstance(bounds, Bounds):
+        msg = "the bounds of a query are given as Bounds(max_groups, max_rows)"
+        raise PolicyError(msg)
+
+
 ENDINGS = ("", "_std", "_low", "_high")
 """Of the names of an aggregate's columns: value, standard deviation, ends of the 95 % interval."""
 
@@ -126,7 +156,7 @@ class Observation:
         self._specs, self._places = joined_specs(query.aggregates)
         self._rows = self._observation(query.by, query.reach, query.keys, n_threads)
         # Pairs of group and value: a unit holds at most its groups times its rows in each.
-        pairs = Bounds(query.reach.max_groups * (query.reach.max_rows or 1), 1)
+        pairs = Bounds(min(MOST_ROWS, query.reach.max_groups * (query.reach.max_rows or 1)), 1)
         self._asked = None if query.keys is None else GroupKeys(query.by, query.keys)
         self._pairs = {
             one.column: self._observation((*query.by, one.column), pairs, None, n_threads, summed=False)

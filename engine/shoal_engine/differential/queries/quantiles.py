@@ -19,6 +19,8 @@ Ints = npt.NDArray[np.int64]
 
 CANDIDATES = 1024
 """Points among which a quantile is chosen, unless the query says how many."""
+MOST_CANDIDATES = 1 << 20
+"""Each group takes 8 bytes for each."""
 MAX_DENOMINATOR = 1 << 30
 """Of the share: scores of 2**32 rows fit int64."""
 
@@ -67,10 +69,16 @@ class Quantile(OfColumn):
             msg = f"the share of a quantile of {self.column!r} has too many digits; give it with at most 9"
             raise PolicyError(msg)
         if isinstance(self.candidates, int):
-            if self.candidates < 2:
-                msg = f"a quantile of {self.column!r} needs at least two candidates to choose from; give more"
+            if not 2 <= self.candidates <= MOST_CANDIDATES:
+                msg = (
+                    f"a quantile of {self.column!r} needs at least two candidates to choose from, and takes at most "
+                    f"{MOST_CANDIDATES}; give another number of them"
+                )
                 raise PolicyError(msg)
             return
+        if len(self.candidates) > MOST_CANDIDATES:
+            msg = f"a quantile of {self.column!r} takes at most {MOST_CANDIDATES} candidates; give fewer"
+            raise PolicyError(msg)
         if len(self.candidates) < 2 or any(a >= b for a, b in pairwise(self.candidates)):
             msg = f"candidates of a quantile of {self.column!r} are two or more different numbers, ascending"
             raise PolicyError(msg)

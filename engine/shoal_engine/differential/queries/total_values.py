@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from shoal_engine.buffers import read_buffers
 from shoal_engine.differential.queries.grid import MAX_STEPS, Grid
@@ -50,6 +51,8 @@ class ValueSpec:
     edges : tuple of int
         Ascending, in steps: values are counted between them, for quantiles; empty if not wanted. Each group takes
         8 bytes an edge.
+    presence : bool
+        Every value counts as 1, on a grid from 0 to 1; a column of any type has values.
 
     Raises
     ------
@@ -62,6 +65,7 @@ class ValueSpec:
     missing: int | None = None
     square_bits: int | None = None
     edges: tuple[int, ...] = ()
+    presence: bool = False
 
     def __post_init__(self) -> None:
         low, high = self.grid.low, self.grid.high
@@ -108,6 +112,9 @@ def place_on_grid(array: pa.Array, spec: ValueSpec, out: npt.NDArray[np.int32]) 
         Points of the grid; `grid_values.ABSENT` where a row holds no value.
     """
     missing = ABSENT if spec.missing is None else spec.missing
+    if spec.presence:
+        out[:] = np.where(_present(array), 1, ABSENT)
+        return
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     kind = array.type
@@ -120,6 +127,18 @@ def place_on_grid(array: pa.Array, spec: ValueSpec, out: npt.NDArray[np.int32]) 
         array = array.cast(pa.float64(), safe=False)
     for low in range(0, len(array), BLOCK):
         _place_block(array.slice(low, BLOCK), spec.grid, missing, out[low : low + BLOCK])
+
+
+def _present(array: pa.Array) -> npt.NDArray[np.bool_]:
+    """Return which rows hold a value: not null, nor NaN, nor an entry of a dictionary that is either."""
+    if pa.types.is_dictionary(array.type):
+        held = np.asarray(pc.is_valid(array.indices).to_numpy(zero_copy_only=False), np.bool_)
+        entries = _present(array.dictionary)
+        return held & entries[pc.fill_null(array.indices, 0).to_numpy()] if len(entries) else held
+    present = pc.is_valid(array)
+    if pa.types.is_floating(array.type):
+        present = pc.and_(present, pc.invert(pc.fill_null(pc.is_nan(array), True)))  # noqa: FBT003
+    return np.asarray(present.to_numpy(zero_copy_only=False), np.bool_)
 
 
 def _place_block(array: pa.Array, grid: Grid, missing: int, out: npt.NDArray[np.int32]) -> None:

@@ -1,0 +1,35 @@
+"""Arguments that name one of a few: an unknown name is refused, and never taken for another."""
+
+from typing import Any, get_args
+
+from shoal_engine.errors import NumberError, PolicyError
+
+
+def check_choice(value: object, kind: Any, *, name: str, error: type[PolicyError | NumberError] = PolicyError) -> None:
+    """Check that a value is one of a Literal's.
+
+    Parameters
+    ----------
+    value : object
+    kind : Literal
+    name : str
+        Of the argument, for the message.
+    error : type
+        PolicyError, or NumberError.
+
+    Raises
+    ------
+    PolicyError, NumberError
+        It is none of them.
+
+    Examples
+    --------
+    >>> from typing import Literal
+    >>> check_choice("up", Literal["up", "down"], name="toward")
+    """
+    known: tuple[str, ...] = get_args(kind)
+    if isinstance(value, str) and value in known:
+        return
+    asked = repr(value[:40]) if isinstance(value, str) else f"a {type(value).__name__}"
+    msg = f"{name} is {asked}, and must be one of {', '.join(map(repr, known))}; choose one"
+    raise error(msg)

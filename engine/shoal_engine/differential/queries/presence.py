@@ -1,0 +1,45 @@
+"""How many rows of a group hold a value in a column of any type."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from shoal_engine.differential.queries.bounding import Bounds
+from shoal_engine.differential.queries.estimates import Estimate, Noisy, Part, scaled
+from shoal_engine.differential.queries.grid import Grid
+from shoal_engine.differential.queries.group_sums import ColumnSums, GroupSums
+from shoal_engine.differential.queries.moments import Named
+from shoal_engine.differential.queries.total_values import ValueSpec
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Present(Named):
+    """Rows of a group that hold a value in a column; null and NaN are none.
+
+    A unit moves it by as much as the count of rows. Where each unit's rows are joined to one, it counts the units with
+    a value.
+    """
+
+    column: str
+    name: str
+
+    def spec(self) -> ValueSpec:
+        """Return a mapping of every value to 1."""
+        return ValueSpec(self.column, Grid(0, 1, 0), presence=True)
+
+    def parts(self, bounds: Bounds) -> list[Part]:
+        """Return what gets noise."""
+        return [Part("rows with a value", bounds.max_rows or 1, bounds.max_groups)]
+
+    def exact(self, sums: GroupSums, column: ColumnSums) -> list[Ints]:
+        """Return the part before noise."""
+        del sums
+        return [column.present]
+
+    def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
+        """Return what is told."""
+        return scaled(noisy[0], 1.0)
