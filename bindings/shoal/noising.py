@@ -71,7 +71,7 @@ def sample_noise(law: LawName, *, scale: Exact, n: int, n_threads: int | None = 
         with WordStream.secure() as stream:
             return pl.Series(COLUMN, draw_integers(chosen, stream, n, n_threads=n_threads))
     except MemoryError:
-        msg = f"{n} samples do not fit into memory; ask for fewer, or write them with `noise_file`"
+        msg = f"{n} samples do not fit into memory; ask for fewer, or write them with `sample_noise_file`"
         raise NumberError(msg) from None
 
 

@@ -58,7 +58,7 @@ def test_names__of_no_choice_are_refused(name: Any) -> None:
         lambda: rows().group_by().agg(dp.count()).release(epsilon="1", law=name),
         lambda: allot(QueryBudget(Fraction(1)), parts, key_rule="truncated-geometric", law=name, **keys),
         lambda: shoal.least_noise(name, epsilon="1", delta="1e-6"),
-        lambda: shoal.noise(name, scale=1, n=1),
+        lambda: shoal.sample_noise(name, scale=1, n=1),
         lambda: shoal.Budget(name, (1, 1)),
     ):
         with pytest.raises((shoal.PolicyError, shoal.NumberError), match="must be one of"):
@@ -320,13 +320,13 @@ def test_privacy_spent__of_no_events(events: Any) -> None:
 @pytest.mark.parametrize("wrong", [{"n": 1.5}, {"n": "x"}, {"n": None}, {"n": True}, {"n": 10**30}, {"n": 10**13}])
 def test_noise__of_no_number_of_samples(wrong: dict[str, Any]) -> None:
     with pytest.raises(shoal.NumberError):
-        shoal.noise("laplace", **({"scale": 1} | wrong))
+        shoal.sample_noise("laplace", **({"scale": 1} | wrong))
 
 
 @pytest.mark.parametrize("n_threads", [0, -1, 1.5, "x", True])
 def test_threads__that_are_none(n_threads: Any) -> None:
     for ask in (
-        lambda: shoal.noise("laplace", scale=1, n=1, n_threads=n_threads),
+        lambda: shoal.sample_noise("laplace", scale=1, n=1, n_threads=n_threads),
         lambda: rows().group_by().agg(dp.count()).release(epsilon="1", n_threads=n_threads),
     ):
         with pytest.raises(shoal.NumberError, match="n_threads"):
