@@ -54,7 +54,7 @@ SHAPES: dict[str, tuple[str, str]] = {
     "card": ("9", r"^\d([ \-]?\d){12,18}$"),
     "uuid": ("-", r"^\{?[0-9A-Fa-f]{8}-([0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}\}?$"),
     "national_id": ("9", r"^[A-Z]{0,6}[ .\-/]?\d[A-Z0-9 .\-/+]{6,20}$"),
-    "vehicle": ("9", r"^(?:[A-HJ-NPR-Z]+\d|\d+[A-HJ-NPR-Z])[A-HJ-NPR-Z0-9]{9,15}$"),
+    "vehicle": ("9", r"^([A-HJ-NPR-Z][A-HJ-NPR-Z0-9]|\d[A-HJ-NPR-Z])[A-HJ-NPR-Z0-9]{11}\d{4}$"),
     "plate": (
         "9",
         r"^([A-ZÄÖÜ]{1,3}[ \-][A-Z]{1,2}[ \-]?\d{1,4}[EH]?|[A-Z]{2}\d{2} ?[A-Z]{3}|[A-Z]{2}[ \-]?\d{3}[ \-]?[A-Z]{2}|"

@@ -79,9 +79,13 @@ class _Index:
     squashed: dict[str, set[str]] = field(default_factory=dict)
     beginnings: dict[str, set[str]] = field(default_factory=dict)
     endings: dict[str, set[str]] = field(default_factory=dict)
+    spelled: dict[str, set[str]] = field(default_factory=dict)
+    """Words with diacritics, as they are spelled: lön is pay, and lon a longitude."""
 
     def add(self, concept: str, word: str) -> None:
         """Add a word as a file of words writes it."""
+        if not word.isascii() and "*" not in word:
+            self.spelled.setdefault(_spelled(word.lstrip("~")), set()).add(concept)
         for spelling in {word, _two_letters(word)}:
             if "*" in spelling:
                 stem = fold(spelling.strip("*"))
@@ -112,6 +116,11 @@ class _Index:
             if text in table:
                 found.append((0, len(words), len(text), table[text]))
         return found
+
+
+def _spelled(name: str) -> str:
+    """Return a name in lower case with its diacritics, and single blanks between words."""
+    return " ".join(re.split(r"[\W_]+", unicodedata.normalize("NFC", name.casefold()))).strip()
 
 
 def _two_letters(word: str) -> str:
@@ -150,7 +159,10 @@ def concepts_of(name: str) -> frozenset[str]:
     words = words_of(name)
     if not words:
         return frozenset()
-    spans = _headers().spans(words)
+    index = _headers()
+    if not name.isascii() and _spelled(name) in index.spelled:
+        return frozenset(index.spelled[_spelled(name)])
+    spans = index.spans(words)
     kept = [
         span
         for span in spans
