@@ -44,6 +44,9 @@ def observe(frame: pl.LazyFrame, policy: Policy, *, carry: bool, n_threads: int,
     ColumnError
         A column of the policy is missing or of a type that cannot be observed.
     """
+    if not policy.quasi_identifiers:
+        msg = "the policy names no quasi-identifier; decide which of its undecided columns others may know"
+        raise PolicyError(msg)
     schema = schema_of(frame)
     check_columns(policy.columns, schema.names())
     columns = needed_columns(policy) if carry else [*policy.quasi_identifiers, *policy.sensitive, *policy.set_valued]

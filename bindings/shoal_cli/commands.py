@@ -354,11 +354,12 @@ def hierarchy(source: str, column: str, kind: str, fields: tuple[str, ...], outp
 def demo(rows: int, seed: int, output: str, as_json: bool) -> int:  # noqa: FBT001
     """Make invented hospital records safe, and show the risk before and after."""
     from shoal_cli.demonstration import demonstrate
+    from shoal_engine.findings.finding import open_findings
 
     body = demonstrate(rows=rows, seed=seed, folder=Path(output), quiet=as_json)
     if as_json:
         print_json(body)
-    return MET
+    return FINDINGS if open_findings(body["findings"]) else MET
 
 
 @cli.command()

@@ -24,7 +24,7 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
     Returns
     -------
     dict
-        ``before``, ``after`` and the paths of ``files``.
+        ``before``, ``after``, its ``findings``, and the paths of ``files``.
     """
     import polars as pl
 
@@ -32,7 +32,9 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
     from shoal.assessing import assess
     from shoal.hospital import hospital_policy, hospital_records
     from shoal_cli.running import with_progress
-    from shoal_cli.showing import show_before_and_after, show_cost, show_rows
+    from shoal_cli.showing import promise, show_before_and_after, show_cost
+    from shoal_cli.showing_findings import show_findings
+    from shoal_cli.showing_person import show_person
 
     if not quiet:
         _CONSOLE.print(f"Inventing {rows:,} hospital records. The first run compiles kernels, for about a minute.")
@@ -45,7 +47,8 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
     }
     files = {what: folder / name for what, name in names.items()}
     policy = hospital_policy()
-    hospital_records(rows, seed=seed).write_parquet(files["records"])
+    records = hospital_records(rows, seed=seed)
+    records.write_parquet(files["records"])
     files["policy"].write_text(policy.to_toml(), encoding="utf-8")
     before = assess(files["records"], policy)
     after = with_progress(
@@ -55,12 +58,16 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
         steps=5,
     )
     if not quiet:
+        _CONSOLE.print()
+        show_findings([promise(policy)], (), after.findings)
         show_before_and_after(before, after)
-        show_rows(pl.read_parquet(files["release"], n_rows=5))
+        _CONSOLE.print()
+        show_person(records, pl.read_parquet(files["release"], n_rows=1))
         show_cost(after, str(files["release"]))
         _CONSOLE.print(f"Everything is in {folder}/: look at it, and try `shoal verify` on the release.")
     return {
         "before": before.to_dict(),
         "after": after.to_dict(),
+        "findings": after.findings,
         "files": {what: str(path) for what, path in files.items()},
     }

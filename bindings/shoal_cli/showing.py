@@ -72,16 +72,6 @@ def show_before_and_after(before: "Assessment", after: "Report") -> None:
     _CONSOLE.print(table)
 
 
-def show_rows(frame: "pl.DataFrame") -> None:
-    """Print some rows of a released table."""
-    table = Table(title="Some released rows", title_justify="left", title_style="bold")
-    for name in frame.columns:
-        table.add_column(name)
-    for row in frame.iter_rows():
-        table.add_row(*("" if value is None else str(value) for value in row))
-    _CONSOLE.print(table)
-
-
 def _cell(value: object) -> str:
     """Return a value as a table shows it."""
     return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
