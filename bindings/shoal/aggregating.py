@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_typ
 import polars as pl
 
 from shoal.federated import Aggregator, rule_named
-from shoal.files import check_folder, scan, sources, written_whole
+from shoal.files import check_folder, scan, sources
+from shoal.writing import written_whole
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.models import Model
 from shoal_engine.federated.rounds import Admission

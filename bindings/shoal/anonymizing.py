@@ -11,6 +11,7 @@ from shoal.deciding import refuse_undecided
 from shoal.frames import IntoFrame, into_lazy, schema_of
 from shoal.observing import OnProgress, observe, quietly, threads
 from shoal.population import observe_people, population_of
+from shoal.released_frames import as_frame
 from shoal.reporting import Made, report_of
 from shoal_engine.anonymity.assessment import Report, UtilityFigure
 from shoal_engine.anonymity.policy import Policy
@@ -179,7 +180,7 @@ def anonymize_file(
         As for `anonymize`; nothing is left behind.
     """
     from shoal import certificate as certificates
-    from shoal import files
+    from shoal import files, writing
 
     started = time.perf_counter()
     tell = on_progress or quietly
@@ -190,18 +191,18 @@ def anonymize_file(
         files.check_folder(Path(certificate), [*inputs, output])
     people = population_of(policy, population)
     release, made = prepare(into_lazy(frame), policy, method, n_threads, tell, population=people, utility=utility)
-    with files.written_whole(output) as draft:
+    with writing.written_whole(output) as draft:
         tell("writing")
         separator = files.separator_of(output)
-        files.write(release.batches(), release.schema, draft, kind, separator=separator)
+        writing.write(release.batches(), release.schema, draft, kind, separator=separator)
         columns = pl.DataFrame(release.schema.empty_table()).cast({pl.Categorical: pl.String}).schema
         del release
         tell("verifying")
-        rows = files.open_as(draft, kind, columns, separator=separator)
+        rows = writing.open_as(draft, kind, columns, separator=separator)
         report = report_of(rows, made, population=people, method=method, started=started, n_threads=n_threads)
         if certificate is not None:
             document = certificates.certificate(policy, report, output_digest=certificates.file_digest(draft))
-            with files.written_whole(Path(certificate)) as paper:
+            with writing.written_whole(Path(certificate)) as paper:
                 certificates.write(document, paper)
     return report
 
@@ -243,14 +244,3 @@ def prepare(
 
     figures = (UtilityFigure(measure=m, column=c, value=float(v)) for m, c, v in released_utility(fitted))
     return release, replace(made, utility=tuple(figures))
-
-
-def as_frame(batch: Any) -> pl.DataFrame:
-    """Return a released batch as a Polars frame, labels as text; rows share the bytes of their labels."""
-    columns = [
-        pl.Series(name, column.dictionary).gather(pl.Series(column.indices))
-        if hasattr(column, "dictionary")
-        else pl.Series(name, column)
-        for name, column in zip(batch.schema.names, batch.columns, strict=True)
-    ]
-    return pl.DataFrame(columns)

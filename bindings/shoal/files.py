@@ -1,11 +1,12 @@
-"""Tables on disk: Parquet, CSV and IPC in; out under the final name only when whole and verified."""
+"""Tables on disk: Parquet, CSV and IPC in, and where a table may be put."""
 
-import contextlib
+import errno
 import os
 import secrets
-from collections.abc import Generator, Iterator, Sequence
+import stat
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import polars as pl
 
@@ -152,17 +153,37 @@ def check_folder(output: Path, inputs: Sequence[str | Path]) -> None:
     Raises
     ------
     OutputError
-        No such folder, a folder of that name, or a part of the inputs.
+        No such folder or one that cannot be written, a folder or device of that name, a name that the file system
+        does not take, or a part of the inputs.
     """
-    if not output.parent.is_dir():
-        msg = f"folder {str(output.parent)!r} does not exist; create it first"
-        raise OutputError(msg)
-    if output.is_dir():
-        msg = f"{str(output)!r} is a folder; name a file"
-        raise OutputError(msg)
-    if any(_is_part_of(output.resolve(), Path(source)) for source in inputs):
-        msg = f"{str(output)!r} is part of the input or the output itself; write somewhere else"
-        raise OutputError(msg)
+    try:
+        if "\0" in str(output):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        if not output.parent.is_dir():
+            msg = f"folder {str(output.parent)!r} does not exist; create it first"
+            raise OutputError(msg)
+        if output.is_dir():
+            msg = f"{str(output)!r} is a folder; name a file"
+            raise OutputError(msg)
+        if output.exists() and not stat.S_ISREG(output.stat().st_mode):
+            msg = f"{str(output)!r} is a device, pipe or socket; name a file"
+            raise OutputError(msg)
+        if any(_is_part_of(output.resolve(), Path(source)) for source in inputs):
+            msg = f"{str(output)!r} is part of the input or the output itself; write somewhere else"
+            raise OutputError(msg)
+        _try_writing(output.parent)
+    except (OSError, RuntimeError) as error:
+        # A loop of links is a RuntimeError of pathlib.
+        number = error.errno if isinstance(error, OSError) else errno.ELOOP
+        msg = f"cannot write {str(output)!r}: {os.strerror(number or errno.EIO)}"
+        raise OutputError(msg) from None
+
+
+def _try_writing(folder: Path) -> None:
+    """Make an empty file and remove it: what cannot be written is to be known before the work is done."""
+    probe = folder / f".{secrets.token_hex(8)}.part"
+    os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    probe.unlink()
 
 
 def _is_part_of(file: Path, source: Path) -> bool:
@@ -187,135 +208,3 @@ def _matches(file: Path, pattern: Path) -> bool:
 def separator_of(path: Path) -> str:
     """Return what separates the values of a delimited file of this name."""
     return "\t" if path.suffix.lower() == ".tsv" else ","
-
-
-def open_as(path: Path, kind: Format, schema: pl.Schema, *, separator: str) -> pl.LazyFrame:
-    """Open a file that was just written, whose format and columns are known whatever its name."""
-    match kind:
-        case "parquet":
-            return pl.scan_parquet(path, glob=False)
-        case "ipc":
-            return pl.scan_ipc(path, glob=False)
-        case "csv":
-            return pl.scan_csv(path, separator=separator, schema=schema, glob=False)
-
-
-@contextlib.contextmanager
-def written_whole(output: Path) -> Generator[Path]:
-    """Give a hidden path beside `output`; rename it to `output` when the block ends well, remove it otherwise.
-
-    Raises
-    ------
-    OutputError
-        The disk is full, the folder cannot be written, or writing failed in another way.
-    """
-    draft = output.with_name(f".{output.name}.{secrets.token_hex(4)}.part")
-    try:
-        yield draft
-        descriptor = os.open(draft, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        draft.replace(output)
-        _sync_folder(output.parent)
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else "the system refused without a reason"
-        msg = f"cannot write {str(output)!r}: {reason}; nothing was left behind"
-        raise OutputError(msg) from None
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write(batches: "Iterator[Any]", schema: Any, output: Path, kind: Format, *, separator: str) -> None:
-    """Write Arrow record batches to one file.
-
-    Parameters
-    ----------
-    batches : iterator of pa.RecordBatch
-    schema : pa.Schema
-    output : Path
-    kind : "parquet" | "csv" | "ipc"
-    separator : str
-        Between the values of a delimited file.
-
-    Raises
-    ------
-    OutputError
-        A delimited file cannot hold a column's type.
-    """
-    import pyarrow as pa
-
-    if kind == "csv":
-        _check_text(schema)
-    match kind:
-        case "parquet":
-            import pyarrow.parquet as pq
-
-            # Without the stored schema, dictionaries come back as the plain text they stand for.
-            with pq.ParquetWriter(output, schema, compression="zstd", store_schema=False) as writer:
-                for batch in batches:
-                    writer.write_batch(batch)
-        case "ipc":
-            with pa.OSFile(str(output), "wb") as sink:
-                plain = pa.schema([field.with_type(_plain(field.type)) for field in schema])
-                with pa.ipc.new_file(sink, plain) as writer:
-                    for batch in batches:
-                        writer.write_batch(batch.cast(plain))
-        case "csv":
-            with output.open("wb") as sink:
-                for number, batch in enumerate(batches):
-                    part = pl.DataFrame(batch)
-                    part.write_csv(sink, include_header=number == 0, separator=separator)
-
-
-def write_frame(frame: pl.DataFrame, output: Path) -> None:
-    """Write a frame that is no release to a file whose suffix tells the format; lists are joined for CSV.
-
-    Raises
-    ------
-    OutputError
-        The output cannot be written.
-    """
-    kind = check_output(output, [])
-    if kind == "csv":
-        lists = [name for name, dtype in frame.schema.items() if dtype == pl.List(pl.String)]
-        frame = frame.with_columns(pl.col(lists).list.join("; "))
-    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-    with written_whole(output) as draft:
-        write(iter(table.to_batches()), table.schema, draft, kind, separator=separator_of(output))
-
-
-def _check_text(schema: Any) -> None:
-    """Check that every column has a type that delimited text can hold.
-
-    Raises
-    ------
-    OutputError
-        A column has none; the message names it.
-    """
-    import pyarrow.types as types
-
-    for column in schema:
-        kind = column.type
-        if types.is_nested(kind) or types.is_duration(kind) or types.is_binary(kind) or types.is_large_binary(kind):
-            msg = (
-                f"column {column.name!r} has type {kind}, which CSV cannot hold; write Parquet or IPC, or leave it out"
-            )
-            raise OutputError(msg)
-
-
-def _plain(kind: Any) -> Any:
-    """Return the type of the values that a dictionary stands for."""
-    import pyarrow as pa
-
-    return kind.value_type if pa.types.is_dictionary(kind) else kind

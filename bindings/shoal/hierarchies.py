@@ -46,7 +46,8 @@ class Hierarchy:
         OutputError
             The file cannot be written.
         """
-        from shoal.files import check_folder, written_whole
+        from shoal.files import check_folder
+        from shoal.writing import written_whole
         from shoal_engine.anonymity.hierarchies.named_trees import check_rows, write_tree
 
         rows = self.frame.rows()

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import polars as pl
 
-from shoal.files import check_output, separator_of, write, written_whole
+from shoal.files import check_output, separator_of
 from shoal.observing import threads
+from shoal.writing import write, written_whole
 from shoal_engine.differential.exact_numbers import Exact, count, positive
 from shoal_engine.differential.named_choices import check_choice
 from shoal_engine.errors import NumberError

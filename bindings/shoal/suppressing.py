@@ -9,6 +9,7 @@ import polars as pl
 
 from shoal.frames import IntoFrame, into_lazy
 from shoal.observing import collected, observe, threads
+from shoal.released_frames import rebuilt_frame
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.errors import PolicyError, VerificationFailed
 
@@ -22,7 +23,7 @@ class LocallySuppressed:
     Attributes
     ----------
     frame : pl.DataFrame
-        All columns, rows in their order; also handed out through the Arrow PyCapsule interface.
+        All columns, rows in their order, categories as text; also handed out through the Arrow PyCapsule interface.
     cells : dict of str to int
         Cells that were suppressed in each quasi-identifier; those that were null before are not counted.
     least_matches : int
@@ -113,7 +114,7 @@ def suppress_cells(
         msg = "the result, recounted, has a row that too few rows match; it was not handed out, please report this"
         raise VerificationFailed(msg)
     cells = {name: released[name].null_count() - whole[name].null_count() for name in names}
-    return LocallySuppressed(released, cells, least)
+    return LocallySuppressed(rebuilt_frame(released), cells, least)
 
 
 def matches(frame: pl.DataFrame, columns: Sequence[str], enough: int) -> Ints:

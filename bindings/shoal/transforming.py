@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from shoal.frames import IntoFrame, into_lazy
+from shoal.released_frames import rebuilt_frame
 from shoal_engine.anonymity.transform_specs import (
     Microaggregate,
     Noise,
@@ -31,7 +32,7 @@ class Transformed:
     Attributes
     ----------
     frame : pl.DataFrame
-        All columns, rows in their order; also handed out through the Arrow PyCapsule interface.
+        All columns, rows in their order, categories as text; also handed out through the Arrow PyCapsule interface.
     changed : mapping of str to float
         Share of the rows whose value is another, by transformed column.
     loss_percent : float or None
@@ -258,7 +259,7 @@ def _transformed(frame: IntoFrame, columns: Sequence[str], transform: Transform)
     keeps_type = isinstance(transform, (PostRandomize, RankSwap))
     released = [_series(column, table.schema[name] if keeps_type else None) for name, column in after.items()]
     return Transformed(
-        frame=table.with_columns(released),
+        frame=rebuilt_frame(table.with_columns(released)),
         changed={name: changed_share(before[name], after[name]) for name in before},
         loss_percent=loss_percent(list(before.values()), list(after.values())),
     )

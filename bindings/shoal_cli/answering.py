@@ -53,8 +53,9 @@ def query(source: str | None, threads: int | None, output: str | None, as_json: 
     """Answer a group-by with noise, charged to a ledger."""
     from pathlib import Path
 
-    from shoal.files import check_output, write_frame
+    from shoal.files import check_output
     from shoal.querying import private
+    from shoal.writing import write_frame
     from shoal_cli.showing import show_frame
 
     source, asked["counts"] = _source(source, asked["counts"])

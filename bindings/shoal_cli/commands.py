@@ -54,8 +54,9 @@ def main() -> NoReturn:
 @JSON
 def look(source: str, policy_out: str | None, as_json: bool) -> int:  # noqa: FBT001
     """Guess the role of each column, and report which columns single people out and which a person must decide on."""
-    from shoal.files import check_folder, written_whole
+    from shoal.files import check_folder
     from shoal.looking import look as look_at
+    from shoal.writing import written_whole
     from shoal_cli.showing_look import show_look
 
     if policy_out is not None:
@@ -236,8 +237,9 @@ def lattice(
     as_json: bool,  # noqa: FBT001
 ) -> int:
     """Tell what every combination of hierarchy levels would suppress and cost."""
-    from shoal.files import check_output, write_frame
+    from shoal.files import check_output
     from shoal.lattices import lattice as lattice_of
+    from shoal.writing import write_frame
     from shoal_cli.showing import show_lattice
 
     if output is not None:

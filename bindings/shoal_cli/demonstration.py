@@ -31,6 +31,7 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
     from shoal.anonymizing import anonymize_file
     from shoal.assessing import assess
     from shoal.hospital import hospital_policy, hospital_records
+    from shoal.writing import make_folder, write_frame, written_whole
     from shoal_cli.running import with_progress
     from shoal_cli.showing import promise, show_before_and_after, show_cost
     from shoal_cli.showing_findings import show_findings
@@ -38,7 +39,7 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
 
     if not quiet:
         _CONSOLE.print(f"Inventing {rows:,} hospital records. The first run compiles kernels, for about a minute.")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     names = {
         "records": "hospital.parquet",
         "policy": "policy.toml",
@@ -48,8 +49,9 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
     files = {what: folder / name for what, name in names.items()}
     policy = hospital_policy()
     records = hospital_records(rows, seed=seed)
-    records.write_parquet(files["records"])
-    files["policy"].write_text(policy.to_toml(), encoding="utf-8")
+    write_frame(records, files["records"])
+    with written_whole(files["policy"]) as draft:
+        draft.write_text(policy.to_toml(), encoding="utf-8")
     before = assess(files["records"], policy)
     after = with_progress(
         lambda tell: anonymize_file(

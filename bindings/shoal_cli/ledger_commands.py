@@ -94,7 +94,8 @@ def export(path: str, output: str | None) -> int:
     if output is None:
         click.echo(body)
         return MET
-    from shoal.files import check_folder, written_whole
+    from shoal.files import check_folder
+    from shoal.writing import written_whole
 
     check_folder(Path(output), [path])
     with written_whole(Path(output)) as draft:

@@ -193,14 +193,14 @@ def test_output__no_space_left(tmp_path: Path) -> None:
 
 PAUSED = """
 import sys, time
-from shoal import files
+from shoal import writing
 import shoal_cli
-honest = files.write
+honest = writing.write
 def write(*args, **options):
     honest(*args, **options)
     print("writing", flush=True)
     time.sleep(60)
-files.write = write
+writing.write = write
 sys.argv = ["shoal", "anonymize", sys.argv[1], sys.argv[2], "-k", "2", "-q", "age", "--certificate", sys.argv[3]]
 shoal_cli.main()
 """

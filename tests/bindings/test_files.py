@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 import shoal
 from naive import releases
 from naive.releases import Case, cases
-from shoal import files
+from shoal import files, writing
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "tsv", "ipc"])
@@ -125,7 +125,7 @@ def test_written_whole__keeps_what_was_there_when_the_block_fails(tmp_path: Path
     path.write_text("before")
 
     def interrupted() -> None:
-        with files.written_whole(path) as draft:
+        with writing.written_whole(path) as draft:
             draft.write_text("half")
             raise KeyboardInterrupt
 
@@ -133,7 +133,7 @@ def test_written_whole__keeps_what_was_there_when_the_block_fails(tmp_path: Path
         interrupted()
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
-    with files.written_whole(path) as draft:
+    with writing.written_whole(path) as draft:
         draft.write_text("after")
     assert path.read_text() == "after"
     assert list(tmp_path.iterdir()) == [path]

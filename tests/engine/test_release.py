@@ -2,7 +2,8 @@ import polars as pl
 import pytest
 
 import shoal
-from shoal.anonymizing import as_frame, prepare
+from shoal.anonymizing import prepare
+from shoal.released_frames import as_frame
 from shoal_engine.anonymity import release as module
 
 

@@ -13,6 +13,7 @@ from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.pseudonyms import load_key, pseudonyms
 from shoal_engine.anonymity.recoding import Recoding
 from shoal_engine.errors import ColumnError
+from shoal_engine.rebuilding import rebuilt, rebuilt_type
 from shoal_engine.shuffling import secure_permutation
 
 BATCH_ROWS = 1 << 17
@@ -33,20 +34,24 @@ class _Column:
         """Return the type of the column in a released batch."""
         if self.by_class is not None and pa.types.is_string(self.values.type):
             return pa.dictionary(pa.int32(), pa.string())
-        return self.values.type
+        return rebuilt_type(self.values.type)
 
     def take(self, rows: npt.NDArray[np.integer], classes: npt.NDArray[np.integer]) -> pa.Array:
         """Return the column's values of some rows, which lie in `classes`."""
         if self.by_class is not None:
             index = self.by_class[classes]
-            if not pa.types.is_dictionary(self.type):
-                return self.values.take(pa.array(index))
-            # Null belongs to the rows: Parquet takes no dictionary that holds it.
-            hidden = np.asarray(self.values.is_null())[index] if self.values.null_count else None
-            return pa.DictionaryArray.from_arrays(pa.array(index, mask=hidden), self.values.fill_null(""))
-        if self.by_row is not None:
-            return self.values.take(pa.array(self.by_row[rows]))
-        return self.values.take(pa.array(rows))
+            return (
+                self._labels(index) if pa.types.is_dictionary(self.type) else rebuilt(self.values.take(pa.array(index)))
+            )
+        return rebuilt(self.values.take(pa.array(rows if self.by_row is None else self.by_row[rows])))
+
+    def _labels(self, index: npt.NDArray[np.int32]) -> pa.Array:
+        """Return labels, each text once, and no text that none of the rows has."""
+        used, place = np.unique(index, return_inverse=True)
+        texts = self.values.take(pa.array(used))
+        # Null belongs to the rows: Parquet takes no dictionary that holds it.
+        hidden = np.asarray(texts.is_null())[place] if texts.null_count else None
+        return pa.DictionaryArray.from_arrays(pa.array(place.astype(np.int32), mask=hidden), texts.fill_null(""))
 
 
 class Release:
