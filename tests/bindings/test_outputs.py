@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 import shoal
-from shoal import files, writing
+from shoal import files, noising, writing
 
 PEOPLE = pl.DataFrame({"age": [20, 21, 30, 31], "s": list("xyxy")})
 AGE = shoal.Policy.of(k=2, quasi_identifiers=["age"], insensitive=["s"])
@@ -82,7 +82,7 @@ def test_check_folder__places_that_take_no_file(place: Callable[[Path], Path], t
     with pytest.raises(shoal.OutputError):
         shoal.anonymize_file(PEOPLE, tmp_path / "fine.csv", AGE, certificate=output)
     with pytest.raises(shoal.OutputError):
-        shoal.noise_file(output, "laplace", scale=1, n=3)
+        noising.sample_noise_file(output, "laplace", scale=1, n=3)
     with pytest.raises(shoal.OutputError):
         shoal.build_hierarchy(shoal.Prefix(), ["a", "b"]).write_csv(output)
     assert sorted(os.listdir(tmp_path)) == before
@@ -115,7 +115,7 @@ def test_commands__in_a_folder_that_cannot_be_written(sealed: Path, tmp_path: Pa
     ledger = shoal.Ledger.create(tmp_path / "l.db", budget, unit="row")
     with pytest.raises(OSError) as caught:
         (sealed / "probe").write_text("")
-    reason = os.strerror(caught.value.errno or 0)
+    reasons = {os.strerror(caught.value.errno or 0), os.strerror(errno.EPERM)}
     before = sorted(os.listdir(tmp_path))
     for line in (
         f"anonymize in.parquet {sealed}/out.csv -p p.toml",
@@ -127,7 +127,7 @@ def test_commands__in_a_folder_that_cannot_be_written(sealed: Path, tmp_path: Pa
     ):
         code, told = run(*line.split(), folder=tmp_path)
         assert code == 1, (line, told)
-        assert reason in told, (line, told)
+        assert any(reason in told for reason in reasons), (line, told)
         assert "report" not in told
         assert "Traceback" not in told
     assert sorted(os.listdir(tmp_path)) == before
