@@ -13,6 +13,7 @@ _VOCABULARIES = ("sex", "marital_status", "yes_no", "months", "countries")
 _KNOWN_VALUES = 300
 """A column of more distinct values is none of a known vocabulary."""
 _MOSTLY = 0.8
+_NEARLY_ALL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +119,21 @@ def _of_text(some: pl.Series) -> dict[str, object]:
         (pl.col("text").str.len_chars() * weight).sum(),
         ((pl.col("text").str.count_matches(r"\d") >= 5) * weight).sum().alias("numbered"),
     ).row(0)
+    ends: dict[str, object] = {}
+    if shapes["fraction"] >= _NEARLY_ALL:
+        number = (
+            counts.get_column("text").str.replace(",", ".", literal=True).cast(pl.Float64, strict=False).drop_nulls()
+        )
+        ends = _of_numbers(number, number) if len(number) == counts.height else {}
     known = {}
     if counts.height <= _KNOWN_VALUES:
         pairs = list(counts.iter_rows())
         known = {concept: known_share(pairs, concept) for concept in _VOCABULARIES}
-    return {"shapes": shapes, "length": length, "numbered": numbered, "known": known} | _of_registers(counts, shapes)
+    return (
+        ends
+        | {"shapes": shapes, "length": length, "numbered": numbered, "known": known}
+        | _of_registers(counts, shapes)
+    )
 
 
 def _of_numbers(column: pl.Series, some: pl.Series) -> dict[str, object]:

@@ -1,13 +1,15 @@
 """A guess written down as a commented policy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
 import tomli_w
 
 from shoal._look_columns import Evidence
+from shoal._look_declarations import Proposal, described
 from shoal._look_rules import Verdict
+from shoal_engine.declarations.file_format import FileFormat
 
 _SECTIONS = {
     "identifier": "Names a person: dropped. Keyed pseudonyms: action = 'pseudonym', key_env = 'SHOAL_KEY'.",
@@ -26,6 +28,10 @@ _NO_K = """\
 # and on what they know. Choose it, and remove the mark at the start of the line:
 # k = 10
 """
+_DECLARED = """\
+# How texts are read. What is not declared stays text where it does not survive the way to a number or date and back.
+"""
+_KINDS = {"integer": "number", "float": "number", "date": "date", "datetime": "date"}
 _MODELS = """\
 # models = [{ kind = "distinct", l = 3 }]
 """
@@ -35,7 +41,12 @@ _NO_QUASI = """\
 """
 
 
-def write(judged: Sequence[tuple[Evidence, Verdict]], k: int | None) -> str:
+def write(
+    judged: Sequence[tuple[Evidence, Verdict]],
+    k: int | None,
+    proposals: Sequence[Proposal] = (),
+    file: FileFormat | None = None,
+) -> str:
     """Return a policy as commented TOML; no cell value is in it.
 
     Parameters
@@ -44,23 +55,43 @@ def write(judged: Sequence[tuple[Evidence, Verdict]], k: int | None) -> str:
         Every column of the table.
     k : int or None
         Rows that every class must hold; None leaves the choice open: no policy until it is made.
+    proposals : sequence of Proposal
+        What columns of text may be declared as; in doubt only as a comment.
+    file : FileFormat, optional
+        How the delimited file is written.
     """
     parts = [_HEADER, _NO_K if k is None else tomli_w.dumps({"k": k})]
+    types = {one.column: one.fields["type"] for one in proposals if one.is_sure}
     for section, meaning in _SECTIONS.items():
         mine = [(seen, verdict) for seen, verdict in judged if verdict.role == section]
         if mine:
             parts.append(f"# {meaning}\n")
         elif section == "quasi_identifier":
             parts.append(_NO_QUASI)
-        parts.extend(_column(seen, verdict) for seen, verdict in mine)
+        parts.extend(_column(seen, verdict, types.get(seen.name, "")) for seen, verdict in mine)
+    parts.extend(_declarations(proposals, file))
     return "\n".join(parts)
 
 
-def _column(seen: Evidence, verdict: Verdict) -> str:
+def _declarations(proposals: Sequence[Proposal], file: FileFormat | None) -> Iterator[str]:
+    """Yield the sections that say how texts are read; those in doubt commented out."""
+    written = {name: getattr(file, name) for name in ("encoding", "separator") if getattr(file, name, None)}
+    if proposals or written:
+        yield _DECLARED
+    if written:
+        yield tomli_w.dumps({"file": written})
+    for one in proposals:
+        if one.column:
+            lines = tomli_w.dumps({"column": {one.column: one.fields}})
+            comment = f"# {described(one)}\n"
+            yield comment + (lines if one.is_sure else "".join(f"# {line}\n" for line in lines.splitlines()))
+
+
+def _column(seen: Evidence, verdict: Verdict, declared: str) -> str:
     """Return the lines of one column."""
     if not seen.name:
         return "# A column without a name is left out, and so dropped: name it to keep it.\n"
-    lines = tomli_w.dumps({verdict.role: {seen.name: _entries(seen, verdict)}})
+    lines = tomli_w.dumps({verdict.role: {seen.name: _entries(seen, verdict, declared)}})
     told = ""
     if seen.separation is not None and seen.distinctness is not None:
         told = f"; {_share(seen.distinctness)} distinct, tells {_share(seen.separation)} of row pairs apart"
@@ -75,14 +106,16 @@ def _share(share: float) -> str:
     return "over 99%" if 0.99 < share < 1.0 else f"{share:.0%}"
 
 
-def _entries(seen: Evidence, verdict: Verdict) -> dict[str, Any]:
+def _entries(seen: Evidence, verdict: Verdict, declared: str) -> dict[str, Any]:
     """Return what the policy says of a column beyond its role."""
     if verdict.role == "undecided":
         return {"proposal": verdict.proposal}
     if verdict.role != "quasi_identifier":
         return {}
     entries: dict[str, Any] = {}
-    if verdict.hint == "zip":
+    if declared in _KINDS:
+        entries["kind"] = _KINDS[declared]
+    elif verdict.hint == "zip":
         entries["hierarchy"] = {"kind": "prefix"}
     elif verdict.hint == "date":
         entries["kind"] = "date"

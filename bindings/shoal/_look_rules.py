@@ -126,7 +126,7 @@ def _is_constant(seen: Evidence) -> bool:
 
 def _is_measure(seen: Evidence) -> bool:
     """Return whether values are quantities, of which many may be distinct."""
-    return (seen.dtype.is_numeric() and not seen.whole) or "amount" in seen.concepts
+    return (seen.dtype.is_numeric() and not seen.whole) or seen.has("fraction") or "amount" in seen.concepts
 
 
 def _by_identifying_shape(seen: Evidence) -> Verdict | None:
@@ -225,11 +225,12 @@ def _by_sensitive_name(seen: Evidence) -> Verdict | None:
         return None
     if concepts & _KEYS and tells_apart(seen):
         return None
-    if seen.is_text and seen.values >= _FEW_ROWS and seen.distinct * 2 > seen.values:
+    numeric = seen.dtype.is_numeric() or seen.has("fraction")
+    if seen.is_text and not numeric and seen.values >= _FEW_ROWS and seen.distinct * 2 > seen.values:
         return _doubt("identifier", f"private, but free text: {_DECIDE}")
-    if seen.dtype.is_numeric() and seen.values >= _FEW_ROWS and seen.distinct * 2 > seen.values:
+    if numeric and seen.values >= _FEW_ROWS and seen.distinct * 2 > seen.values:
         return _doubt("quasi_identifier", f"private, but exact: {_DECIDE}")
-    if seen.dtype.is_numeric() and concepts & {"belief", "result"}:
+    if numeric and concepts & {"belief", "result"}:
         return _doubt("quasi_identifier", f"may be private: {_DECIDE}")
     return Verdict("sensitive", "name: private")
 
@@ -254,7 +255,8 @@ def _by_identifier_name(seen: Evidence) -> Verdict | None:
 
 def _fits(seen: Evidence, asked: frozenset[str]) -> bool:
     """Return whether values can be what an identifier's name says."""
-    if seen.dtype == pl.Boolean or seen.dtype.is_temporal() or (seen.dtype.is_numeric() and not seen.whole):
+    fraction = seen.has("fraction") or (seen.dtype.is_numeric() and not seen.whole)
+    if fraction or seen.dtype == pl.Boolean or seen.dtype.is_temporal():
         return False
     coded = seen.distinct <= _CODES and seen.values >= _OFTEN * max(seen.distinct, 1)
     about = bool(seen.concepts & {"thing", "question", "rating"})
@@ -305,7 +307,7 @@ def _by_content(seen: Evidence) -> Verdict | None:
         return _doubt("identifier", f"name: free text: {_DECIDE}")
     if seen.is_text and seen.has("plate") and seen.distinct > seen.values * 0.05:
         return Verdict("identifier", "values: number plates")
-    if (seen.is_text or seen.dtype.is_integer()) and "amount" not in seen.concepts and tells_apart(seen):
+    if (seen.is_text or seen.dtype.is_integer()) and not _is_measure(seen) and tells_apart(seen):
         return Verdict("identifier", "values: nearly all distinct")
     if tells_apart(seen):
         return _doubt("quasi_identifier", f"nearly all distinct: {_DECIDE}")

@@ -68,6 +68,7 @@ SHAPES: dict[str, tuple[str, str]] = {
     ),
     "degrees": ("9", r"\d{1,3}\s*°\s*\d{1,2}|^\d{1,3}[ :]\d{1,2}([.,' :]\d+(\.\d+)?)?['\"]*\s?[NSEWO]\b"),
     "plus_code": ("+", r"^[23456789CFGHJMPQRVWX]{4,8}\+[23456789CFGHJMPQRVWX]{2,3}$"),
+    "fraction": ("9", r"^[+-]?(\d[\d.,' ]*)?[.,]\d+$"),
     "zip": ("9", r"^\d{5}(-\d{4})?$"),
     "postcode": (
         "9",

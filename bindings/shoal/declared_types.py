@@ -67,8 +67,9 @@ def typed(text: pl.Expr, declared: ColumnFormat) -> pl.Expr:
 def _number(text: pl.Expr, declared: ColumnFormat) -> pl.Expr:
     """Return numbers with the declared signs; thousands stand in groups of three, or not at all."""
     sign, group = declared.decimal_sign, declared.thousands_sign
-    point = rf"\{sign}"
-    whole = rf"(?:\d+|\d{{1,3}}(?:\{group}\d{{3}})+)" if group else r"\d+"
+    # In brackets, as not every sign may be escaped: a space that does not break may not.
+    point = f"[{sign}]"
+    whole = rf"(?:\d+|\d{{1,3}}(?:[{group}]\d{{3}})+)" if group else r"\d+"
     if declared.type == "integer":
         pattern = rf"^[+-]?{whole}$"
     elif declared.type == "decimal":

@@ -9,8 +9,11 @@ import polars as pl
 from shoal import _look_figures as figures
 from shoal import _look_policy
 from shoal._look_columns import Evidence, gather
+from shoal._look_declarations import Proposal, described, propose
+from shoal._look_file import opened
 from shoal._look_rules import Verdict, judge_all
-from shoal.frames import IntoFrame, into_lazy
+from shoal.frames import IntoFrame
+from shoal_engine.declarations.file_format import FileFormat
 from shoal_engine.errors import InputError
 
 EXAMINED_ROWS = 1_000_000
@@ -54,6 +57,12 @@ class Look:
         Rows that the shares speak of. In a part of a table more rows are unique than in the whole.
     combined_rows : int
         Rows that `combinations` speaks of; at most `examined_rows`.
+    declarations : pl.DataFrame
+        Columns whose texts may be numbers, dates or nulls once a person declares them: ``column``, ``declaration``
+        in words, ``fit`` (share of values of that form), ``note`` (what is in doubt), ``sure`` (all values fit and
+        nothing is in doubt).
+    file : FileFormat
+        How a delimited file is written where that is unusual: its encoding and separator.
     """
 
     frame: pl.DataFrame
@@ -63,7 +72,10 @@ class Look:
     rows: int
     examined_rows: int
     combined_rows: int
+    declarations: pl.DataFrame
+    file: FileFormat = field(default_factory=FileFormat)
     _judged: Sequence[tuple[Evidence, Verdict]] = field(default=())
+    _proposals: Sequence[Proposal] = field(default=())
 
     def __repr__(self) -> str:
         roles = self.frame["role"].to_list()
@@ -89,6 +101,8 @@ class Look:
             "columns": self.frame.to_dicts(),
             "combined_rows": self.combined_rows,
             "combinations": self.combinations.to_dicts(),
+            "declarations": self.declarations.to_dicts(),
+            "file": {name: value for name in ("encoding", "separator") if (value := getattr(self.file, name))},
         }
 
     def policy_toml(self, k: int | None) -> str:
@@ -100,7 +114,7 @@ class Look:
             Rows that every class must hold. None leaves it commented out: the text is a policy only once
             somebody has chosen.
         """
-        return _look_policy.write(self._judged, k)
+        return _look_policy.write(self._judged, k, self._proposals, self.file)
 
 
 def look(frame: IntoFrame, *, sample_rows: int | None = None) -> Look:
@@ -135,7 +149,7 @@ def look(frame: IntoFrame, *, sample_rows: int | None = None) -> Look:
     if sample_rows is not None and sample_rows < 1:
         msg = f"sample_rows={sample_rows} asked for, at least 1 row is needed; leave it out to let shoal choose"
         raise ValueError(msg)
-    lazy = into_lazy(frame)
+    lazy, file = opened(frame)
     names = lazy.collect_schema().names()
     rows = int(lazy.select(pl.len()).collect().item()) if names else 0
     if rows == 0:
@@ -145,6 +159,8 @@ def look(frame: IntoFrame, *, sample_rows: int | None = None) -> Look:
     table = lazy.gather_every(step).collect() if step > 1 else lazy.collect()
     evidence = [gather(column) for column in table.get_columns()]
     judged = list(zip(evidence, judge_all(evidence), strict=True))
+    columns = table.get_columns()
+    proposals = [found for one, seen in zip(columns, evidence, strict=True) if (found := propose(one, seen.distinct))]
     candidates = [seen for seen, verdict in judged if verdict.role == "quasi_identifier"]
     undecided = [seen.name for seen, verdict in judged if verdict.role == "undecided"]
     combined = table.gather_every(-(-table.height // _COMBINED_ROWS))
@@ -156,8 +172,18 @@ def look(frame: IntoFrame, *, sample_rows: int | None = None) -> Look:
         rows=rows,
         examined_rows=table.height,
         combined_rows=combined.height,
+        declarations=_declared(proposals),
+        file=file,
         _judged=tuple(judged),
+        _proposals=tuple(proposals),
     )
+
+
+def _declared(proposals: Sequence[Proposal]) -> pl.DataFrame:
+    """Return one row for each proposed declaration."""
+    rows = [(one.column, described(one), one.fit, one.note, one.is_sure) for one in proposals]
+    schema: dict[str, Any] = {"column": pl.String, "declaration": pl.String, "fit": pl.Float64}
+    return pl.DataFrame(rows, schema=schema | {"note": pl.String, "sure": pl.Boolean}, orient="row")
 
 
 def _described(judged: Sequence[tuple[Evidence, Verdict]]) -> pl.DataFrame:

@@ -1,8 +1,9 @@
 """What a look found, on a terminal of 80 columns: findings first, a line for each column, then what to do next."""
 
 import shlex
+import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,27 @@ if TYPE_CHECKING:
     from shoal.looking import Look
 
 _WIDTH = 80
-_LONGEST_NAME = 26
+_WHY = 20
+"""Characters that the reason has at least."""
+_GAP = "  "
 _HEADINGS = ("guess", "values", "unique", "nulls")
-_WIDTHS = (16, 9, 6, 6)
 
 
 def show_look(found: "Look", source: str, policy_out: str | None) -> None:
     """Print what needs a decision, the guessed roles, and the next command."""
+    encoding = sys.stdout.encoding or "utf-8"
     for line in look_lines(found, source, policy_out):
-        click.echo(line)
+        plain = line if _can_print("✗", encoding) else line.replace("✗", "x")
+        click.echo(plain.encode(encoding, "replace").decode(encoding))
+
+
+def _can_print(mark: str, encoding: str) -> bool:
+    """Return whether the terminal has a character."""
+    try:
+        mark.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def look_lines(found: "Look", source: str, policy_out: str | None) -> Iterator[str]:
@@ -34,7 +47,22 @@ def look_lines(found: "Look", source: str, policy_out: str | None) -> Iterator[s
     yield from _table(found.frame.to_dicts())
     yield ""
     yield "unique: share of rows that no other row equals in this column"
+    yield from _declarations(found)
     yield from _next(found, source, policy_out)
+
+
+def _declarations(found: "Look") -> Iterator[str]:
+    """Yield how texts may be declared, one column a line."""
+    unusual = [f"{name} {one!r}" for name in ("encoding", "separator") if (one := getattr(found.file, name))]
+    if not found.declarations.height and not unusual:
+        return
+    yield ""
+    yield "Declare in the policy what texts are (else they stay text):"
+    if unusual:
+        yield from _wrapped("  ", f"file: {', '.join(unusual)}")
+    for row in found.declarations.iter_rows(named=True):
+        yield from _wrapped("  ", f"{_name(row)}: {row['declaration']}")
+    yield ""
 
 
 def _findings(found: "Look") -> Iterator[str]:
@@ -57,27 +85,33 @@ def _findings(found: "Look") -> Iterator[str]:
         yield from _wrapped("    ", f"{_share(unique)}{of} on {', '.join(names)} alone")
 
 
-def _table(rows: "Iterable[dict[str, Any]]") -> Iterator[str]:
+def _table(rows: "Sequence[dict[str, Any]]") -> Iterator[str]:
     """Yield the heading and the lines of each column."""
-    listed = list(rows)
-    wide = min(_LONGEST_NAME, max(len("column"), *(len(_name(row)) for row in listed)))
-    yield _line("column", wide, _HEADINGS, "why")
-    left = wide + sum(_WIDTHS) + 2 * (len(_WIDTHS) + 1)
-    for row in listed:
+    cells = [_HEADINGS, *map(_cells, rows)]
+    widths = [max(len(line[place]) for line in cells) for place in range(len(_HEADINGS))]
+    room = _WIDTH - sum(widths) - len(_GAP) * (len(widths) + 1)
+    wide = min(room - _WHY, max(len("column"), *(len(_name(row)) for row in rows)))
+    left = _WIDTH - room + wide
+    yield _line("column", wide, cells[0], widths, "why")
+    for row, line in zip(rows, cells[1:], strict=True):
         name = _name(row)
-        cells = (
-            str(row["role"]).replace("_", "-"),
-            "-" if row["distinct"] is None else f"{row['distinct']:,}",
-            "-" if not row["unique_rows"] else _share(row["unique_rows"]),
-            "-" if not row["nulls"] else _share(row["nulls"]),
-        )
         if len(name) > wide:
             # A name is not cut: it has lines of its own.
             yield from textwrap.wrap(name, _WIDTH, drop_whitespace=False) or [name]
             name = ""
-        first, *more = textwrap.wrap(row["reason"], max(_WIDTH - left, 16)) or [""]
-        yield _line(name, wide, cells, first)
+        first, *more = textwrap.wrap(row["reason"], room - wide) or [""]
+        yield _line(name, wide, line, widths, first)
         yield from (" " * left + part for part in more)
+
+
+def _cells(row: "dict[str, Any]") -> tuple[str, ...]:
+    """Return what a column's line says between its name and the reason."""
+    return (
+        str(row["role"]).replace("_", "-"),
+        "-" if row["distinct"] is None else f"{row['distinct']:,}",
+        "-" if not row["unique_rows"] else _share(row["unique_rows"]),
+        "-" if not row["nulls"] else _share(row["nulls"]),
+    )
 
 
 def _name(row: "dict[str, Any]") -> str:
@@ -85,12 +119,10 @@ def _name(row: "dict[str, Any]") -> str:
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in row["column"]) or "''"
 
 
-def _line(name: str, wide: int, cells: Iterable[str], why: str) -> str:
+def _line(name: str, wide: int, cells: Sequence[str], widths: Sequence[int], why: str) -> str:
     """Return one line of the table: the role to the left, figures to the right."""
-    role, *figures = cells
-    parts = [name.ljust(wide), role.ljust(_WIDTHS[0])]
-    parts += [figure.rjust(width) for figure, width in zip(figures, _WIDTHS[1:], strict=True)]
-    return "  ".join([*parts, why]).rstrip()
+    figures = [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
+    return _GAP.join([name.ljust(wide), cells[0].ljust(widths[0]), *figures, why]).rstrip()
 
 
 def _next(found: "Look", source: str, policy_out: str | None) -> Iterator[str]:
@@ -106,7 +138,11 @@ def _next(found: "Look", source: str, policy_out: str | None) -> Iterator[str]:
 def _wrapped(start: str, text: str) -> list[str]:
     """Return text in lines no wider than the terminal."""
     return textwrap.wrap(
-        text, _WIDTH, initial_indent=start, subsequent_indent=" " * max(len(start), 0), break_long_words=False
+        text,
+        _WIDTH,
+        initial_indent=start,
+        subsequent_indent=" " * (len(start) + 2 if start == "  " else len(start)),
+        break_long_words=False,
     )
 
 

@@ -1,0 +1,83 @@
+"""A table for a look: a delimited file is read even where it is written in an unusual way, and that is reported."""
+
+from pathlib import Path
+
+import polars as pl
+
+from shoal.frames import IntoFrame, into_lazy
+from shoal_engine.declarations.declarations import Declarations
+from shoal_engine.declarations.file_format import FileFormat
+from shoal_engine.errors import InputError
+
+_ENCODINGS = ("utf-16", "cp1252")
+_BLOCK = 1 << 20
+
+
+def opened(frame: IntoFrame) -> tuple[pl.LazyFrame, FileFormat]:
+    """Return a frame lazily, and what is to be declared of its file.
+
+    Raises
+    ------
+    InputError
+        The table cannot be read.
+    """
+    if not isinstance(frame, (str, Path)):
+        return into_lazy(frame), FileFormat()
+    try:
+        lazy = into_lazy(frame)
+    except InputError:
+        found = _in_another_encoding(frame)
+        if found is None:
+            raise
+        return found
+    return lazy, FileFormat(separator=_unusual_separator(frame, FileFormat()))
+
+
+def _in_another_encoding(path: str | Path) -> tuple[pl.LazyFrame, FileFormat] | None:
+    """Return a delimited file that is no UTF-8, read in the encoding that it may have."""
+    from shoal.reading import read_path
+
+    if _is_utf8(path):
+        return None
+    for encoding in _ENCODINGS:
+        declared = FileFormat(encoding=encoding)
+        try:
+            lazy = read_path(path, Declarations(declared)).frame
+            lazy.head(1).collect()
+        except (InputError, pl.exceptions.PolarsError):
+            continue
+        return lazy, FileFormat(encoding=encoding, separator=_unusual_separator(path, declared))
+    return None
+
+
+def _is_utf8(path: str | Path) -> bool:
+    """Return whether the first file is no delimited text, or text in UTF-8."""
+    import codecs
+
+    from shoal.files import format_of, sources
+
+    file = sources(path)[0]
+    if format_of(file) != "csv" or not file.is_file():
+        return True
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with file.open("rb") as stream:
+        try:
+            while block := stream.read(_BLOCK):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True
+
+
+def _unusual_separator(path: str | Path, declared: FileFormat) -> str | None:
+    """Return the separator of a delimited file that is neither a comma nor the tab of a .tsv file."""
+    from shoal.delimited import open_delimited
+    from shoal.files import format_of, sources
+
+    file = sources(path)[0]
+    if format_of(file) != "csv":
+        return None
+    separator = open_delimited(file, declared, total=True).header.dialect.separator
+    usual = separator == "," or (separator == "\t" and ".tsv" in file.name)
+    return None if usual else separator
