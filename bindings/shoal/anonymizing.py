@@ -220,6 +220,7 @@ def prepare(
     """Observe, fit and recode; return the release with what is to be reported of it."""
     from shoal_engine.anonymity.fitting import fit
     from shoal_engine.anonymity.release import Release
+    from shoal_engine.anonymity.representatives import check_representatives
     from shoal_engine.findings.kept_columns import determined_quasi_identifiers
 
     n_threads = threads(n_threads)
@@ -234,6 +235,7 @@ def prepare(
     table = observation.finish(people)
     tell("partitioning")
     fitted = fit(table, method=method, n_threads=n_threads)
+    check_representatives(fitted.table, fitted.classes.recoding, fitted.class_of_tuple)
     release = Release(fitted.table, fitted.classes.recoding, fitted.class_of_tuple, fitted.items, names)
     dropped = tuple(name for name in names if name not in policy.columns)
     findings = tuple(determined_quasi_identifiers(fitted, n_threads=n_threads))

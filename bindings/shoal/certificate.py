@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import io
+import math
 import platform
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def certificate(policy: Policy, report: Report, *, output_digest: str) -> dict[s
     """
     promised = policy.to_builtins()
     canonical = msgspec.json.encode(promised, order="deterministic")
-    return {
+    document = {
         "certificate": 1,
         "verified": True,
         "policy": promised,
@@ -46,6 +47,20 @@ def certificate(policy: Policy, report: Report, *, output_digest: str) -> dict[s
         "figures": report.to_dict(),
         "findings": msgspec.to_builtins(report.findings),
     }
+    return _in_json(document)
+
+
+def _in_json(value: Any) -> Any:
+    """Return plain values as JSON has them: null for a figure without bound, or that nothing was measured for."""
+    match value:
+        case dict():
+            return {name: _in_json(part) for name, part in value.items()}
+        case list() | tuple():
+            return [_in_json(part) for part in value]
+        case float() if not math.isfinite(value):
+            return None
+        case _:
+            return value
 
 
 def write(document: dict[str, Any], path: Path) -> None:

@@ -97,14 +97,14 @@ def _loss(classes: pl.DataFrame, made: "Classes", assessment: Assessment) -> Los
     losses = made.recoding.loss_of_class
     class_rows = made.class_rows
     for j, (names, label_loss) in enumerate(_labels_with_loss(made)):
-        if label_loss is None:
+        seen = classes.join(label_loss, on=names, how="left", nulls_equal=True)
+        if seen.get_column(_LOSS).has_nulls():
+            msg = f"{names[0]!r} of the release says what no class says; it was not handed out, please report this"
+            raise VerificationFailed(msg)
+        if made.dimensions[j].role.output in ("center", "mean"):
             # A center or mean does not tell the interval that it stands for.
             lost += float((losses[j] * class_rows).sum()) / len(losses)
         else:
-            seen = classes.join(label_loss, on=names, how="left", nulls_equal=True)
-            if seen.get_column(_LOSS).has_nulls():
-                msg = f"{names[0]!r} of the release says what no class says; it was not handed out, please report this"
-                raise VerificationFailed(msg)
             lost += float(seen.select((pl.col(_LOSS) * pl.col(ROWS)).sum()).item()) / len(losses)
     squares = int((sizes * sizes).sum())
     return Loss(
@@ -114,15 +114,12 @@ def _loss(classes: pl.DataFrame, made: "Classes", assessment: Assessment) -> Los
     )
 
 
-def _labels_with_loss(made: "Classes") -> "Iterator[tuple[list[str], pl.DataFrame | None]]":
+def _labels_with_loss(made: "Classes") -> "Iterator[tuple[list[str], pl.DataFrame]]":
     """Yield, per quasi-identifier, its output columns and the loss of each label that they can hold."""
     columns = iter(made.recoding.columns)
     for j, bound in enumerate(made.dimensions):
         parts = [next(columns) for _ in range(2 if bound.role.output == "bounds" else 1)]
         names = [part.name for part in parts]
-        if bound.role.output in ("center", "mean"):
-            yield names, None
-            continue
         labels = {part.name: pl.Series(part.values).gather(part.index_of_class) for part in parts}
         table = pl.DataFrame({**labels, _LOSS: made.recoding.loss_of_class[j]})
         yield names, table.group_by(names).agg(pl.col(_LOSS).max())

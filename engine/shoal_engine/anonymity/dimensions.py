@@ -1,6 +1,7 @@
 """From a policy and the values of its columns to what kernels see: quasi-identifiers as packed dimensions."""
 
 from dataclasses import dataclass
+from decimal import Context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from shoal_engine.columns import Domain
 
 BITS_PER_WORD = 64
+MAX_DECIMAL_DIGITS = 100
+"""More than a decimal of any type has."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,7 +149,7 @@ def bind_column(
     if hierarchy is None:
         geometry = SET if kind == "category" else ORDERED
         if geometry == ORDERED:
-            position = _with_null(_scaled(_on_line(name, domain.values)), has_null=has_null)
+            position = _with_null(_positions(name, domain.values), has_null=has_null)
     elif isinstance(hierarchy, Order) and is_line(hierarchy):
         geometry = ORDERED
         rank = order_ranks(hierarchy, domain.values, column=name)
@@ -207,6 +210,17 @@ def _kind(name: str, role: QuasiIdentifier, arrow_type: pa.DataType) -> Kind:
     return kind
 
 
+def _positions(name: str, values: pa.Array) -> npt.NDArray[np.float64]:
+    """Return ascending values scaled to 0..1; a single one stands at 0."""
+    if not pa.types.is_decimal(values.type):
+        return _scaled(_on_line(name, values))
+    # Decimals that are one float may lie apart; whole numbers of their last digit are exact.
+    context = Context(prec=MAX_DECIMAL_DIGITS)
+    whole = [int(context.scaleb(value, values.type.scale)) for value in values.to_pylist()]
+    span = max(1, whole[-1] - whole[0]) if whole else 1
+    return np.array([(number - whole[0]) / span for number in whole], np.float64)
+
+
 def _on_line(name: str, values: pa.Array) -> npt.NDArray[np.int64] | npt.NDArray[np.uint64] | npt.NDArray[np.float64]:
     """Return numbers as they are, dates as days and datetimes as counts of their unit."""
     types = pa.types
@@ -214,8 +228,8 @@ def _on_line(name: str, values: pa.Array) -> npt.NDArray[np.int64] | npt.NDArray
         values = pc.cast(values, pa.int32())
     elif types.is_date64(values.type) or types.is_timestamp(values.type):
         values = pc.cast(values, pa.int64())
-    elif types.is_decimal(values.type) or types.is_float16(values.type):
-        values = pc.cast(values, pa.float64(), safe=False)
+    elif types.is_float16(values.type):
+        values = pc.cast(values, pa.float64())
     numbers = values.to_numpy(zero_copy_only=False)
     if numbers.dtype.kind == "u":
         return numbers.astype(np.uint64)
@@ -234,9 +248,9 @@ def _scaled(
     if len(numbers) < 2:
         return np.zeros(len(numbers))
     if numbers.dtype == np.float64:
-        # Halved, so that a line from -1e308 to 1e308 does not overflow.
-        half = numbers / 2
-        return (half - half[0]) / (half[-1] - half[0])
+        # Halved where a line is as long as from -1e308 to 1e308; halves of the least numbers would be equal.
+        part = numbers / 2 if numbers[-1] / 2 - numbers[0] / 2 > np.finfo(np.float64).max / 4 else numbers
+        return (part - part[0]) / (part[-1] - part[0])
     # Differences modulo 2**64 are exact.
     steps = numbers.astype(np.uint64) - numbers.astype(np.uint64)[0]
     return steps / steps[-1]

@@ -95,7 +95,7 @@ def recode(
         first = int(dims.bit_start[j])
         extent = _Extent(low[j], high[j], bits[:, first : first + int(dims.bit_words[j])])
         if column.role.output == "mean":
-            mean = _class_means(column, dims, j, words, weight, class_of_tuple, n_classes)
+            mean = _class_means(column, dims, j, words, weight, class_of_tuple, extent)
             columns.append(_released(column.name, mean))
             losses[j] = _span_losses(column, dims, j, extent)
         else:
@@ -197,15 +197,18 @@ def _center(column: Dimension, dims: Dimensions, j: int, extent: _Extent) -> tup
     """Give each class the middle of its lowest and highest value; null where it holds a null."""
     values = _values(column)
     low, high = values.take(pa.array(extent.low)), values.take(pa.array(extent.high))
-    if pa.types.is_temporal(values.type):
-        width = 32 if values.type.bit_width == 32 else 64
-        whole = pa.int32() if width == 32 else pa.int64()
-        low_number = pc.cast(low.view(whole), pa.int64())
-        span = pc.subtract(pc.cast(high.view(whole), pa.int64()), low_number)
-        middle = pc.cast(pc.add(low_number, pc.shift_right(span, 1)), whole).view(values.type)
+    kind = values.type
+    if pa.types.is_temporal(kind):
+        whole = pa.int32() if kind.bit_width == 32 else pa.int64()
+        ends = [pc.fill_null(end.view(whole), 0).to_numpy().astype(np.int64) for end in (low, high)]
+        # The floor of the mean, by bits: neither the sum nor the difference of the ends need fit 64.
+        floor = (ends[0] & ends[1]) + ((ends[0] ^ ends[1]) >> 1)
+        absent = np.asarray(high.is_null())
+        middle = pc.cast(pa.array(floor, mask=absent), whole).view(kind)
     else:
-        low_number, high_number = (pc.cast(end, pa.float64(), safe=False) for end in (low, high))
-        middle = pc.add(pc.divide(low_number, 2.0), pc.divide(high_number, 2.0))
+        ends = [pc.cast(end, pa.float64(), safe=False).to_numpy(zero_copy_only=False) for end in (low, high)]
+        # Halves of the least numbers are 0, which may lie outside.
+        middle = pa.array(np.clip(ends[0] / 2 + ends[1] / 2, *ends), from_pandas=True)
     mixed = pa.array(_mixes_null(column, extent))
     center = pc.if_else(mixed, pa.scalar(None, middle.type), middle)
     return [_released(column.name, center)], _span_losses(column, dims, j, extent)
@@ -218,15 +221,22 @@ def _class_means(
     words: npt.NDArray[np.uint64],
     weight: Ints,
     class_of_tuple: Ints,
-    n_classes: int,
+    extent: _Extent,
 ) -> pa.Array:
     """Return the mean value of each class's rows; null where it holds a null."""
     kept = class_of_tuple >= 0
     code = ((words[dims.word[j]] >> np.uint64(dims.shift[j])) & dims.mask[j]).astype(np.int64)[kept]
     number = pc.cast(_values(column), pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    classes, rows = class_of_tuple[kept], weight[kept]
-    total = np.bincount(classes, weights=number[code] * rows, minlength=n_classes)
-    mean = total / np.bincount(classes, weights=rows, minlength=n_classes)
+    classes, rows, n_classes = class_of_tuple[kept], weight[kept], extent.low.size
+    size = np.bincount(classes, weights=rows, minlength=n_classes)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = np.bincount(classes, weights=number[code] * rows, minlength=n_classes) / size
+    if not np.isfinite(mean).all():
+        # Either a null, or a sum beyond all floats: the sum of shares stays among them.
+        shares = np.bincount(classes, weights=number[code] * (rows / size[classes]), minlength=n_classes)
+        mean = np.where(np.isfinite(mean), mean, shares)
+    # Rounding may leave the class by its last digit.
+    mean = np.clip(mean, number[extent.low], number[extent.high])
     return pa.array(mean, mask=np.isnan(mean))
 
 

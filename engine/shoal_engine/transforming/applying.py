@@ -20,6 +20,7 @@ from shoal_engine.anonymity.transform_specs import (
 from shoal_engine.transforming.coded_columns import CodedColumn, is_number, row_numbers
 from shoal_engine.transforming.secure_words import Words, secure_words
 
+_LARGE, _UNIT = 2.0**900, 2.0**200
 _PERCENT = 100.0
 
 
@@ -149,6 +150,9 @@ def loss_percent(before: Sequence[CodedColumn], after: Sequence[CodedColumn]) ->
     for old, new in zip(before, after, strict=True):
         first, then = row_numbers(old, "information loss"), row_numbers(new, "information loss")
         both = ~np.isnan(first) & ~np.isnan(then)
+        # The ratio does not follow the unit; in this one no sum is beyond a float.
+        unit = _UNIT if np.abs(first[both]).max(initial=0.0) > _LARGE else 1.0
+        first, then = first / unit, then / unit
         spread = first[both] - first[both].mean() if both.any() else np.zeros(1)
         scale = float(np.abs(spread).max())
         if scale:

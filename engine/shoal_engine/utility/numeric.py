@@ -10,6 +10,9 @@ from shoal_engine.transforming.standardizing import sample_deviation
 
 Matrix = npt.NDArray[np.float64]
 
+_LARGE, _UNIT = 2.0**900, 2.0**200
+"""From where on sums of as many rows as memory holds might overflow, and the unit that keeps them from it."""
+
 
 class Measure(NamedTuple):
     """One figure; `column` is None where it is about all columns together."""
@@ -55,6 +58,8 @@ def numeric_utility(names: Sequence[str], original: Matrix, released: Matrix) ->
         squares = [np.square(_differences(original[:, j], released[:, j])) for j in range(len(names))]
     rows = [Measure("mean_squared_error", name, _mean(values)) for name, values in zip(names, squares, strict=True)]
     rows.append(Measure("mean_squared_error", None, _mean(np.array([row.value for row in rows]))))
+    # Neither follows the unit.
+    original, released = _without_overflow(original, released)
     scaled = [_il1s(original[:, j], released[:, j]) for j in range(len(names))]
     rows += [Measure("il1s", name, value) for name, value in zip(names, scaled, strict=True)]
     rows.append(Measure("il1s", None, _mean(np.array(scaled))))
@@ -66,6 +71,13 @@ def numeric_utility(names: Sequence[str], original: Matrix, released: Matrix) ->
     rows.append(Measure("correlation_loss", None, _mean(gaps[others])))
     rows.append(Measure("eigenvalue_difference", None, _eigenvalue_difference(first, then)))
     return rows
+
+
+def _without_overflow(original: Matrix, released: Matrix) -> tuple[Matrix, Matrix]:
+    """Return columns in a larger unit, a power of two, where their sums would be beyond a float."""
+    reach = np.nanmax(np.vstack([np.zeros((1, original.shape[1])), np.abs(original), np.abs(released)]), axis=0)
+    unit = np.where(reach > _LARGE, _UNIT, 1.0)
+    return original / unit, released / unit
 
 
 def _differences(original: Matrix, released: Matrix) -> Matrix:

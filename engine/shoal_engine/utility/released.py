@@ -113,7 +113,7 @@ def _of_numbers(dimensions: list[Dimension], codes: list[Ints], covered: list[Co
         number = _numbers(dimension)
         low, high = _extremes(number, one)
         original[:, j] = number[code[kept]][tuples]
-        middle[:, j] = ((low + high) / 2)[classes][tuples]
+        middle[:, j] = np.clip(low / 2 + high / 2, low, high)[classes][tuples]
     return numeric_utility([dimension.name for dimension in dimensions], original, middle)
 
 
