@@ -14,6 +14,8 @@ _KNOWN_VALUES = 300
 """A column of more distinct values is none of a known vocabulary."""
 _MOSTLY = 0.8
 _NEARLY_ALL = 0.95
+_FEW = 5
+"""Fewer distinct values may pass as telephone numbers by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,8 @@ def _of_registers(counts: pl.DataFrame, shapes: dict[str, float]) -> dict[str, o
     text = counts.get_column("text")
     if shapes["national_id"] >= _MOSTLY and counts.height >= 3:
         found["register"] = _look_numbers.national_number(_some(text))
-    if shapes["phone"] + shapes["phone_digits"] >= _MOSTLY:
+    digits = shapes["phone_digits"] if counts.height >= _FEW else 0.0
+    if shapes["phone"] + digits >= _MOSTLY:
         found["phones"] = _look_numbers.is_phone(_some(text))
     return found
 

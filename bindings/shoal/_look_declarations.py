@@ -41,6 +41,7 @@ _COUNTED = 100_000
 """Distinct values up to which all rows are counted at once."""
 _LEAST_FIT = 0.9
 _MISSING = "numbers far from all others may stand for missing values: decide"
+_NO_VALUE = "words that may stand for missing values: decide"
 _CODES = frozenset({"health", "medication", "postcode", "phone", "id_number", "patient_number", "account"})
 """Names of columns whose digits are no numbers."""
 _MEASURES = frozenset({"income", "amount", "body", "age", "pay_rate", "coordinates"})
@@ -117,7 +118,10 @@ def _of_text(name: str, counts: pl.DataFrame) -> Proposal | None:
         return None
     fields, note = _form(left.get_column("text").gather_every(-(-left.height // _PROBED)))
     if fields is None or (fields["type"] in ("integer", "float") and concepts_of(name) & _CODES):
-        return Proposal(name, {"type": "text", "nulls": nulls}, 1.0) if nulls else None
+        return Proposal(name, {"type": "text", "nulls": nulls}, 1.0, _NO_VALUE) if nulls else None
+    if fields == {"type": "integer"} and not nulls:
+        # Written as text though it survives as a number: somebody chose that.
+        return None
     if fields["type"] in ("integer", "float"):
         codes = _codes_among(left, ColumnFormat(**fields))
         nulls, note = nulls + codes, note or (_MISSING if codes else "")

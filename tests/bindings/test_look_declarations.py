@@ -49,7 +49,7 @@ def _column(found: Look, name: str) -> Any:
         (["12.10", "3.00"], {"type": "float"}, False),
         (["30", "NA", "?", "34"], {"type": "integer", "nulls": ["NA", "?"]}, True),
         (["30", "NA", "-9", "34"], {"type": "integer", "nulls": ["NA", "-9"]}, False),
-        (["m", "f", "NULL", "f"], {"type": "text", "nulls": ["NULL"]}, True),
+        (["m", "f", "NULL", "f"], {"type": "text", "nulls": ["NULL"]}, False),
     ],
 )
 def test_look__proposes_what_texts_are(values: list[str | None], declared: dict[str, Any], sure: bool) -> None:  # noqa: FBT001
@@ -67,7 +67,9 @@ def test_look__two_digit_years_need_a_person() -> None:
     assert "century" in found.declarations.item(0, "note")
 
 
-@pytest.mark.parametrize("values", [["042", "250.1"], ["02138", "10001"], ["a", "b"], [None, None], ["A1", "B2"]])
+@pytest.mark.parametrize(
+    "values", [["042", "250.1"], ["02138", "10001"], ["a", "b"], [None, None], ["A1", "B2"], ["1", "2"]]
+)
 def test_look__codes_and_words_are_not_declared(values: list[str | None]) -> None:
     assert _one("x", values) == {}
 

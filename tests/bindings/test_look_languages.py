@@ -1,6 +1,9 @@
 """Columns as people write them in many languages and formats, and what a look must make of each."""
 
 import itertools
+import subprocess
+import sys
+import tomllib
 from typing import Any
 
 import polars as pl
@@ -8,7 +11,7 @@ import pytest
 
 from shoal._look_columns import gather
 from shoal._look_rules import Verdict, judge
-from shoal._look_words import concepts_of
+from shoal._look_words import FOLDER, concepts_of
 from shoal.looking import look
 
 ID, QUASI, SENSITIVE, UNDECIDED = "identifier", "quasi_identifier", "sensitive", "undecided"
@@ -255,3 +258,19 @@ def test_look__every_row_says_a_role_and_undecided_ones_a_proposal() -> None:
     assert set(found["role"]) == {ID, UNDECIDED}
     assert found.filter(role=UNDECIDED)["proposal"].null_count() == 0
     assert found.filter(pl.col("role") != UNDECIDED)["proposal"].null_count() == 1
+
+
+def test_words__every_file_has_the_same_concepts() -> None:
+    languages = [tomllib.loads(file.read_text(encoding="utf-8")) for file in sorted(FOLDER.glob("*.toml"))]
+    english = next(one for one in languages if one["language"] == "English")
+    assert len(languages) > 30
+    for one in languages:
+        assert set(one.get("headers", {})) <= set(english["headers"]), one["language"]
+        assert set(one["values"]) <= set(english["values"]), one["language"]
+        words = [word for table in ("headers", "values") for group in one.get(table, {}).values() for word in group]
+        assert all(isinstance(word, str) and word.strip(" *~") for word in words), one["language"]
+
+
+def test_words__no_register_is_read_at_import() -> None:
+    code = "import sys, shoal; assert not {'phonenumbers', 'stdnum', 'tomllib'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
