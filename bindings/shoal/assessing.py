@@ -1,18 +1,23 @@
 """`assess`: how exposed the people in a table are, before anything is done to it."""
 
+import msgspec
 import polars as pl
 
+from shoal.finding import released_findings
 from shoal.frames import IntoFrame, into_lazy
 from shoal.observing import observe, threads
 from shoal.population import observe_people, population_of
 from shoal_engine.anonymity.assessment import Assessment
 from shoal_engine.anonymity.policy import Policy
+from shoal_engine.findings.finding import accept_findings
 
 
 def assess(
     frame: IntoFrame, policy: Policy, *, population: IntoFrame | None = None, n_threads: int | None = None
 ) -> Assessment:
     """Measure the equivalence classes of a table: k, risk, and l and t of its sensitive columns.
+
+    Its findings tell what the columns that are to be kept give away by themselves, which no release changes.
 
     Parameters
     ----------
@@ -47,4 +52,6 @@ def assess(
     lazy: pl.LazyFrame = into_lazy(frame)
     n_threads = threads(n_threads)
     people = observe_people(policy, population_of(policy, population), n_threads=n_threads)
-    return assess_table(observe(lazy, policy, carry=False, n_threads=n_threads).finish(people))
+    found = assess_table(observe(lazy, policy, carry=False, n_threads=n_threads).finish(people))
+    findings = released_findings(lazy, policy, released=False, n_threads=n_threads)
+    return msgspec.structs.replace(found, findings=accept_findings(findings, policy.accept))

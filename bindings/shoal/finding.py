@@ -9,8 +9,10 @@ from shoal_engine.errors import InputError
 from shoal_engine.findings.finding import Finding
 
 
-def released_findings(released: pl.LazyFrame, policy: Policy, *, n_threads: int | None = None) -> tuple[Finding, ...]:
-    """Return what a released table does not protect, the worst first.
+def released_findings(
+    table: pl.LazyFrame, policy: Policy, *, released: bool = True, n_threads: int | None = None
+) -> tuple[Finding, ...]:
+    """Return what a released table, or one that is to be released, gives away beside its classes, the worst first.
 
     Raises
     ------
@@ -28,17 +30,17 @@ def released_findings(released: pl.LazyFrame, policy: Policy, *, n_threads: int 
     """
     from shoal_engine.findings.released_table import ReleasedTable, examined_columns
 
-    schema = schema_of(released)
-    columns = examined_columns(policy, schema.names())
+    schema = schema_of(table)
+    columns = examined_columns(policy, schema.names(), released=released)
     if not columns:
         return ()
     check_readable(schema, columns)
-    table = ReleasedTable(policy, schema.names(), n_threads=threads(n_threads))
+    rows = ReleasedTable(policy, schema.names(), n_threads=threads(n_threads), released=released)
     try:
-        for batch in batches(released, columns):
-            table.observe(batch)
+        for batch in batches(table, columns):
+            rows.observe(batch)
     except (pl.exceptions.PolarsError, OSError):
         # Without the cause: the engine's own message may quote a cell.
         msg = "the released table cannot be read to its end: it is truncated, damaged or not of its declared types"
         raise InputError(msg) from None
-    return table.findings()
+    return rows.findings()

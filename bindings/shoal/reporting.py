@@ -4,7 +4,7 @@ import re
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,7 +73,7 @@ def report_of(
         msg = f"the release does not hold its policy ({'; '.join(broken)}); it was not handed out, please report this"
         raise VerificationFailed(msg)
     found = released_findings(released, policy, n_threads=n_threads)
-    reached = {name: getattr(assessment, name) for name in Assessment.__struct_fields__}
+    reached = {name: getattr(assessment, name) for name in Assessment.__struct_fields__ if name != "findings"}
     return Report(
         **reached,
         method=method,
@@ -84,8 +84,16 @@ def report_of(
         dropped=made.dropped,
         notes=tuple(_notes(made.classes)),
         utility=made.utility,
-        findings=accept_findings(in_order([*found, *made.findings]), policy.accept),
+        findings=accept_findings(in_order(_without_doubles([*made.findings, *found])), policy.accept),
     )
+
+
+def _without_doubles(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings without those that tell of the same columns what one before them does."""
+    first: dict[tuple[str, tuple[str, ...]], Finding] = {}
+    for finding in findings:
+        first.setdefault((finding.code, finding.columns), finding)
+    return list(first.values())
 
 
 def _loss(classes: pl.DataFrame, made: "Classes", assessment: Assessment) -> Loss:

@@ -93,6 +93,7 @@ def verify(frame: IntoFrame, policy: Policy, *, population: IntoFrame | None = N
     left += [f"column {name!r} is none of the policy's" for name in present if name not in expected]
     assessment, _ = recount(lazy, policy, population_of(policy, population))
     findings = accept_findings(released_findings(lazy, policy), policy.accept)
+    assessment = msgspec.structs.replace(assessment, findings=findings)
     return Verification(assessment, (*left, *broken_promises(policy, assessment)), findings)
 
 

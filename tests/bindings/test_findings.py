@@ -180,6 +180,25 @@ def test_determines__does_not_depend_on_the_order_of_rows(people: pl.DataFrame) 
     assert determined(people.reverse(), ["age", "town"], insensitive=["born", "harbor"]) == first
 
 
+def test_verify__states_from_the_release_alone_what_narrows_its_labels(people: pl.DataFrame) -> None:
+    policy = shoal.Policy.of(k=40, quasi_identifiers=["age", "sex", "dx"], insensitive=["born", "room"])
+    release = shoal.anonymize(people, policy)
+    found = of_code(shoal.verify(release.frame, policy).findings, "kept-determines-quasi-identifier")
+    assert [finding.columns for finding in found] == [("born", "age")]
+    assert [f.columns for f in of_code(release.findings, found[0].code)] == [("born", "age")]
+    bounds = {"age": shoal.QuasiIdentifier(output="bounds"), "sex": shoal.QuasiIdentifier()}
+    policy = shoal.Policy(k=40, quasi_identifiers=bounds, insensitive={"born": shoal.Insensitive()})
+    found = of_code(
+        shoal.verify(shoal.anonymize(people, policy).frame, policy).findings, "kept-determines-quasi-identifier"
+    )
+    assert [finding.columns for finding in found] == [("born", "age")]
+
+
+def test_assess__states_what_no_release_changes(people: pl.DataFrame) -> None:
+    policy = shoal.Policy.of(k=K, quasi_identifiers=["age"], insensitive=["cost"], sensitive=["dx"])
+    assert [(f.code, f.share) for f in shoal.assess(people, policy).findings] == [("kept-unique", 1.0)]
+
+
 def test_accept__is_carried_with_its_reason(people: pl.DataFrame) -> None:
     policy = shoal.Policy(
         k=K,

@@ -95,6 +95,8 @@ class Assessment(Struct, frozen=True, kw_only=True):
     set_valued : mapping of column to int
         Fewest rows that hold a combination of at most m items of a set-valued column that occurs; None where there
         is no item.
+    findings : tuple of Finding
+        What the table, or the release, gives away beside its classes, the worst first.
     """
 
     rows: int
@@ -105,6 +107,7 @@ class Assessment(Struct, frozen=True, kw_only=True):
     sensitive: Mapping[str, SensitiveReach]
     table_models: Mapping[str, float] = {}
     set_valued: Mapping[str, int | None] = {}
+    findings: tuple[Finding, ...] = ()
 
     @classmethod
     def of(
@@ -181,8 +184,6 @@ class Report(Assessment, frozen=True, kw_only=True):
         What a reader should know: constant columns, for instance.
     utility : sequence of UtilityFigure
         Every measure of utility, where that was asked for; see `shoal_engine.utility.released`.
-    findings : tuple of Finding
-        What the release does not protect, the worst first.
     """
 
     method: str
@@ -193,4 +194,3 @@ class Report(Assessment, frozen=True, kw_only=True):
     dropped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     utility: tuple[UtilityFigure, ...] = ()
-    findings: tuple[Finding, ...] = ()

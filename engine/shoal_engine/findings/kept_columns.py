@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +13,15 @@ from shoal_engine.anonymity.fitting import Fit
 from shoal_engine.anonymity.tuples import codes_of
 from shoal_engine.findings.determination import Agreement, Pairs, agreement, agreement_along
 from shoal_engine.findings.finding import Finding, Severity
-from shoal_engine.findings.value_codes import ValueEncoder
+from shoal_engine.findings.value_codes import ValueEncoder, has_order
 from shoal_engine.findings.wording import share_text
 from shoal_engine.grouping import Codes, group
 
 _ENOUGH_ROWS = 1 << 17
-"""Rows from which on a part of the values stands for all of them."""
+"""Rows from which on a part of them stands for all."""
 _MANY_VALUES = 1 << 12
+
+Rows: TypeAlias = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,8 @@ def determined_quasi_identifiers(fit: Fit, *, n_threads: int) -> list[Finding]:
 
     The rows are those that are released; quasi-identifiers are compared as they were before their generalization.
     Of insensitive columns both directions count: a column that follows from a quasi-identifier narrows its labels.
-    Of sensitive and set-valued columns only the first, as models bind the second. Where a column has more than
-    `_MANY_VALUES` values and the table more than `_ENOUGH_ROWS` rows, the rows of some values stand for all.
+    Of sensitive and set-valued columns only the first, as models bind the second. Of more than `_ENOUGH_ROWS` rows a
+    part is compared: all rows of some values where a column has more than `_MANY_VALUES`, else those of some tuples.
 
     Notes
     -----
@@ -53,6 +56,7 @@ def determined_quasi_identifiers(fit: Fit, *, n_threads: int) -> list[Finding]:
         return []
     if rows is not None:
         tuple_of_row = tuple_of_row[rows]
+    some = _some(tuple_of_row, fit.table.grouped.n_tuples)
     found: list[Finding] = []
     for number, dimension in enumerate(fit.table.space.dimensions):
         quasi = _quasi_identifier(fit, number, dimension, tuple_of_row)
@@ -62,17 +66,24 @@ def determined_quasi_identifiers(fit: Fit, *, n_threads: int) -> list[Finding]:
         for column in kept:
             if column.size > 1:
                 both_ways = column.name in fit.table.policy.insensitive
-                found += _findings(column, quasi, severity, both_ways=both_ways, n_threads=n_threads)
+                found += _findings(column, quasi, some, severity, both_ways=both_ways, n_threads=n_threads)
     return found
 
 
 def _findings(
-    column: _Column, quasi: _Column, severity: Severity | None, *, both_ways: bool, n_threads: int
+    column: _Column,
+    quasi: _Column,
+    some: Rows | None,
+    severity: Severity | None,
+    *,
+    both_ways: bool,
+    n_threads: int,
 ) -> Iterator[Finding]:
     """Yield the finding of one pair of columns, if there is one."""
     is_ordered = column.is_ordered and quasi.is_ordered
-    forward = _measured(column, quasi, n_threads, is_ordered=is_ordered)
-    backward = _measured(quasi, column, n_threads, is_ordered=is_ordered) if both_ways else None
+    forward = _measured(column, quasi, some, n_threads, is_ordered=is_ordered)
+    wanted = forward is None and both_ways
+    backward = _measured(quasi, column, some, n_threads, is_ordered=is_ordered) if wanted else None
     kept = f"{column.name} is kept as it is and" if both_ways else f"{column.name} is released with its values and"
     if forward is not None:
         share = round(forward.share, 2)
@@ -98,9 +109,11 @@ def _findings(
     )
 
 
-def _measured(left: _Column, right: _Column, n_threads: int, *, is_ordered: bool) -> Agreement | None:
+def _measured(
+    left: _Column, right: _Column, some: Rows | None, n_threads: int, *, is_ordered: bool
+) -> Agreement | None:
     """Return how far `left` determines `right` if it nearly does, by its values or along the order of both."""
-    pairs = _pairs(left, right, n_threads)
+    pairs = _pairs(left, right, some, n_threads)
     found = agreement(pairs)
     if found.nearly_determined:
         return found
@@ -108,9 +121,10 @@ def _measured(left: _Column, right: _Column, n_threads: int, *, is_ordered: bool
     return found if found is not None and found.nearly_determined else None
 
 
-def _pairs(left: _Column, right: _Column, n_threads: int) -> Pairs:
-    """Return the distinct pairs of values."""
-    codes = [left.codes, right.codes] if left.part is None else [left.codes[left.part], right.codes[left.part]]
+def _pairs(left: _Column, right: _Column, some: Rows | None, n_threads: int) -> Pairs:
+    """Return the distinct pairs of values, of some rows where there is no part of the values of `left`."""
+    part = some if left.part is None else left.part
+    codes = [left.codes, right.codes] if part is None else [left.codes[part], right.codes[part]]
     grouped = group(codes, [left.size, right.size], n_threads=n_threads, row_ids=False)
     return Pairs(grouped.codes(0).astype(np.int64), grouped.codes(1).astype(np.int64), grouped.weight)
 
@@ -122,7 +136,7 @@ def _kept(fit: Fit, rows: npt.NDArray[np.intp] | None) -> Iterator[_Column]:
         yield _encoded(name, array, rows)
     for name in table.policy.sensitive:
         domain, codes = table.coded[name]
-        yield _column(name, codes, domain.size, rows, is_ordered=_has_order(domain.type))
+        yield _column(name, codes, domain.size, rows, is_ordered=has_order(domain.type))
     for name, items in fit.items.items():
         yield _encoded(name, items.lists(table.sets[name]), rows)
 
@@ -137,7 +151,7 @@ def _encoded(name: str, array: pa.Array, rows: npt.NDArray[np.intp] | None) -> _
         return _Column(
             name, codes if rows is None else codes[rows], max(1, encoder.n_codes), is_ordered=False, part=None
         )
-    return _column(name, final[codes], encoder.n_codes, rows, is_ordered=_has_order(array.type))
+    return _column(name, final[codes], encoder.n_codes, rows, is_ordered=has_order(array.type))
 
 
 def _quasi_identifier(fit: Fit, number: int, dimension: Dimension, tuple_of_row: npt.NDArray[np.uint32]) -> _Column:
@@ -145,7 +159,7 @@ def _quasi_identifier(fit: Fit, number: int, dimension: Dimension, tuple_of_row:
     dims = fit.table.space.arrays
     codes = codes_of(fit.table.grouped.words, dims.word[number], dims.shift[number], dims.mask[number])
     ascending = dimension.domain_code[codes].astype(np.uint32)[tuple_of_row]
-    is_ordered = dimension.kind != "category" and _has_order(dimension.domain.type)
+    is_ordered = dimension.kind != "category" and has_order(dimension.domain.type)
     return _column(dimension.name, ascending, dimension.size, None, is_ordered=is_ordered)
 
 
@@ -153,13 +167,15 @@ def _column(name: str, codes: Codes, size: int, rows: npt.NDArray[np.intp] | Non
     """Return a column of ascending codes, with the rows of a part of its values where there are many."""
     if rows is not None:
         codes = codes[rows]
-    part = None
-    if len(codes) > _ENOUGH_ROWS and size > _MANY_VALUES:
-        # Values are chosen by a hash of their place in the domain, so the choice does not depend on the rows' order.
-        spread = (np.arange(size, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
-        chosen = spread < np.uint64((_ENOUGH_ROWS << 32) // len(codes))
-        part = np.flatnonzero(chosen[codes])
-    return _Column(name, codes, max(1, size), is_ordered, part)
+    return _Column(name, codes, max(1, size), is_ordered, _some(codes, size))
+
+
+def _some(codes: Codes, size: int) -> npt.NDArray[np.intp] | None:
+    """Return the rows of some of many values, chosen by their codes alone; None for all rows."""
+    if len(codes) <= _ENOUGH_ROWS or size <= _MANY_VALUES:
+        return None
+    spread = (np.arange(size, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
+    return np.flatnonzero((spread < np.uint64((_ENOUGH_ROWS << 32) // len(codes)))[codes])
 
 
 def _is_generalized(fit: Fit, number: int, dimension: Dimension) -> bool:
@@ -167,13 +183,3 @@ def _is_generalized(fit: Fit, number: int, dimension: Dimension) -> bool:
     classes = fit.classes
     loss = np.asarray(classes.recoding.loss_of_class[number])
     return dimension.role.transform is not None or bool((loss[classes.class_rows > 0] > 0).any())
-
-
-def _has_order(kind: pa.DataType) -> bool:
-    """Return whether values of a type lie on a line."""
-    return bool(
-        pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_decimal(kind)
-        or pa.types.is_temporal(kind)
-    )

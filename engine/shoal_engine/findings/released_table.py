@@ -5,6 +5,7 @@ here are functions of the released table: they tell nobody more than the table d
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,10 @@ import pyarrow as pa
 from shoal_engine.anonymity.models.promises import released_names
 from shoal_engine.anonymity.models.table_models import LKC
 from shoal_engine.anonymity.policy import Policy
+from shoal_engine.anonymity.roles import QuasiIdentifier
 from shoal_engine.findings.finding import Finding, in_order
+from shoal_engine.findings.label_readings import Ranges, Sets, ranges, read_labels
+from shoal_engine.findings.narrowed_labels import narrowing
 from shoal_engine.findings.value_codes import ValueEncoder
 from shoal_engine.findings.wording import columns_text, rows_text, share_text
 from shoal_engine.grouping import Codes, group
@@ -29,10 +33,20 @@ FEW_ROWS = 20
 Ints = npt.NDArray[np.int64]
 
 
-def examined_columns(policy: Policy, present: Sequence[str]) -> list[str]:
-    """Return the columns of a released table that findings are made from; none where nothing is kept as it is."""
+def examined_columns(policy: Policy, present: Sequence[str], *, released: bool = True) -> list[str]:
+    """Return the columns that findings are made from; none where nothing is kept as it is.
+
+    Parameters
+    ----------
+    policy : Policy
+    present : sequence of str
+        Columns of the table.
+    released : bool
+        The table is a release, and so has classes.
+    """
     kept = [name for name in (*policy.sensitive, *policy.insensitive) if name in present]
-    return list(dict.fromkeys([*released_names(policy), *kept])) if kept else []
+    quasi = released_names(policy) if released else []
+    return list(dict.fromkeys([*quasi, *kept])) if kept else []
 
 
 class ReleasedTable:
@@ -44,12 +58,15 @@ class ReleasedTable:
     present : sequence of str
         Columns of the table; a column that the policy keeps may be gone.
     n_threads : int
+    released : bool
+        The table is a release; what it is made from has no classes yet.
     """
 
-    def __init__(self, policy: Policy, present: Sequence[str], *, n_threads: int) -> None:
+    def __init__(self, policy: Policy, present: Sequence[str], *, n_threads: int, released: bool = True) -> None:
         self._policy = policy
+        self._quasi = released_names(policy) if released else []
         self._n_threads = n_threads
-        names = examined_columns(policy, present)
+        names = examined_columns(policy, present, released=released)
         self._encoders = {name: ValueEncoder(name) for name in names}
         self._parts: dict[str, list[Codes]] = {name: [] for name in names}
 
@@ -75,8 +92,10 @@ class ReleasedTable:
         if not n_rows:
             return ()
         counts = _Counts(codes, {name: max(1, e.n_codes) for name, e in self._encoders.items()}, self._n_threads)
-        quasi = released_names(self._policy)
-        return in_order([*self._kept(counts, quasi), *self._sensitive(counts, quasi)])
+        quasi = self._quasi
+        return in_order(
+            [*self._kept(counts, quasi), *self._sensitive(counts, quasi), *(self._narrowed(counts) if quasi else ())]
+        )
 
     def _kept(self, counts: "_Counts", quasi: Sequence[str]) -> Iterator[Finding]:
         """Yield what insensitive columns single out, alone and with the quasi-identifiers."""
@@ -144,6 +163,59 @@ class ReleasedTable:
                     f"[sensitive.{name}].",
                 )
 
+    def _narrowed(self, counts: "_Counts") -> Iterator[Finding]:
+        """Yield which columns that are released with their values narrow the labels of a quasi-identifier."""
+        kept = [name for name in (*self._policy.insensitive, *self._policy.sensitive) if name in self._encoders]
+        for quasi, role in self._policy.quasi_identifiers.items():
+            found = self._labels(quasi, role, counts)
+            if found is None:
+                continue
+            codes, n_labels, reading = found
+            for name in kept:
+                encoder = self._encoders[name]
+                pairs = group(
+                    [counts.codes[name], codes], [counts.size[name], n_labels], n_threads=self._n_threads, row_ids=False
+                )
+                place = encoder.ascending()
+                of_kept = pairs.codes(0).astype(np.int64) if place is None else place[pairs.codes(0)].astype(np.int64)
+                label = pairs.codes(1).astype(np.int64)
+                by_value = np.lexsort((label, of_kept))
+                agreement = narrowing(
+                    of_kept[by_value],
+                    label[by_value],
+                    pairs.weight[by_value],
+                    reading,
+                    is_ordered=encoder.is_ordered,
+                )
+                if agreement is not None:
+                    yield narrows(name, quasi, agreement.share, is_sensitive=name in self._policy.sensitive)
+
+    def _labels(self, name: str, role: QuasiIdentifier, counts: "_Counts") -> tuple[Codes, int, Ranges | Sets] | None:
+        """Return the labels of a quasi-identifier by ascending code, and what they allow; None for centers."""
+        if role.output in ("center", "mean"):
+            return None
+        if role.output == "label":
+            encoder = self._encoders[name]
+            place = encoder.ascending()
+            assert place is not None
+            return place[counts.codes[name]], counts.size[name], read_labels(encoder.values(), role)
+        lower, upper = f"{name}_lower", f"{name}_upper"
+        pairs = group(
+            [counts.codes[lower], counts.codes[upper]],
+            [counts.size[lower], counts.size[upper]],
+            n_threads=self._n_threads,
+        )
+        low, high = (self._decoded(column, pairs.codes(number)) for number, column in enumerate((lower, upper)))
+        assert pairs.tuple_of_row is not None
+        several = [least != most for least, most in zip(low, high, strict=True)]
+        return pairs.tuple_of_row, pairs.n_tuples, ranges(low, high, several)
+
+    def _decoded(self, name: str, codes: npt.NDArray[np.uint32]) -> list[Any]:
+        """Return the values of provisional codes of a column."""
+        place, values = self._encoders[name].ascending(), self._encoders[name].values()
+        assert place is not None
+        return [values[code] for code in place[codes]]
+
     def _nearly_unique(self, name: str, rows: int, n_rows: int) -> Finding:
         """Return the finding of a sensitive column whose values hardly repeat."""
         many = rows >= NEARLY_UNIQUE * n_rows and n_rows >= FEW_ROWS
@@ -155,6 +227,21 @@ class ReleasedTable:
             text=f"{rows_text(rows, n_rows, self._policy.k)} are unique on the sensitive column {name}.",
             remedy=f"Whoever knows the exact {name} of a person finds the row: round or coarsen it before the release.",
         )
+
+
+def narrows(kept: str, quasi: str, share: float, *, is_sensitive: bool) -> Finding:
+    """Return the finding of a column that narrows the labels of a quasi-identifier."""
+    how = "is released with its values" if is_sensitive else "is kept as it is"
+    return Finding(
+        code="kept-determines-quasi-identifier",
+        severity="high",
+        share=share,
+        columns=(kept, quasi),
+        text=f"{kept} {how} and narrows the labels of the quasi-identifier {quasi}: in {share_text(share)} of the rows "
+        f"compared, rows alike in {kept} have labels that one value fits.",
+        remedy=f"Whoever reads {kept} undoes the generalization of {quasi}: drop {kept}, or make it a "
+        "quasi-identifier.",
+    )
 
 
 class _Counts:

@@ -5,6 +5,8 @@ a list is equal to another of the same items in the same order, a struct to anot
 value becomes the bytes of the codes of its parts, so a level of nesting costs one dictionary of bytes.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -74,6 +76,16 @@ class ValueEncoder:
         """Return the place of each code in ascending order, null first; None for values that have no order."""
         return self._plain.finish()[1] if self._plain.n_codes else None
 
+    def values(self) -> list[Any]:
+        """Return the values by ascending code; none for values that have no order."""
+        domain, _ = self._plain.finish()
+        return [None] * domain.has_null + domain.values.to_pylist()
+
+    @property
+    def is_ordered(self) -> bool:
+        """Return whether the values are numbers, dates or times."""
+        return bool(self._plain.n_codes) and has_order(self._plain.finish()[0].type)
+
     def _part(self, number: int) -> "ValueEncoder":
         """Return the encoder of one part of each value."""
         while len(self._parts) <= number:
@@ -115,6 +127,16 @@ def encode_values(name: str, array: pa.Array) -> tuple[Codes, int]:
     encoder = ValueEncoder(name)
     codes = encoder.observe(array)
     return codes, max(1, encoder.n_codes)
+
+
+def has_order(kind: pa.DataType) -> bool:
+    """Return whether values of a type lie on a line."""
+    return bool(
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_temporal(kind)
+    )
 
 
 def can_compare(kind: pa.DataType) -> bool:
