@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -49,6 +50,14 @@ class Anonymized:
             f"Anonymized(rows={r.rows}, k={r.k}, equivalence_classes={r.equivalence_classes}, "
             f"ncp={r.loss.ncp:.4f}, suppressed_rows={r.suppressed_rows}, findings={len(r.findings)})"
         )
+
+    def _repr_html_(self) -> str:
+        """Return the findings, and some released rows."""
+        r = self.report
+        head = f"<p><b>{r.rows:,} rows, k = {r.k}</b>; {len(r.findings)} findings, {len(self.open_findings)} open</p>"
+        lines = "".join(f"<li><code>{escape(f.code)}</code> {escape(f.text)}</li>" for f in r.findings)
+        rows = self.frame._repr_html_()  # pyright: ignore[reportPrivateUsage]
+        return f"{head}<ul>{lines}</ul>{rows}"
 
     @property
     def utility(self) -> pl.DataFrame:

@@ -92,13 +92,16 @@ def assess(
     """Tell how exposed the people in a table are."""
     from shoal.assessing import assess as assess_frame
     from shoal_cli.showing import show_assessment
+    from shoal_cli.showing_findings import show_findings, show_undecided
 
     # Nothing is released here, so the least k there is may stand for a k that was not given.
     policy = _policy(policy_file, quasi, sensitive, k=2 if policy_file is None else None)
     assessment = assess_frame(source, policy, population=population, n_threads=threads)
     if as_json:
-        print_json(assessment.to_dict())
+        print_json(assessment.to_dict() | {"undecided": list(policy.undecided)})
     else:
+        show_undecided(policy)
+        show_findings((), (), assessment.findings)
         show_assessment(assessment)
     return MET
 
@@ -129,6 +132,7 @@ def risk(
     """Tell what a table gives away, to whom, and with which chance."""
     from shoal.disclosure import risk as risk_of
     from shoal.identifiers import safe_harbor
+    from shoal_cli.showing_findings import show_undecided
     from shoal_cli.showing_risk import show_risk, show_safe_harbor
 
     # Nothing is released here, so the least k there is may stand for a k that was not given.
@@ -144,8 +148,9 @@ def risk(
     )
     findings = safe_harbor(source)
     if as_json:
-        print_json(report.to_dict() | {"safe_harbor": findings.to_dicts()})
+        print_json(report.to_dict() | {"safe_harbor": findings.to_dicts(), "undecided": list(policy.undecided)})
     else:
+        show_undecided(policy)
         show_risk(report)
         show_safe_harbor(findings.rows())
     return MET

@@ -34,7 +34,7 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
     from shoal.writing import make_folder, write_frame, written_whole
     from shoal_cli.running import with_progress
     from shoal_cli.showing import promise, show_before_and_after, show_cost
-    from shoal_cli.showing_findings import show_findings
+    from shoal_cli.showing_findings import show_decisions, show_findings
     from shoal_cli.showing_person import show_person
 
     if not quiet:
@@ -62,6 +62,7 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
     if not quiet:
         _CONSOLE.print()
         show_findings([promise(policy)], (), after.findings)
+        show_decisions(after.findings)
         show_before_and_after(before, after)
         _CONSOLE.print()
         show_person(records, pl.read_parquet(files["release"], n_rows=1))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from shoal_cli.showing_findings import show_findings
+from shoal_cli.showing_findings import show_decisions, show_findings
 
 if TYPE_CHECKING:
     import polars as pl
@@ -92,6 +92,7 @@ def show_report(report: "Report", policy: "Policy", output: str) -> None:
     head = f"{output}   {report.rows:,} rows, {report.suppressed_rows:,} suppressed, {report.seconds:.1f} s\n"
     _CONSOLE.print(head, highlight=False, soft_wrap=True)
     show_findings([promise(policy)], (), report.findings)
+    show_decisions(report.findings)
     show_assessment(report)
     show_cost(report, output)
 
@@ -145,6 +146,7 @@ def show_unique_sets(sets: "pl.DataFrame") -> None:
 def show_verification(found: "Verification", policy: "Policy") -> None:
     """Print whether a table holds its policy, what it does not protect, and what it reaches."""
     show_findings([promise(policy)] if found.met else [], [f"Not met: {b}." for b in found.broken], found.findings)
+    show_decisions(found.findings)
     show_assessment(found.assessment)
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from shoal_engine.anonymity.policy import Policy
     from shoal_engine.findings.finding import Finding
 
 _CONSOLE = Console(markup=False, highlight=False)
@@ -30,9 +31,23 @@ def show_findings(met: Sequence[str], broken: Sequence[str], findings: Sequence[
         _line("✗", sentence)
     for finding in findings:
         _line(_mark(finding), f"{finding.text} ({finding.code})", _below(finding))
-    _CONSOLE.print()
+    if met or broken or findings:
+        _CONSOLE.print()
+
+
+def show_decisions(findings: Sequence["Finding"]) -> None:
+    """Print how to decide on the findings that await a decision."""
     for line in _decisions([finding for finding in findings if finding.is_open]):
         _CONSOLE.print(line, soft_wrap=True)
+
+
+def show_undecided(policy: "Policy") -> None:
+    """Print the columns that nobody has decided on."""
+    names = list(policy.undecided)
+    if names:
+        many = f"{len(names)} columns are undecided" if len(names) > 1 else "1 column is undecided"
+        _line("!", f"{many}: {', '.join(names)}.", "Nothing is released before somebody decides on each.")
+        _CONSOLE.print()
 
 
 def _mark(finding: "Finding") -> str:

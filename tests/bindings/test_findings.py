@@ -218,6 +218,9 @@ def test_accept__is_carried_with_its_reason(people: pl.DataFrame) -> None:
 def test_repr__mentions_the_findings(people: pl.DataFrame) -> None:
     release = shoal.anonymize(people, shoal.Policy.of(k=K, quasi_identifiers=["age"], insensitive=["cost"]))
     assert f"findings={len(release.findings)}" in repr(release)
+    html = release._repr_html_()
+    assert f"{len(release.findings)} findings" in html
+    assert "kept column cost" in html
 
 
 # Undecided columns.

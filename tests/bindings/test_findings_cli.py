@@ -125,6 +125,22 @@ def test_undecided__is_an_error_with_what_was_seen(
     assert not Path("out.csv").exists()
 
 
+@pytest.mark.parametrize("command", ["assess", "risk"])
+def test_undecided__is_stated_where_nothing_is_released(command: str) -> None:
+    Path("policy.toml").write_text(POLICY.replace("[insensitive.ssn]", "[undecided.ssn]"))
+    result = call(command, "in.csv", "-p", "policy.toml")
+    assert result.return_value == 0
+    assert "! 1 column is undecided: ssn." in result.output
+    assert json.loads(call(command, "in.csv", "-p", "policy.toml", "--json").output)["undecided"] == ["ssn"]
+
+
+def test_assess__states_what_no_release_changes() -> None:
+    result = call("assess", "in.csv", "-p", "policy.toml")
+    assert result.return_value == 0
+    assert result.output.startswith("  ✗ 8 rows (100 %) are unique on the kept column ssn.")
+    assert "exit code 4" not in result.output
+
+
 @pytest.mark.parametrize(
     ("accept", "message"),
     [("kept-uniq", "did you mean `kept-unique`"), ("kept-unique=", "gives no reason")],
