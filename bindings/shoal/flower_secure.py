@@ -149,7 +149,7 @@ class SecureExchange:
         try:
             total = driven.total(asking.ask)
             lines = driven.lines()
-            opened.admission.enough(sum(line.kept for line in lines))
+            opened.admission.enough(lines)
             return _aggregate(plan, total, like, lines)
         except (SecureAggregationError, TooFewUpdates) as error:
             too_few = isinstance(error, TooFewSurvivors | TooFewUpdates)

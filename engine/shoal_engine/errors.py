@@ -144,7 +144,21 @@ class UpdateError(ShoalError, ValueError):
 
 
 class TooFewUpdates(ShoalError, ValueError):  # noqa: N818
-    """A round has fewer good updates than its rule needs."""
+    """A round has fewer good updates than its rule needs.
+
+    Attributes
+    ----------
+    lines : tuple of Line
+        What is told of each update that was observed, by node: why it did not count, or that there were too few.
+    """
+
+    def __init__(self, message: str, *, lines: tuple[Any, ...] = ()) -> None:
+        super().__init__(message)
+        self.lines = lines
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with the lines."""
+        return partial(TooFewUpdates, lines=self.lines), self.args
 
 
 class LedgerError(ShoalError):

@@ -16,16 +16,21 @@ import numpy.typing as npt
 
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.fixed_point_sums import (
+    FEW_BESIDE,
+    SHARE_BESIDE,
     FixedPointSum,
     Floats,
+    Ints,
     average_many,
     declared_bits,
     grid_bits,
+    has_digits,
     tile_squares,
 )
-from shoal_engine.federated.holding import Admitted, Holding, measured
+from shoal_engine.federated.holding import Admitted, Holding, looked_at, measured
 from shoal_engine.federated.models import Model, of_payloads
 from shoal_engine.federated.rounds import Aggregate, Line
+from shoal_engine.federated.sent_twice import Senders
 from shoal_engine.federated.tensors import DType, Tensor, narrowed, widened
 from shoal_engine.federated.updates import Update
 
@@ -82,13 +87,14 @@ class Mean(Holding):
             msg = "updates are folded where a bound and `like`, a model of their layout, are declared; declare both"
             raise UpdateError(msg)
         bits = declared_bits(self.bound, self.admission.max_weight, self.max_updates)
-        self._folded = _Folded(FixedPointSum(self.admission.like.layout, bits))
+        sums = FixedPointSum(self.admission.like.layout, bits)
+        self._folded = _Folded(sums, Senders(once=self.admission.once))
 
     def observe(self, update: Update) -> None:
         """Take one update; where updates are folded, its memory is free again when this returns.
 
-        Of a node that sends several, the first that is good is folded, and later ones do not count: what was added is
-        not known any more. Where updates are held none of them counts, whatever came first.
+        What a node sends again counts once; of a node that sends different updates none counts. Where updates are
+        folded, what was added is taken back (see `sent_twice`).
         """
         if self._folded is None:
             Holding.observe(self, update)
@@ -101,7 +107,8 @@ class Mean(Holding):
         Raises
         ------
         UpdateError
-            Parameters differ; or, where updates are folded, both have one of the same node, or too many.
+            Parameters differ; or, where updates are folded, there are too many, or nodes in common though the
+            admission says that each is heard `once`.
         """
         theirs = other._folded if isinstance(other, Mean) else None
         if self._folded is None or theirs is None:
@@ -109,10 +116,14 @@ class Mean(Holding):
             return
         # NumPy would add one value to many.
         alike = self == other and self._folded.sums.layout == theirs.sums.layout
-        if not alike or self._folded.nodes & theirs.nodes:
-            msg = "means are merged that have the same parameters and no node in common; keep each node in one"
+        senders = self._folded.senders
+        if not alike or self is other or (senders.once and senders.common(theirs.senders)):
+            msg = (
+                "means are merged that have the same parameters and, where each node is heard `once`, no node in "
+                "common, and none with itself; give both one admission, and leave `once` out"
+            )
             raise UpdateError(msg)
-        self._room(len(self._folded.nodes) + len(theirs.nodes))
+        self._room(senders.would_all_be_good(theirs.senders))
         self._folded.merge(theirs)
 
     def release(self) -> Aggregate:
@@ -123,8 +134,9 @@ class Mean(Holding):
         TooFewUpdates
         """
         if self._folded is not None:
-            self.admission.enough(len(self._folded.nodes))
-            return Aggregate(self._folded.sums.mean(float(self._folded.weight)), tuple(self._folded.told()))
+            lines = self._folded.senders.lines()
+            self.admission.enough(lines)
+            return Aggregate(self._folded.sums.mean(float(self._folded.weight)), lines)
         admitted = self.admitted()
         return self._of_floats(admitted) if self.accumulator == "float64" else self._of_grid(admitted)
 
@@ -138,23 +150,26 @@ class Mean(Holding):
     def _fold(self, update: Update, folded: "_Folded") -> None:
         """Add an update that counts, once all of it is known to be within the bound."""
         assert self.bound is not None
-        line = self.admission.judged(update, self.admission.line(update), folded.sums.layout)
-        if line.kept and update.node in folded.nodes:
-            line = line.out("duplicate")
+        raw, weight = self.admission.line(update), float(update.weight)
+        line = bounded(self.admission.judged(update, raw, folded.sums.layout), update, self.bound)
+        if line.kept and not has_digits(self.bound, weight, folded.sums.bits):
+            line = line.out("bad weight")
+        beside = folded.sums.vanishing(update.model, weight) if line.kept else []
+        if sum(map(len, beside)) > FEW_BESIDE + update.model.size // SHARE_BESIDE:
+            line = line.out("below the grid")
         if line.kept:
-            line = bounded(line, update, self.bound)
-        if line.kept:
-            self._room(len(folded.nodes) + 1)
-            folded.sums.add(update.model, line.weight)
-            folded.nodes.add(line.node)
-            folded.weight += Fraction(line.weight)
-        folded.lines.append(line)
+            self._room(folded.senders.would_be_good(line.node))
+
+        def fold(model: Model, line: Line, times: int) -> None:
+            folded.fold(model, line, times, beside if model is update.model else None)
+
+        folded.senders.observe(update, raw, line, fold)
 
     def _of_grid(self, admitted: Admitted) -> Aggregate:
         """Average on a grid: that of the usual bound, or of the least power of two that holds every tile."""
         bound = self.bound or _USUAL_BOUND
         while True:
-            self.admission.enough(len(admitted.updates))
+            admitted.enough(self.admission, look=self._looked_at)
             means, squares = _averages(admitted, bound, self.n_threads)
             lines = [
                 measured(line, np.concatenate(of_one)) for line, of_one in zip(admitted.lines, squares, strict=True)
@@ -174,6 +189,10 @@ class Mean(Holding):
                 return Aggregate(of_payloads(admitted.layout, means), (*lines, *admitted.refused))
             admitted = admitted.without(outs)
 
+    def _looked_at(self, line: Line, update: Update) -> Line:
+        """Return the line of an update after a look at its values."""
+        return looked_at(line, update) if self.bound is None else bounded(line, update, self.bound)
+
     def _of_floats(self, admitted: Admitted) -> Aggregate:
         """Average in float64, in the order of nodes."""
         squares = [
@@ -183,7 +202,7 @@ class Mean(Holding):
         lines = [measured(line, of_one) for line, of_one in zip(admitted.lines, squares, strict=True)]
         admitted = admitted.without({place: line for place, line in enumerate(lines) if not line.kept})
         lines = [line for line in lines if line.kept]
-        self.admission.enough(len(lines))
+        admitted.enough(self.admission)
         total = float(sum(Fraction(line.weight) for line in lines))
         found: list[Values] = []
         for place, tensor in enumerate(admitted.layout):
@@ -199,22 +218,24 @@ class _Folded:
     """What was folded so far."""
 
     sums: FixedPointSum
-    nodes: set[str] = field(default_factory=set[str])
+    senders: Senders
     weight: Fraction = Fraction(0)
-    lines: list[Line] = field(default_factory=list[Line])
+
+    def fold(self, model: Model, line: Line, times: int, beside: list[Ints] | None = None) -> None:
+        """Add a model as its line says, or with -1 take it back, exactly."""
+        self.sums.add(model, times * line.weight, beside)
+        self.weight += times * Fraction(line.weight)
 
     def merge(self, other: "_Folded") -> None:
         self.sums.merge(other.sums)
-        self.nodes |= other.nodes
         self.weight += other.weight
-        self.lines += other.lines
-
-    def told(self) -> list[Line]:
-        return sorted(self.lines, key=lambda line: line.node)
+        self.senders.merge(other.senders, self.fold)
 
 
 def bounded(line: Line, update: Update, bound: float) -> Line:
     """Return the line of an update as it is after a look at its values: out where one is beyond the bound."""
+    if not line.kept:
+        return line
     squares = [_squares(values, tensor.dtype) for values, tensor in _tensors(update)]
     line = measured(line, np.concatenate(squares))
     if line.kept and not _is_within(update.model, squares, bound):
@@ -259,7 +280,24 @@ def _averages(admitted: Admitted, bound: float, n_threads: int) -> tuple[list[Va
     for place, tensor in enumerate(admitted.layout):
         wide = [_exact(of_one[place], tensor.dtype) for of_one in payloads]
         mean, found = average_many(wide, factors, scale, n_threads=n_threads)
+        _refine(mean, wide, factors, scale)
         means.append(mean if tensor.dtype == mean.dtype.name else narrowed(mean, tensor.dtype))
         for of_one, of_tiles in zip(squares, found, strict=True):
             of_one.append(of_tiles)
     return means, squares
+
+
+def _refine(mean: Values, payloads: list[Values], factors: Floats, scale: float) -> None:
+    """Put the mean, in the order of nodes, where all values are too small for the grid and not all are 0."""
+    places = np.flatnonzero(mean == 0)
+    if not len(places):
+        return
+    largest, total = np.zeros(len(places)), np.zeros(len(places))
+    # What is not finite is told by the squares.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for values, factor in zip(payloads, factors, strict=True):
+            products = values[places].astype(np.float64) * factor
+            np.maximum(largest, np.abs(products), out=largest)
+            total += products
+    tiny = (largest > 0) & (largest <= 0.5)
+    mean[places[tiny]] = total[tiny] * scale

@@ -69,7 +69,7 @@ class Bulyan(Holding):
         admitted = chosen(admitted, places, krum_scores(distances, self.f))
         models = [update.model for update in admitted.updates]
         found = mean_around_median(models, len(models) - 2 * self.f, n_threads=self.n_threads)
-        return Aggregate(found, (*admitted.lines, *admitted.refused))
+        return Aggregate(found, admitted.told)
 
 
 def selection(distances: Floats, f: int) -> list[int]:

@@ -68,7 +68,8 @@ class CenteredClipping(Holding):
         """
         center = self.center or self.admission.like
         admitted = measured_from(self.admitted(), center, n_threads=self.n_threads)
-        self.admission.enough(n := len(admitted.updates))
+        admitted.enough(self.admission)
+        n = len(admitted.updates)
         models = [update.model for update in admitted.updates] + ([center] if center is not None else [])
         # Each center is a combination of the updates and the first center; that of the origin is not written down.
         shares = np.zeros(len(models))

@@ -76,14 +76,17 @@ class ClippedSum:
             found.append(squares)
         return length(np.concatenate(found)) * (1 + SLACK)
 
-    def add(self, model: Model, length: float, weight: float) -> None:
-        """Add the change to a model, clipped, times a weight of at most 1; `length` is what `length` says of it."""
+    def add(self, model: Model, length: float, weight: float, times: int = 1) -> None:
+        """Add the change to a model, clipped, times a weight of at most 1; `length` is what `length` says of it.
+
+        With `times` of -1 it is taken back, exactly.
+        """
         from shoal_kernels.changes import FOLD_CHANGE
 
         short = weight * min(self.clip, length) / length if length > 0 else weight
         factor = short / self.clip * 2.0**CLIP_BITS * (1 - SLACK)
         for values, base, sums in self._tensors(model):
-            FOLD_CHANGE[values.dtype.name](values, base, factor, sums)
+            FOLD_CHANGE[values.dtype.name](values, base, times * factor, sums)
 
     def merge(self, other: "ClippedSum") -> None:
         """Add the sums of another with the same base and clip."""

@@ -216,11 +216,11 @@ def judged(rule: Holding, needed: int, why: str, n_threads: int) -> tuple[Admitt
         Fewer than needed are good.
     """
     admitted = rule.admitted()
-    rule.admission.enough(len(admitted.updates), needed, why)
+    admitted.enough(rule.admission, needed, why)
     models = [update.model for update in admitted.updates]
     squares = squared_distances(models, coarse=True, n_threads=n_threads)
     admitted, places = measured(admitted, squares[:-1, -1])
-    rule.admission.enough(len(places), needed, why)
+    admitted.enough(rule.admission, needed, why)
     return admitted, squares[np.ix_(places, places)]
 
 

@@ -7,6 +7,7 @@ the unit) and no sum exceeds 2**62, whatever values within the bound are sent.
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +26,12 @@ Floats = npt.NDArray[np.float64]
 FEWEST_BITS, MOST_BITS = -900, 900
 """Of the grid, so that its step is an ordinary float64."""
 SUM_BITS: Final = 62
+FEW_BESIDE: Final = 4096
+SHARE_BESIDE: Final = 1024
+"""Of a model's values at most so many, and one of as many, are kept beside the grid: more would take long."""
+_BITS: Final = {"float32": np.uint32, "float64": np.uint64}
+BLOCK: Final = 1 << 14
+"""Values that are looked at together: they stay in the first caches."""
 _FEWEST_OF_BOUND: Final = 24
 """Binary digits of the bound at weight 1, on a grid that is declared: as many as a float32 has."""
 
@@ -75,11 +82,36 @@ def declared_bits(bound: float, max_weight: float, max_updates: int) -> int:
     return bits
 
 
+def has_digits(bound: float, weight: float, bits: int) -> bool:
+    """Tell whether a grid keeps as many digits as a float32 has, of a value of the bound's size times a weight."""
+    return bits + math.frexp(bound)[1] + math.frexp(weight)[1] - 1 >= _FEWEST_OF_BOUND
+
+
 def fold(values: Values, factor: float, sums: Ints) -> None:
     """Add a flat float32 or float64 array times a factor, each product rounded to a whole number."""
     from shoal_kernels.fixed_point import FOLD
 
     FOLD[values.dtype.name](values, factor, sums)
+
+
+def vanishing(values: Values, factor: float) -> Ints:
+    """Return the places of values that are not 0 and whose product with a factor is rounded to 0."""
+    size, kind = abs(factor), np.finfo(values.dtype)
+    # A little above half a step, as products are rounded to float64 first; what is found is looked at again.
+    limit = min(0.5 / size * (1 + 2.0**-20), float(kind.max))
+    words = values.view(_BITS[values.dtype.name])
+    # Without the sign, and 0 above all others: one comparison of whole numbers finds what is small and not 0.
+    below = words.dtype.type(2 * int(np.nextafter(values.dtype.type(limit), kind.max).view(words.dtype)))
+    scratch = np.empty(min(len(words), BLOCK), words.dtype)
+    found: list[Ints] = []
+    for start in range(0, len(words), BLOCK):
+        block = np.left_shift(words[start : start + BLOCK], 1, out=scratch[: len(words) - start])
+        block -= words.dtype.type(1)
+        small = block < below
+        if small.any():
+            found.append(start + np.flatnonzero(small))
+    places = np.concatenate(found) if found else np.empty(0, np.int64)
+    return places[np.rint(values[places].astype(np.float64) * size) == 0]
 
 
 def tile_squares(values: Values) -> Floats:
@@ -146,17 +178,35 @@ class FixedPointSum:
     layout : Layout
     bits : int
         Of the grid.
+    sums : list of (n,) int64, optional
+        To go on with, in place of zeros.
+
+    Notes
+    -----
+    A product that is not 0 but would be rounded to 0 is added exactly, beside the grid: models have few such values.
     """
 
-    def __init__(self, layout: Layout, bits: int) -> None:
+    def __init__(self, layout: Layout, bits: int, sums: list[Ints] | None = None) -> None:
         self.layout = layout
         self.bits = bits
-        self.sums = [aligned_zeros(tensor.size, np.int64) for tensor in layout]
+        self.sums = [aligned_zeros(tensor.size, np.int64) for tensor in layout] if sums is None else sums
+        self._beside: list[dict[int, Fraction]] = [{} for _ in layout]
 
-    def add(self, model: Model, factor: float) -> None:
-        """Add a model times a factor."""
-        for tensor, values, sums in zip(self.layout, model.payloads(), self.sums, strict=True):
-            fold(widened(values, tensor.dtype), math.ldexp(factor, self.bits), sums)
+    def vanishing(self, model: Model, factor: float) -> list[Ints]:
+        """Return for each tensor the places of values that the grid would make 0."""
+        scaled = math.ldexp(factor, self.bits)
+        pairs = zip(model.payloads(), self.layout, strict=True)
+        return [vanishing(widened(values, tensor.dtype), scaled) for values, tensor in pairs]
+
+    def add(self, model: Model, factor: float, beside: list[Ints] | None = None) -> None:
+        """Add a model times a factor; `beside` is what `vanishing` found, if it was asked."""
+        scaled = math.ldexp(factor, self.bits)
+        beside = self.vanishing(model, factor) if beside is None else beside
+        for place, (tensor, given) in enumerate(zip(self.layout, model.payloads(), strict=True)):
+            values, exact = widened(given, tensor.dtype), self._beside[place]
+            fold(values, scaled, self.sums[place])
+            for each in beside[place].tolist():
+                exact[each] = exact.get(each, Fraction(0)) + Fraction(float(values[each])) * Fraction(scaled)
 
     def mean(self, total_weight: float) -> Model:
         """Return the sums over a weight, in the dtypes of the layout."""
@@ -164,9 +214,11 @@ class FixedPointSum:
 
         scale = 1.0 / math.ldexp(total_weight, self.bits)
         found: list[Values] = []
-        for tensor, sums in zip(self.layout, self.sums, strict=True):
+        for tensor, sums, beside in zip(self.layout, self.sums, self._beside, strict=True):
             wide = aligned_empty(tensor.size, np.float64 if tensor.dtype != "float32" else np.float32)
             SCALE[wide.dtype.name](sums, scale, wide)
+            for place, product in beside.items():
+                wide[place] = float((int(sums[place]) + product) * Fraction(scale))
             found.append(wide if tensor.dtype == wide.dtype.name else narrowed(wide, tensor.dtype))
         return of_payloads(self.layout, found)
 
@@ -174,3 +226,6 @@ class FixedPointSum:
         """Add the sums of another on the same grid."""
         for mine, theirs in zip(self.sums, other.sums, strict=True):
             mine += theirs
+        for mine, theirs in zip(self._beside, other._beside, strict=True):
+            for place, product in theirs.items():
+                mine[place] = mine.get(place, Fraction(0)) + product

@@ -103,13 +103,14 @@ class GeometricMedian(Holding):
         admitted = self.admitted()
         if len(admitted.updates) > FEW:
             admitted = measured_from(admitted, None, n_threads=self.n_threads)
-        self.admission.enough(n := len(admitted.updates))
+        admitted.enough(self.admission)
+        n = len(admitted.updates)
         models, every = [update.model for update in admitted.updates], 1 if n <= FEW else n // 8
         squares = squared_distances(models, every=every, n_threads=self.n_threads)
         if every > 1:
             return admitted, squares[:-1, :-1], False
         admitted, places = measured(admitted, squares[:-1, -1])
-        self.admission.enough(len(places))
+        admitted.enough(self.admission)
         return admitted, squares[np.ix_(places, places)], True
 
     def _among_distances(self, squares: Floats, weights: Floats) -> tuple[Floats, int]:

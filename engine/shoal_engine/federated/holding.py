@@ -2,15 +2,18 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.errors import UpdateError
-from shoal_engine.federated.fixed_point_sums import length
+from shoal_engine.errors import TooFewUpdates, UpdateError
+from shoal_engine.federated.fixed_point_sums import length, tile_squares
 from shoal_engine.federated.models import Layout
 from shoal_engine.federated.rounds import Admission, Aggregate, Line, common_layout
+from shoal_engine.federated.sent_twice import fingerprint
+from shoal_engine.federated.tensors import widened
 from shoal_engine.federated.updates import Update
 
 
@@ -32,6 +35,39 @@ class Admitted:
     updates: tuple[Update, ...]
     lines: tuple[Line, ...]
     refused: tuple[Line, ...] = ()
+
+    @property
+    def told(self) -> tuple[Line, ...]:
+        """Return the lines of all updates, also of those that do not count."""
+        return (*self.lines, *self.refused)
+
+    def enough(
+        self,
+        admission: Admission,
+        needed: int | None = None,
+        why: str = "",
+        look: Callable[[Line, Update], Line] | None = None,
+    ) -> None:
+        """Raise where too few updates are left; their values are then looked at, so that each has its own reason.
+
+        Parameters
+        ----------
+        admission : Admission
+        needed, why
+            As of `Admission.enough`.
+        look : callable, optional
+            From a line and its update to the line after a look at the values; unless given they must be finite.
+
+        Raises
+        ------
+        TooFewUpdates
+        """
+        try:
+            admission.enough(self.told, needed, why)
+        except TooFewUpdates:
+            pairs = zip(self.lines, self.updates, strict=True)
+            looked = [(look or looked_at)(line, one) if math.isnan(line.norm) else line for line, one in pairs]
+            admission.enough((*looked, *self.refused), needed, why)
 
     def without(self, outs: dict[int, Line]) -> "Admitted":
         """Return the rest after some, by place, were judged out."""
@@ -65,6 +101,9 @@ class Holding(ABC):
         UpdateError
             The other follows another rule.
         """
+        if self is other:
+            msg = "an aggregator was to be merged with itself; merge others, which mostly have no node in common"
+            raise UpdateError(msg)
         if self != other:
             msg = "aggregators of different rules cannot be merged; give both the same parameters"
             raise UpdateError(msg)
@@ -78,25 +117,31 @@ class Holding(ABC):
         TooFewUpdates
             None was observed.
         """
-        self.admission.enough(len(self._arrived))
+        if not self._arrived:
+            self.admission.enough(())
         like = self.admission.like
         by_node: dict[str, list[tuple[Update, Line]]] = {}
         for update, line in self._arrived:
             by_node.setdefault(update.node, []).append((update, line))
+        differing = {
+            node
+            for node, several in by_node.items()
+            if len(several) > 1 and len({fingerprint(update) for update, _ in several}) > 1
+        }
         if like is None:
             # A node that sends many must not have as many votes.
-            single = [several[0][0] for several in by_node.values() if len(several) == 1]
+            single = [several[0][0] for node, several in by_node.items() if node not in differing]
             layout = common_layout(single or (update for update, _ in self._arrived))
         else:
             layout = like.layout
         kept: list[tuple[Update, Line]] = []
         refused: list[Line] = []
         for node in sorted(by_node):
-            # Of a node that sent several none can be preferred without looking at the order of arrival.
-            several = by_node[node]
+            # Of a node that sent different ones none can be preferred without looking at the order of arrival.
+            several = sorted(by_node[node], key=lambda one: one[1].seconds)
             judged = [
-                line.out("duplicate") if len(several) > 1 else self.admission.judged(update, line, layout)
-                for update, line in several
+                line.out("duplicate") if place or node in differing else self.admission.judged(update, line, layout)
+                for place, (update, line) in enumerate(several)
             ]
             kept += [(update, line) for (update, _), line in zip(several, judged, strict=True) if line.kept]
             refused += [line for line in judged if not line.kept]
@@ -111,6 +156,12 @@ class Holding(ABC):
         TooFewUpdates
             Fewer updates are good than the rule needs.
         """
+
+
+def looked_at(line: Line, update: Update) -> Line:
+    """Return the line of an update with the length of what was sent; out where that is not finite."""
+    tensors = zip(update.model.payloads(), update.model.layout, strict=True)
+    return measured(line, np.concatenate([tile_squares(widened(values, one.dtype)) for values, one in tensors]))
 
 
 def measured(line: Line, squares: npt.NDArray[np.float64]) -> Line:

@@ -60,7 +60,7 @@ class Krum(Holding):
         admitted, distances = judged(self, 2 * self.f + 3, f" by Krum with f={self.f}", self.n_threads)
         scores = krum_scores(distances, self.f)
         admitted = chosen(admitted, [int(np.argmin(scores))], scores)
-        return Aggregate(admitted.updates[0].model, (*admitted.lines, *admitted.refused))
+        return Aggregate(admitted.updates[0].model, admitted.told)
 
 
 @dataclass(slots=True)
@@ -113,7 +113,7 @@ class MultiKrum(Holding):
         scores = krum_scores(distances, self.f)
         m = self.m or len(scores) - self.f - 2
         admitted = chosen(admitted, np.argsort(scores, kind="stable")[:m], scores)
-        return Aggregate(plain_mean(admitted.updates, self.n_threads), (*admitted.lines, *admitted.refused))
+        return Aggregate(plain_mean(admitted.updates, self.n_threads), admitted.told)
 
 
 def krum_scores(distances: Floats, f: int) -> Floats:

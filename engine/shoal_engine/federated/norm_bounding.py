@@ -83,14 +83,14 @@ class NormBound(Holding):
             admitted = admitted.without({place: line.out("norm too large") for place, line in long.items()})
             weights = weights if self.action == "zero" else [line.weight for line in admitted.lines]
             factors = np.ones(len(admitted.updates))
-        self.admission.enough(len(admitted.updates))
+        admitted.enough(self.admission)
         if not long or self.action == "drop":
             model = self._mean(admitted)
         else:
             total = float(sum(map(Fraction, weights)))
             parts = factors * np.array([line.weight for line in admitted.lines]) / total
             model = self._from_center(admitted, center, parts)
-        return Aggregate(model, (*admitted.lines, *admitted.refused))
+        return Aggregate(model, admitted.told)
 
     def _mean(self, admitted: Admitted) -> Model:
         """Return the mean of updates as they are, exact in any order."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final, Literal
 
-from shoal_engine.errors import UpdateError
+from shoal_engine.errors import TooFewUpdates, UpdateError
 from shoal_engine.federated.averaging import Mean
 from shoal_engine.federated.blockwise import Floats, combined
 from shoal_engine.federated.holding import Holding
@@ -159,7 +159,7 @@ class NormalizedMean(Holding):
             # A length is at least 1: what was no larger than the admission allows still is not.
             weight = line.weight / lengths[line.node]
             mean._arrived.append((replace(update, weight=weight), replace(line, weight=weight)))
-        found = mean.release()
+        found = _released(mean, claims, admitted.refused)
         factor = self._factor([line for line in found.lines if line.kept], claims, lengths)
         lines = [replace(line, weight=float(claims[line.node])) for line in found.lines]
         return Aggregate(_moved(found.model, self.start, factor), (*lines, *admitted.refused))
@@ -172,6 +172,16 @@ class NormalizedMean(Holding):
             return float(divided / total * Fraction(self.effective_steps))
         walked = _sum(claims[line.node] * Fraction(lengths[line.node]) for line in kept)
         return float(divided / total * (walked / total))
+
+
+def _released(mean: Mean, claims: Mapping[str, Fraction], refused: tuple[Line, ...]) -> Aggregate:
+    """Return the mean; where it fails, the reasons of those that were refused before stand beside the others'."""
+    try:
+        return mean.release()
+    except TooFewUpdates as error:
+        lines = [replace(line, weight=float(claims[line.node])) for line in error.lines]
+        told = tuple(sorted((*lines, *refused), key=lambda line: line.node))
+        raise TooFewUpdates(str(error), lines=told) from None
 
 
 def _sum(numbers: Iterable[Fraction]) -> Fraction:

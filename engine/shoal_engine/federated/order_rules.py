@@ -41,7 +41,7 @@ class _MeanOfRanks(Holding):
         """
         admitted = self.admitted()
         while True:
-            self.admission.enough(len(admitted.updates))
+            admitted.enough(self.admission)
             means, squares = self._means(admitted)
             lines = [measured(line, of_one) for line, of_one in zip(admitted.lines, squares, strict=True)]
             outs = {place: line for place, line in enumerate(lines) if not line.kept}

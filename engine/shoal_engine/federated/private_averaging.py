@@ -3,7 +3,7 @@
 Each node's change from the round's model is clipped, weighted by at most 1 and rounded to whole steps; what is added up
 is exact, and gets discrete Gaussian noise once, at the release. The denominator is declared, as the number of nodes
 that take part is private. The clip may adapt (Andrew, Thakkar, McMahan, Ramaswamy 2021): beside the sum it is counted,
-with noise of the same draw, how many changes were not clipped.
+with noise of the same draw, how many more changes were not clipped than the quantile asks for.
 """
 
 import math
@@ -26,9 +26,10 @@ from shoal_engine.federated.clipped_sums import (
     is_clip,
     sensitivity,
 )
-from shoal_engine.federated.models import of_payloads
+from shoal_engine.federated.models import Model, of_payloads
 from shoal_engine.federated.private_training import Permit
 from shoal_engine.federated.rounds import Admission, Aggregate, Line
+from shoal_engine.federated.sent_twice import Senders
 from shoal_engine.federated.tensors import narrowed, widened
 from shoal_engine.federated.updates import Update
 
@@ -46,7 +47,10 @@ class AdaptiveClip:
     """A clip that follows a quantile of the lengths of changes.
 
     After each round clip * exp(-rate * (b - quantile)) is the next, b being the noisy share of changes that were not
-    clipped (Andrew et al. 2021, section 2.1: geometric updates).
+    clipped (Andrew et al. 2021, section 2.1: geometric updates). What is counted of a node is 1 - quantile if its
+    change was not clipped and -quantile if it was: at the median the paper's 1/2 and -1/2, whose sum is moved by a node
+    half as far as a count of those that were not clipped, and so has half of its noise for the same share of the
+    budget. A node that is absent counts 0, neither as clipped nor as not.
 
     Attributes
     ----------
@@ -181,9 +185,8 @@ class PrivateMean:
         self.expected_updates = expected_updates
         self.weight_cap = weight_cap
         self._sum = ClippedSum(admission.like, clip.clip if isinstance(clip, AdaptiveClip) else clip)
-        self._unclipped = 0
-        self._nodes: set[str] = set()
-        self._lines: list[Line] = []
+        self._offset = 0
+        self._senders = Senders(once=admission.once)
         if (size := self._sum.base.size + isinstance(clip, AdaptiveClip)) > permit.size:
             msg = f"the round was paid for as one of {permit.size} values, and releases {size}; begin one of that size"
             raise UpdateError(msg)
@@ -196,29 +199,41 @@ class PrivateMean:
 
     @property
     def _step_of_count(self) -> int:
-        """Return by how much a change that is not clipped counts: the share of a squared length is that of rho."""
+        """Return by how much one node moves the count at most: the share of a squared length is that of rho."""
         if not isinstance(self.clip, AdaptiveClip):
             return 0
         share = Fraction(self.clip.share)
         return math.isqrt(int(sensitivity(self._sum.base.size) ** 2 * share / (1 - share)))
 
+    @property
+    def _steps_of_count(self) -> tuple[int, int]:
+        """Return what a change that is not clipped adds to the count, and what one that is clipped takes off it.
+
+        They are as 1 - quantile to quantile, and the larger is `_step_of_count`: so a count of 0 is what the quantile
+        asks for, whoever is absent, and at the median a node moves it by half of what telling one from none takes.
+        """
+        if not isinstance(self.clip, AdaptiveClip):
+            return 0, 0
+        quantile = Fraction(self.clip.quantile)
+        step = self._step_of_count / max(quantile, 1 - quantile)
+        return int(step * (1 - quantile)), int(step * quantile)
+
     def observe(self, update: Update) -> None:
-        """Add one update; its memory is free again when this returns."""
-        line = self.admission.judged(update, self.admission.line(update), self._sum.base.layout)
-        if line.kept and update.node in self._nodes:
-            line = line.out("duplicate")
+        """Add one update; its memory is free again when this returns.
+
+        What a node sends again counts once; of a node that sends different updates none counts: what was added is taken
+        back (see `sent_twice`).
+        """
+        raw = self.admission.line(update)
+        line = self.admission.judged(update, raw, self._sum.base.layout)
         if line.kept and self.permit.nodes is not None and line.node not in self.permit.nodes:
             line = line.out("not drawn")
         length = self._sum.length(update.model) if line.kept else math.inf
         if line.kept and not math.isfinite(length):
             line = line.out("not finite or too large")
         if line.kept:
-            self._room(len(self._nodes) + 1)
-            weight = 1.0 if self.weight_cap is None else min(line.weight, self.weight_cap) / self.weight_cap
-            self._sum.add(update.model, length, weight)
-            self._unclipped += length <= self._sum.clip
-            self._nodes.add(line.node)
-        self._lines.append(line)
+            self._room(self._senders.would_be_good(line.node))
+        self._senders.observe(update, raw, line, self._fold)
 
     def merge(self, other: "PrivateMean") -> None:
         """Take what another aggregator of the same round has observed.
@@ -226,20 +241,31 @@ class PrivateMean:
         Raises
         ------
         UpdateError
-            Parameters differ, both have an update of the same node, or there are too many.
+            Parameters differ, there are too many, or nodes in common though the admission says that each is heard
+            `once`.
         """
         mine, theirs = (
             (one.admission, one.permit, one.clip, one.expected_updates, one.weight_cap, one._sum.base.layout)
             for one in (self, other)
         )
-        if mine != theirs or self._nodes & other._nodes:
-            msg = "private means are merged that have the same parameters and no node in common"
+        if mine != theirs or self is other or (self.admission.once and self._senders.common(other._senders)):
+            msg = (
+                "private means are merged that have the same parameters and, where each node is heard `once`, no node "
+                "in common, and none with itself; give both one admission, and leave `once` out"
+            )
             raise UpdateError(msg)
-        self._room(len(self._nodes) + len(other._nodes))
+        self._room(self._senders.would_all_be_good(other._senders))
         self._sum.merge(other._sum)
-        self._unclipped += other._unclipped
-        self._nodes |= other._nodes
-        self._lines += other._lines
+        self._offset += other._offset
+        self._senders.merge(other._senders, self._fold)
+
+    def _fold(self, model: Model, line: Line, times: int) -> None:
+        """Add a change as its line says, or with -1 take it back, exactly."""
+        length = self._sum.length(model)
+        weight = 1.0 if self.weight_cap is None else min(line.weight, self.weight_cap) / self.weight_cap
+        self._sum.add(model, length, weight, times)
+        below, above = self._steps_of_count
+        self._offset += times * (below if length <= self._sum.clip else -above)
 
     def release(self, *, _stream: WordStream | None = None) -> PrivateAggregate:
         """Add noise, once, and return the model.
@@ -268,11 +294,11 @@ class PrivateMean:
             payloads.append(narrowed(moved, tensor.dtype))
         clip = self.clip
         if isinstance(clip, AdaptiveClip):
-            count = self._unclipped * self._step_of_count + int(discrete_gaussian(stream, sigma_squared, 1)[0])
-            clip = clip.after(count / self._step_of_count / self.expected_updates)
+            count = self._offset + int(discrete_gaussian(stream, sigma_squared, 1)[0])
+            off = count / self._step_of_count * max(clip.quantile, 1 - clip.quantile) / self.expected_updates
+            clip = clip.after(clip.quantile + off)
         model = of_payloads(self._sum.base.layout, payloads)
-        lines = tuple(sorted(self._lines, key=lambda line: line.node))
-        return PrivateAggregate(model, lines, math.sqrt(sigma_squared) * step, clip)
+        return PrivateAggregate(model, self._senders.lines(), math.sqrt(sigma_squared) * step, clip)
 
     def _room(self, n: int) -> None:
         if n > MOST_UPDATES:

@@ -21,6 +21,7 @@ Reason: TypeAlias = Literal[
     "stale round",
     "not finite or too large",
     "beyond the bound",
+    "below the grid",
     "norm too large",
     "left out by the rule",
     "node failed",
@@ -133,12 +134,17 @@ class Admission:
         Claims above it do not count.
     min_updates : int
         Fewer good ones are an error.
+    once : bool
+        Whether the caller vouches that no node is heard twice, as where each is asked once. Folded updates are then not
+        kept aside to be taken back. Unless it does, a repeat counts once, and of a node that sent different updates
+        none counts, in any order.
     """
 
     like: Model | None = field(default=None, compare=False)
     round: int | None = None
     max_weight: float = LARGEST_WEIGHT
     min_updates: int = 1
+    once: bool = False
     opened: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -161,17 +167,28 @@ class Admission:
             return line.out("stale round")
         return line
 
-    def enough(self, n: int, needed: int | None = None, why: str = "") -> None:
+    def enough(self, lines: Iterable[Line], needed: int | None = None, why: str = "") -> None:
         """Raise where too few updates are good.
+
+        Parameters
+        ----------
+        lines : iterable of Line
+            Of every update that was observed: those that are kept so far are good.
+        needed : int, optional
+            By the rule; `min_updates` are needed in any case.
+        why : str
+            The rule needs so many, for the message.
 
         Raises
         ------
         TooFewUpdates
+            Its lines have the reason of each update.
         """
-        least = max(self.min_updates, needed or 1)
+        told = sorted(lines, key=lambda line: line.node)
+        least, n = max(self.min_updates, needed or 1), sum(line.kept for line in told)
         if n < least:
             msg = f"{least} good updates are needed{why}, and there are {n}; wait for more, or see the report's reasons"
-            raise TooFewUpdates(msg)
+            raise TooFewUpdates(msg, lines=tuple(line.out("too few updates") if line.kept else line for line in told))
 
 
 def common_layout(updates: Iterable[Update]) -> Layout:

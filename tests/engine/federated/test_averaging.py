@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from naive.averaging import mean as exact_mean
 from shoal_engine.errors import TooFewUpdates, UpdateError
 from shoal_engine.federated.averaging import Mean
-from shoal_engine.federated.fixed_point_sums import grid_bits
+from shoal_engine.federated.fixed_point_sums import grid_bits, vanishing
 from shoal_engine.federated.models import Model
 from shoal_engine.federated.order_rules import Median
 from shoal_engine.federated.rounds import Admission, Aggregate
@@ -214,6 +214,54 @@ def test_mean__weights_next_to_nothing_do_not_count() -> None:
     for mean in (Mean(), folding(sent[0], bound=2.0**100, max_weight=1.0)):
         with pytest.raises(TooFewUpdates):
             released(mean, sent)
+
+
+def test_fold__weights_that_leave_no_digits_are_refused() -> None:
+    """On the grid of a bound of 1 and weights up to 2**30, a weight of 2**-30 would make its update 0."""
+    sent = updates([[1.0, 0.3], [1.0, 0.3]], [2.0**-30, 2.0**10])
+    mean = folding(sent[0], bound=1.0, max_updates=2, max_weight=2.0**26)
+    aggregate = released(mean, sent)
+    assert values(aggregate) == pytest.approx([1.0, 0.3], rel=2**-23)
+    assert [(line.node, line.reason) for line in aggregate.lines if not line.kept] == [("0000", "bad weight")]
+
+
+@given(rows=st.lists(st.lists(st.floats(-1, 1), min_size=4, max_size=4), min_size=1, max_size=5), data=st.data())
+@settings(deadline=None)
+def test_mean__what_is_below_the_grid_is_exact_and_never_zero(rows: list[list[float]], data: st.DataObject) -> None:
+    scales = data.draw(st.lists(st.integers(-300, 0), min_size=4, max_size=4))
+    rows = [[value * 2.0**scale for value, scale in zip(row, scales, strict=True)] for row in rows]
+    weights = data.draw(st.lists(st.integers(1, 9), min_size=len(rows), max_size=len(rows)))
+    sent = updates(rows, [float(weight) for weight in weights])
+    for mean in (folding(sent[0], bound=1.0, max_updates=8), Mean(bound=1.0)):
+        for i, found in enumerate(values(released(mean, sent))):
+            column = [row[i] for row in rows]
+            exact = float(exact_mean(column, weights))
+            # Products below half a step are exact; above it each is rounded by at most half of one.
+            if all(abs(value * weight) < 2.0**-60 for value, weight in zip(column, weights, strict=True)):
+                assert found == pytest.approx(exact, rel=1e-12, abs=5e-324)
+            assert found == pytest.approx(exact, rel=1e-12, abs=2.0**-36)
+
+
+def test_fold__values_below_the_grid_that_are_too_many_are_refused() -> None:
+    sent = updates([[2.0**-200] * 6000, [1.0] * 6000])
+    aggregate = released(folding(sent[0], bound=1.0), sent)
+    assert values(aggregate) == [1.0] * 6000
+    assert [(line.node, line.reason) for line in aggregate.lines if not line.kept] == [("0000", "below the grid")]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("factor", [1.0, 3.0, 2.0**-900, 2.0**900, 0.1])
+def test_vanishing__is_what_the_grid_makes_zero(dtype: Any, factor: float) -> None:
+    rng = np.random.default_rng(4)
+    kind = np.finfo(dtype)
+    near = 0.5 / factor * (1 + np.arange(-4, 5) * 2.0**-23)
+    near = np.minimum(near, float(kind.max)).astype(dtype)
+    many = np.concatenate([rng.standard_normal(40_000).astype(dtype), near, -near, [0.0, -0.0, kind.tiny]]).astype(
+        dtype
+    )
+    with np.errstate(over="ignore"):
+        expected = np.flatnonzero((many != 0) & (np.rint(many.astype(np.float64) * factor) == 0))
+    assert vanishing(many, factor).tolist() == expected.tolist()
 
 
 def test_layout__is_not_decided_by_a_node_that_sends_many() -> None:

@@ -126,7 +126,9 @@ def test_mean__what_is_bad_is_left_out_and_named() -> None:
     mean = private_mean(model(0, 0), multiplier="1/1000000")
     sent = [
         Update(model(1, 0), "good"),
-        Update(model(9, 9), "good"),
+        Update(model(1, 0), "good"),
+        Update(model(9, 9), "two stories"),
+        Update(model(1, 0), "two stories"),
         Update(model(math.nan, 0), "nan"),
         Update(model(math.inf, 0), "inf"),
         Update(model(1), "short"),
@@ -142,6 +144,8 @@ def test_mean__what_is_bad_is_left_out_and_named() -> None:
         ("inf", "not finite or too large"),
         ("nan", "not finite or too large"),
         ("short", "another layout"),
+        ("two stories", "duplicate"),
+        ("two stories", "duplicate"),
         ("weightless", "bad weight"),
     ]
     # Lengths are what noise hides.
@@ -256,6 +260,31 @@ def test_adaptive_clip__finds_the_quantile() -> None:
         clip = mean.release(_stream=STREAM).clip
     assert isinstance(clip, AdaptiveClip)
     assert clip.clip == pytest.approx(-3 * math.log(0.3), rel=0.15)
+
+
+@pytest.mark.parametrize("quantile", [0.0, 0.2, 0.5, 0.9])
+def test_adaptive_clip__absent_nodes_count_as_nothing(quantile: float) -> None:
+    """A tenth of the nodes come, of which as many are not clipped as shall be: the clip stays."""
+    mean = private_mean(model(0), AdaptiveClip(1.0, quantile=quantile), multiplier="1/1000000", expected_updates=100)
+    for node in range(10):
+        mean.observe(Update(model(0.5 if node < 10 * quantile else 3.0), str(node)))
+    clip = mean.release(_stream=STREAM).clip
+    assert isinstance(clip, AdaptiveClip)
+    assert clip.clip == pytest.approx(1.0, rel=1e-4)
+
+
+def test_adaptive_clip__the_count_has_the_noise_of_the_paper() -> None:
+    """Of the sum of 1/2 and -1/2: half of that of a count, whose share of the budget is the same."""
+    multiplier, share, m, rate = 2.0, 0.25, 1000, 0.2
+    clip = AdaptiveClip(1.0, rate=rate, share=share)
+    found: list[float] = []
+    for _ in range(400):
+        after = private_mean(model(0), clip, multiplier=str(multiplier), expected_updates=m).release().clip
+        assert isinstance(after, AdaptiveClip)
+        found.append(-math.log(after.clip) / rate * m)
+    # Andrew et al. 2021, theorem 1: with noise z of the whole, that of the count is 1 / 2 of z / sqrt(share).
+    expected = multiplier / math.sqrt(share) / 2
+    assert stats.kstest(np.array(found) / expected, "norm").pvalue > 1e-6
 
 
 def test_adaptive_clip__count_and_sum_share_the_sensitivity() -> None:

@@ -18,7 +18,7 @@ from shoal_engine.differential.words import WordStream
 from shoal_engine.errors import SecureAggregationError, UpdateError
 from shoal_engine.federated.averaging import bounded
 from shoal_engine.federated.clipped_sums import CLIP_BITS, MOST_UPDATES, ClippedSum
-from shoal_engine.federated.fixed_point_sums import SUM_BITS, FixedPointSum, declared_bits
+from shoal_engine.federated.fixed_point_sums import SUM_BITS, FixedPointSum, declared_bits, has_digits
 from shoal_engine.federated.models import Layout, Model, of_payloads
 from shoal_engine.federated.private_averaging import AdaptiveClip, PrivateMean, check_numbers
 from shoal_engine.federated.rounds import Admission, Line, Reason
@@ -92,12 +92,17 @@ class MaskedMean:
         steps = round(math.ldexp(line.weight, self.weight_bits)) if line.kept else 0
         if line.kept and not steps:
             line = line.out("bad weight")
-        if line.kept:
-            line = bounded(line, update, self.bound)
+        line = bounded(line, update, self.bound)
+        vector, weight = np.zeros(length_of(like.layout), np.int64), math.ldexp(steps, -self.weight_bits)
+        sums = self._sum(vector, like)
+        if line.kept and not has_digits(self.bound, weight, sums.bits):
+            line = line.out("bad weight")
+        # Nothing can be kept beside the numbers that are masked.
+        if line.kept and any(map(len, sums.vanishing(update.model, weight))):
+            line = line.out("below the grid")
         if line.reason is not None:
             return line.reason
-        vector = np.zeros(length_of(like.layout), np.int64)
-        self._sum(vector, like).add(update.model, math.ldexp(steps, -self.weight_bits))
+        sums.add(update.model, weight)
         vector[-1] = steps
         return vector
 
@@ -116,9 +121,8 @@ class MaskedMean:
         return self._sum(total, like).mean(float(steps / Fraction(2) ** self.weight_bits))
 
     def _sum(self, vector: Ints, like: Model) -> FixedPointSum:
-        made = FixedPointSum((), declared_bits(self.bound, self.max_weight, self.max_updates))
-        made.layout, made.sums = like.layout, parts(like.layout, vector)
-        return made
+        bits = declared_bits(self.bound, self.max_weight, self.max_updates)
+        return FixedPointSum(like.layout, bits, parts(like.layout, vector))
 
 
 @dataclass(frozen=True, slots=True)

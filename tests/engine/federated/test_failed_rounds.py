@@ -1,0 +1,84 @@
+"""A round that fails: each update keeps its own reason, whatever the rule."""
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shoal_engine.errors import TooFewUpdates
+from shoal_engine.federated.averaging import Mean
+from shoal_engine.federated.bulyan import Bulyan
+from shoal_engine.federated.centered_clipping import CenteredClipping
+from shoal_engine.federated.geometric_median import GeometricMedian
+from shoal_engine.federated.krum import Krum, MultiKrum
+from shoal_engine.federated.models import Model
+from shoal_engine.federated.norm_bounding import NormBound
+from shoal_engine.federated.normalized_averaging import NormalizedMean
+from shoal_engine.federated.order_rules import Median, TrimmedMean
+from shoal_engine.federated.rounds import Admission
+from shoal_engine.federated.updates import Update
+
+LIKE = Model.of_arrays({"w": np.zeros(2)})
+RULES: dict[str, Callable[[Admission], Any]] = {
+    "mean": Mean,
+    "bounded": lambda admission: Mean(admission, bound=100.0),
+    "folded": lambda admission: Mean(admission, bound=100.0, max_updates=9),
+    "float64": lambda admission: Mean(admission, accumulator="float64"),
+    "normalized": lambda admission: NormalizedMean(admission, steps={**dict.fromkeys(SENT, 2), "lazy": 0}),
+    "median": Median,
+    "trimmed": lambda admission: TrimmedMean(admission, share=0.1),
+    "krum": lambda admission: Krum(admission, f=0),
+    "multi-krum": lambda admission: MultiKrum(admission, f=0),
+    "bulyan": lambda admission: Bulyan(admission, f=0),
+    "geometric median": GeometricMedian,
+    "centered clipping": lambda admission: CenteredClipping(admission, radius=1.0),
+    "norm bound": lambda admission: NormBound(admission, limit=50.0, action="drop"),
+}
+SENT = {
+    "good": Update.of_arrays({"w": np.ones(2)}, node="good", weight=5.0),
+    "nan": Update.of_arrays({"w": np.array([0, np.nan])}, node="nan"),
+    "shape": Update.of_arrays({"w": np.ones(3)}, node="shape"),
+    "weightless": Update.of_arrays({"w": np.ones(2)}, node="weightless", weight=-1.0),
+    "lazy": Update.of_arrays({"w": np.ones(2)}, node="lazy"),
+    "stale": Update.of_arrays({"w": np.ones(2)}, node="stale", round=3),
+}
+REASONS = {
+    "good": "too few updates",
+    "nan": "not finite or too large",
+    "shape": "another layout",
+    "weightless": "bad weight",
+    "lazy": "too few updates",
+    "stale": "stale round",
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("min_updates", [5, 20])
+def test_reasons__are_each_update_s_own(name: str, min_updates: int) -> None:
+    rule = RULES[name](Admission(like=LIKE, round=4, max_weight=100.0, min_updates=min_updates))
+    for update in SENT.values():
+        rule.observe(update)
+    with pytest.raises(TooFewUpdates) as raised:
+        rule.release()
+    expected = REASONS | ({"lazy": "bad steps"} if name == "normalized" else {})
+    assert {line.node: line.reason for line in raised.value.lines} == expected
+    assert {line.node: line.weight for line in raised.value.lines} == {
+        node: update.weight for node, update in SENT.items()
+    }
+
+
+@pytest.mark.parametrize("name", ["bounded", "folded"])
+def test_reasons__beyond_the_bound(name: str) -> None:
+    rule = RULES[name](Admission(like=LIKE, min_updates=3, max_weight=100.0))
+    for node, size in (("far", 200.0), ("near", 1.0)):
+        rule.observe(Update.of_arrays({"w": np.full(2, size)}, node=node))
+    with pytest.raises(TooFewUpdates) as raised:
+        rule.release()
+    assert [line.reason for line in raised.value.lines] == ["beyond the bound", "too few updates"]
+
+
+def test_too_few_updates__is_pickled_with_its_lines() -> None:
+    error = pickle.loads(pickle.dumps(TooFewUpdates("few", lines=(1, 2))))
+    assert (str(error), error.lines) == ("few", (1, 2))
