@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_typ
 
 import polars as pl
 
-from shoal.federated import Aggregator, rule_named
+from shoal.federated import Aggregator, options_missing, rule_named
 from shoal.files import check_folder, scan, sources
 from shoal.writing import written_whole
 from shoal_engine.errors import UpdateError
@@ -30,7 +30,8 @@ class Aggregated:
     weight : float
         Of all updates that counted.
     report : pl.DataFrame
-        One row an update: node, weight, norm, clipped, distance, kept, reason, bytes, seconds.
+        One row an update: node, weight, norm, clipped, distance, kept, reason, bytes, seconds. Where weights are not
+        those that are claimed, `weight` is what counts, and `claimed` what the update says.
     """
 
     model: Model
@@ -74,13 +75,19 @@ def aggregate_files(
     target, admission = Path(output), admission or Admission()
     check_folder(target, paths)
     aggregator = _made(rule, admission, parameters or {})
-    for update in _weighted(_updates(paths), weights):
+    claims: dict[str, list[float]] = {}
+    for update, claimed in _weighted(_updates(paths), weights):
+        claims.setdefault(update.node, []).append(claimed)
         aggregator.observe(update)
     released = aggregator.release()
     weight = sum(line.weight for line in released.lines if line.kept)
     with written_whole(target) as draft:
         write_updates(draft, [Update(released.model, target.stem, weight, admission.round)])
-    return Aggregated(released.model, weight, pl.DataFrame(released.report))
+    report = pl.DataFrame(released.report)
+    if weights != "claimed":
+        claimed = [claims[node].pop(0) for node in report["node"]]
+        report = report.insert_column(2, pl.Series("claimed", claimed, pl.Float64))
+    return Aggregated(released.model, weight, report)
 
 
 def read_weights(path: str | Path) -> dict[str, float]:
@@ -109,16 +116,16 @@ def _updates(paths: Sequence[str | Path]) -> Iterator[Update]:
             yield from read_updates(file)
 
 
-def _weighted(updates: Iterable[Update], weights: Weights) -> Iterator[Update]:
-    """Yield updates with the weights that count."""
+def _weighted(updates: Iterable[Update], weights: Weights) -> Iterator[tuple[Update, float]]:
+    """Yield updates with the weights that count, and the weights that they claim."""
     for update in updates:
         if weights == "claimed":
-            yield update
+            yield update, update.weight
         elif weights == "equal":
-            yield replace(update, weight=1.0)
+            yield replace(update, weight=1.0), update.weight
         else:
             told = weights.get(update.node)
-            yield replace(update, weight=float("nan") if told is None else told)
+            yield replace(update, weight=float("nan") if told is None else told), update.weight
 
 
 def _made(rule: str, admission: Admission, parameters: Mapping[str, Any]) -> Aggregator:
@@ -137,11 +144,10 @@ def _made(rule: str, admission: Admission, parameters: Mapping[str, Any]) -> Agg
         if not _fits(value, get_type_hints(kind.__init__).get(name)):
             msg = f"the rule {rule!r} cannot take {name}={value!r}; give what its parameter is"
             raise UpdateError(msg)
-    try:
-        return kind(admission, **parameters)
-    except TypeError:
-        msg = f"the rule {rule!r} needs {', '.join(takes)}; got {', '.join(parameters) or 'nothing'}"
-        raise UpdateError(msg) from None
+    if missing := options_missing(kind, parameters):
+        msg = f"the rule {rule!r} needs {', '.join(missing)}; give it as a parameter, or as --set {missing[0]}=..."
+        raise UpdateError(msg)
+    return kind(admission, **parameters)
 
 
 def _fits(value: Any, kind: Any) -> bool:

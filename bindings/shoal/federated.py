@@ -11,7 +11,8 @@ array([0.75, 0.75])
 """
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from shoal_engine.errors import UpdateError
@@ -193,6 +194,21 @@ class Privacy(Protocol):
     def spent(self) -> Mapping[str, float]:
         """Return what all rounds so far have spent, such as rho, epsilon and delta."""
         ...
+
+
+def options_missing(rule: Callable[..., Any], given: Iterable[str] = ()) -> list[str]:
+    """Return which parameters a rule has no default for, beside the admission and those that are given.
+
+    Examples
+    --------
+    >>> options_missing(rule_named("krum")), options_missing(rule_named("krum"), ["f"])
+    (['f'], [])
+    """
+    fixed = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    first, *others = inspect.signature(rule).parameters.values() or [None]
+    del first
+    needed = [one.name for one in others if one.default is one.empty and one.kind not in fixed]
+    return [name for name in needed if name not in set(given)]
 
 
 def rule_named(name: str) -> Callable[..., Aggregator]:

@@ -8,14 +8,14 @@ not grow with the number of nodes.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
-from shoal.federated import Privacy, Rule
+from shoal.federated import Privacy, Rule, options_missing
 from shoal.flower_rounds import LOG, NUMPY, Exchange, Round, Sent, pulled, records_of, weight_of
 from shoal_engine.errors import SecureAggregationError, TooFewUpdates, UpdateError
 from shoal_engine.federated.averaging import Mean
@@ -31,6 +31,9 @@ try:
 except ModuleNotFoundError as error:
     message = "shoal.flower needs Flower 1.41 or later; install it with: pip install 'shoal[flower]'"
     raise ModuleNotFoundError(message, name=error.name) from error
+
+
+_HALF_BYTES: Final = 2
 
 
 class Strategy(FedAvg):
@@ -52,6 +55,9 @@ class Strategy(FedAvg):
         Makes the next model of the current one and the released one, in place of taking the latter.
     optimizer_state : ServerState, optional
         With which it goes on, from an earlier training.
+    bfloat16 : bool
+        Whether tensors of 16-bit whole numbers are the bits of bfloat16 numbers (``tensor.view(torch.uint16)``), and
+        averaged as these. Arrays whose record says "bfloat16" are in any case.
     max_weight : float
         A larger number of examples is not believed.
     min_updates : int
@@ -70,8 +76,11 @@ class Strategy(FedAvg):
 
     Notes
     -----
-    Tensors that are no floating point numbers, such as counters, are not averaged: the next model has them as they
-    were sent out. A function for metrics gets the metrics of the nodes that counted, without their arrays.
+    Counters, which are single whole numbers of 32 or 64 bits such as PyTorch's ``num_batches_tracked``, become the
+    largest of the nodes that counted, in their dtype; not with `privacy` or `secure`, which pay for, and mask, no such
+    thing. Other tensors that are no floating point numbers are not averaged: the next model has them as they were sent
+    out, and a warning names them once. A function for metrics gets the metrics of the nodes that counted, without
+    their arrays.
 
     With `privacy`, what nodes tell of their training is not passed on, and they are not asked to evaluate: that would
     be released without being paid for. Evaluate on the server, by ``evaluate_fn``.
@@ -85,6 +94,7 @@ class Strategy(FedAvg):
         secure: Exchange | None = None,
         optimizer: ServerOptimizer | None = None,
         optimizer_state: ServerState | None = None,
+        bfloat16: bool = False,
         max_weight: float = LARGEST_WEIGHT,
         min_updates: int = 1,
         **options: Any,
@@ -96,17 +106,26 @@ class Strategy(FedAvg):
         super().__init__(**options)
         if secure is not None:
             secure.check(rule, privacy)
+        if missing := options_missing(rule):
+            name, given = getattr(rule, "__name__", "the rule"), ", ".join(f"{one}=..." for one in missing)
+            msg = (
+                f"{name} needs {', '.join(missing)}; give a function: rule=lambda admission: {name}(admission, {given})"
+            )
+            raise UpdateError(msg)
         self.rule = rule
         self.privacy = privacy
         self.secure = secure
         self.optimizer = optimizer
         self.optimizer_state = optimizer_state
+        self.bfloat16 = bfloat16
         self.max_weight = max_weight
         self.min_updates = min_updates
         self.reports: dict[int, pl.DataFrame] = {}
         self.result = Result()
         self._round: Round | None = None
         self._is_started = False
+        self._named: dict[str, Any] = {}
+        self._evaluating: set[int] = set()
 
     def summary(self) -> None:
         """Log how the strategy is set."""
@@ -166,12 +185,23 @@ class Strategy(FedAvg):
         """Return the messages of an evaluation; none with `privacy`."""
         if self.privacy is not None:
             return []
-        return list(super().configure_evaluate(server_round, arrays, config, grid))
+        messages = list(super().configure_evaluate(server_round, arrays, config, grid))
+        self._evaluating = {message.metadata.dst_node_id for message in messages}
+        return messages
 
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Any]) -> Any:
         """Return the metrics of an evaluation, over the replies that most agree in what they tell."""
-        answered = [reply for reply in replies if reply.has_content()]
-        alike = _alike([(reply, reply.content) for reply in answered], self.weighted_by_key)
+        came = list(replies)
+        alike = _alike([(reply, reply.content) for reply in came if reply.has_content()], self.weighted_by_key)
+        out = dict.fromkeys(self._evaluating - {reply.metadata.src_node_id for reply in came}, "no answer")
+        self._evaluating = set()
+        for reply in came:
+            if not reply.has_content():
+                out[reply.metadata.src_node_id] = "node failed"
+            elif all(reply is not one for one, _ in alike):
+                out[reply.metadata.src_node_id] = "other metrics than most"
+        for node, why in sorted(out.items()):
+            LOG.info("aggregate_evaluate: %s does not count (%s)", node, why)
         return super().aggregate_evaluate(server_round, [reply for reply, _ in alike])
 
     def start(
@@ -239,11 +269,33 @@ class Strategy(FedAvg):
 
     def _opened(self, number: int, arrays: Any) -> Round:
         """Return a round over what is sent out, if that is known."""
-        sent = None if arrays is None else Sent.of(arrays)
+        sent = None if arrays is None else Sent.of(arrays, bfloat16=self.bfloat16)
         like = None if sent is None else sent.model
-        admission = Admission(like=like, round=number, max_weight=self.max_weight, min_updates=self.min_updates)
+        if sent is not None:
+            self._name_left_out(sent)
+        admission = Admission(
+            like=like,
+            round=number,
+            max_weight=self.max_weight,
+            min_updates=self.min_updates,
+            # There, one reply is taken to each message.
+            once=self._is_started,
+        )
         made = self.rule(admission) if self.privacy is None else self.privacy.begin(admission)
         return Round(number, admission, made, sent)
+
+    def _name_left_out(self, sent: Sent) -> None:
+        """Warn of tensors that the training never changes, once."""
+        others = dict(sent.others)
+        if self.privacy is not None or self.secure is not None:
+            others |= sent.counters
+        new = {name: dtype for name, dtype in others.items() if name not in self._named}
+        self._named |= new
+        if new:
+            named = ", ".join(f"{name} ({dtype})" for name, dtype in new.items())
+            bits = any(dtype.itemsize == _HALF_BYTES and dtype.kind in "iu" for dtype in new.values())
+            hint = "; if they are the bits of bfloat16 numbers, say bfloat16=True" if bits else ""
+            LOG.warning("not averaged, and sent on as they are: %s%s", named, hint)
 
     def _trained(self, number: int, messages: list[Any], grid: Any, timeout: float | None) -> tuple[Any, Any]:
         """Send the messages of a round, and return the next model and the metrics, or None and None."""
@@ -265,7 +317,8 @@ class Strategy(FedAvg):
         try:
             released = release()
         except (TooFewUpdates, SecureAggregationError) as error:
-            lines = [line.out("too few updates") for line in opened.lines]
+            # Masked rounds have told of each node in what is refused.
+            lines = error.lines if isinstance(error, TooFewUpdates) and self.secure is None else ()
             self._tell(opened.number, [*lines, *opened.refused])
             LOG.warning("aggregate_train: %s", error)
             return None, None
@@ -283,7 +336,10 @@ class Strategy(FedAvg):
             current, state = opened.sent.model, self.optimizer_state
             state = self.optimizer.init(current) if state is None else state
             self.optimizer_state, model = self.optimizer.update(state, current, model, averaged="models")
-        return _record(model, opened.sent.arrays)
+        kept = {line.node for line in released.lines if line.kept}
+        carried = opened.counters if self.privacy is None else {}
+        counts = [counters for node, counters in carried.items() if node in kept]
+        return _record(model, opened.sent, counts)
 
     def _metrics(self, opened: Round, released: Aggregate) -> Any:
         """Return the metrics of those who counted; in place of them what was spent, where that is counted."""
@@ -304,13 +360,22 @@ class Strategy(FedAvg):
             LOG.info("\t%s", each)
 
 
-def _record(model: Model, sent: Any = None) -> Any:
-    """Return a model as a record, in the order of what was sent out, whose other arrays are taken over."""
-    made = {
-        name: Array(array.dtype.name, tuple(array.shape), NUMPY, npy_of_array(array))
-        for name, array in model.arrays().items()
-    }
-    return ArrayRecord(made if sent is None else {name: made.get(name, array) for name, array in sent.items()})
+def _record(model: Model, sent: Sent | None = None, counts: Sequence[Mapping[str, int]] = ()) -> Any:
+    """Return a model as a record, in the order of what was sent out, whose other arrays are taken over.
+
+    Counters are the largest of `counts`; bfloat16 goes out as it was sent.
+    """
+    made: dict[str, Any] = {}
+    for name, array in model.arrays().items():
+        dtype = array.dtype if sent is None else sent.bits.get(name, array.dtype)
+        told = dtype.name if sent is None else str(sent.arrays[name].dtype)
+        made[name] = Array(told, tuple(array.shape), NUMPY, npy_of_array(array.view(dtype)))
+    if sent is None:
+        return ArrayRecord(made)
+    for name, dtype in sent.counters.items():
+        if told_counts := [one[name] for one in counts if name in one]:
+            made[name] = Array(np.array(max(told_counts), dtype))
+    return ArrayRecord({name: made.get(name, array) for name, array in sent.arrays.items()})
 
 
 def _alike(replies: list[tuple[Any, Any]], weight_key: str) -> list[tuple[Any, Any]]:
@@ -318,7 +383,7 @@ def _alike(replies: list[tuple[Any, Any]], weight_key: str) -> list[tuple[Any, A
     told: list[tuple[tuple[Any, Any], str]] = []
     for one, content in replies:
         records = records_of(content, MetricRecord)
-        if len(records) == 1 and weight_of(records[0].get(weight_key)) > 0:
+        if len(records) == 1 and 0 < weight_of(records[0].get(weight_key)) <= LARGEST_WEIGHT:
             shape = {key: np.shape(value) for key, value in records[0].items()}
             name = next(name for name, record in content.items() if record is records[0])
             told.append(((one, content), repr((name, sorted(shape.items())))))

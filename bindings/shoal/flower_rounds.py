@@ -4,6 +4,7 @@ Records and messages are taken as they come, so nothing here imports Flower.
 """
 
 import logging
+import math
 import re
 import time
 from collections import deque
@@ -11,16 +12,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+import numpy as np
+
 from shoal.federated import Aggregator, Privacy, Rule
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.models import Model
 from shoal_engine.federated.npy import array_of_npy
-from shoal_engine.federated.rounds import LARGEST_WEIGHT, Admission, Aggregate, Line, Reason
+from shoal_engine.federated.rounds import Admission, Aggregate, Line, Reason
 from shoal_engine.federated.updates import Update
 
 LOG: Final = logging.getLogger("flwr")
 NUMPY: Final = "numpy.ndarray"
 """What Flower calls arrays in NumPy's format."""
+_BFLOAT16: Final = np.dtype(np.uint16)
+"""As what bfloat16 is kept."""
+_COUNTER_BYTES: Final = 4
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 """Seconds between looks for replies: longer the longer none came."""
 
@@ -66,27 +72,69 @@ class Sent:
     arrays : ArrayRecord
     model : Model
         Of the tensors that are averaged.
-    others : frozenset of str
-        The tensors that are not.
+    bits : dict of str to dtype
+        How those of bfloat16 were sent: as NumPy has no such numbers, by their bits.
+    counters : dict of str to dtype
+        Single whole numbers, such as the batches that a normalization has seen.
+    others : dict of str to dtype
+        The tensors that go on as they were sent out.
     """
 
     arrays: Any
     model: Model
-    others: frozenset[str]
+    bits: dict[str, Any] = field(default_factory=dict[str, Any])
+    counters: dict[str, Any] = field(default_factory=dict[str, Any])
+    others: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @classmethod
-    def of(cls, arrays: Any) -> "Sent":
-        """Return what is averaged of a record, and what is not."""
-        read = arrays_of(arrays)
-        floats = {name: array for name, array in read.items() if array.dtype.kind == "f"}
-        return cls(arrays, Model.of_arrays(floats), frozenset(read.keys() - floats.keys()))
+    def of(cls, arrays: Any, *, bfloat16: bool = False) -> "Sent":
+        """Return what is averaged of a record, and what is not.
 
-    def ordered(self, arrays: dict[str, Any]) -> dict[str, Any]:
-        """Return a node's arrays in the order in which they were sent out, without those that are not averaged."""
-        arrays = {name: array for name, array in arrays.items() if name not in self.others}
+        Parameters
+        ----------
+        arrays : ArrayRecord
+        bfloat16 : bool
+            Whether whole numbers of 16 bits are the bits of bfloat16 numbers; where the record says so they are anyway.
+        """
+        read, floats = arrays_of(arrays), dict[str, Any]()
+        bits, counters, others = dict[str, Any](), dict[str, Any](), dict[str, Any]()
+        for name, array in read.items():
+            is_named = str(arrays[name].dtype) == "bfloat16" and array.dtype.itemsize == _BFLOAT16.itemsize
+            if array.dtype.kind == "f":
+                floats[name] = array
+            elif is_named or (bfloat16 and array.dtype.kind in "iu" and array.dtype.itemsize == _BFLOAT16.itemsize):
+                bits[name], floats[name] = array.dtype, array.view(_BFLOAT16)
+            elif array.dtype.kind in "iu" and not array.shape and array.dtype.itemsize >= _COUNTER_BYTES:
+                counters[name] = array.dtype
+            else:
+                others[name] = array.dtype
+        return cls(arrays, Model.of_arrays(floats, bfloat16=True), bits, counters, others)
+
+    def model_of(self, arrays: dict[str, Any]) -> Model:
+        """Return a node's tensors as a model, in the order in which they were sent out.
+
+        Raises
+        ------
+        UpdateError
+        """
+        stay = self.others.keys() | self.counters.keys()
+        arrays = {name: array for name, array in arrays.items() if name not in stay}
+        for name, dtype in self.bits.items():
+            if name in arrays and arrays[name].dtype == dtype:
+                arrays[name] = arrays[name].view(_BFLOAT16)
         names = [tensor.name for tensor in self.model.layout]
         # Records are mappings: a node may fill one in any order.
-        return {name: arrays[name] for name in names} if arrays.keys() == set(names) else arrays
+        arrays = {name: arrays[name] for name in names} if arrays.keys() == set(names) else arrays
+        return Model.of_arrays(arrays, bfloat16=bool(self.bits))
+
+    def counted(self, arrays: dict[str, Any]) -> dict[str, int]:
+        """Return a node's counters, those that it sent as such."""
+        found = {name: arrays.get(name) for name in self.counters}
+        return {
+            name: int(array)
+            for name, array in found.items()
+            if array is not None and not array.shape and array.dtype == self.counters[name]
+        }
 
 
 @dataclass(slots=True)
@@ -102,6 +150,7 @@ class Round:
     lines: list[Line] = field(default_factory=list[Line])
     refused: list[Line] = field(default_factory=list[Line])
     metrics: dict[str, Any] = field(default_factory=dict[str, Any])
+    counters: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
 
     def observe(self, reply: Any, records: list[Any], metrics: list[Any], weight_key: str) -> None:
         """Observe a reply, with its records of arrays and of metrics; one that is no update is refused."""
@@ -117,7 +166,7 @@ class Round:
         # As the node says; that of another round makes the reply stale.
         group = int(metadata.group_id) if re.fullmatch("[0-9]{1,18}", metadata.group_id) else None
         try:
-            model = model_of(records, self.sent)
+            model, counters = model_of(records, self.sent)
         except UpdateError as error:
             LOG.info("\t%s: %s", node, error)
             self._refuse(node, "unreadable", weight)
@@ -125,6 +174,7 @@ class Round:
         update = Update(model, node, weight, group)
         self.lines.append(self.admission.line(update))
         self.aggregator.observe(update)
+        self.counters[node] = counters
         if len(metrics) == 1:
             self.metrics[node] = metrics[0]
 
@@ -171,8 +221,8 @@ def records_of(content: Any, kind: type[Any]) -> list[Any]:
     return [record for record in content.values() if isinstance(record, kind)]
 
 
-def model_of(records: list[Any], sent: Sent | None) -> Model:
-    """Return the model that a node's records of arrays hold, over their bytes.
+def model_of(records: list[Any], sent: Sent | None) -> tuple[Model, dict[str, int]]:
+    """Return the model that a node's records of arrays hold, over their bytes, and its counters.
 
     Raises
     ------
@@ -184,7 +234,7 @@ def model_of(records: list[Any], sent: Sent | None) -> Model:
         raise UpdateError(msg)
     try:
         arrays = arrays_of(records[0])
-        return Model.of_arrays(arrays if sent is None else sent.ordered(arrays))
+        return (Model.of_arrays(arrays), {}) if sent is None else (sent.model_of(arrays), sent.counted(arrays))
     except UpdateError:
         raise
     except (ValueError, TypeError, OverflowError) as error:
@@ -205,5 +255,10 @@ def arrays_of(record: Any) -> dict[str, Any]:
 
 
 def weight_of(told: Any) -> float:
-    """Return a weight that a node tells; not a number where it is none."""
-    return float(told) if isinstance(told, int | float) and abs(told) <= LARGEST_WEIGHT else float("nan")
+    """Return a weight as a node claims it, whatever comes of it; not a number where it is none."""
+    if not isinstance(told, int | float):
+        return math.nan
+    try:
+        return float(told)
+    except OverflowError:
+        return math.copysign(math.inf, told)

@@ -47,6 +47,8 @@ VECTOR: Final = "shoal.secure.vector"
 """Of the record of the masked vector."""
 STAGE: Final = "stage"
 WEIGHT_KEY: Final = "weight-key"
+BFLOAT16: Final = "bfloat16"
+"""Whether 16-bit whole numbers are the bits of bfloat16 numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +144,7 @@ class SecureExchange:
         check_asked(self._parameters(0, 1), len(messages), plan.max_updates)
         messages = sorted(messages, key=lambda message: message.metadata.dst_node_id)
         nodes = [str(message.metadata.dst_node_id) for message in messages]
-        asking = _Asking(self, grid, messages, plan, weight_key, timeout)
+        asking = _Asking(self, grid, messages, plan, weight_key, timeout, bfloat16=bool(opened.sent.bits))
         driven = SecureRound(self._parameters(opened.number, length_of(like.layout)), nodes)
         if isinstance(private, PrivateMean):
             private.permit.use()
@@ -185,6 +187,7 @@ class _Asking:
     plan: MaskedMean | MaskedClip
     weight_key: str
     timeout: float | None
+    bfloat16: bool
 
     def ask(self, stage: Stage, told: Mapping[int, Fields]) -> Iterator[tuple[int, Fields | Reason]]:
         """Send each node, by its place, what it is told; yield answers as they come."""
@@ -206,7 +209,7 @@ class _Asking:
         # The model goes out where it is trained, and nowhere else.
         content = RecordDict(dict(asked.content) if stage is Stage.MASK else {})
         if stage is Stage.MASK:
-            told |= {**told_plan(self.plan), WEIGHT_KEY: self.weight_key}
+            told |= {**told_plan(self.plan), WEIGHT_KEY: self.weight_key, BFLOAT16: self.bfloat16}
         content[KEY] = ConfigRecord(told)
         metadata = asked.metadata
         return Message(content, metadata.dst_node_id, metadata.message_type, group_id=metadata.group_id)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shoal.flower_rounds import LOG, Sent, model_of, records_of, weight_of
-from shoal.flower_secure import KEY, STAGE, WEIGHT_KEY, reply_of
+from shoal.flower_secure import BFLOAT16, KEY, STAGE, WEIGHT_KEY, reply_of
 from shoal_engine.errors import SecureAggregationError, UpdateError
 from shoal_engine.federated.rounds import Reason
 from shoal_engine.federated.secure.driving import REFUSED, answered
@@ -89,7 +89,7 @@ def _vector(message: Any, context: Any, call_next: Any, told: dict[str, Any]) ->
     try:
         plan = read_plan(told)
         (arrays,) = records_of(message.content, ArrayRecord) or (None,)
-        sent = Sent.of(arrays)
+        sent = Sent.of(arrays, bfloat16=told.get(BFLOAT16) is True)
     except (UpdateError, ValueError, AttributeError) as error:
         LOG.warning("secure aggregation: %s", error)
         return "unreadable"
@@ -105,7 +105,7 @@ def _vector(message: Any, context: Any, call_next: Any, told: dict[str, Any]) ->
     metrics = records_of(reply.content, MetricRecord)
     weight = weight_of(metrics[0].get(str(told.get(WEIGHT_KEY)))) if len(metrics) == 1 else float("nan")
     try:
-        model = model_of(records_of(reply.content, ArrayRecord), sent)
+        model, _ = model_of(records_of(reply.content, ArrayRecord), sent)
         return plan.vector(Update(model, "", weight), sent.model)
     except UpdateError as error:
         LOG.warning("secure aggregation: %s", error)

@@ -18,7 +18,7 @@ def warm() -> tuple[Path | None, int]:
     import shoal_kernels
     from shoal_kernels._jit import cache_directory, registered
 
-    for module in pkgutil.iter_modules(shoal_kernels.__path__, "shoal_kernels."):
+    for module in pkgutil.walk_packages(shoal_kernels.__path__, "shoal_kernels."):
         importlib.import_module(module.name)
     kernels = registered()
     for kernel in kernels:

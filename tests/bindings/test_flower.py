@@ -1,5 +1,6 @@
 """Rounds of Flower aggregated by rules of shoal: with Flower's own records and messages, over a grid in memory."""
 
+import logging
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -31,18 +32,23 @@ from memory_grids import (
 )
 from shoal.federated import (
     AdaptiveClip,
+    Bulyan,
+    CenteredClipping,
     FedAdam,
     FedAvgM,
+    Krum,
     Mean,
     Median,
     MultiKrum,
+    NormBound,
     PrivateRounds,
     PrivateTraining,
     Rule,
     TrimmedMean,
 )
-from shoal.flower_rounds import pulled
+from shoal.flower_rounds import LOG, pulled
 from shoal_engine.errors import BudgetExhausted, UpdateError
+from shoal_engine.federated.npy import npy_of_array
 
 # What is aggregated
 
@@ -128,16 +134,105 @@ def test_tensors_in_another_order__are_the_same_tensors() -> None:
     assert result.arrays["w"].shape == (5, 2)
 
 
-def test_tensors_of_whole_numbers__stay_as_they_were_sent() -> None:
-    def counting(message: Message, node: int, _: int) -> Message:
-        arrays = sent_arrays(message)
-        return replied(message, {"n_batches": np.array(arrays["n_batches"] + node), "w": arrays["w"] + 1})
+def counting(message: Message, node: int, _: int) -> Message:
+    """Return an answer with a counter, some whole numbers, and values; node 3 sends values that are not finite."""
+    arrays = sent_arrays(message)
+    changed = {name: np.array(array + node) for name, array in arrays.items()}
+    return replied(message, changed | {"w": arrays["w"] + (1 if node < 3 else np.nan)})
 
-    sent = ArrayRecord({"n_batches": Array(np.array(7)), "w": Array(np.zeros(2, np.float32))})
-    result = strategy(rule=folding(2.0), max_weight=8.0).start(MemoryGrid(3, counting), sent, num_rounds=1)
+
+COUNTING = {"n_batches": np.array(7), "w": np.zeros(2, np.float32), "places": np.arange(3), "bits": np.uint16([1, 2])}
+
+
+def test_counters__are_the_largest_of_the_nodes_that_count() -> None:
+    """As PyTorch's `num_batches_tracked`, in its dtype; other whole numbers stay as they were sent."""
+    ours = strategy(rule=folding(4.0), max_weight=8.0)
+    sent = ArrayRecord({name: Array(array) for name, array in COUNTING.items()})
+    result = ours.start(MemoryGrid(3, counting), sent, num_rounds=2)
+    assert list(result.arrays) == list(COUNTING)
+    assert result.arrays["n_batches"].numpy() == 7 + 2 + 2
+    assert result.arrays["n_batches"].numpy().dtype == COUNTING["n_batches"].dtype
+    for name in ("places", "bits"):
+        np.testing.assert_array_equal(result.arrays[name].numpy(), COUNTING[name])
+    np.testing.assert_array_equal(result.arrays["w"].numpy(), [2, 2])
+
+
+def test_tensors_left_out__are_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    sent = ArrayRecord({name: Array(array) for name, array in COUNTING.items()})
+    with caplog.at_level(logging.INFO, LOG.name):
+        strategy(rule=folding(4.0), max_weight=8.0).start(MemoryGrid(3, counting), sent, num_rounds=2)
+    warned = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
+    assert [text for text in warned if "not averaged" in text] == [
+        "not averaged, and sent on as they are: places (int64), bits (uint16); "
+        "if they are the bits of bfloat16 numbers, say bfloat16=True"
+    ]
+
+
+def test_counters__are_not_carried_by_private_rounds(caplog: pytest.LogCaptureFixture) -> None:
+    sent = ArrayRecord({name: Array(COUNTING[name]) for name in ("n_batches", "w")})
+    privacy = PrivateRounds(budget(1), clip=1.0, expected_updates=2)
+    with caplog.at_level(logging.INFO, LOG.name):
+        result = strategy(privacy=privacy).start(MemoryGrid(2, counting), sent, num_rounds=1)
     assert result.arrays["n_batches"].numpy() == 7
-    assert list(result.arrays) == ["n_batches", "w"]
-    np.testing.assert_array_equal(result.arrays["w"].numpy(), [1, 1])
+    assert any("not averaged, and sent on as they are: n_batches (int64)" in one.getMessage() for one in caplog.records)
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "int16"])
+def test_bfloat16__sent_as_bits_is_averaged_where_it_is_declared(dtype: str) -> None:
+    one = (np.array([1.0, -2.0], np.float32).view(np.uint32) >> 16).astype(np.uint16)
+
+    def training(message: Message, node: int, _: int) -> Message:
+        return replied(message, {"a": one.view(dtype), "w": np.ones(2, np.float32)})
+
+    sent = ArrayRecord({"a": Array(np.zeros(2, dtype)), "w": Array(np.zeros(2, np.float32))})
+    result = strategy(bfloat16=True).start(MemoryGrid(3, training), sent, num_rounds=2)
+    np.testing.assert_array_equal(result.arrays["a"].numpy(), one.view(dtype))
+    assert result.arrays["a"].dtype == dtype
+
+
+def test_bfloat16__whose_record_says_so_is_averaged() -> None:
+    """As ml_dtypes' arrays are: NumPy's file format says nothing but their size."""
+
+    def array(bits: int) -> Array:
+        return Array("bfloat16", (2,), "numpy.ndarray", npy_of_array(np.full(2, bits, np.uint16).view("V2")))
+
+    def training(message: Message, node: int, _: int) -> Message:
+        content = RecordDict({"arrays": ArrayRecord({"a": array(0x3F80)}), "m": MetricRecord({"num-examples": 1})})
+        return Message(content, reply_to=message)
+
+    result = strategy().start(MemoryGrid(3, training), ArrayRecord({"a": array(0)}), num_rounds=1)
+    assert (result.arrays["a"].dtype, result.arrays["a"].data) == ("bfloat16", array(0x3F80).data)
+
+
+@pytest.mark.parametrize("rule", [Krum, MultiKrum, Bulyan, TrimmedMean, NormBound, CenteredClipping])
+def test_rules__whose_options_are_missing_are_refused_before_anything_is_sent(rule: Rule) -> None:
+    with pytest.raises(UpdateError, match=rf"needs .*lambda admission: {rule.__name__}\(admission, "):  # pyright: ignore
+        strategy(rule=rule)
+
+
+def test_weights__are_told_as_claimed() -> None:
+    def claiming(message: Message, node: int, n: int) -> Message:
+        return replied(message, sent_arrays(message), {1: 3, 2: 1e300, 3: 2.5, 4: -7}[node])
+
+    ours = strategy(max_weight=100.0, fraction_evaluate=0.0)
+    ours.start(MemoryGrid(4, claiming), initial(), num_rounds=1)
+    assert ours.reports[1]["weight"].to_list() == [3.0, 1e300, 2.5, -7.0]
+    assert ours.reports[1]["reason"].to_list() == [None, "bad weight", None, "bad weight"]
+
+
+def test_evaluation__names_who_does_not_count(caplog: pytest.LogCaptureFixture) -> None:
+    def failing(message: Message, node: int, n: int) -> Message | None:
+        if message.metadata.message_type == "evaluate" and node > 1:
+            return Message(Error(0, "broken"), reply_to=message) if node == 2 else None
+        return plus_node(message, node, n)
+
+    with caplog.at_level(logging.INFO, LOG.name):
+        strategy().start(MemoryGrid(3, failing), initial(), num_rounds=1, timeout=0.5)
+    said = [one.getMessage() for one in caplog.records if "does not count" in one.getMessage()]
+    assert said == [
+        "aggregate_evaluate: 2 does not count (node failed)",
+        "aggregate_evaluate: 3 does not count (no answer)",
+    ]
 
 
 # Replies that are no updates
@@ -259,6 +354,12 @@ def test_too_few_updates__leave_the_model_as_it_is() -> None:
     assert result.arrays["b"].numpy() == pytest.approx(14 / 6)
     assert result.train_metrics_clientapp.keys() == {1}
     assert ours.reports[2]["reason"].to_list() == ["unreadable"] * 3
+
+
+def test_too_few_updates__leave_each_node_its_own_reason() -> None:
+    ours = strategy(min_updates=3, fraction_evaluate=0.0, max_weight=100.0)
+    ours.start(MemoryGrid(3, answering(BAD["not finite or too large"])), initial(), num_rounds=1)
+    assert ours.reports[1]["reason"].to_list() == ["too few updates", "not finite or too large", "too few updates"]
 
 
 def test_too_few_updates__tell_of_the_good_ones() -> None:

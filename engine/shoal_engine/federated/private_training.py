@@ -23,6 +23,7 @@ from typing import Final, NoReturn
 from shoal_engine.differential import events
 from shoal_engine.differential.accounting.accountant import privacy_spent
 from shoal_engine.differential.accounting.calibrating import least_scale
+from shoal_engine.differential.exact_numbers import Exact, exact
 from shoal_engine.differential.samplers import bernoulli
 from shoal_engine.differential.words import WordStream
 from shoal_engine.errors import BudgetExhausted, NumberError
@@ -89,11 +90,12 @@ class PrivateTraining:
 
     Parameters
     ----------
-    epsilon, delta : Fraction
-        Above 0, and between 0 and 1: for all rounds together.
-    noise_multiplier : Fraction
-        Deviation of each round's noise over how far one node moves the sum; at most 512.
-    rate : Fraction
+    epsilon, delta : Fraction, int, Decimal, str or float
+        Above 0, and between 0 and 1: for all rounds together. Floats are rounded towards less of it, as by `Budget.of`.
+    noise_multiplier : Fraction, int, Decimal, str or float
+        Deviation of each round's noise over how far one node moves the sum; at most 512. Floats are rounded towards
+        more noise.
+    rate : Fraction, int, Decimal, str or float
         Chance by which `sample` draws each node into a round. Where it is 1 all take part, whoever chooses them.
     ledger : Ledger, optional
         Is charged with epsilon and delta before the first round.
@@ -115,13 +117,15 @@ class PrivateTraining:
 
     def __init__(
         self,
-        epsilon: Fraction,
-        delta: Fraction,
+        epsilon: Exact,
+        delta: Exact,
         *,
-        noise_multiplier: Fraction,
-        rate: Fraction = Fraction(1),
+        noise_multiplier: Exact,
+        rate: Exact = 1,
         ledger: Ledger | None = None,
     ) -> None:
+        epsilon, delta, rate = _budget(epsilon, delta, rate)
+        noise_multiplier = exact(noise_multiplier, name="noise_multiplier", toward="up")
         if not (epsilon > 0 and 0 < delta < 1 and 0 < rate <= 1 and 0 < noise_multiplier <= _LARGEST_MULTIPLIER):
             msg = (
                 "a training needs an epsilon above 0, a delta between 0 and 1, a rate above 0 and at most 1, and a "
@@ -143,9 +147,9 @@ class PrivateTraining:
         cls,
         n_rounds: int,
         *,
-        epsilon: Fraction,
-        delta: Fraction,
-        rate: Fraction = Fraction(1),
+        epsilon: Exact,
+        delta: Exact,
+        rate: Exact = 1,
         ledger: Ledger | None = None,
     ) -> "PrivateTraining":
         """Return a training with the least noise, within 0.1 %, that allows a number of rounds.
@@ -153,6 +157,7 @@ class PrivateTraining:
         Where epsilon is so large that it protects nobody, above 25 or so, the noise may come out so small that rounds
         are refused for what discrete noise differs from Gaussian noise.
         """
+        epsilon, delta, rate = _budget(epsilon, delta, rate)
         if n_rounds < 1 or not 0 < rate <= 1:
             msg = "a training has at least one round, and a rate above 0 and at most 1"
             raise NumberError(msg)
@@ -240,6 +245,15 @@ class PrivateTraining:
     def _cost(self, rounds: int) -> float:
         event = _rounds(rounds, self.noise_multiplier, self.rate)
         return privacy_spent(event, delta=self.delta * (1 - _FOR_ROUNDING)).epsilon
+
+
+def _budget(epsilon: Exact, delta: Exact, rate: Exact) -> tuple[Fraction, Fraction, Fraction]:
+    """Return the numbers of a training as they are reckoned with; a larger rate costs more."""
+    return (
+        exact(epsilon, name="epsilon", toward="down"),
+        exact(delta, name="delta", toward="down"),
+        exact(rate, name="rate", toward="up"),
+    )
 
 
 def _rounds(n: int, multiplier: Fraction, rate: Fraction) -> events.Event:

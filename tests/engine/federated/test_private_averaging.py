@@ -5,8 +5,10 @@ import itertools
 import math
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -18,6 +20,7 @@ from scipy import stats
 from shoal.private_rounds import PrivateRounds
 from shoal_engine.differential import events
 from shoal_engine.differential.accounting.accountant import privacy_spent
+from shoal_engine.differential.exact_numbers import Exact
 from shoal_engine.differential.words import WordStream
 from shoal_engine.errors import BudgetExhausted, NumberError, UpdateError
 from shoal_engine.federated.clipped_sums import CLIP_BITS, ClippedSum, sensitivity
@@ -359,6 +362,25 @@ def test_training__of_rounds_allows_just_so_many() -> None:
     spent.sample(["a", "b"])
     with pytest.raises(BudgetExhausted):
         spent.begin_round(size=1000)
+
+
+@pytest.mark.parametrize("epsilon", [8, 8.0, "8", "16/2", Decimal(8), Fraction(8)])
+def test_training__takes_numbers_as_budgets_do(epsilon: Exact) -> None:
+    exact = PrivateTraining.of_rounds(2, epsilon=Fraction(8), delta=Fraction(1, 10**5), rate=Fraction(1, 4))
+    for rate in (0.25, "1/4", Decimal("0.25")):
+        found = PrivateTraining.of_rounds(2, epsilon=epsilon, delta="1e-5", rate=rate)
+        assert (found.epsilon, found.delta, found.rate) == (exact.epsilon, exact.delta, exact.rate)
+        assert found.noise_multiplier == exact.noise_multiplier
+    # 1e-5 as a float is a little more than a hundred thousandth, and 0.1 a little more than a tenth.
+    floats = PrivateTraining(epsilon, 1e-5, noise_multiplier=0.1, rate=0.1)
+    assert (floats.delta, floats.noise_multiplier, floats.rate) == (DELTA, Fraction(0.1), Fraction(0.1))
+
+
+@pytest.mark.parametrize("bad", [True, "eight", math.nan, math.inf, None, -1, "0"])
+def test_training__refuses_what_is_no_budget(bad: Any) -> None:
+    for numbers in ({"epsilon": bad, "delta": "1e-5"}, {"epsilon": 8, "delta": bad}):
+        with pytest.raises(NumberError):
+            PrivateTraining.of_rounds(2, **numbers)
 
 
 def test_training__charges_a_ledger_before_its_first_round(tmp_path: Path) -> None:
