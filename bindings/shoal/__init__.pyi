@@ -25,7 +25,7 @@ from shoal.looking import Look as Look
 from shoal.looking import look as look
 from shoal.noising import sample_noise as sample_noise
 from shoal.noising import sample_noise_file as sample_noise_file
-from shoal.querying import Plan as Plan
+from shoal.planning import Plan as Plan
 from shoal.querying import PrivateRelease as PrivateRelease
 from shoal.querying import private as private
 from shoal.reading import read_table as read_table

@@ -11,18 +11,32 @@ from fractions import Fraction
 
 from shoal_engine.differential.exact_numbers import exact
 from shoal_engine.differential.queries.aggregates import Count, Distinct
-from shoal_engine.differential.queries.moments import Mean, Sum, Variance
+from shoal_engine.differential.queries.clipping import ClippedUnits, OutsideBounds
+from shoal_engine.differential.queries.moments import Mean, Std, Sum, Variance
 from shoal_engine.differential.queries.presence import Present
 from shoal_engine.differential.queries.quantiles import CANDIDATES, Quantile
 from shoal_engine.errors import PolicyError
 
 Number = int | float | str | Fraction | Decimal
 
-__all__ = ["count", "mean", "median", "n_unique", "quantile", "sum", "variance"]
+__all__ = [
+    "count",
+    "count_clipped",
+    "count_outside",
+    "mean",
+    "median",
+    "n_unique",
+    "quantile",
+    "std",
+    "sum",
+    "variance",
+]
 
 
 def count(column: str | None = None) -> Count | Present:
     """Count the rows of each group, or those that hold a value in a column.
+
+    With ``max_rows="clip"`` each unit counts once in each group, however many rows it has.
 
     Parameters
     ----------
@@ -62,14 +76,57 @@ def sum(column: str, *, bounds: tuple[Number, Number], missing: Number | None = 
     return Sum(_named(column), _bounds(column, bounds), f"{column}_sum", _number(missing))
 
 
+def count_clipped() -> ClippedUnits:
+    """Count the units of which `max_groups` or `max_rows` leave rows out: one number of the whole table.
+
+    It costs a share of the budget as any aggregate; a unit changes it by at most 1. It stands beside every group.
+
+    Examples
+    --------
+    >>> count_clipped().name
+    'clipped_units'
+    """
+    return ClippedUnits()
+
+
+def count_outside(column: str, *, bounds: tuple[Number, Number]) -> OutsideBounds:
+    """Count the rows of each group whose value lies outside the bounds, where it counts as the nearer bound.
+
+    With ``max_rows="clip"`` it counts units, by their sums. Parameters and errors as for `sum`.
+
+    Examples
+    --------
+    >>> count_outside("age", bounds=(0, 110)).name
+    'age_outside'
+    """
+    return OutsideBounds(_named(column), _bounds(column, bounds), f"{column}_outside", None)
+
+
 def mean(column: str, *, bounds: tuple[Number, Number], missing: Number | None = None) -> Mean:
-    """Average the values of a column that are there; parameters and errors as for `sum`."""
+    """Average the values of a column that are there; parameters and errors as for `sum`.
+
+    With ``max_rows="clip"`` it is the mean of the units' clamped sums. It is a noisy sum over a noisy count of at least
+    1: in groups of few rows it is drawn towards the middle of the bounds, and its deviation is large.
+    """
     return Mean(_named(column), _bounds(column, bounds), f"{column}_mean", _number(missing))
 
 
 def variance(column: str, *, bounds: tuple[Number, Number], missing: Number | None = None) -> Variance:
     """Return the variance (of a population) of a column's values; parameters and errors as for `sum`."""
     return Variance(_named(column), _bounds(column, bounds), f"{column}_variance", _number(missing))
+
+
+def std(column: str, *, bounds: tuple[Number, Number], missing: Number | None = None) -> Std:
+    """Return the standard deviation (of a population) of a column's values, never negative; parameters as for `sum`.
+
+    It is the root of a `variance`, at the same cost, with the ends of its interval.
+
+    Examples
+    --------
+    >>> std("age", bounds=(0, 110)).name
+    'age_std'
+    """
+    return Std(_named(column), _bounds(column, bounds), f"{column}_std", _number(missing))
 
 
 def quantile(

@@ -11,6 +11,7 @@ import polars as pl
 
 from shoal.frames import IntoFrame, batches, into_lazy, schema_of
 from shoal.observing import check_readable, threads
+from shoal.planning import Plan, make_plan
 from shoal.public_keys import public_keys
 from shoal_engine.differential.named_choices import check_choice
 from shoal_engine.errors import ColumnError, InputError, PolicyError
@@ -29,29 +30,6 @@ KeyRule = Literal["truncated-geometric", "laplace-threshold", "gaussian-threshol
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What a release will cost, and how much noise it will get: told without looking at the data.
-
-    Attributes
-    ----------
-    epsilon, rho : str or None
-        One of them, as asked.
-    delta : str
-    frame : pl.DataFrame
-        One row a part: aggregate, part, noise, sensitivity (of a unit, over all its groups, in L1) and deviation, both
-        in whole numbers of the part.
-    event : str
-        What accountants are told, as JSON.
-    """
-
-    epsilon: str | None
-    rho: str | None
-    delta: str
-    frame: pl.DataFrame
-    event: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class PrivateRelease:
     """A finished answer.
 
@@ -67,6 +45,11 @@ class PrivateRelease:
     frame: pl.DataFrame = field(repr=False)
     plan: Plan
     receipt: "Receipt | None"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the intervals do not cover: what bounds take away, and which groups are left out."""
+        return self.plan.notes
 
 
 def private(
@@ -172,6 +155,7 @@ class Private:
             Groups that one unit may count in; needed where there is a unit.
         max_rows : int or "clip"
             Rows of one unit that may count in each; or "clip": all of them, each unit's sum clamped to the bounds.
+            A unit counts once then: counts are of units, and means, variances and quantiles of their sums.
         keys : frame, or values of the one key column, optional
             The groups to tell of, which are known to everybody. Unless given, groups are chosen privately.
         key_rule : str
@@ -269,7 +253,7 @@ class PrivateQuery:
             The budget is out of range, or cannot pay for the query.
         """
         budget = _budget(epsilon, delta, rho)
-        return _plan(self.query, budget, self.query.allot(budget, law))
+        return make_plan(self.query, budget, self.query.allot(budget, law))
 
     def release(
         self,
@@ -298,7 +282,7 @@ class PrivateQuery:
 
         budget = _budget(epsilon, delta, rho)
         allotment = self.query.allot(budget, law)
-        plan = _plan(self.query, budget, allotment)
+        plan = make_plan(self.query, budget, allotment)
         observation = Observation(self.query, n_threads=threads(n_threads))
         columns = _columns(self.query)
         frame = self._private.frame
@@ -371,43 +355,4 @@ def _budget(epsilon: "Exact | None", delta: "Exact", rho: "Exact | None") -> "Bu
         None if epsilon is None else exact(epsilon, name="epsilon", toward="down"),
         None if rho is None else exact(rho, name="rho", toward="down"),
         exact(delta, name="delta", toward="down"),
-    )
-
-
-def _plan(query: "GroupQuery", budget: "Budget", allotment: "Allotment") -> Plan:
-    """Return a plan as people read it."""
-    from shoal_engine.differential import events
-
-    mechanisms = iter(allotment.mechanisms)
-    rows = [
-        (
-            one.name,
-            part.name,
-            _named(mechanism := next(mechanisms)),
-            min(query.factor * part.sensitivity * part.groups, (1 << 63) - 1),
-            getattr(mechanism, "deviation", None),
-        )
-        for one, parts in zip(query.aggregates, query.parts(), strict=True)
-        for part in parts
-    ]
-    schema = {
-        "aggregate": pl.String,
-        "part": pl.String,
-        "noise": pl.String,
-        "sensitivity": pl.Int64,
-        "deviation": pl.Float64,
-    }
-    return Plan(
-        None if budget.epsilon is None else str(budget.epsilon),
-        None if budget.rho is None else str(budget.rho),
-        str(budget.delta),
-        pl.DataFrame(rows, schema=schema, orient="row"),
-        events.to_json(allotment.event),
-    )
-
-
-def _named(mechanism: object) -> str:
-    """Return what a mechanism is called."""
-    return {"LaplaceNoise": "discrete Laplace", "GaussianNoise": "discrete Gaussian"}.get(
-        type(mechanism).__name__, "exponential mechanism"
     )

@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 @click.option("--sum", "sums", multiple=True, metavar="COL:LO:HI", help="Sum, values clamped to LO and HI; repeat.")
 @click.option("--mean", "means", multiple=True, metavar="COL:LO:HI", help="Mean; repeat.")
 @click.option("--variance", "variances", multiple=True, metavar="COL:LO:HI", help="Variance; repeat.")
+@click.option("--std", "stds", multiple=True, metavar="COL:LO:HI", help="Standard deviation; repeat.")
 @click.option("--quantile", "quantiles", multiple=True, metavar="COL:Q:LO:HI", help="Quantile, Q from 0 to 1; repeat.")
 @click.option("--n-unique", "distinct", multiple=True, metavar="COL", help="Distinct values; repeat.")
+@click.option("--count-clipped", is_flag=True, help="Units of which rows are left out, in the whole table.")
+@click.option("--count-outside", multiple=True, metavar="COL:LO:HI", help="Rows with a value beyond LO and HI; repeat.")
 @click.option("--epsilon", metavar="E", help="What the answer may cost, as a decimal or a ratio.")
 @click.option("--rho", metavar="R", help="The same in zero-concentrated privacy, in place of epsilon.")
 @click.option("--delta", metavar="D", default="0", show_default=True, help="Chance of any failure.")
@@ -52,6 +55,8 @@ if TYPE_CHECKING:
 def query(source: str | None, threads: int | None, output: str | None, as_json: bool, **asked: Any) -> int:  # noqa: FBT001
     """Answer a group-by with noise, charged to a ledger."""
     from pathlib import Path
+
+    import polars as pl
 
     from shoal.files import check_output
     from shoal.querying import private
@@ -75,8 +80,14 @@ def query(source: str | None, threads: int | None, output: str | None, as_json: 
     budget = {name: asked[name] for name in ("epsilon", "rho", "delta", "law")}
     wanted = grouped.agg(*_aggregates(asked))
     plan = wanted.plan(**budget)
-    body = {"epsilon": plan.epsilon, "rho": plan.rho, "delta": plan.delta, "plan": plan.frame.to_dicts()}
-    answer = plan.frame
+    body = {
+        "epsilon": plan.epsilon,
+        "rho": plan.rho,
+        "delta": plan.delta,
+        "plan": plan.frame.to_dicts(),
+        "notes": list(plan.notes),
+    }
+    answer = plan.frame.select(pl.exclude("sensitivity_steps", "deviation_steps", "step"))
     if not asked["only_plan"]:
         released = wanted.release(**budget, n_threads=threads)
         receipt, answer = released.receipt, released.frame
@@ -89,6 +100,8 @@ def query(source: str | None, threads: int | None, output: str | None, as_json: 
         print_json(body)
     else:
         show_frame(answer, "Plan" if asked["only_plan"] else "Answer, with noise")
+        for note in plan.notes:
+            click.echo(f"note: {note}")
         if body.get("receipt"):
             click.echo(f"charged as line {body['receipt']}")
     return MET
@@ -123,14 +136,23 @@ def _aggregates(asked: dict[str, Any]) -> "list[Aggregate]":
     from shoal import dp
 
     found: list[Aggregate] = [dp.count(column or None) for column in asked["counts"]]
-    for option, make in (("sums", dp.sum), ("means", dp.mean), ("variances", dp.variance)):
+    for option, make in (
+        ("sums", dp.sum),
+        ("means", dp.mean),
+        ("variances", dp.variance),
+        ("stds", dp.std),
+    ):
         for text in asked[option]:
             column, low, high = _parts(text, 3, "COL:LO:HI")
             found.append(make(column, bounds=(low, high)))
     for text in asked["quantiles"]:
         column, share, low, high = _parts(text, 4, "COL:Q:LO:HI")
         found.append(dp.quantile(column, share, bounds=(low, high)).alias(f"{column}_q{share}"))
-    return [*found, *map(dp.n_unique, asked["distinct"])]
+    found += map(dp.n_unique, asked["distinct"])
+    for text in asked["count_outside"]:
+        column, low, high = _parts(text, 3, "COL:LO:HI")
+        found.append(dp.count_outside(column, bounds=(low, high)))
+    return [*found, dp.count_clipped()] if asked["count_clipped"] else found
 
 
 def _source(source: str | None, counts: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:

@@ -287,3 +287,94 @@ def test_quantile__takes_a_list_of_candidates() -> None:
     for candidates in ([1], [1, 1], ["one", 2], 5.5, [0, 10**7]):
         with pytest.raises(shoal.PolicyError, match="candidates"):
             dp.quantile("x", "0.5", bounds=(0, 10**6), candidates=candidates)  # pyright: ignore[reportArgumentType]
+
+
+def test_plan__speaks_in_the_units_of_the_column() -> None:
+    wanted = (
+        dp.count(),
+        dp.sum("cost", bounds=(0, 100)),
+        dp.mean("age", bounds=(0, 100)),
+        dp.std("age", bounds=(0, 100)),
+    )
+    query = shoal.private(visits(), unit="who", ledger=None).group_by("ward", max_groups=2, max_rows=3, keys=["a", "b"])
+    plan = query.agg(*wanted, dp.quantile("age", "0.9", bounds=(0, 100))).plan(epsilon="5")
+    told = {(row["aggregate"], row["part"]): row for row in plan.frame.to_dicts()}
+    # Two groups of three rows: 6 rows, 600 of cost, and half the range of age around its middle.
+    for part, unit, sensitivity, deviation in (
+        (("count", "count"), "rows", 6.0, 6 * 2**0.5),
+        (("cost_sum", "sum"), "cost", 600.0, 600 * 2**0.5),
+        (("age_mean", "centered sum"), "age", 300.0, 2 * 300 * 2**0.5),
+        (("age_std", "centered squares"), "age²", 6 * 1250.0, 3 * 6 * 1250 * 2**0.5),
+    ):
+        assert told[part]["unit"] == unit
+        assert told[part]["sensitivity"] == pytest.approx(sensitivity, rel=1e-3)
+        assert told[part]["deviation"] == pytest.approx(deviation, rel=1e-2)
+        assert told[part]["deviation_steps"] * told[part]["step"] == pytest.approx(told[part]["deviation"])
+        assert told[part]["interval_covers"] == "noise only"
+    assert told["age_quantile", "quantile 9/10"]["sensitivity"] == pytest.approx(6 * 0.9)
+    assert told["age_quantile", "quantile 9/10"]["interval_covers"] == "nothing"
+
+
+def test_notes__say_what_intervals_do_not_cover() -> None:
+    query = asked(visits())
+    notes = " ".join(query.plan(epsilon="1", delta="1e-6").notes)
+    assert "at most 3 groups, with 20 rows in each" in notes
+    assert "count_clipped" in notes
+    assert "'age' outside the bounds" in notes
+    assert "sums over the answer's groups fall short" in notes
+    assert query.release(epsilon="1", delta="1e-6").notes == query.plan(epsilon="1", delta="1e-6").notes
+    clip = shoal.private(visits(), unit="who", ledger=None).group_by(max_groups=1, max_rows="clip").agg(dp.count())
+    plan = clip.plan(epsilon="1")
+    assert plan.frame["unit"].to_list() == ["units"]
+    assert any("counts each unit once" in note for note in plan.notes)
+    assert rows(visits()).group_by().agg(dp.count()).plan(epsilon="1").notes == ()
+
+
+@pytest.mark.parametrize("rule", ["truncated-geometric", "laplace-threshold", "gaussian-threshold"])
+def test_notes__say_from_which_size_on_groups_are_kept(rule: Any) -> None:
+    frame = pl.DataFrame({"who": range(3000), "g": [i % 300 for i in range(3000)]})
+    query = shoal.private(frame, unit="who", ledger=None).group_by("g", max_groups=1, max_rows=1, key_rule=rule)
+    (note,) = [
+        note for note in query.agg(dp.count()).plan(epsilon="2", delta="1e-4").notes if "probability 1/2" in note
+    ]
+    half, nearly = (int(word) for word in note.replace(",", " ").split() if word.isdigit() and word != "99")
+    assert 3 < half < nearly < 30
+    for size, low, high in ((half, 0.4, 1.0), (nearly, 0.97, 1.0)):
+        units = pl.DataFrame({"who": range(size * 300), "g": [i % 300 for i in range(size * 300)]})
+        kept = shoal.private(units, unit="who", ledger=None).group_by("g", max_groups=1, max_rows=1, key_rule=rule)
+        # Of 300 groups at least so many, with a chance of error below 1e-3.
+        assert low * 300 <= kept.agg(dp.count()).release(epsilon="2", delta="1e-4").frame.height <= high * 300
+
+
+def test_count_clipped__counts_units_once_beside_every_group() -> None:
+    frame = pl.DataFrame(
+        {"who": [i % 100 for i in range(300)] + [200, 201], "ward": ["a", "b", "c"] * 100 + ["a", "b"]}
+    )
+    grouped = shoal.private(frame, unit="who", ledger=None).group_by(
+        "ward", max_groups=2, max_rows=5, keys=["a", "b", "c"]
+    )
+    query = grouped.agg(dp.count_clipped(), dp.count())
+    answer = query.release(epsilon="1000").frame
+    assert answer["clipped_units"].to_list() == [100.0] * 3
+    row = query.plan(epsilon="2").frame.row(0, named=True)
+    assert (row["part"], row["unit"], row["sensitivity"]) == ("clipped units", "units", 1.0)
+    with pytest.raises(shoal.PolicyError, match="no clipped units"):
+        rows(frame).group_by().agg(dp.count_clipped())
+
+
+def test_std__is_never_nan_or_negative_where_the_noise_is_large() -> None:
+    frame = pl.DataFrame({"x": [20.0 + i / 1000 for i in range(50)]})
+    query = rows(frame).group_by().agg(dp.std("x", bounds=(0, 100)))
+    for _ in range(50):
+        row = query.release(epsilon="0.1").frame.row(0)
+        assert all(value is not None and value >= 0 for value in row)
+        assert row[2] <= row[0] <= row[3] <= 50
+        assert row[1] <= 50
+
+
+def test_cli__clipping_and_standard_deviations(run: Any) -> None:
+    line = "query visits.parquet --unit who --by ward --std age:0:100 --count-clipped --count-outside age:10:90"
+    code, body = run(f"{line} --max-groups 2 --max-rows 3 --epsilon 5 --delta 1e-6 --no-ledger")
+    assert code == 0
+    assert {"age_std", "age_outside", "clipped_units_low"} <= {*body["answer"][0]}
+    assert any("clipped_units counts" in note for note in body["notes"])

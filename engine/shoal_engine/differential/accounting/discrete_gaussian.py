@@ -80,7 +80,7 @@ def variances(epsilon: Fraction, delta: Fraction, moved: tuple[Moved, ...]) -> t
     >>> round(float(found), 2)  # 17.85 for the continuous law, 20.53 by zero-concentrated privacy
     17.93
     """
-    if not (_LEAST < delta and _LEAST < epsilon < _LARGEST):
+    if not (delta > _LEAST and _LEAST < epsilon < _LARGEST):
         return None
     n = sum(one.coordinates for one in moved)
     found = _by_theorem(epsilon, delta, n)

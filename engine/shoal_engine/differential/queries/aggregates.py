@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.differential.queries.bounding import Bounds
+from shoal_engine.differential.queries.clipping import ClippedUnits, OutsideBounds
 from shoal_engine.differential.queries.estimates import Estimate, Noisy, Part, scaled
 from shoal_engine.differential.queries.group_sums import ColumnSums, GroupSums
-from shoal_engine.differential.queries.moments import Mean, Named, Sum, Variance
+from shoal_engine.differential.queries.moments import Mean, Named, Std, Sum, Variance, counted
 from shoal_engine.differential.queries.presence import Present
 from shoal_engine.differential.queries.quantiles import Quantile
 from shoal_engine.differential.queries.total_values import ValueSpec
@@ -31,7 +32,7 @@ class Count(Named):
     def parts(self, bounds: Bounds) -> list[Part]:
         """Return what gets noise."""
         rows = 1 if self.units else bounds.max_rows or 1
-        return [Part("count", rows, bounds.max_groups)]
+        return [Part("count", rows, bounds.max_groups, unit="units" if self.units else counted(bounds))]
 
     def exact(self, sums: GroupSums, column: ColumnSums | None) -> list[Ints]:
         """Return the parts before noise."""
@@ -60,14 +61,16 @@ class Distinct(Named):
 
     def parts(self, bounds: Bounds) -> list[Part]:
         """Return what gets noise."""
-        return [Part("distinct values", bounds.max_groups * (bounds.max_rows or 1), 1)]
+        return [Part("distinct values", bounds.max_groups * (bounds.max_rows or 1), 1, unit="values")]
 
     def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
         """Return what is told."""
         return scaled(noisy[0], 1.0)
 
 
-Aggregate: TypeAlias = Count | Present | Sum | Mean | Variance | Quantile | Distinct
+Aggregate: TypeAlias = (
+    Count | Present | Sum | Mean | Variance | Std | Quantile | Distinct | ClippedUnits | OutsideBounds
+)
 
 
 def joined_specs(aggregates: Sequence[Aggregate]) -> tuple[list[ValueSpec], list[int | None]]:

@@ -99,6 +99,8 @@ class UnitObservation:
         Public keys: rows of other groups are dropped before bounding, so that they use up no unit's share.
     n_threads : int
         Threads for `finish`; the result does not depend on it.
+    count_clipped : bool
+        Whether units are counted of which not all rows count.
 
     Notes
     -----
@@ -116,6 +118,7 @@ class UnitObservation:
         *,
         keys: pa.Table | None = None,
         n_threads: int = 1,
+        count_clipped: bool = False,
     ) -> None:
         if not unit:
             msg = "name the column, or the columns, that tell privacy units apart"
@@ -125,6 +128,7 @@ class UnitObservation:
         self._specs = tuple(values)
         self._bounds = bounds
         self._n_threads = n_threads
+        self._count_clipped = count_clipped
         self._row_specs = tuple(_row_spec(spec, bounds) for spec in values)
         self._waiting: list[tuple[Codes, ...]] = []
         self._n_waiting = 0
@@ -186,19 +190,22 @@ class UnitObservation:
         bits = BUCKET_BITS if sum(int(chunk.bound[-1]) for chunk in self._chunks) > FEW else 0
         choice = _Choice(words, self._units.digests(words), groups.digests(words), groups.rank(), bits)
 
-        def run(part: tuple[int, int]) -> tuple[Accumulator, npt.NDArray[np.int64]]:
+        def run(part: tuple[int, int]) -> tuple[Accumulator, npt.NDArray[np.int64], int]:
             sums = Accumulator(self._specs, self._keys.n_kept)
-            units = np.zeros(self._keys.n_kept, np.int64)
+            units, clipped = np.zeros(self._keys.n_kept, np.int64), 0
             for b in range(*part):
-                self._add_buckets(b << (BUCKET_BITS - bits), (b + 1) << (BUCKET_BITS - bits), choice, sums, units)
-            return sums, units
+                ends = b << (BUCKET_BITS - bits), (b + 1) << (BUCKET_BITS - bits)
+                clipped += self._add_buckets(*ends, choice, sums, units)
+            return sums, units, clipped
 
         done = in_threads(run, ranges(1 << bits, self._n_threads), self._n_threads)
-        (sums, units), *rest = done
-        for more, more_units in rest:
+        (sums, units, clipped), *rest = done
+        for more, more_units, more_clipped in rest:
             sums.merge(more, np.arange(len(units)))
             units += more_units
-        return sums.finish(groups, units)
+            clipped += more_clipped
+        finished = sums.finish(groups, units)
+        return replace(finished, clipped=clipped) if self._count_clipped else finished
 
     def _keep(self, *columns: Codes) -> None:
         """Keep rows: unit, group and points; few of them wait until there are enough to be worth sorting."""
@@ -230,16 +237,17 @@ class UnitObservation:
 
     def _add_buckets(
         self, first: int, end: int, choice: "_Choice", sums: Accumulator, units: npt.NDArray[np.int64]
-    ) -> None:
-        """Bound the units of some buckets, and add what counts."""
+    ) -> int:
+        """Bound the units of some buckets, add what counts, and return how many units are clipped."""
         n = sum(int(chunk.bound[end] - chunk.bound[first]) for chunk in self._chunks)
         if n == 0:
-            return
+            return 0
         columns = np.empty((2 + len(self._specs), n), np.uint32)
         for c in range(len(columns)):
             np.concatenate([chunk.buckets(c, first, end) for chunk in self._chunks], out=columns[c])
         values = columns[2:].view(np.int32)
-        kept, kept_group, kept_end = choice.choose(columns[0], columns[1], values, self._bounds)
+        pairs = choice.pair(columns[0], columns[1])
+        kept, kept_group, kept_end = choice.choose(pairs, values, self._bounds)
         COUNT_ROWS[kept_group.dtype.name](kept_group, units)
         if self._bounds.max_rows is None:
             values, codes = self._clipped(values, kept, kept_end), kept_group
@@ -248,6 +256,7 @@ class UnitObservation:
         sums.add_rows(codes)
         for c in range(len(self._specs)):
             sums.add_values(c, codes, values[c] if self._bounds.max_rows is None else values[c].take(kept))
+        return pairs.n_clipped(self._bounds) if self._count_clipped else 0
 
     def _clipped(
         self, values: npt.NDArray[np.int32], kept: Rows, kept_end: npt.NDArray[np.int64]
@@ -270,27 +279,48 @@ class _Choice:
     group_rank: npt.NDArray[np.uint32]
     bits: int
 
-    def choose(
-        self, units: Rows, groups: Rows, values: npt.NDArray[np.int32], bounds: Bounds
-    ) -> tuple[Rows, Rows, npt.NDArray[np.int64]]:
-        """Return the rows of buckets that count, and of each pair of unit and group its group and its rows' end."""
+    def pair(self, units: Rows, groups: Rows) -> "_Pairs":
+        """Return the rows of buckets sorted by unit and group."""
         n = len(units)
         words, begin, unit = np.empty(n, np.uint64), np.empty(n + 1, np.int64), np.empty(n, np.uint32)
         n_pairs = np.zeros(1, np.int64)
         start = np.empty((len(self.unit_tag) >> self.bits) + 3, np.int64)
         pair_rows(units, groups, self.bits, start, words, begin, unit, n_pairs)
-        m = int(n_pairs[0])
+        return _Pairs(words, begin, unit[: int(n_pairs[0])])
+
+    def choose(
+        self, pairs: "_Pairs", values: npt.NDArray[np.int32], bounds: Bounds
+    ) -> tuple[Rows, Rows, npt.NDArray[np.int64]]:
+        """Return the rows of buckets that count, and of each pair of unit and group its group and its rows' end."""
+        n, m, words, begin, unit = len(pairs.words), len(pairs.unit), pairs.words, pairs.begin, pairs.unit
         group = (words[begin[:m]] >> np.uint64(32)).astype(np.uint32)
         chosen, found = np.empty(m, np.bool_), np.zeros(2, np.int64)
         tags = self.unit_tag, self.group_tag
-        unit_bounding.choose_pairs(unit[:m], group, *tags, self.group_rank, self.key, bounds.max_groups, chosen)
+        unit_bounding.choose_pairs(unit, group, *tags, self.group_rank, self.key, bounds.max_groups, chosen)
         kept, kept_group, kept_end = np.empty(n, np.uint32), np.empty(m, np.uint32), np.empty(m, np.int64)
         most = n if bounds.max_rows is None else bounds.max_rows
         unit_bounding.keep_rows(
-            words, begin, unit[:m], chosen, values, *tags, self.key, most, kept, kept_group, kept_end, found
+            words, begin, unit, chosen, values, *tags, self.key, most, kept, kept_group, kept_end, found
         )
         n_kept, n_groups = int(found[unit_bounding.N_KEPT]), int(found[unit_bounding.N_PAIRS])
         return kept[:n_kept], kept_group[:n_groups], kept_end[:n_groups]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pairs:
+    """Rows by unit and group: `words` as `pair_rows` sorts them, where each pair begins, and the unit of each pair."""
+
+    words: npt.NDArray[np.uint64]
+    begin: npt.NDArray[np.int64]
+    unit: Rows
+
+    def n_clipped(self, bounds: Bounds) -> int:
+        """Return how many units have more groups, or more rows in one of them, than count."""
+        first = np.flatnonzero(np.concatenate([[True], self.unit[1:] != self.unit[:-1]]))
+        is_clipped = np.diff(np.append(first, len(self.unit))) > bounds.max_groups
+        if bounds.max_rows is not None:
+            is_clipped |= np.maximum.reduceat(np.diff(self.begin[: len(self.unit) + 1]), first) > bounds.max_rows
+        return int(np.count_nonzero(is_clipped))
 
 
 def _row_spec(spec: ValueSpec, bounds: Bounds) -> ValueSpec:

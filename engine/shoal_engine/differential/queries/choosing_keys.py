@@ -64,6 +64,11 @@ class LaplaceThreshold:
         noisy = LaplaceNoise(1 / self.epsilon).add(n, stream)
         return (n > 0) & (noisy >= self.threshold)
 
+    def least_kept(self, probability: Fraction) -> int:
+        """Return an n from which on groups are kept with at least this probability, of 1/2 or more."""
+        doubt = 2 * (1 - float(probability))
+        return self.threshold + (0 if doubt >= 1 else LaplaceNoise(1 / self.epsilon).half_width(doubt))
+
 
 @dataclass(frozen=True, slots=True)
 class GaussianThreshold:
@@ -107,6 +112,11 @@ class GaussianThreshold:
         """Return which groups of some units are kept; they take one draw."""
         noisy = GaussianNoise(self.sigma_squared).add(n, stream)
         return (n > 0) & (noisy >= self.threshold)
+
+    def least_kept(self, probability: Fraction) -> int:
+        """Return an n from which on groups are kept with at least this probability, of 1/2 or more."""
+        doubt = 2 * (1 - float(probability))
+        return self.threshold + (0 if doubt >= 1 else GaussianNoise(self.sigma_squared).half_width(doubt))
 
 
 def _log_tail(least: int, variance: float) -> float:

@@ -1,6 +1,7 @@
 """Parts of an answer before and after noise, and what is told of them: value, deviation, interval."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +23,18 @@ class Part:
         Groups in which a unit changes it so much.
     is_choice : bool
         Whether it is scores to choose by; noise otherwise.
+    unit : str
+        What it is counted in: rows, units, values, ranks, or a column's own unit by its name.
+    step : Fraction
+        What one whole number of it is in that unit.
     """
 
     name: str
     sensitivity: int
     groups: int
     is_choice: bool = False
+    unit: str = "rows"
+    step: Fraction = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,8 @@ class Estimate:
     Attributes
     ----------
     value, deviation, low, high : (n_groups,) float64; the value int64 where it is an integer by nature
-        `deviation` is that of the noise, to first order where parts are divided; between `low` and `high` lies what
+        `deviation` is that of the noise, to first order where parts are divided and never above what the declared
+        bounds allow; between `low` and `high` lies what
         bounded contributions would have given, with 95 % confidence. Not a number where nothing is known.
     """
 
@@ -71,13 +79,17 @@ def scaled(noisy: Noisy, unit: float) -> Estimate:
     return Estimate(value, deviation, value - noisy.half_width * unit, value + noisy.half_width * unit)
 
 
-def ratio(above: Noisy, below: Noisy) -> Estimate:
-    """Return one noisy number over another that is at least 1."""
+def ratio(above: Noisy, below: Noisy, *, most: float) -> Estimate:
+    """Return one noisy number over another that is at least 1.
+
+    The deviation is to first order, at the ratio or, where noise has driven it further out, at `most` in size: where
+    the lower number is as small as its noise it is crude, and what is told of it is for the caller to bound.
+    """
     n = np.maximum(below.value, 1).astype(np.float64)
     value = np.asarray(above.value / n, np.float64)
-    deviation = np.hypot(above.deviation, value * below.deviation) / n
-    fewest, most = np.maximum(below.value - below.half_width, 1.0), np.maximum(below.value + below.half_width, 1.0)
+    deviation = np.hypot(above.deviation, np.asarray(np.clip(value, -most, most), np.float64) * below.deviation) / n
+    fewest, n_most = (np.maximum(below.value + sign * below.half_width, 1.0) for sign in (-1, 1))
     least, largest = above.value - above.half_width, above.value + above.half_width
-    low = np.where(least < 0, least / fewest, least / most)
-    high = np.where(largest > 0, largest / fewest, largest / most)
+    low = np.where(least < 0, least / fewest, least / n_most)
+    high = np.where(largest > 0, largest / fewest, largest / n_most)
     return Estimate(value, deviation, low, high)

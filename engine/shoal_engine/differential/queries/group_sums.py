@@ -52,12 +52,15 @@ class GroupSums:
         Units with a row that counts.
     columns : tuple of ColumnSums
         In the order of the specs.
+    clipped : int, or None where it was not asked for
+        Units of which not all rows count, in the whole table.
     """
 
     keys: pa.RecordBatch
     rows: Counts
     units: Counts | None
     columns: tuple[ColumnSums, ...]
+    clipped: int | None = None
 
 
 class Accumulator:

@@ -26,6 +26,11 @@ MOST_STEPS_SQUARED = 1 << 15
 """Steps from 0 to a bound whose squares are summed exactly."""
 
 
+def counted(bounds: Bounds) -> str:
+    """Return what a group's rows are: rows, or units where each counts once, with its clipped sums."""
+    return "units" if bounds.max_rows is None else "rows"
+
+
 class Named:
     """An aggregate that can be given another name."""
 
@@ -67,6 +72,10 @@ class OfColumn(Named):
     def _rows(self, bounds: Bounds) -> int:
         return bounds.max_rows or 1
 
+    def _present(self, bounds: Bounds) -> Part:
+        """Return the count of what holds a value: rows, or units where each is one by its clipped sum."""
+        return Part("rows with a value", self._rows(bounds), bounds.max_groups, unit=counted(bounds))
+
 
 @dataclass(frozen=True, slots=True)
 class Sum(OfColumn):
@@ -74,7 +83,9 @@ class Sum(OfColumn):
 
     def parts(self, bounds: Bounds) -> list[Part]:
         """Return what gets noise."""
-        return [Part("sum", self._rows(bounds) * self._grid().size, bounds.max_groups)]
+        grid = self._grid()
+        size = self._rows(bounds) * grid.size
+        return [Part("sum", size, bounds.max_groups, unit=self.column, step=grid.step)]
 
     def exact(self, sums: GroupSums, column: ColumnSums) -> list[Ints]:
         """Return the parts before noise."""
@@ -97,8 +108,10 @@ class Mean(OfColumn):
         """Return what gets noise."""
         grid, rows = self._grid(), self._rows(bounds)
         return [
-            Part("rows with a value", rows, bounds.max_groups),
-            Part("centered sum", rows * (grid.high - grid.low), bounds.max_groups),
+            self._present(bounds),
+            Part(
+                "centered sum", rows * (grid.high - grid.low), bounds.max_groups, unit=self.column, step=grid.step / 2
+            ),
         ]
 
     def exact(self, sums: GroupSums, column: ColumnSums) -> list[Ints]:
@@ -110,10 +123,11 @@ class Mean(OfColumn):
         """Return what is told, within the bounds."""
         grid = self._grid()
         middle, half = float(grid.lower + grid.upper) / 2, float(grid.step) / 2
-        part = ratio(noisy[1], noisy[0])
+        part = ratio(noisy[1], noisy[0], most=grid.high - grid.low)
         lower, upper = float(grid.lower), float(grid.upper)
         value, low, high = (_within(middle + half * one, lower, upper) for one in (part.value, part.low, part.high))
-        return Estimate(value, half * part.deviation, low, high)
+        # Neither the mean nor what is told of it lies beyond the bounds, so no error is above their distance.
+        return Estimate(value, np.minimum(half * part.deviation, upper - lower), low, high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +148,11 @@ class Variance(OfColumn):
         grid, rows = self._grid(), self._rows(bounds)
         span = grid.high - grid.low
         return [
-            Part("rows with a value", rows, bounds.max_groups),
-            Part("centered sum", rows * span, bounds.max_groups),
-            Part("centered squares", rows * span * span, bounds.max_groups),
+            self._present(bounds),
+            Part("centered sum", rows * span, bounds.max_groups, unit=self.column, step=grid.step / 2),
+            Part(
+                "centered squares", rows * span * span, bounds.max_groups, unit=f"{self.column}²", step=grid.step**2 / 8
+            ),
         ]
 
     def exact(self, sums: GroupSums, column: ColumnSums) -> list[Ints]:
@@ -153,14 +169,32 @@ class Variance(OfColumn):
         grid = self._grid()
         span = float(grid.high - grid.low)
         unit, most = float(grid.step) ** 2 / 4, float(grid.upper - grid.lower) ** 2 / 4
-        mean, square = ratio(noisy[1], noisy[0]), ratio(noisy[2], noisy[0])
+        mean, square = ratio(noisy[1], noisy[0], most=span), ratio(noisy[2], noisy[0], most=span**2)
         value = (square.value + span**2) / 2 - mean.value**2
         deviation = np.hypot(square.deviation / 2, 2 * mean.value * mean.deviation)
         least = np.where(mean.low * mean.high <= 0, 0.0, np.minimum(mean.low**2, mean.high**2))
         low = (square.low + span**2) / 2 - np.maximum(mean.low**2, mean.high**2)
         high = (square.high + span**2) / 2 - least
         value, low, high = (_within(unit * one, 0.0, most) for one in (value, low, high))
-        return Estimate(value, unit * deviation, low, high)
+        return Estimate(value, np.minimum(unit * deviation, most), low, high)
+
+
+@dataclass(frozen=True, slots=True)
+class Std(Variance):
+    """Standard deviation (of a population) of a column's values: the root of a variance, with its noise."""
+
+    def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
+        """Return what is told: never negative, and with a deviation also where the variance is 0.
+
+        Of a variance v with deviation d the root's is d / (2 sqrt(v)) to first order; and never above sqrt(d), as roots
+        are no further apart than the root of their squares' distance.
+        """
+        squared = Variance.estimate(self, noisy)
+        value = np.sqrt(squared.value)
+        first = np.divide(squared.deviation, 2 * value, out=np.full(value.size, np.inf), where=value > 0)
+        widest = float(self._grid().upper - self._grid().lower) / 2
+        deviation = np.minimum(np.minimum(first, np.sqrt(squared.deviation)), widest)
+        return Estimate(value, deviation, np.sqrt(squared.low), np.sqrt(squared.high))
 
 
 def _within(values: npt.ArrayLike, lower: float, upper: float) -> Floats:

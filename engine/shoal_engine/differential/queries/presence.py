@@ -10,7 +10,7 @@ from shoal_engine.differential.queries.bounding import Bounds
 from shoal_engine.differential.queries.estimates import Estimate, Noisy, Part, scaled
 from shoal_engine.differential.queries.grid import Grid
 from shoal_engine.differential.queries.group_sums import ColumnSums, GroupSums
-from shoal_engine.differential.queries.moments import Named
+from shoal_engine.differential.queries.moments import Named, counted
 from shoal_engine.differential.queries.total_values import ValueSpec
 
 Ints = npt.NDArray[np.int64]
@@ -33,7 +33,7 @@ class Present(Named):
 
     def parts(self, bounds: Bounds) -> list[Part]:
         """Return what gets noise."""
-        return [Part("rows with a value", bounds.max_rows or 1, bounds.max_groups)]
+        return [Part("rows with a value", bounds.max_rows or 1, bounds.max_groups, unit=counted(bounds))]
 
     def exact(self, sums: GroupSums, column: ColumnSums) -> list[Ints]:
         """Return the part before noise."""

@@ -18,6 +18,7 @@ from shoal_engine.differential.mechanisms.selection import Exponential
 from shoal_engine.differential.named_choices import check_choice
 from shoal_engine.differential.queries.aggregates import (
     Aggregate,
+    ClippedUnits,
     Count,
     Distinct,
     Quantile,
@@ -84,6 +85,9 @@ class GroupQuery:
             raise PolicyError(msg)
         if self.unit is None and (self.bounds.max_groups, self.bounds.max_rows) != (1, 1):
             msg = "where each row is a unit it is in one group, once; leave `max_groups` and `max_rows` out"
+            raise PolicyError(msg)
+        if self.unit is None and any(isinstance(one, ClippedUnits) for one in self.aggregates):
+            msg = "where each row is a unit none is left out, and there are no clipped units to count; leave it out"
             raise PolicyError(msg)
 
     @property
@@ -170,7 +174,10 @@ class Observation:
         specs = self._specs if summed else []
         if self._query.unit is None:
             return RowObservation(by, specs, keys)
-        return UnitObservation(self._query.unit, by, specs, bounds, keys=keys, n_threads=n_threads)
+        counts = summed and any(isinstance(one, ClippedUnits) for one in self._query.aggregates)
+        return UnitObservation(
+            self._query.unit, by, specs, bounds, keys=keys, n_threads=n_threads, count_clipped=counts
+        )
 
     def observe(self, batch: pa.RecordBatch) -> None:
         """Add the rows of one batch; raises as the observations of rows and units do."""
@@ -243,11 +250,14 @@ class Totals:
             assert isinstance(choice, Exponential)
             return one.estimate(np.array([choice.choose(row, stream) for row in scores], np.int64))
         exact = self._exact(one, place)
+        # A number of the whole table gets noise once, and stands beside every group.
+        once = isinstance(one, ClippedUnits)
         noisy: list[Noisy] = []
         for values, mechanism in zip(exact, own, strict=True):
             assert not isinstance(mechanism, Exponential)
             width = mechanism.half_width(DOUBT / len(own))
-            noisy.append(Noisy(mechanism.add(values[kept], stream), mechanism.deviation, width))
+            drawn = mechanism.add(values if once else values[kept], stream)
+            noisy.append(Noisy(drawn.repeat(kept.size) if once else drawn, mechanism.deviation, width))
         return one.estimate(noisy)
 
     def _exact(self, one: Aggregate, place: int | None) -> list[Ints]:
@@ -255,7 +265,7 @@ class Totals:
         match one:
             case Distinct(column=column):
                 return [self.distinct[column]]
-            case Count():
+            case Count() | ClippedUnits():
                 return one.exact(self.sums, None)
             case Quantile():
                 return []

@@ -125,7 +125,8 @@ class Quantile(OfColumn):
     def parts(self, bounds: Bounds) -> list[Part]:
         """Return what is chosen by."""
         most = max(self.share.numerator, self.share.denominator - self.share.numerator)
-        return [Part(f"quantile {self.share}", self._rows(bounds) * most, bounds.max_groups, is_choice=True)]
+        size, step = self._rows(bounds) * most, Fraction(1, self.share.denominator)
+        return [Part(f"quantile {self.share}", size, bounds.max_groups, is_choice=True, unit="ranks", step=step)]
 
     def scores(self, column: ColumnSums) -> Ints:
         """Return the score of each candidate in each group times the share's denominator, (n_groups, n_candidates)."""
