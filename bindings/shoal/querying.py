@@ -5,10 +5,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
+from shoal.fingerprints import fingerprint
 from shoal.frames import IntoFrame, batches, into_lazy, schema_of
 from shoal.observing import check_readable, threads
 from shoal.planning import Plan, make_plan
@@ -81,7 +82,7 @@ def private(
     LedgerError
         There is no such ledger, or it is damaged.
     PolicyError
-        The ledger protects another unit.
+        The ledger protects another unit, or by other neighbors, or a name is not known.
 
     Examples
     --------
@@ -115,11 +116,9 @@ def private(
     elif ledger is not None and not hasattr(ledger, "debit"):
         msg = f"a ledger is a Ledger or the path of one, and a {type(ledger).__name__} is none; None charges nothing"
         raise PolicyError(msg)
-    named = "row" if columns is None else ",".join(columns)
-    if ledger is not None and ledger.unit != named:
-        msg = f"the ledger protects unit {ledger.unit!r}, and {named!r} is asked for; use the ledger of this unit"
-        raise PolicyError(msg)
-    return Private(lazy, columns, neighbors, ledger, called)
+    if ledger is not None:
+        ledger.check_protects(columns, neighbors)
+    return Private(lazy, columns, neighbors, ledger, called, fingerprint(frame, lazy))
 
 
 def _called(frame: IntoFrame) -> str:
@@ -136,6 +135,7 @@ class Private:
     neighbors: Neighbors
     ledger: "Ledger | None"
     dataset: str
+    fingerprint: str = field(default="", repr=False)
 
     def group_by(
         self,
@@ -214,7 +214,8 @@ class Grouped:
         keys = None if self._keys is None else public_keys(self._keys, self._by, schema)
         listed: list[Aggregate] = []
         for given in aggregates:
-            listed += given if isinstance(given, list | tuple) else [given]  # pyright: ignore[reportArgumentType]
+            several: Any = given if isinstance(given, list | tuple) else [given]
+            listed += several
         asked = tuple(_of_schema(_of_units(one, private.unit), schema) for one in listed)
         query = GroupQuery(self._by, asked, private.unit, self._bounds, keys, private.neighbors, self._key_rule)  # pyright: ignore[reportArgumentType]
         check_readable(schema, _columns(query))
@@ -311,7 +312,23 @@ class PrivateQuery:
         else:
             cost = budget.epsilon, budget.delta
         promised = hashlib.sha256(f"{self.query.by} {self.query.aggregates} {self.query.bounds}".encode()).hexdigest()
-        return ledger.debit(*cost, events=plan.event, dataset=self._private.dataset, policy=promised)
+        private = self._private
+        return ledger.debit(
+            *cost,
+            events=plan.event,
+            dataset=private.dataset,
+            policy=promised,
+            neighbors=private.neighbors,
+            law=_law(allotment),
+            fingerprint=private.fingerprint,
+        )
+
+
+def _law(allotment: "Allotment") -> Law | None:
+    """Return the law of the noise; none where nothing but choices is made."""
+    laws: dict[str, Law] = {"LaplaceNoise": "laplace", "GaussianNoise": "gaussian"}
+    found = {laws.get(type(one).__name__) for one in allotment.mechanisms} - {None}
+    return found.pop() if len(found) == 1 else None
 
 
 def _columns(query: "GroupQuery") -> list[str]:

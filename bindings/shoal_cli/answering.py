@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shoal_cli.options import ANCHOR, JSON, THREADS, print_json
+from shoal_cli.options import ANCHOR, JSON, NEIGHBORS, THREADS, UNIT, print_json, unit_columns
 from shoal_cli.running import MET, NOT_VERIFIED
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("source", metavar="INPUT", required=False)
-@click.option("--unit", required=True, metavar="COL", help="Whom to protect: the column of their ids, or row.")
+@UNIT
 @click.option("--by", multiple=True, metavar="COL", help="Group by it; repeat for several, none for the whole table.")
 @click.option(
     "--count",
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @click.option("--max-rows", metavar="N", help="Rows of one unit that may count in each; or clip, to clamp its sums.")
 @click.option("--keys", metavar="FILE", help="Groups to tell of, known to everybody; else they are chosen privately.")
 @click.option("--law", type=click.Choice(["laplace", "gaussian"]), help="Of the noise; the smaller unless given.")
-@click.option("--neighbors", type=click.Choice(["add-remove", "change-one"]), default="add-remove", show_default=True)
+@NEIGHBORS
 @click.option("--ledger", type=click.Path(dir_okay=False), help="Charge this ledger.")
 @ANCHOR
 @click.option("--no-ledger", is_flag=True, help="Charge nothing, on purpose.")
@@ -72,7 +72,7 @@ def query(source: str | None, threads: int | None, output: str | None, as_json: 
         raise click.UsageError(msg)
     if output is not None:
         check_output(Path(output), [source, *filter(None, (asked["ledger"], asked["anchor"]))])
-    unit = None if asked["unit"] == "row" else asked["unit"]
+    unit = unit_columns(asked["units"])
     frame = private(source, unit=unit, ledger=_ledger(asked), neighbors=asked["neighbors"])
     grouped = frame.group_by(
         *asked["by"], max_groups=asked["max_groups"], max_rows=_rows(asked["max_rows"]), keys=asked["keys"]

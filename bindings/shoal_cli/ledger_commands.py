@@ -3,11 +3,15 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from shoal_cli.options import ANCHOR, JSON, print_json
+from shoal_cli.options import ANCHOR, JSON, NEIGHBORS, UNIT, print_json, unit_columns
 from shoal_cli.running import MET
+
+if TYPE_CHECKING:
+    from shoal_engine.ledger import Ledger
 
 _RECEIPT = re.compile("([0-9]{1,18}):([0-9a-f]{64})")
 
@@ -19,7 +23,8 @@ def ledger() -> None:
 
 @ledger.command()
 @click.argument("path", metavar="LEDGER", type=click.Path(dir_okay=False))
-@click.option("--unit", required=True, help="Whom the budget protects: the column of their ids, or row.")
+@UNIT
+@NEIGHBORS
 @click.option("--epsilon", help="Budget, as a decimal or a ratio.")
 @click.option("--rho", help="Budget of zero-concentrated privacy, in place of epsilon.")
 @click.option("--delta", default="0", show_default=True)
@@ -27,7 +32,8 @@ def ledger() -> None:
 @JSON
 def init(
     path: str,
-    unit: str,
+    units: tuple[str, ...],
+    neighbors: Any,
     epsilon: str | None,
     rho: str | None,
     delta: str,
@@ -37,8 +43,27 @@ def init(
     """Make a ledger."""
     from shoal_engine.ledger import Budget, Ledger
 
-    made = Ledger.create(path, Budget.of(epsilon=epsilon, rho=rho, delta=delta), unit=unit, anchor=anchor)
-    _tell({"ledger": path, "budget": made.budget.told(made.budget.limits), "unit": made.unit}, as_json=as_json)
+    budget = Budget.of(epsilon=epsilon, rho=rho, delta=delta)
+    made = Ledger.create(path, budget, unit=unit_columns(units), neighbors=neighbors, anchor=anchor)
+    body = {"ledger": path, "budget": made.budget.told(made.budget.limits)} | _protected(made)
+    _tell(body, as_json=as_json)
+    return MET
+
+
+@ledger.command()
+@click.argument("path", metavar="LEDGER", type=click.Path(dir_okay=False))
+@UNIT
+@click.option(
+    "--neighbors", required=True, type=click.Choice(["add-remove", "change-one"]), help="Of all lines so far."
+)
+@ANCHOR
+@JSON
+def upgrade(path: str, units: tuple[str, ...], neighbors: Any, anchor: str | None, as_json: bool) -> int:  # noqa: FBT001
+    """Add to a ledger of version 1 what its lines do not say."""
+    from shoal_engine.ledger import Ledger
+
+    made = Ledger.upgrade(path, unit=unit_columns(units), neighbors=neighbors, anchor=anchor)
+    _tell({"ledger": path, "version": made.version} | _protected(made), as_json=as_json)
     return MET
 
 
@@ -54,7 +79,8 @@ def show(path: str, as_json: bool) -> int:  # noqa: FBT001
     spent, limits = lines[-1].spent, opened.budget.limits
     left = (limits[0] - spent[0], limits[1] - spent[1])
     told = opened.budget.told
-    body = {"unit": opened.unit, "budget": told(limits), "spent": told(spent), "left": told(left), "lines": len(lines)}
+    body = _protected(opened) | {"version": opened.version}
+    body |= {"budget": told(limits), "spent": told(spent), "left": told(left), "lines": len(lines)}
     _tell(body, as_json=as_json)
     if not as_json:
         for line in lines[1:]:
@@ -103,10 +129,17 @@ def export(path: str, output: str | None) -> int:
     return MET
 
 
+def _protected(opened: "Ledger") -> dict[str, object]:
+    """Return whom a ledger protects, and by which neighbors."""
+    unit = None if opened.unit is None else list(opened.unit)
+    return {"unit": unit, "neighbors": opened.neighbors}
+
+
 def _tell(body: Mapping[str, object], *, as_json: bool) -> None:
     """Print figures, as JSON or line by line."""
     if as_json:
         print_json(body)
         return
     for name, value in body.items():
-        click.echo(f"{name}: {value}")
+        shown = "single rows" if (name, value) == ("unit", None) else value
+        click.echo(f"{name}: {', '.join(shown) if isinstance(shown, list) else shown}")

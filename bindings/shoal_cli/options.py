@@ -9,6 +9,21 @@ if TYPE_CHECKING:
     from shoal_engine.anonymity.policy import Policy
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to standard output.")
+UNIT = click.option(
+    "--unit",
+    "units",
+    required=True,
+    multiple=True,
+    metavar="COL",
+    help="Whom to protect: the column of their ids, repeat for several; or row. A column named row is '[\"row\"]'.",
+)
+NEIGHBORS = click.option(
+    "--neighbors",
+    type=click.Choice(["add-remove", "change-one"]),
+    default="add-remove",
+    show_default=True,
+    help="Whether somebody is in the table is private, or only what it says of them.",
+)
 ANCHOR = click.option(
     "--anchor", type=click.Path(dir_okay=False), help="The ledger's anchor: a file, kept elsewhere, of its newest line."
 )
@@ -30,6 +45,33 @@ def accepting(policy: "Policy", accept: Sequence[str]) -> "Policy":
     given = [entry.partition("=") for entry in accept]
     reasons = {code: reason if equals else "accepted on the command line" for code, equals, reason in given}
     return msgspec.structs.replace(policy, accept={**policy.accept, **reasons})
+
+
+def unit_columns(units: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the columns that `--unit` names; None for row.
+
+    Raises
+    ------
+    click.UsageError
+        Row is named beside columns, or a list in JSON is none of names.
+    """
+    if list(units) == ["row"]:
+        return None
+    if len(units) == 1 and units[0].startswith("["):
+        import json
+
+        try:
+            found = json.loads(units[0])
+        except ValueError:
+            found = None
+        if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+            msg = f"--unit {units[0]!r} is no list of names; give for example --unit '[\"row\"]', or --unit COL"
+            raise click.UsageError(msg)
+        return tuple(map(str, found))
+    if "row" in units:
+        msg = "--unit row protects single rows and has no columns beside it; give columns, or row alone"
+        raise click.UsageError(msg)
+    return tuple(units)
 
 
 def print_json(body: Any) -> None:

@@ -87,7 +87,7 @@ def test_release__is_charged_before_it_is_drawn(tmp_path: Path) -> None:
     assert release.receipt is not None
     assert ledger.check(release.receipt) == 2
     line = ledger.entries()[1]
-    assert (line.dataset, line.unit) == ("visits", "who")
+    assert (line.dataset, line.unit) == ("visits", '["who"]')
     assert json.loads(line.events) == json.loads(release.plan.event)
     with pytest.raises(shoal.BudgetExhausted, match="asked for epsilon 2"):
         query.release(epsilon="2", delta="1e-6")

@@ -140,7 +140,8 @@ class PrivateTraining:
         self._charging = threading.Lock()
         if ledger is not None:
             told = events.to_json(events.ApproximateDP(epsilon, delta))
-            ledger.debit(epsilon, delta, events=told, dataset="federated training", policy="")
+            promised = {"events": told, "dataset": "federated training", "policy": ""}
+            ledger.debit(epsilon, delta, **promised, neighbors="add-remove", law="gaussian")
 
     @classmethod
     def of_rounds(

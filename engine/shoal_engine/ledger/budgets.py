@@ -7,11 +7,13 @@
     The rhos of zero-concentrated privacy add up, also where each is chosen by what came before (Whitehouse, Ramdas,
     Rogers, Wu 2023, theorem 1), and the deltas beside them.
 
-Amounts are whole numbers of units of 2**-64: costs are rounded up and limits down, so sums are exact and never favor
-whoever spends.
+Amounts are exact fractions, so that a budget can be spent whole: ten tenths of it, or three thirds. Sums whose
+denominators would outgrow `MOST_BITS` are rounded up to a grid of 2**-1024, towards more of what is spent. Ledgers of
+version 1 kept integers of 2**-64, rounded up where spent and down where declared.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -22,9 +24,14 @@ from shoal_engine.differential.named_choices import check_choice
 from shoal_engine.errors import NumberError
 
 FilterName: TypeAlias = Literal["basic", "zcdp"]
-Amounts: TypeAlias = tuple[int, int]
+Amounts: TypeAlias = tuple[Fraction, Fraction]
 
 UNIT = Fraction(1, 1 << 64)
+"""Of amounts in ledgers of version 1."""
+MOST_BITS = 2048
+"""Of the denominator of a sum."""
+GRAIN = Fraction(1, 1 << 1024)
+_FRACTION = re.compile(r"[0-9]{1,2000}(/[0-9]{1,2000})?", re.ASCII)
 NAMES: dict[str, tuple[str, str]] = {"basic": ("epsilon", "delta"), "zcdp": ("rho", "delta")}
 
 
@@ -36,8 +43,8 @@ class Budget:
     ----------
     filter : str
         basic or zcdp.
-    limits : tuple of two int
-        In units of 2**-64: epsilon or rho, and delta.
+    limits : tuple of two Fraction
+        Epsilon or rho, and delta; exact.
     """
 
     filter: FilterName
@@ -66,7 +73,7 @@ class Budget:
             raise NumberError(msg)
         check_epsilon(amounts[0], name="budget")
         check_delta(amounts[1])
-        return cls("basic" if rho is None else "zcdp", (amounts[0] // UNIT, amounts[1] // UNIT))
+        return cls("basic" if rho is None else "zcdp", amounts)
 
     @property
     def names(self) -> tuple[str, str]:
@@ -79,33 +86,34 @@ class Budget:
 
     def told(self, amounts: Amounts) -> str:
         """Return amounts as people read them."""
-        return ", ".join(f"{name} {_rounded(one * UNIT)}" for name, one in zip(self.names, amounts, strict=True))
+        return ", ".join(f"{name} {_rounded(one)}" for name, one in zip(self.names, amounts, strict=True))
 
     def opening(self) -> str:
         """Return the budget as the first line of a ledger tells it: JSON."""
         return json.dumps({"filter": self.filter, "limits": [str(limit) for limit in self.limits]}, sort_keys=True)
 
     @classmethod
-    def opened(cls, text: str) -> "Budget":
-        """Return the budget that the first line of a ledger tells.
+    def opened(cls, text: str, version: int) -> "Budget":
+        """Return the budget that the first line of a ledger of some version tells.
 
         Raises
         ------
         ValueError
             It tells none.
         """
-        told = json.loads(text)
         try:
-            kind, (first, delta) = told["filter"], map(int, told["limits"])
-        except (KeyError, TypeError) as error:
+            told = json.loads(text)
+            kind, (first, delta) = told["filter"], map(str, told["limits"])
+            limits = read_amount(first, version), read_amount(delta, version)
+        except (KeyError, TypeError, RecursionError) as error:
             raise ValueError(*error.args) from None
-        if kind not in NAMES or first < 0 or delta < 0:
+        if kind not in NAMES:
             raise ValueError(kind)
-        return cls(kind, (first, delta))
+        return cls(kind, limits)
 
 
 def cost_of(first: Exact, delta: Exact) -> Amounts:
-    """Return a cost in units, rounded up; floats are rounded toward more of it.
+    """Return a cost, exactly; floats are rounded toward more of it.
 
     Raises
     ------
@@ -116,7 +124,42 @@ def cost_of(first: Exact, delta: Exact) -> Amounts:
     if first < 0 or delta < 0 or not (first or delta):
         msg = "a cost is at least 0, and not nothing; what costs nothing needs no ledger"
         raise NumberError(msg)
-    return -(-first // UNIT), -(-delta // UNIT)
+    return first, delta
+
+
+def added(spent: Amounts, cost: Amounts) -> Amounts:
+    """Return what is spent with a cost more; rounded up where its denominator grows too large."""
+    first, delta = (done + more for done, more in zip(spent, cost, strict=True))
+    return _bounded(first), _bounded(delta)
+
+
+def _bounded(total: Fraction) -> Fraction:
+    # Towards more that is spent.
+    return total if total.denominator.bit_length() <= MOST_BITS else -(-total // GRAIN) * GRAIN
+
+
+def read_amount(text: str, version: int) -> Fraction:
+    """Return an amount that a ledger of some version holds: a ratio, or in version 1 an integer of units of 2**-64.
+
+    Raises
+    ------
+    ValueError
+        It is no amount.
+    """
+    if _FRACTION.fullmatch(text) is None or (version == 1 and "/" in text):
+        raise ValueError(text[:40])
+    try:
+        found = Fraction(text) if version > 1 else int(text) * UNIT
+    except ZeroDivisionError:
+        raise ValueError(text[:40]) from None
+    if write_amount(found, version) != text:
+        raise ValueError(text[:40])
+    return found
+
+
+def write_amount(amount: Fraction, version: int) -> str:
+    """Return an amount as a ledger of some version holds it."""
+    return str(amount) if version > 1 else str(int(amount / UNIT))
 
 
 def _rounded(amount: Fraction) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import NamedTuple, NoReturn
 
 from shoal_engine.errors import InputError
-from shoal_engine.ledger.budgets import Amounts
+from shoal_engine.ledger.budgets import UNIT, Amounts, added
 
 NOTHING = "0" * 64
 """Hash before the first entry."""
@@ -30,14 +30,22 @@ class Entry:
         From 0, the line that opens the ledger.
     time : str
         UTC, as ISO 8601 writes it.
-    policy, dataset, unit : str
-        Digest or name of what was promised, of the data, and of the column of those who are protected.
+    policy, dataset : str
+        Digest or name of what was promised, and of the data.
+    unit : str
+        Whose privacy is protected, as JSON: a list of columns, or null where each row is a unit. In lines of version 1
+        the names of the columns, with commas between them, or row.
     events : str
         What was done, as JSON.
-    cost, spent : tuple of two int
-        In units of 2**-64: of this line, and of all up to it.
+    cost, spent : tuple of two Fraction
+        Of this line, and of all up to it.
     previous, hash : str
         SHA-256, in hexadecimal: of the line before, and of this one with it.
+    neighbors, law, fingerprint : str
+        Which tables count as neighbors; the law of the noise, empty where there are several or none; and what tells
+        the data from other data, see `shoal.fingerprints`. All empty in lines of version 1.
+    version : int
+        Of the form of the line, which its hash is of.
     """
 
     number: int
@@ -50,6 +58,10 @@ class Entry:
     spent: Amounts
     previous: str
     hash: str = ""
+    neighbors: str = ""
+    law: str = ""
+    fingerprint: str = ""
+    version: int = 2
 
     @property
     def mark(self) -> Mark:
@@ -63,20 +75,33 @@ class Entry:
     @property
     def is_sealed(self) -> bool:
         """Tell whether the hash is that of what the entry says."""
-        return self.hash == self._digest()
+        if self.version == 1 and (self.neighbors or self.law or self.fingerprint):
+            return False
+        return self.version in (1, 2) and self.hash == self._digest()
 
     def follows(self, before: "Entry | None") -> bool:
         """Tell whether the entry continues another, or opens a ledger."""
         if before is None:
             return self.number == 0 and self.previous == NOTHING and self.spent == (0, 0)
-        added = tuple(done + more for done, more in zip(before.spent, self.cost, strict=True))
-        return (self.number, self.previous, self.spent) == (before.number + 1, before.hash, added)
+        spent = added(before.spent, self.cost)
+        return (self.number, self.previous, self.spent) == (before.number + 1, before.hash, spent) and (
+            self.version >= before.version
+        )
 
     def _digest(self) -> str:
         """Return the hash of everything but the hash: JSON with sorted keys and without spaces."""
-        # Not `asdict`, which copies in depth and takes half the time of a walk.
-        told = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "hash"}
+        if self.version == 1:
+            told = {name: getattr(self, name) for name in _FIRST_FIELDS}
+            told |= {name: [int(one / UNIT) for one in getattr(self, name)] for name in ("cost", "spent")}
+        else:
+            # Not `asdict`, which copies in depth and takes half the time of a walk.
+            told = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "hash"}
+            told |= {name: [str(one) for one in getattr(self, name)] for name in ("cost", "spent")}
         return hashlib.sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+_FIRST_FIELDS = ("number", "time", "policy", "dataset", "unit", "events", "previous")
+"""What lines of version 1 hold beside amounts and their hash."""
 
 
 @dataclass(frozen=True, slots=True)

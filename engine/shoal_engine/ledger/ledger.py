@@ -6,6 +6,11 @@ its first line and the newest that was seen. Whoever can write the file can rebu
 older copy before it is opened: that is told only by what is kept elsewhere, a receipt, or an anchor file on another
 disk or account, which holds the newest line. A copy of both put back together is told by nobody but the holder of a
 receipt, and an anchor only moves with debits that name it.
+
+Versions: lines of version 2 hold exact fractions, the columns of the unit as a list, which tables count as neighbors,
+the law of the noise and a fingerprint of the data. A ledger of version 1 can be read, shown, checked and exported;
+before anything is charged to it, `Ledger.upgrade` adds a line that tells what its lines do not, and its lines and their
+hashes stay as they are.
 """
 
 import contextlib
@@ -13,19 +18,24 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Literal, NoReturn, TypeAlias
 
 from shoal_engine.differential.exact_numbers import Exact
-from shoal_engine.errors import BudgetExhausted, LedgerError
+from shoal_engine.differential.named_choices import check_choice
+from shoal_engine.errors import BudgetExhausted, LedgerError, PolicyError
 from shoal_engine.ledger import rows
 from shoal_engine.ledger.anchor import Anchor
-from shoal_engine.ledger.budgets import UNIT, Amounts, Budget, cost_of
+from shoal_engine.ledger.budgets import Amounts, Budget, added, cost_of, write_amount
 from shoal_engine.ledger.entries import NOTHING, Entry, Mark, Receipt, json_of, text_of
 from shoal_engine.ledger.making import make
+from shoal_engine.ledger.units import Unit, in_words, read_unit, unit_of, write_unit
+
+Neighbors: TypeAlias = Literal["add-remove", "change-one"]
+LawName: TypeAlias = Literal["laplace", "gaussian"]
 
 
 class Ledger:
@@ -60,34 +70,59 @@ class Ledger:
     """
 
     def __init__(self, path: str | Path, *, anchor: str | Path | None = None) -> None:
-        self.path = Path(path)
+        self.path = Path(path) if _is_path(path) else Path()
         self._anchor = None if anchor is None else Anchor(anchor)
         self._first: Mark | None = None
         self._seen: Mark | None = None
-        if not os.path.isfile(path):
+        if not _is_path(path) or not os.path.isfile(path):
             msg = f"there is no ledger at {str(self.path)!r}; make one with Ledger.create or `shoal ledger init`"
             raise LedgerError(msg)
         with self._sqlite_errors():
-            ours = rows.is_ours(self.path)
-        if not ours:
-            msg = f"{str(self.path)!r} is no ledger of version {rows.VERSION}; give the ledger's own file"
+            version = rows.version_of(self.path)
+        if version is None:
+            msg = f"{str(self.path)!r} is no ledger of version {rows.VERSION} or before; give the ledger's own file"
             raise LedgerError(msg)
+        self.version = version
         with self._transaction() as (connection, last):
-            lines = self._walked(connection)
-            first = next(lines)
-            for _ in lines:
-                pass
+            first = declared = None
+            for line in self._walked(connection):
+                first = first or line
+                # The line that opened the ledger, or the one that upgraded it.
+                if declared is None and line.version == rows.VERSION:
+                    declared = line
+        assert first is not None
         try:
-            self.budget = Budget.opened(first.events)
+            self.budget = Budget.opened(first.events, first.version)
+            self.unit: Unit = read_unit((declared or first).unit, (declared or first).version)
         except ValueError:
-            how = "its first line sets no budget"
+            how = "its first line sets no budget, or no unit"
             raise self._damaged(how) from None
-        self.unit = first.unit
+        self.neighbors: str | None = None if declared is None else declared.neighbors
+        self._unit_text = (declared or first).unit
         self._first, self._seen = first.mark, last.mark
 
     @classmethod
-    def create(cls, path: str | Path, budget: Budget, *, unit: str, anchor: str | Path | None = None) -> "Ledger":
+    def create(
+        cls,
+        path: str | Path,
+        budget: Budget,
+        *,
+        unit: str | Sequence[str] | None,
+        neighbors: Neighbors = "add-remove",
+        anchor: str | Path | None = None,
+    ) -> "Ledger":
         """Make a ledger that only its owner can read, and its anchor.
+
+        Parameters
+        ----------
+        path : path
+        budget : Budget
+        unit : str, sequence of str or None
+            The columns that tell apart whom the budget protects. None, or the text ``"row"``, protects single rows; a
+            column of that name is given as ``["row"]``.
+        neighbors : "add-remove" | "change-one"
+            Tables that count as neighbors in everything that is charged.
+        anchor : path, optional
 
         Raises
         ------
@@ -95,23 +130,131 @@ class Ledger:
             The unit is no text.
         LedgerError
             The ledger or the anchor is there already, or cannot be written.
+        PolicyError
+            The neighbors are not known, or the unit names no column, or one twice.
         """
-        unit = text_of(unit, name="unit")
-        first = Entry(0, _now(), "", "", unit, budget.opening(), (0, 0), (0, 0), NOTHING).sealed()
-        make(Path(path), first, None if anchor is None else Anchor(anchor))
+        check_choice(neighbors, Neighbors, name="neighbors")
+        if not (isinstance(budget, Budget) and _is_path(path)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            msg = "a ledger is made at a path, of a Budget; give for example Budget.of(epsilon='10')"
+            raise LedgerError(msg)
+        text, nothing = write_unit(unit_of(unit)), (Fraction(0), Fraction(0))
+        first = Entry(0, _now(), "", "", text, budget.opening(), nothing, nothing, NOTHING, neighbors=neighbors)
+        make(Path(path), first.sealed(), None if anchor is None else Anchor(anchor))
         return cls(path, anchor=anchor)
 
-    def debit(self, first: Exact, delta: Exact = 0, *, events: str, dataset: str, policy: str) -> Receipt:
+    @classmethod
+    def upgrade(
+        cls,
+        path: str | Path,
+        *,
+        unit: str | Sequence[str] | None,
+        neighbors: Neighbors,
+        anchor: str | Path | None = None,
+    ) -> "Ledger":
+        """Add to a ledger of version 1 a line that tells what its lines do not; what is there stays as it is.
+
+        Parameters
+        ----------
+        path, anchor : path
+        unit : str, sequence of str or None
+            As for `create`; what the ledger calls its unit must be these names with commas between them, or row.
+        neighbors : "add-remove" | "change-one"
+            Under which everything was charged so far: of that nobody but you can know.
+
+        Raises
+        ------
+        LedgerError
+            As for opening and debiting, or the ledger is of this version already.
+        PolicyError
+            The unit is not the one that the ledger names, or the neighbors are not known.
+        """
+        check_choice(neighbors, Neighbors, name="neighbors")
+        columns, old = unit_of(unit), cls(path, anchor=anchor)
+        if old.version == rows.VERSION:
+            msg = f"the ledger at {str(old.path)!r} is of version {rows.VERSION} already; charge it as it is"
+            raise LedgerError(msg)
+        if old._unit_text != ("row" if columns is None else ",".join(columns)):
+            msg = f"the ledger protects {old._unit_text!r}, and {in_words(columns)} is declared; name what it protects"
+            raise PolicyError(msg)
+        if old._anchor is not None:
+            old._anchor.check_writable()
+        nothing = (Fraction(0), Fraction(0))
+        with old._transaction("IMMEDIATE") as (connection, last):
+            told = (
+                last.number + 1,
+                _now(),
+                "",
+                "",
+                write_unit(columns),
+                '{"upgraded":2}',
+                nothing,
+                last.spent,
+                last.hash,
+            )
+            entry = Entry(*told, neighbors=neighbors).sealed()
+            rows.upgrade(connection)
+            rows.insert(connection, entry)
+            old._commit(connection)
+            old._seen = entry.mark
+            old._renew_anchor(connection, entry)
+        return cls(path, anchor=anchor)
+
+    def check_protects(self, unit: Sequence[str] | None, neighbors: str) -> None:
+        """Check that a release protects what the ledger protects.
+
+        Raises
+        ------
+        PolicyError
+            It protects another unit, or by other neighbors; or the ledger is of version 1, which tells neither.
+        """
+        columns: Unit = None if unit is None else tuple(unit)
+        if self.version < rows.VERSION:
+            msg = (
+                f"the ledger at {str(self.path)!r} is of version {self.version}, which does not say what counts as "
+                "neighbors; add that by `Ledger.upgrade` or `shoal ledger upgrade` before anything is charged to it"
+            )
+            raise PolicyError(msg)
+        if columns != self.unit:
+            msg = (
+                f"the ledger protects {in_words(self.unit)} as its unit, and {in_words(columns)} is asked for; use the "
+                "ledger of this unit"
+            )
+            raise PolicyError(msg)
+        if neighbors != self.neighbors:
+            msg = (
+                f"the ledger adds up what is private under {self.neighbors}, and this is private under {neighbors}, "
+                f"which is another promise; ask with neighbors={self.neighbors!r}, or use a ledger of {neighbors}"
+            )
+            raise PolicyError(msg)
+
+    def debit(
+        self,
+        first: Exact,
+        delta: Exact = 0,
+        *,
+        events: str,
+        dataset: str,
+        policy: str,
+        neighbors: Neighbors | None = None,
+        law: LawName | None = None,
+        fingerprint: str = "",
+    ) -> Receipt:
         """Charge a cost: when this returns it is on the disk and in the anchor, and noise may be drawn.
 
         Parameters
         ----------
         first, delta : number
-            Epsilon, or rho in a ledger of filter zcdp, and delta; rounded up to units of 2**-64, floats toward more.
+            Epsilon, or rho in a ledger of filter zcdp, and delta; exact, but floats are rounded toward more.
         events : str
             What will be done, as JSON.
         dataset, policy : str
             What the data and the promise are known by.
+        neighbors : "add-remove" | "change-one", optional
+            Under which the cost holds; the ledger's unless given.
+        law : "laplace" | "gaussian", optional
+            Of the noise.
+        fingerprint : str, optional
+            What tells the data from other data; it should tell nothing else of them.
 
         Raises
         ------
@@ -124,16 +267,25 @@ class Ledger:
             something was charged; draw no noise in any case.
         NumberError
             The cost cannot be read exactly, is negative, or nothing.
+        PolicyError
+            The cost holds under other neighbors, the law is not known, or the ledger is of version 1.
         """
+        if neighbors is not None:
+            check_choice(neighbors, Neighbors, name="neighbors")
+        if law is not None:
+            check_choice(law, LawName, name="law")
         cost, events = cost_of(first, delta), json_of(events)
         dataset, policy = text_of(dataset, name="dataset"), text_of(policy, name="policy")
+        fingerprint = text_of(fingerprint, name="fingerprint")
+        self.check_protects(self.unit, neighbors or self.neighbors or "")
         if self._anchor is not None:
             self._anchor.check_writable()
         with self._transaction("IMMEDIATE") as (connection, last):
             if not self.budget.admits(last.spent, cost):
                 self._refuse(cost, _less(self.budget.limits, last.spent))
-            spent = (last.spent[0] + cost[0], last.spent[1] + cost[1])
-            entry = Entry(last.number + 1, _now(), policy, dataset, self.unit, events, cost, spent, last.hash).sealed()
+            spent = added(last.spent, cost)
+            told = (last.number + 1, _now(), policy, dataset, self._unit_text, events, cost, spent, last.hash)
+            entry = Entry(*told, neighbors=self.neighbors or "", law=law or "", fingerprint=fingerprint).sealed()
             rows.insert(connection, entry)
             self._commit(connection)
             self._seen = entry.mark
@@ -144,13 +296,13 @@ class Ledger:
     def spent(self) -> tuple[Fraction, Fraction]:
         """Return what was spent: epsilon or rho, and delta."""
         with self._transaction() as (_, last):
-            return _fractions(last.spent)
+            return last.spent
 
     @property
     def remaining(self) -> tuple[Fraction, Fraction]:
         """Return what is left: epsilon or rho, and delta."""
         with self._transaction() as (_, last):
-            return _fractions(_less(self.budget.limits, last.spent))
+            return _less(self.budget.limits, last.spent)
 
     def entries(self) -> list[Entry]:
         """Return every line, the one that opened the ledger first; the chain is walked."""
@@ -174,12 +326,13 @@ class Ledger:
         return len(held)
 
     def export(self) -> str:
-        """Return all lines as JSON, amounts as whole numbers of units of 2**-64 in text."""
+        """Return all lines as JSON; amounts are ratios in text, of lines of version 1 integers of units of 2**-64."""
         lines = [
-            asdict(entry) | {"cost": [*map(str, entry.cost)], "spent": [*map(str, entry.spent)]}
+            asdict(entry)
+            | {name: [write_amount(one, entry.version) for one in getattr(entry, name)] for name in ("cost", "spent")}
             for entry in self.entries()
         ]
-        return json.dumps({"unit_of_amounts": "2**-64", "entries": lines}, indent=1)
+        return json.dumps({"unit_of_amounts_in_version_1": "2**-64", "entries": lines}, indent=1)
 
     @contextlib.contextmanager
     def _transaction(
@@ -192,7 +345,11 @@ class Ledger:
         # Before the lines are read, as lines are only added: one that comes meanwhile is no line that was lost.
         proven = None if self._anchor is None else self._anchor.read()
         first, seen = self._first, self._seen
-        with self._sqlite_errors(), contextlib.closing(rows.connect(self.path)) as connection:
+        writes = kind == "IMMEDIATE"
+        with (
+            self._sqlite_errors(),
+            contextlib.closing(rows.connect(self.path)) if writes else rows.reading(self.path) as connection,
+        ):
             connection.execute(f"BEGIN {kind}")
             last, *before = rows.newest(connection) or [None]
             if last is None or not (last.is_sealed and last.follows(before[0] if before else None)):
@@ -223,7 +380,7 @@ class Ledger:
         asked, remaining = self.budget.told(cost), self.budget.told(left)
         msg = f"the budget is exhausted: asked for {asked}, and there is left {remaining}"
         msg += "; ask for less, nothing was charged"
-        raise BudgetExhausted(msg, asked=_fractions(cost), remaining=_fractions(left))
+        raise BudgetExhausted(msg, asked=cost, remaining=left)
 
     def _commit(self, connection: sqlite3.Connection) -> None:
         """Put the new line on the disk; where that fails it may be there, or may appear after a crash."""
@@ -259,12 +416,16 @@ class Ledger:
         """Tell what SQLite complains of, before anything is committed, as an error of the ledger."""
         try:
             yield
-        except sqlite3.Error as error:
-            msg = (
-                f"the ledger at {str(self.path)!r} cannot be read or written: {error}; nothing was charged, see to its "
-                "permissions and its disk"
-            )
+        except (sqlite3.Error, OSError) as error:
+            what = "see to its permissions and its disk"
+            if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                what = "somebody else holds it; wait for them and ask again"
+            msg = f"the ledger at {str(self.path)!r} cannot be read or written: {error}; nothing was charged, {what}"
             raise LedgerError(msg) from None
+        except (UnicodeError, OverflowError, RecursionError):
+            # Of bytes that SQLite itself does not look at, such as the text of its own tables.
+            how = "it holds what is no text, or no number"
+            raise self._damaged(how) from None
 
     def _damaged(self, how: str) -> LedgerError:
         return LedgerError(
@@ -277,8 +438,8 @@ def _less(limits: Amounts, spent: Amounts) -> Amounts:
     return limits[0] - spent[0], limits[1] - spent[1]
 
 
-def _fractions(amounts: Amounts) -> tuple[Fraction, Fraction]:
-    return amounts[0] * UNIT, amounts[1] * UNIT
+def _is_path(path: object) -> bool:
+    return isinstance(path, str | Path) and "\0" not in str(path)
 
 
 def _now() -> str:
