@@ -326,9 +326,10 @@ class PrivateQuery:
 
 def _law(allotment: "Allotment") -> Law | None:
     """Return the law of the noise; none where nothing but choices is made."""
-    laws: dict[str, Law] = {"LaplaceNoise": "laplace", "GaussianNoise": "gaussian"}
-    found = {laws.get(type(one).__name__) for one in allotment.mechanisms} - {None}
-    return found.pop() if len(found) == 1 else None
+    kinds = {type(one).__name__ for one in allotment.mechanisms}
+    if "LaplaceNoise" in kinds:
+        return "laplace"
+    return "gaussian" if "GaussianNoise" in kinds else None
 
 
 def _columns(query: "GroupQuery") -> list[str]:
