@@ -115,6 +115,8 @@ def gather(column: pl.Series) -> Evidence:
 def _of_text(some: pl.Series) -> dict[str, object]:
     """Return what the values of a text column show."""
     counts = _look_shapes.counted(some)
+    told = counts.filter(~pl.col("text").is_in(_look_shapes.NULL_TEXTS))
+    counts = told if told.height else counts
     shapes = _look_shapes.shares_of(counts)
     weight = pl.col("rows") / pl.col("rows").sum()
     length, numbered = counts.select(

@@ -8,32 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from shoal._look_shapes import counted
+from shoal._look_shapes import NULL_TEXTS, counted
 from shoal._look_words import concepts_of
 from shoal.declared_types import typed, without_nulls
 from shoal_engine.declarations.column_format import ColumnFormat
 
-NULL_TEXTS = (
-    *("NA", "N/A", "n/a", "na", "#N/A", "<NA>", "NULL", "Null", "null", "(null)", "None", "none", "NaN", "nan", "NIL"),
-    *(
-        "?",
-        "-",
-        "--",
-        ".",
-        "..",
-        "*",
-        "missing",
-        "Missing",
-        "MISSING",
-        "unknown",
-        "k.A.",
-        "k. A.",
-        "s/d",
-        "n.d.",
-        "\\N",
-    ),
-)
-"""Texts that usually stand for a value that is not known."""
 _NULL_NUMBERS = ("-1", "-7", "-8", "-9", "-77", "-88", "-99", "-999", "-9999", "99", "999", "9999", "99999")
 _PROBED = 5_000
 """Distinct texts on which forms are tried; the one that is proposed is held against all."""

@@ -78,6 +78,8 @@ def national_number(values: Sequence[str]) -> str | None:
     'Polish personal numbers (PESEL)'
     """
     some = _some(values)
+    if sum(value.isascii() for value in some) < _least(len(some)):
+        return None
     for module, what in _RULES.items():
         if _passes(some, importlib.import_module(f"stdnum.{module}").is_valid):
             return what
@@ -137,7 +139,7 @@ def _passes(values: Sequence[str], rule: Callable[[str], Any]) -> bool:
     """Return whether enough values follow a rule; stops as soon as too many do not."""
     least, failed = _least(len(values)), 0
     for value in values:
-        failed += not rule(value)
+        failed += not (value.isascii() and rule(value))
         if len(values) - failed < least:
             return False
     return bool(values)

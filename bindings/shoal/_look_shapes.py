@@ -6,6 +6,27 @@ import polars as pl
 
 from shoal._look_words import plain, vocabulary
 
+NULL_TEXTS = (
+    *("NA", "N/A", "n/a", "na", "#N/A", "<NA>", "NULL", "Null", "null", "(null)", "None", "none", "NaN", "nan", "NIL"),
+    *(
+        "?",
+        "-",
+        "--",
+        ".",
+        "..",
+        "*",
+        "missing",
+        "Missing",
+        "MISSING",
+        "unknown",
+        "k.A.",
+        "k. A.",
+        "s/d",
+        "n.d.",
+        "\\N",
+    ),
+)
+"""Texts that usually stand for a value that is not known."""
 _DAY = r"(0?[1-9]|[12]\d|3[01])"
 _YEAR = r"(\d{4}|['’]?\d{2})"
 _CLOCK = r"([T ,]+\d{1,2}[:.h]\d{2}.*)?"

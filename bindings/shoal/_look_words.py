@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("words")
@@ -54,8 +55,18 @@ def words_of(name: str) -> list[str]:
     """
     apart = re.sub(r"(?<=[^\W\d_])(?=\d)", "_", _camel_apart(name))
     words = [word for word in re.split(r"[\W_]+", fold(apart)) if word and not word.isdigit()]
+    words = _initials_joined(words)
     kept = [word for word in words if word not in _FILLERS]
     return kept or words
+
+
+def _initials_joined(words: Sequence[str]) -> list[str]:
+    """Return words with single letters in a row as one word: D.O.B. is dob."""
+    out: list[str] = []
+    for single, group in groupby(words, key=lambda word: len(word) == 1):
+        run = list(group)
+        out += ["".join(run)] if single else run
+    return out
 
 
 def _camel_apart(name: str) -> str:
@@ -162,7 +173,7 @@ def concepts_of(name: str) -> frozenset[str]:
     index = _headers()
     if not name.isascii() and _spelled(name) in index.spelled:
         return frozenset(index.spelled[_spelled(name)])
-    spans = index.spans(words)
+    spans = index.spans(words) or index.spans(words_of(name.lower()))
     kept = [
         span
         for span in spans

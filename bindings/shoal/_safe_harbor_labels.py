@@ -33,12 +33,18 @@ def share_of(labels: pl.DataFrame, flag: str) -> float:
     return float(by_label.select((pl.col(flag) * pl.col("rows")).sum() / pl.col("rows").sum()).item())
 
 
+def told_share(counts: pl.DataFrame) -> float:
+    """Return the share of rows whose label says more than that there is a value."""
+    rows = pl.col("rows")
+    told = (pl.col("text") != EVERYTHING) * rows
+    return float(counts.select(told.sum() / rows.sum()).item())
+
+
 def shape_shares(counts: pl.DataFrame) -> dict[str, float]:
     """Return, for each shape, the share of rows whose label has a part of it."""
     if not counts.get_column("text").str.contains(_LABEL).any():
         return shapes.shares_of(counts)
     listed = parts(counts)
-    # A part weighs as its label does, divided by the parts of that shape, which are all of one label or none.
     flags = shapes.flagged(listed)
     return {shape: share_of(flags, shape) if shape in flags.columns else 0.0 for shape in shapes.SHAPES}
 

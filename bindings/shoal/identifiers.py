@@ -108,18 +108,21 @@ def _by_shape(values: pl.Series) -> Iterator[tuple[str, str, str, float | None]]
     """Yield what the shapes of values and of the parts of labels show."""
     counts = shapes.counted(values.gather_every(-(-len(values) // SHAPED_ROWS)))
     shares = labels.shape_shares(counts)
+    # Of the labels that say something; the share that is reported is of all.
+    told = labels.told_share(counts)
     # Dates and social security numbers have the shape of telephone numbers too.
     shares["phone"] -= sum(shares[shape] for shape in (*shapes.DATES, "ssn"))
     if labels.only_years(counts):
         shares["date"] = 0.0
     for shape, (identifier, paragraph, least) in BY_SHAPE.items():
-        if shares[shape] >= least and (shape not in _NUMBERED or values.dtype == pl.String):
+        if shares[shape] >= least * told and (shape not in _NUMBERED or values.dtype == pl.String):
             yield identifier, paragraph, f"values have the shape of {identifier}", shares[shape]
     if values.dtype == pl.String and counts.height <= _KNOWN_VALUES:
         pairs = list(labels.parts(counts).select("text", "rows").iter_rows())
+        pairs = [(text, rows) for text, rows in pairs if text != labels.EVERYTHING]
         for concept in _CALENDAR:
-            share = known_share(pairs, concept)
-            if share >= _NEARLY_ALL:
+            share = known_share(pairs, concept) * told
+            if share >= _NEARLY_ALL * told:
                 yield "dates", "(C)", f"values are {concept}", share
 
 

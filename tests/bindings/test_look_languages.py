@@ -114,6 +114,7 @@ VALUES: list[tuple[list[Any], str]] = [
     *((["2020-W05", "2021-W52"], QUASI), (["März 2020", "Mai 2021"], QUASI), ([19580103, 19991231], QUASI)),
     *((["5.3.2020 12:30", "6.3.2020 07:10"], QUASI), (["1980/05/30", "1981/06/01"], QUASI)),
     *((["January", "March", "May", "June"], QUASI), (["stycznia", "maja", "lipca"], QUASI)),
+    *((["03.01.1958", "NA", "NA", "31.12.1999"], QUASI), (["10115", "?", "?", "80331", "01067"], QUASI)),
     # Places
     *((["52.5, 13.4", "48.1, 11.5"], QUASI), (["POINT (13.4 52.5)", "POINT (11.5 48.1)"], QUASI)),
     *((["52°31'12\"N", "48°08'00\"N"], QUASI), (["SRID=4326;POINT(1 2)", "SRID=4326;POINT(3 4)"], QUASI)),
@@ -230,6 +231,17 @@ def _is_camel(name: str) -> bool:
         ("İkamet adresi", "address"),
         ("country of birth", "country"),
         ("rok_urodzenia", "birth_date"),
+        ("D.O.B.", "birth_date"),
+        ("DoB", "birth_date"),
+        ("S.S.N.", "id_number"),
+        ("Tel.-Nr.", "phone"),
+        ("Geb.-Datum", "birth_date"),
+        ("N° SS", "id_number"),
+        ("Fec.Nac.", "birth_date"),
+        ("Apellido1", "surname"),
+        ("pat_nachname", "surname"),
+        ("Bruttolohn", "income"),
+        ("IdPaciente", "patient_number"),
     ],
 )
 def test_concepts_of__spellings(name: str, concept: str) -> None:
