@@ -86,16 +86,6 @@ def national_number(values: Sequence[str]) -> str | None:
     return None
 
 
-def is_iban(values: Sequence[str]) -> bool:
-    """Return whether nearly all values are valid IBANs."""
-    from stdnum import iban
-
-    def valid(value: str) -> bool:
-        return bool(iban.is_valid(value, check_country=False))
-
-    return _passes(_some(values), valid)
-
-
 def is_phone(values: Sequence[str]) -> bool:
     """Return whether nearly all values are valid telephone numbers, of any region or of one.
 

@@ -142,6 +142,8 @@ def _by_identifying_shape(seen: Evidence) -> Verdict | None:
         return Verdict("identifier", "values: e-mail addresses inside")
     if seen.phones and (seen.is_text or "phone" in seen.concepts):
         return Verdict("identifier", "values: phone numbers")
+    if seen.is_text and seen.has("phone") and "phone" not in seen.concepts:
+        return _doubt("identifier", f"may be phone numbers: {_DECIDE}")
     if seen.has("url"):
         return Verdict("identifier", "values: web addresses")
     return None

@@ -145,3 +145,16 @@ def test_look__unique_shares_equal_naive() -> None:
     assert look(frame.select("age")).unique_on_undecided is None
     assert look(frame.select("p")).unique_on_quasi_identifiers is None
     assert found.to_dict()["undecided"] == ["p", "q"]
+
+
+def test_look__its_policy_is_refused_until_a_person_decides() -> None:
+    people = pl.DataFrame({"age": [30, 30, 41, 41], "fnlwgt": [7, 7, 8, 9], "flag": ["y", "n", "y", "n"]})
+    text = look(people).policy_toml(k=2)
+    with pytest.raises(shoal.PolicyError, match=r"(?s)fnlwgt.*flag"):
+        shoal.anonymize(people, Policy.from_toml(text))
+    assert tomllib.loads(text)["undecided"] == {
+        "fnlwgt": {"proposal": "quasi_identifier"},
+        "flag": {"proposal": "quasi_identifier"},
+    }
+    assert "75% distinct, tells 83% of row pairs apart" in text
+    assert "insensitive." not in text
