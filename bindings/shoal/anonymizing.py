@@ -98,6 +98,8 @@ def anonymize(
 ) -> Anonymized:
     """Release a table in which nobody stands out, verified from its own rows.
 
+    What the release does not protect stands in its findings; none of them raises.
+
     Parameters
     ----------
     frame : frame, table or path
@@ -126,6 +128,8 @@ def anonymize(
         The table does not fit the policy, or its population.
     PolicyError
         The method cannot hold the policy, or a model is counted in people and there is no table of them.
+    UndecidedColumns
+        Nobody has decided on a column of the policy; carries what is seen of each.
     PolicyNotMet
         No release of this table can meet the policy; carries the nearest that can.
     VerificationFailed

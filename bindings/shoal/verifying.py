@@ -73,6 +73,8 @@ def verify(frame: IntoFrame, policy: Policy, *, population: IntoFrame | None = N
         A column of the policy is missing.
     PolicyError
         A model is counted in people and there is no table of them, or there is one and no such model.
+    UndecidedColumns
+        Nobody has decided on a column of the policy; carries what is seen of each.
 
     Examples
     --------

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,15 +12,10 @@ from shoal_engine.anonymity.fitting import Fit
 from shoal_engine.anonymity.tuples import codes_of
 from shoal_engine.findings.determination import Agreement, Pairs, agreement, agreement_along
 from shoal_engine.findings.finding import Finding, Severity
+from shoal_engine.findings.some_rows import Rows, some_rows
 from shoal_engine.findings.value_codes import ValueEncoder, has_order
 from shoal_engine.findings.wording import share_text
 from shoal_engine.grouping import Codes, group
-
-_ENOUGH_ROWS = 1 << 17
-"""Rows from which on a part of them stands for all."""
-_MANY_VALUES = 1 << 12
-
-Rows: TypeAlias = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +26,7 @@ class _Column:
     codes: Codes
     size: int
     is_ordered: bool
-    part: npt.NDArray[np.intp] | None
+    part: Rows | None
 
 
 def determined_quasi_identifiers(fit: Fit, *, n_threads: int) -> list[Finding]:
@@ -40,8 +34,8 @@ def determined_quasi_identifiers(fit: Fit, *, n_threads: int) -> list[Finding]:
 
     The rows are those that are released; quasi-identifiers are compared as they were before their generalization.
     Of insensitive columns both directions count: a column that follows from a quasi-identifier narrows its labels.
-    Of sensitive and set-valued columns only the first, as models bind the second. Of more than `_ENOUGH_ROWS` rows a
-    part is compared: all rows of some values where a column has more than `_MANY_VALUES`, else those of some tuples.
+    Of sensitive and set-valued columns only the first, as models bind the second. Of more than `ENOUGH_ROWS` rows a
+    part is compared: all rows of some values where a column has more than `MANY_VALUES`, else those of some tuples.
 
     Notes
     -----
@@ -56,7 +50,7 @@ def determined_quasi_identifiers(fit: Fit, *, n_threads: int) -> list[Finding]:
         return []
     if rows is not None:
         tuple_of_row = tuple_of_row[rows]
-    some = _some(tuple_of_row, fit.table.grouped.n_tuples)
+    some = some_rows(tuple_of_row, fit.table.grouped.n_tuples)
     found: list[Finding] = []
     for number, dimension in enumerate(fit.table.space.dimensions):
         quasi = _quasi_identifier(fit, number, dimension, tuple_of_row)
@@ -129,7 +123,7 @@ def _pairs(left: _Column, right: _Column, some: Rows | None, n_threads: int) -> 
     return Pairs(grouped.codes(0).astype(np.int64), grouped.codes(1).astype(np.int64), grouped.weight)
 
 
-def _kept(fit: Fit, rows: npt.NDArray[np.intp] | None) -> Iterator[_Column]:
+def _kept(fit: Fit, rows: Rows | None) -> Iterator[_Column]:
     """Yield the columns that are released with their values."""
     table = fit.table
     for name, array in table.carried.items():
@@ -141,7 +135,7 @@ def _kept(fit: Fit, rows: npt.NDArray[np.intp] | None) -> Iterator[_Column]:
         yield _encoded(name, items.lists(table.sets[name]), rows)
 
 
-def _encoded(name: str, array: pa.Array, rows: npt.NDArray[np.intp] | None) -> _Column:
+def _encoded(name: str, array: pa.Array, rows: Rows | None) -> _Column:
     """Return a column of any type."""
     encoder = ValueEncoder(name)
     codes = encoder.observe(array)
@@ -163,19 +157,11 @@ def _quasi_identifier(fit: Fit, number: int, dimension: Dimension, tuple_of_row:
     return _column(dimension.name, ascending, dimension.size, None, is_ordered=is_ordered)
 
 
-def _column(name: str, codes: Codes, size: int, rows: npt.NDArray[np.intp] | None, *, is_ordered: bool) -> _Column:
+def _column(name: str, codes: Codes, size: int, rows: Rows | None, *, is_ordered: bool) -> _Column:
     """Return a column of ascending codes, with the rows of a part of its values where there are many."""
     if rows is not None:
         codes = codes[rows]
-    return _Column(name, codes, max(1, size), is_ordered, _some(codes, size))
-
-
-def _some(codes: Codes, size: int) -> npt.NDArray[np.intp] | None:
-    """Return the rows of some of many values, chosen by their codes alone; None for all rows."""
-    if len(codes) <= _ENOUGH_ROWS or size <= _MANY_VALUES:
-        return None
-    spread = (np.arange(size, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
-    return np.flatnonzero((spread < np.uint64((_ENOUGH_ROWS << 32) // len(codes)))[codes])
+    return _Column(name, codes, max(1, size), is_ordered, some_rows(codes, size))
 
 
 def _is_generalized(fit: Fit, number: int, dimension: Dimension) -> bool:

@@ -14,7 +14,7 @@ from shoal_engine.findings.determination import Agreement
 from shoal_engine.findings.label_readings import Ranges, Sets
 
 Ints = npt.NDArray[np.int64]
-MOST_ROWS = 1 << 15
+MOST_ROWS = 1 << 14
 """Rows that are compared at most."""
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 

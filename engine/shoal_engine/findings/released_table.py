@@ -5,19 +5,20 @@ here are functions of the released table: they tell nobody more than the table d
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from shoal_engine.anonymity.models.promises import released_names
 from shoal_engine.anonymity.models.table_models import LKC
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import QuasiIdentifier
+from shoal_engine.columns import narrowest, recode
 from shoal_engine.findings.finding import Finding, in_order
 from shoal_engine.findings.label_readings import Ranges, Sets, ranges, read_labels
 from shoal_engine.findings.narrowed_labels import narrowing
+from shoal_engine.findings.some_rows import some_rows
 from shoal_engine.findings.value_codes import ValueEncoder
 from shoal_engine.findings.wording import columns_text, rows_text, share_text
 from shoal_engine.grouping import Codes, group
@@ -30,7 +31,8 @@ SOME_UNIQUE = 0.05
 FEW_ROWS = 20
 """Below this many rows, most values of a sensitive column differ without finding anybody."""
 
-Ints = npt.NDArray[np.int64]
+_Classes: TypeAlias = tuple[Codes, int]
+"""The class of each row, and how many classes there are."""
 
 
 def examined_columns(policy: Policy, present: Sequence[str], *, released: bool = True) -> list[str]:
@@ -87,24 +89,22 @@ class ReleasedTable:
 
     def findings(self) -> tuple[Finding, ...]:
         """Return the findings, the worst first."""
-        codes = {name: _joined(parts) for name, parts in self._parts.items()}
+        codes = {name: _ascending(parts, self._encoders[name]) for name, parts in self._parts.items()}
         n_rows = len(next(iter(codes.values()), ()))
         if not n_rows:
             return ()
         counts = _Counts(codes, {name: max(1, e.n_codes) for name, e in self._encoders.items()}, self._n_threads)
-        quasi = self._quasi
-        return in_order(
-            [*self._kept(counts, quasi), *self._sensitive(counts, quasi), *(self._narrowed(counts) if quasi else ())]
-        )
+        classes = counts.numbered(self._quasi) if self._quasi else None
+        found = [*self._kept(counts, classes), *self._sensitive(counts, classes)]
+        return in_order([*found, *(self._narrowed(counts, classes) if classes else ())])
 
-    def _kept(self, counts: "_Counts", quasi: Sequence[str]) -> Iterator[Finding]:
+    def _kept(self, counts: "_Counts", classes: _Classes | None) -> Iterator[Finding]:
         """Yield what insensitive columns single out, alone and with the quasi-identifiers."""
         kept = [name for name in self._policy.insensitive if name in self._encoders]
         if not kept:
             return
         yield from self._singled_out("kept-unique", counts, kept, counts.unique)
-        if quasi:
-            classes = counts.numbered(quasi)
+        if classes is not None:
             yield from self._singled_out(
                 "kept-unique-with-quasi-identifiers", counts, kept, lambda names: counts.unique(names, classes)
             )
@@ -137,7 +137,7 @@ class ReleasedTable:
             else f"Whoever finds the class and knows {columns_text(columns)} finds the person: coarsen or drop it.",
         )
 
-    def _sensitive(self, counts: "_Counts", quasi: Sequence[str]) -> Iterator[Finding]:
+    def _sensitive(self, counts: "_Counts", classes: _Classes | None) -> Iterator[Finding]:
         """Yield what sensitive columns give away by their values, and within classes."""
         bound = any(isinstance(model, LKC) for model in self._policy.models)
         present = {name: role for name, role in self._policy.sensitive.items() if name in self._encoders}
@@ -146,10 +146,8 @@ class ReleasedTable:
             rows = counts.unique([name])
             if rows >= SOME_UNIQUE * counts.n_rows:
                 yield self._nearly_unique(name, rows, counts.n_rows)
-        if not open_columns or not quasi:
-            return
-        classes = counts.numbered(quasi)
-        for name in open_columns:
+        for name in open_columns if classes is not None else ():
+            assert classes is not None
             rows = counts.in_single_valued_classes(name, classes)
             if rows:
                 yield Finding(
@@ -163,9 +161,10 @@ class ReleasedTable:
                     f"[sensitive.{name}].",
                 )
 
-    def _narrowed(self, counts: "_Counts") -> Iterator[Finding]:
+    def _narrowed(self, counts: "_Counts", classes: _Classes) -> Iterator[Finding]:
         """Yield which columns that are released with their values narrow the labels of a quasi-identifier."""
         kept = [name for name in (*self._policy.insensitive, *self._policy.sensitive) if name in self._encoders]
+        some = some_rows(*classes)
         for quasi, role in self._policy.quasi_identifiers.items():
             found = self._labels(quasi, role, counts)
             if found is None:
@@ -173,17 +172,14 @@ class ReleasedTable:
             codes, n_labels, reading = found
             for name in kept:
                 encoder = self._encoders[name]
-                pairs = group(
-                    [counts.codes[name], codes], [counts.size[name], n_labels], n_threads=self._n_threads, row_ids=False
-                )
-                place = encoder.ascending()
-                of_kept = pairs.codes(0).astype(np.int64) if place is None else place[pairs.codes(0)].astype(np.int64)
-                label = pairs.codes(1).astype(np.int64)
-                by_value = np.lexsort((label, of_kept))
+                part = some_rows(counts.codes[name], counts.size[name])
+                part = some if part is None else part
+                both = [counts.codes[name], codes] if part is None else [counts.codes[name][part], codes[part]]
+                pairs = group(both, [counts.size[name], n_labels], n_threads=self._n_threads, row_ids=False)
                 agreement = narrowing(
-                    of_kept[by_value],
-                    label[by_value],
-                    pairs.weight[by_value],
+                    pairs.codes(0).astype(np.int64),
+                    pairs.codes(1).astype(np.int64),
+                    pairs.weight,
                     reading,
                     is_ordered=encoder.is_ordered,
                 )
@@ -195,26 +191,18 @@ class ReleasedTable:
         if role.output in ("center", "mean"):
             return None
         if role.output == "label":
-            encoder = self._encoders[name]
-            place = encoder.ascending()
-            assert place is not None
-            return place[counts.codes[name]], counts.size[name], read_labels(encoder.values(), role)
+            return counts.codes[name], counts.size[name], read_labels(self._encoders[name].values(), role)
         lower, upper = f"{name}_lower", f"{name}_upper"
         pairs = group(
             [counts.codes[lower], counts.codes[upper]],
             [counts.size[lower], counts.size[upper]],
             n_threads=self._n_threads,
         )
-        low, high = (self._decoded(column, pairs.codes(number)) for number, column in enumerate((lower, upper)))
+        values = [self._encoders[column].values() for column in (lower, upper)]
+        low, high = ([values[end][code] for code in pairs.codes(end)] for end in (0, 1))
         assert pairs.tuple_of_row is not None
         several = [least != most for least, most in zip(low, high, strict=True)]
         return pairs.tuple_of_row, pairs.n_tuples, ranges(low, high, several)
-
-    def _decoded(self, name: str, codes: npt.NDArray[np.uint32]) -> list[Any]:
-        """Return the values of provisional codes of a column."""
-        place, values = self._encoders[name].ascending(), self._encoders[name].values()
-        assert place is not None
-        return [values[code] for code in place[codes]]
 
     def _nearly_unique(self, name: str, rows: int, n_rows: int) -> Finding:
         """Return the finding of a sensitive column whose values hardly repeat."""
@@ -261,7 +249,7 @@ class _Counts:
         assert found.tuple_of_row is not None
         return found.tuple_of_row, found.n_tuples
 
-    def unique(self, names: Sequence[str], classes: tuple[Codes, int] | None = None) -> int:
+    def unique(self, names: Sequence[str], classes: _Classes | None = None) -> int:
         """Count the rows that no other row equals on some columns, within their class if there are classes."""
         columns = [(self.codes[name], self.size[name]) for name in names] + ([] if classes is None else [classes])
         if len(columns) == 1:
@@ -270,7 +258,7 @@ class _Counts:
         weight = group(codes, sizes, n_threads=self._n_threads, row_ids=False).weight
         return int((weight == 1).sum())
 
-    def in_single_valued_classes(self, name: str, classes: tuple[Codes, int]) -> int:
+    def in_single_valued_classes(self, name: str, classes: _Classes) -> int:
         """Count the rows of classes that hold one value of a column."""
         both = group([classes[0], self.codes[name]], [classes[1], self.size[name]], n_threads=self._n_threads)
         of_pair = both.codes(0)
@@ -278,6 +266,8 @@ class _Counts:
         return int(both.weight[n_values[of_pair] == 1].sum())
 
 
-def _joined(parts: Sequence[Codes]) -> Codes:
-    """Return the codes of all batches, in the widest of their types."""
-    return np.concatenate(parts) if parts else np.empty(0, np.uint8)
+def _ascending(parts: Sequence[Codes], encoder: ValueEncoder) -> Codes:
+    """Return the codes of all batches, in the order of the values where they have one."""
+    codes = np.concatenate(parts) if parts else np.empty(0, np.uint8)
+    place = encoder.ascending()
+    return codes if place is None else recode(codes, place.astype(narrowest(encoder.n_codes)))
