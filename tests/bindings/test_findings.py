@@ -180,6 +180,16 @@ def test_determines__does_not_depend_on_the_order_of_rows(people: pl.DataFrame) 
     assert determined(people.reverse(), ["age", "town"], insensitive=["born", "harbor"]) == first
 
 
+def test_determines__sets_that_are_released() -> None:
+    draw = np.random.default_rng(3)
+    town = draw.integers(0, 60, 200)
+    columns = {"town": [f"t{t}" for t in town], "drugs": [[f"d{t}"] for t in town], "age": draw.integers(20, 60, 200)}
+    quasi = {"town": shoal.QuasiIdentifier(), "age": shoal.QuasiIdentifier()}
+    policy = shoal.Policy(k=3, quasi_identifiers=quasi, set_valued={"drugs": shoal.SetValued(m=1, k=2)})
+    release = shoal.anonymize(pl.DataFrame(columns), policy)
+    assert [f.columns for f in of_code(release.findings, "kept-determines-quasi-identifier")] == [("drugs", "town")]
+
+
 def test_verify__states_from_the_release_alone_what_narrows_its_labels(people: pl.DataFrame) -> None:
     policy = shoal.Policy.of(k=40, quasi_identifiers=["age", "sex", "dx"], insensitive=["born", "room"])
     release = shoal.anonymize(people, policy)

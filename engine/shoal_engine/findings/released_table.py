@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from shoal_engine.anonymity.models.promises import released_names
+from shoal_engine.anonymity.models.promises import released_columns, released_names
 from shoal_engine.anonymity.models.table_models import LKC
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import QuasiIdentifier
@@ -187,12 +187,14 @@ class ReleasedTable:
                     yield narrows(name, quasi, agreement.share, is_sensitive=name in self._policy.sensitive)
 
     def _labels(self, name: str, role: QuasiIdentifier, counts: "_Counts") -> tuple[Codes, int, Ranges | Sets] | None:
-        """Return the labels of a quasi-identifier by ascending code, and what they allow; None for centers."""
+        """Return the labels of a quasi-identifier by ascending code, and what they allow; None if that is not told."""
         if role.output in ("center", "mean"):
             return None
+        if not all(self._encoders[column].is_plain for column in released_columns(name, role)):
+            return None  # No release of ours has such labels.
         if role.output == "label":
             return counts.codes[name], counts.size[name], read_labels(self._encoders[name].values(), role)
-        lower, upper = f"{name}_lower", f"{name}_upper"
+        lower, upper = released_columns(name, role)
         pairs = group(
             [counts.codes[lower], counts.codes[upper]],
             [counts.size[lower], counts.size[upper]],

@@ -82,6 +82,11 @@ class ValueEncoder:
         return [None] * domain.has_null + domain.values.to_pylist()
 
     @property
+    def is_plain(self) -> bool:
+        """Return whether the values have an order, of whatever kind."""
+        return self._plain.n_codes > 0
+
+    @property
     def is_ordered(self) -> bool:
         """Return whether the values are numbers, dates or times."""
         return bool(self._plain.n_codes) and has_order(self._plain.finish()[0].type)

@@ -113,3 +113,9 @@ def test_sensitive_unique__weighs_less_where_rows_are_few(n_rows: int, severity:
 def test_sensitive_unique__values_that_repeat_are_none() -> None:
     table = {"age": [1] * 100, "s": [i // 2 for i in range(100)]}
     assert "sensitive-unique" not in findings(table, policy(sensitive={"s": Sensitive(l=2)}))
+
+
+@pytest.mark.parametrize("labels", [[None] * 4, [[1]] * 4, ["*"] * 4, [1.5] * 4])
+def test_findings__of_labels_that_tell_nothing(labels: list[Any]) -> None:
+    found = findings({"age": labels, "a": [1, 1, 2, 2]}, policy(insensitive={"a": Insensitive()}))
+    assert found == {}

@@ -21,6 +21,7 @@ from shoal_engine.anonymity.models.value_models import (
     Recursive,
 )
 from shoal_engine.anonymity.policy import Policy
+from shoal_engine.anonymity.roles import QuasiIdentifier
 
 _ROUNDING = 1e-9
 """Relative slack for figures that two programs add up in different orders; counts have none."""
@@ -28,10 +29,12 @@ _ROUNDING = 1e-9
 
 def released_names(policy: Policy) -> list[str]:
     """Return the columns that quasi-identifiers become; rows with equal values in them form a class."""
-    names: list[str] = []
-    for name, role in policy.quasi_identifiers.items():
-        names += [f"{name}_lower", f"{name}_upper"] if role.output == "bounds" else [name]
-    return names
+    return [column for name, role in policy.quasi_identifiers.items() for column in released_columns(name, role)]
+
+
+def released_columns(name: str, role: QuasiIdentifier) -> list[str]:
+    """Return the columns that one quasi-identifier becomes."""
+    return [f"{name}_lower", f"{name}_upper"] if role.output == "bounds" else [name]
 
 
 def size_promises(policy: Policy) -> list[tuple[str, Callable[[npt.NDArray[np.int64]], bool]]]:
