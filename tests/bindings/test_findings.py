@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 import shoal
+from benches import adult
 from shoal_engine.anonymity.hierarchies.specs import Prefix
 
 K = 4
@@ -231,6 +232,18 @@ def test_repr__mentions_the_findings(people: pl.DataFrame) -> None:
     html = release._repr_html_()
     assert f"{len(release.findings)} findings" in html
     assert "kept column cost" in html
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not adult.present(), reason=adult.MISSING)
+def test_one_sensitive_value__on_adult() -> None:
+    """Known: about 36 % of rows lie in classes with one salary class, at k = 10 with all else quasi-identifying."""
+    quasi = [name for name in adult.read().columns if name != adult.SENSITIVE]
+    release = shoal.anonymize(adult.read(), shoal.Policy.of(k=10, quasi_identifiers=quasi, sensitive=[adult.SENSITIVE]))
+    counted = release.frame.select((pl.col(adult.SENSITIVE).n_unique().over(quasi) == 1).mean()).item()
+    (found,) = release.findings
+    assert (found.code, found.share) == ("one-sensitive-value", pytest.approx(counted))
+    assert 0.33 < counted < 0.39
 
 
 # Undecided columns.
