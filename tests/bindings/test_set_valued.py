@@ -46,6 +46,7 @@ def test_anonymize__no_combination_of_items_is_rare(rows: list[Any], m: int, k: 
 
 
 @given(rows=ROWS, m=st.integers(1, 3))
+@settings(deadline=None)
 def test_assess__counts_combinations_as_a_loop_does(rows: list[Any], m: int) -> None:
     assert shoal.assess(frame_of(rows), policy_of(m)).set_valued == {"x": naive.least_support(rows, m)}
     assert least_support(frame_of(rows).lazy(), "x", m) == naive.least_support(rows, m)
