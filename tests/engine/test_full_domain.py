@@ -1,6 +1,7 @@
 """The lattice against its slow twin: every node grouped anew, every cost by definition, and the published optima."""
 
 import csv
+import itertools
 import math
 import re
 from fractions import Fraction
@@ -21,6 +22,7 @@ from shoal.observing import observe
 from shoal_engine.anonymity.full_domain import lattice_table, objectives
 from shoal_engine.anonymity.full_domain import search as full_domain
 from shoal_engine.anonymity.full_domain.heuristics import datafly, top_down
+from shoal_engine.anonymity.full_domain.rounds import generalize
 from shoal_engine.anonymity.full_domain.size_models import optimum_by_sizes
 from shoal_engine.anonymity.models.people import people_policy, with_people
 from shoal_engine.anonymity.models.table_models import accepts_of, least_and_sufficient_k
@@ -305,3 +307,42 @@ def test_optimum__equals_the_published_one_with_the_model_that_the_row_lost(row:
     assert node is not None
     assert node.cost == pytest.approx(_WITH_CLOSENESS[row["models"]], rel=1e-9)
     assert node.cost <= float(row["expected_loss"]) * (1 + 1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=rows_of(),
+    k=st.integers(1, 3),
+    model=st.sampled_from([shoal.BetaLikeness(beta=0.6), shoal.DeltaDisclosure(delta=0.9), shoal.Closeness(t=0.3)]),
+    share=st.sampled_from([0.2, 0.5]),
+    objective=st.sampled_from(["loss", "discernibility", "divergence"]),
+)
+def test_generalize__chooses_by_what_is_released_where_the_reference_moves(
+    rows: list[tuple[str, ...]], k: int, model: Any, share: float, objective: str
+) -> None:
+    limit = math.floor(share * len(rows))
+    table = _observed(rows, k, [model], objective=objective)
+    found = generalize(table, table.policy.full_domain, limit=limit)
+    # The second way: every node chosen by hand, each with the cost of what it releases.
+    highest = [one.n_levels for one in full_domain.prepare(table, table.policy.full_domain, limit=limit).levels]
+    costs = []
+    for levels in itertools.product(*map(range, highest)):
+        how = shoal.FullDomain(objective=objective, levels=dict(zip(table.space.names, levels, strict=True)))
+        node = generalize(table, how, limit=limit)
+        if node is not None:
+            costs.append(node.nodes[0].cost)
+    assert (found is None) == (not costs)
+    if found is not None:
+        assert found.nodes[0].cost == pytest.approx(min(costs))
+        assert found.nodes[0].suppressed == int(table.grouped.weight[found.class_of_tuple < 0].sum())
+
+
+@settings(max_examples=25, deadline=None)
+@given(rows=rows_of(), share=st.sampled_from([0.0, 0.3]))
+def test_generalize__more_rounds_meet_what_one_meets(rows: list[tuple[str, ...]], share: float) -> None:
+    limit = math.floor(share * len(rows))
+    one, three = (
+        generalize(table, table.policy.full_domain, limit=limit)
+        for table in (_observed(rows, 2, [shoal.DeltaDisclosure(delta=0.7)], rounds=n) for n in (1, 3))
+    )
+    assert one is None or three is not None

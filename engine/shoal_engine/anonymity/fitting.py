@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from shoal_engine.anonymity.dimensions import Dimension
 from shoal_engine.anonymity.item_recoding import ItemRecoding, recode_items
+from shoal_engine.anonymity.joined_classes import joined, unions_may_break
 from shoal_engine.anonymity.models.people import check_method, with_outside, with_people
 from shoal_engine.anonymity.models.table_models import least_and_sufficient_k
 from shoal_engine.anonymity.models.whole_table import least_k_that_holds, with_k
@@ -117,8 +118,16 @@ def _fit_with(table: Table, method: Method, n_threads: int) -> Fit:
         table = by_row(table)
     class_of_tuple = _partitioned(table, method, max_suppressed, n_threads)
     grouped = table.grouped
-    recoding = recode(table.space.dimensions, table.space.arrays, grouped.words, grouped.weight, class_of_tuple)
-    return _fit(table, class_of_tuple, recoding)
+
+    def recoded(classes: npt.NDArray[np.int64]) -> Recoding:
+        return recode(table.space.dimensions, table.space.arrays, grouped.words, grouped.weight, classes)
+
+    if unions_may_break(table):
+        found = joined(table, class_of_tuple, recoded)
+        if found is None:
+            raise not_met(grouped.weight, table.cells, table.models, [table.space.names[j] for j in table.space.apart])
+        class_of_tuple = found
+    return _fit(table, class_of_tuple, recoded(class_of_tuple))
 
 
 def _with_items(fitted: Fit) -> Fit:

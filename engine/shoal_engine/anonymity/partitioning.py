@@ -75,6 +75,7 @@ def _parts_that_hold(
     A segment left out changes the distribution that closeness compares with, so the smallest that fails goes
     first, and the rest is asked again.
     """
+    of_table = models
     while True:
         parts = [subset_of(words, weight, cells, tuples) for tuples in segments]
         failing = [i for i, (_, rows, values) in enumerate(parts) if not _holds(rows, values, models)]
@@ -85,7 +86,7 @@ def _parts_that_hold(
         class_of_tuple = np.full(weight.size, SUPPRESSED, np.int64)
         for tuples in segments:
             class_of_tuple[tuples] = 0
-        models = with_released_shares(cells, models, class_of_tuple)
+        models = with_released_shares(cells, of_table, class_of_tuple)
 
 
 def _cut(
@@ -143,6 +144,12 @@ def not_met(weight: npt.NDArray[np.int64], cells: Cells, models: Models, apart_n
         told = ", ".join(f"{name} = {value}" for name, value in can.items())
         msg = f"the whole table as one class does not meet the policy (k = {k}); the nearest that it can: {told}"
         return PolicyNotMet(msg, nearest=can)
+    if not apart_names:
+        msg = (
+            f"the whole table as one class meets the policy (k = {k}), and no finer release that the method looked at "
+            "does within the rows that may be left out; raise `suppress`, or declare hierarchies up to one root"
+        )
+        return PolicyNotMet(msg)
     columns = ", ".join(repr(name) for name in apart_names)
     msg = (
         f"rows with null in {columns} are kept apart and cannot meet the policy by themselves "

@@ -54,17 +54,17 @@ def accepted_classes(weight: Ints, class_of_tuple: Ints, accepts: Accepts | None
     return np.append(np.where(holds, np.cumsum(holds) - 1, SUPPRESSED), SUPPRESSED)[class_of_tuple]
 
 
-def settled(weight: Ints, cells: Cells, models: Models, class_of_tuple: Ints) -> Ints:
+def settled(weight: Ints, cells: Cells, models: Models, class_of_tuple: Ints, *, first: Models | None = None) -> Ints:
     """Suppress classes until all that are left satisfy the models as the released rows alone bind them.
 
     What is left out changes the distribution that closeness compares with, so the rest is asked again until
-    nothing changes. Parameters and result as for `kept_classes`.
+    nothing changes. Parameters and result as for `kept_classes`; `models` are those of the whole table, and `first`
+    those that classes are asked by at first, if these are others.
     """
+    asked = models if first is None else first
     while True:
-        kept = kept_classes(weight, cells, models, class_of_tuple)
+        kept = kept_classes(weight, cells, asked, class_of_tuple)
         released = with_released_shares(cells, models, kept)
-        if np.array_equal(kept, class_of_tuple) and released is models:
+        if np.array_equal(kept, class_of_tuple) and np.array_equal(released.reference, asked.reference):
             return kept
-        if np.array_equal(released.reference, models.reference) and np.array_equal(kept, class_of_tuple):
-            return kept
-        class_of_tuple, models = kept, released
+        class_of_tuple, asked = kept, released

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from shoal_engine.anonymity.full_domain.classes import accepted_classes, classes_at, kept_classes, settled
 from shoal_engine.anonymity.full_domain.heuristics import datafly, top_down
 from shoal_engine.anonymity.full_domain.objectives import FullDomain
+from shoal_engine.anonymity.full_domain.released_search import cheapest_released, reference_moves, released_node
 from shoal_engine.anonymity.full_domain.search import Node, Search, chosen, optimum, prepare, ranked, search_over
 from shoal_engine.anonymity.full_domain.size_models import Accepts, by_sizes
 from shoal_engine.anonymity.models.measures import class_sizes, satisfied
@@ -75,13 +76,23 @@ def generalize(table: Table, how: FullDomain, *, limit: int) -> FullDomainClasse
         The objective or the search cannot be run on these quasi-identifiers.
     """
     search = prepare(table, how, limit=limit)
+    # Rounds are bound together at the end; where too many rows are left out then, fewer rounds may do.
+    for n_rounds in range(how.rounds, 0, -1):
+        found = _in_rounds(table, how, search, n_rounds)
+        if found is not None:
+            return replace(found, class_of_tuple=found.class_of_tuple[: table.grouped.n_tuples])
+    return None
+
+
+def _in_rounds(table: Table, how: FullDomain, search: Search, n_rounds: int) -> FullDomainClasses | None:
+    """Return the classes of so many rounds, those of people outside the table included; None where they do not hold."""
     accepts = accepts_of(table.policy.models) if how.is_exact else None
     class_of_tuple = np.full(search.weight.size, SUPPRESSED, np.int64)
     left = np.arange(search.weight.size)
     levels: list[Ints] = []
     nodes: list[Node] = []
-    for number in range(how.rounds):
-        last = number == how.rounds - 1
+    for number in range(n_rounds):
+        last = number == n_rounds - 1
         part = search if number == 0 and last else _restricted(table, how, search, left, last=last)
         found = _first_that_settles(part, how, table.space.names, accepts, last=last)
         if found is None:
@@ -97,10 +108,7 @@ def generalize(table: Table, how: FullDomain, *, limit: int) -> FullDomainClasse
             break
     if not nodes:
         return None
-    found = _settled_together(search, class_of_tuple, np.concatenate(levels), tuple(nodes))
-    # People outside the table have no row to release.
-    n = table.grouped.n_tuples
-    return None if found is None else replace(found, class_of_tuple=found.class_of_tuple[:n])
+    return _settled_together(search, class_of_tuple, np.concatenate(levels), tuple(nodes))
 
 
 def _restricted(table: Table, how: FullDomain, whole: Search, tuples: Ints, *, last: bool) -> Search:
@@ -114,16 +122,30 @@ def _first_that_settles(
     search: Search, how: FullDomain, names: Sequence[str], accepts: Accepts | None, *, last: bool
 ) -> tuple[Node, Ints] | None:
     """Return the cheapest node whose classes, and for a round before the last also the rest, can be released."""
+
+    def settle(levels: tuple[int, ...]) -> Ints | None:
+        classes = settled(search.weight, search.cells, search.models, _kept_at(search, levels, accepts))
+        fits = search.left_out(search.weight, classes >= 0) <= search.limit and _sizes_hold(search, classes, accepts)
+        return classes if fits else None
+
+    if last and reference_moves(search) and how.search == "optimal" and not how.levels:
+        return cheapest_released(search, settle)
     for node in _candidates(search, how, names, accepts):
-        classes = kept_classes(search.weight, search.cells, search.models, classes_at(search, node.levels))
-        classes = accepted_classes(search.weight, classes, accepts)
-        if last:
-            classes = settled(search.weight, search.cells, search.models, classes)
-            if search.left_out(search.weight, classes >= 0) <= search.limit and _sizes_hold(search, classes, accepts):
+        if not last:
+            classes = _kept_at(search, node.levels, accepts)
+            if _rest_holds(search, classes):
                 return node, classes
-        elif _rest_holds(search, classes):
-            return node, classes
+            continue
+        classes = settle(node.levels)
+        if classes is not None:
+            return replace(released_node(search, node.levels, classes), gap=node.gap), classes
     return None
+
+
+def _kept_at(search: Search, levels: tuple[int, ...], accepts: Accepts | None) -> Ints:
+    """Return the classes of a node that hold the models, as the table came, and are accepted by their sizes."""
+    classes = kept_classes(search.weight, search.cells, search.models, classes_at(search, levels))
+    return accepted_classes(search.weight, classes, accepts)
 
 
 def _sizes_hold(search: Search, classes: Ints, accepts: Accepts | None) -> bool:
@@ -159,8 +181,8 @@ def _settled_together(
     search: Search, class_of_tuple: Ints, levels_of_class: Ints, nodes: tuple[Node, ...]
 ) -> FullDomainClasses | None:
     """Return the classes of all rounds as the released rows bind them; None where too many rows are left out."""
-    models = with_released_shares(search.cells, search.models, class_of_tuple)
-    kept = settled(search.weight, search.cells, models, class_of_tuple)
+    released = with_released_shares(search.cells, search.models, class_of_tuple)
+    kept = settled(search.weight, search.cells, search.models, class_of_tuple, first=released)
     if search.left_out(search.weight, kept >= 0) > search.limit:
         return None
     first = np.unique(kept[kept >= 0], return_index=True)[1]
