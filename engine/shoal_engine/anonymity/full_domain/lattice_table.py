@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.full_domain.objectives import FullDomain
-from shoal_engine.anonymity.full_domain.search import Search, every_node, prepare, visited
-from shoal_engine.anonymity.full_domain.size_models import node_by_sizes
+from shoal_engine.anonymity.full_domain.roll_ups import every_roll_up
+from shoal_engine.anonymity.full_domain.search import Node, Search, every_node, prepare
+from shoal_engine.anonymity.full_domain.size_models import Accepts, accepted, node_by_sizes, node_of_classes
 from shoal_engine.anonymity.models.measures import chosen_models
 from shoal_engine.anonymity.models.people import bounds_on_people, with_people
 from shoal_engine.anonymity.models.promises import in_words, size_promises, table_in_words
@@ -64,17 +65,35 @@ def lattice_table(table: Table, how: FullDomain) -> LatticeTable:
     met = {named: every_node(_only(search, places, k=k)).suppressed == 0 for named, places, k in _alone(policy)}
     suppressed, classes, cost = log.suppressed, log.classes, log.cost
     if of_sizes(policy.models):
-        bare = _only(search, [], k=1)
-        rows = [visited(bare, levels_of).rows for levels_of in map(tuple, levels.T.tolist())]
-        rows = [sizes[sizes > 0] for sizes in rows]
-        met |= {named: np.array([holds(sizes) for sizes in rows]) for named, holds in size_promises(policy)}
+        met |= _met_by_sizes(policy, _only(search, [], k=1), shape)
     accepts = accepts_of(policy.models)
     if accepts is not None:
-        nodes = [node_by_sizes(search, levels_of, accepts) for levels_of in map(tuple, levels.T.tolist())]
-        suppressed = np.array([node.suppressed for node in nodes])
-        classes = np.array([node.n_classes for node in nodes])
-        cost = np.array([node.cost for node in nodes])
+        for node in _nodes_by_sizes(search, accepts):
+            number = np.ravel_multi_index(node.levels, shape)
+            suppressed[number], classes[number], cost[number] = node.suppressed, node.n_classes, node.cost
     return LatticeTable(levels, suppressed, classes, cost, suppressed <= search.limit, met)
+
+
+def _met_by_sizes(policy: Policy, bare: Search, shape: list[int]) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return, for each model of the class sizes, which nodes meet it before anything is suppressed."""
+    promises = dict(size_promises(policy))
+    met = {named: np.zeros(shape, np.bool_) for named in promises}
+    for levels, _, rows in every_roll_up(bare):
+        sizes = rows[rows > 0]
+        for named, holds in promises.items():
+            met[named][levels] = holds(sizes)
+    return {named: holds.reshape(-1) for named, holds in met.items()}
+
+
+def _nodes_by_sizes(search: Search, accepts: Accepts) -> Iterator[Node]:
+    """Yield every node with the smallest of its classes suppressed until the sizes of the rest are accepted."""
+    k = int(search.models.k[0])
+    for levels, words, rows in every_roll_up(search):
+        if search.models.kind.size:
+            yield node_by_sizes(search, levels, accepts)
+        else:
+            holds = accepted(rows, (rows >= k).astype(np.uint8), accepts)
+            yield node_of_classes(search, levels, words, rows, holds)
 
 
 def _alone(policy: Policy) -> Iterator[tuple[str, list[int], int]]:

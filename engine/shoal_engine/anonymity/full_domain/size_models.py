@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.full_domain.bounds import bounds_of
-from shoal_engine.anonymity.full_domain.search import Node, Search, check_size, visited
+from shoal_engine.anonymity.full_domain.search import Node, Search, Words, check_size, visited
 from shoal_kernels.lattice_walk import price
 
 Sizes = npt.NDArray[np.int64]
@@ -65,10 +65,14 @@ def optimum_by_sizes(search: Search, accepts: Accepts) -> Node | None:
 def node_by_sizes(search: Search, levels: tuple[int, ...], accepts: Accepts) -> Node:
     """Return one node, feasible or not."""
     seen = visited(search, levels)
-    holds = accepted(seen.rows, seen.holds, accepts)
+    return node_of_classes(search, levels, seen.words, seen.rows, accepted(seen.rows, seen.holds, accepts))
+
+
+def node_of_classes(search: Search, levels: tuple[int, ...], words: Words, rows: Sizes, holds: Flags) -> Node:
+    """Return the node of given classes that suppresses those where ``holds`` is 0."""
     cost = np.zeros(1)
-    price(search.lattice, search.objective, search.in_order(levels), seen.words, seen.rows, holds, cost)
-    return Node(levels, float(cost[0]), search.left_out(seen.rows, holds > 0), n_classes=int(holds.sum()))
+    price(search.lattice, search.objective, search.in_order(levels), words, rows, holds, cost)
+    return Node(levels, float(cost[0]), search.left_out(rows, holds > 0), n_classes=int(holds.sum()))
 
 
 def accepted(rows: Sizes, holds: Flags, accepts: Accepts) -> Flags:
