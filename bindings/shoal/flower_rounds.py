@@ -40,7 +40,7 @@ def pulled(grid: Any, message_ids: Iterable[str], timeout: float | None) -> Iter
     message_ids : iterable of str
         Of the messages that were pushed.
     timeout : float, optional
-        Seconds after which those that are missing are left out.
+        Seconds after which those that are missing are left out; those that are there by then are not.
     """
     waiting = deque(message_ids)
     ends = float("inf") if timeout is None else time.monotonic() + timeout
@@ -49,8 +49,6 @@ def pulled(grid: Any, message_ids: Iterable[str], timeout: float | None) -> Iter
         came = False
         # One at a time: asked for several, a grid loads all of them before it returns.
         for _ in range(len(waiting)):
-            if time.monotonic() >= ends:
-                return
             message_id = waiting.popleft()
             found = list(grid.pull_messages([message_id]))
             if not found:
@@ -58,6 +56,9 @@ def pulled(grid: Any, message_ids: Iterable[str], timeout: float | None) -> Iter
             while found:
                 came = True
                 yield found.pop()
+        # Only between looks at all of them: a reply that is there counts, however long those before it took.
+        if time.monotonic() >= ends:
+            return
         if waiting:
             pause = _SHORTEST_PAUSE if came else min(2 * pause, _LONGEST_PAUSE)
             time.sleep(min(pause, max(0.0, ends - time.monotonic())))

@@ -1,11 +1,13 @@
 """Rounds of Flower aggregated by rules of shoal: with Flower's own records and messages, over a grid in memory."""
 
+import itertools
 import logging
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -537,3 +539,10 @@ def test_memory__does_not_grow_with_the_number_of_nodes() -> None:
     few, many = peak(5), peak(60)
     # A chunk of Flower's is of 10 MiB, and an update here of 4 MB: not even one more is held.
     assert abs(many - few) < 2_000_000, (few, many)
+
+
+def test_pulled__replies_that_are_there_count_however_long_others_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = itertools.count(step=10)
+    monkeypatch.setattr("shoal.flower_rounds.time", SimpleNamespace(monotonic=lambda: next(passed)))
+    grid = MemoryGrid(3, plus_node)
+    assert len(list(pulled(grid, grid.push_messages(messages_to(3)), timeout=1))) == 3
