@@ -172,7 +172,7 @@ def concepts_of(name: str) -> frozenset[str]:
     Examples
     --------
     >>> sorted(concepts_of("Geburtsdatum")), sorted(concepts_of("date_de_naissance"))
-    (['birth_date', 'date'], ['birth_date'])
+    (['birth_date'], ['birth_date'])
     """
     words = words_of(name)
     if not words:
