@@ -4,12 +4,14 @@ from pathlib import Path
 
 import polars as pl
 
+from shoal._look_words import concepts_of
 from shoal.frames import IntoFrame, into_lazy
 from shoal_engine.declarations.declarations import Declarations
 from shoal_engine.declarations.file_format import FileFormat
 from shoal_engine.errors import InputError
 
-_ENCODINGS = ("utf-16", "cp1252")
+_ENCODINGS = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257", "latin-1")
+"""Of Western and Central Europe, Cyrillic, Greek, Turkish and Baltic letters; the last one reads any bytes."""
 _BLOCK = 1 << 20
 
 
@@ -21,7 +23,8 @@ def opened(frame: IntoFrame) -> tuple[pl.LazyFrame, FileFormat]:
     InputError
         The table cannot be read.
     """
-    if not isinstance(frame, (str, Path)):
+    if not isinstance(frame, (str, Path)) or str(frame) == "-":
+        # Standard input is read once.
         return into_lazy(frame), FileFormat()
     try:
         lazy = into_lazy(frame)
@@ -39,15 +42,19 @@ def _in_another_encoding(path: str | Path) -> tuple[pl.LazyFrame, FileFormat] | 
 
     if _is_utf8(path):
         return None
+    best: tuple[int, pl.LazyFrame, FileFormat] | None = None
     for encoding in _ENCODINGS:
         declared = FileFormat(encoding=encoding)
         try:
             lazy = read_path(path, Declarations(declared)).frame
-            lazy.head(1).collect()
-        except (InputError, pl.exceptions.PolarsError):
+        except InputError:
             continue
-        return lazy, FileFormat(encoding=encoding, separator=_unusual_separator(path, declared))
-    return None
+        # The right one is the one in which most names of columns are words.
+        known = sum(bool(concepts_of(name)) for name in lazy.collect_schema().names())
+        if best is None or known > best[0]:
+            separator = _unusual_separator(path, declared)
+            best = known, lazy, FileFormat(encoding=encoding, separator=separator)
+    return None if best is None else best[1:]
 
 
 def _is_utf8(path: str | Path) -> bool:

@@ -25,7 +25,7 @@ _TWO_LETTERS = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}
 _FILLERS = frozenset(
     [
         *("a", "af", "al", "an", "av", "d", "da", "das", "de", "dei", "del", "della", "dello", "dem", "den", "der"),
-        *("des", "di", "die", "do", "dos", "du", "e", "el", "en", "et", "for", "i", "il", "im", "in", "ir", "l", "la"),
+        *("des", "di", "die", "do", "dos", "du", "el", "en", "et", "for", "i", "il", "im", "in", "ir", "l", "la"),
         *("las", "le", "les", "los", "na", "of", "og", "oraz", "os", "s", "sa", "se", "si", "su", "ta", "tal", "tas"),
         *("tat", "the", "to", "u", "ur", "van", "voor", "y", "z", "και", "на", "и", "του", "της", "των"),
     ]
@@ -156,6 +156,13 @@ def _headers() -> _Index:
     return index
 
 
+def _outdoes(other: tuple[int, int, int, set[str]], span: tuple[int, int, int, set[str]]) -> bool:
+    """Return whether another match is of a longer phrase around this one, or of more letters of the same words."""
+    around = other[0] <= span[0] and span[1] <= other[1]
+    longer = other[1] - other[0] - (span[1] - span[0])
+    return around and (longer > 0 or (longer == 0 and other[2] > span[2]))
+
+
 @cache
 def concepts_of(name: str) -> frozenset[str]:
     """Return what the words of a column's name speak of, in any language.
@@ -165,7 +172,7 @@ def concepts_of(name: str) -> frozenset[str]:
     Examples
     --------
     >>> sorted(concepts_of("Geburtsdatum")), sorted(concepts_of("date_de_naissance"))
-    (['birth_date', 'date'], ['birth_date'])
+    (['birth_date'], ['birth_date'])
     """
     words = words_of(name)
     if not words:
@@ -174,13 +181,7 @@ def concepts_of(name: str) -> frozenset[str]:
     if not name.isascii() and _spelled(name) in index.spelled:
         return frozenset(index.spelled[_spelled(name)])
     spans = index.spans(words) or index.spans(words_of(name.lower()))
-    kept = [
-        span
-        for span in spans
-        if not any(
-            other[0] <= span[0] and span[1] <= other[1] and other[1] - other[0] > span[1] - span[0] for other in spans
-        )
-    ]
+    kept = [span for span in spans if not any(_outdoes(other, span) for other in spans)]
     return frozenset(concept for span in kept for concept in span[3])
 
 

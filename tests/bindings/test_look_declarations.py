@@ -92,15 +92,25 @@ def test_look__says_what_share_does_not_fit() -> None:
     assert row["sure"] is False
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
-def test_look__a_file_in_another_encoding(encoding: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("encoding", "header"),
+    [("cp1252", "Größe;Alter"), ("cp1250", "věk;příjmení"), ("cp1251", "возраст;пол"), ("cp1253", "ηλικία;φύλο")],
+)
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\n\n"])
+def test_look__a_file_in_another_encoding(encoding: str, header: str, ending: str, tmp_path: Path) -> None:
     file = tmp_path / "in.csv"
-    file.write_bytes("Größe;Alter\n1,80;30\n1,75;31\n".encode(encoding))
+    file.write_bytes(f"{header}\n1,80;30\n1,75;31{ending}".encode(encoding))
+    found = look(file)
+    assert found.frame["column"].to_list() == header.split(";")
+    assert tomllib.loads(found.policy_toml(k=2))["file"] == {"encoding": encoding, "separator": ";"}
+
+
+def test_look__a_file_with_a_byte_order_mark_says_its_encoding_itself(tmp_path: Path) -> None:
+    file = tmp_path / "in.csv"
+    file.write_bytes("Größe,Alter\n1,30\n2,31\n".encode("utf-16"))
     found = look(file)
     assert found.frame["column"].to_list() == ["Größe", "Alter"]
-    written = tomllib.loads(found.policy_toml(k=2))["file"]
-    assert written["separator"] == ";"
-    assert written.get("encoding", "utf-16") == encoding
+    assert "file" not in tomllib.loads(found.policy_toml(k=2))
 
 
 def test_look__the_policy_reads_the_file_as_proposed(tmp_path: Path) -> None:

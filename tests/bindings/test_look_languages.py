@@ -4,6 +4,7 @@ import itertools
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -287,3 +288,43 @@ def test_words__every_file_has_the_same_concepts() -> None:
 def test_words__no_register_is_read_at_import() -> None:
     code = "import sys, shoal; assert not {'phonenumbers', 'stdnum', 'tomllib'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def _languages() -> list[Any]:
+    files = [file for file in sorted(FOLDER.glob("*.toml")) if file.stem != "codes"]
+    return [pytest.param(tomllib.loads(file.read_text(encoding="utf-8")), id=file.stem) for file in files]
+
+
+_ROLE_OF = {
+    **dict.fromkeys(["name", "first_name", "surname", "address", "phone"], ID),
+    **dict.fromkeys(["id_number", "patient_number", "insurance_number", "account"], ID),
+    **dict.fromkeys(["birth_date", "age", "sex", "city", "postcode", "region", "country", "nationality"], QUASI),
+    **dict.fromkeys(["marital_status", "family", "ethnicity", "occupation", "education", "visit_date"], QUASI),
+    **dict.fromkeys(["religion", "income", "health", "medication"], SENSITIVE),
+}
+
+
+@pytest.mark.parametrize("language", _languages())
+def test_words__each_word_leads_to_its_role(language: dict[str, Any]) -> None:
+    words = pl.Series("x", ["alpha1", "beta22", "gamma3", "delta4", "alpha1"])
+    numbers = pl.Series("x", ["030 1234567", "030 7654321", "089 123456"])
+    wrong: list[str] = []
+    for concept, group in language["headers"].items():
+        seen = gather(numbers if concept == "phone" else words)
+        for word in group if concept in _ROLE_OF else []:
+            name = word.strip("~*")
+            if judge(replace(seen, name=name)).role != _ROLE_OF[concept]:
+                wrong.append(word)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("language", _languages())
+def test_words__values_of_each_language_are_known(language: dict[str, Any]) -> None:
+    values = language["values"]
+    assert {"sex", "marital_status", "yes_no", "months", "countries"} <= values.keys()
+    for concept in ("sex", "marital_status", "countries"):
+        assert _judged("x", [*values[concept], *values[concept]]).role == QUASI
+    assert len(values["months"]) >= 12
+    for month in values["months"]:
+        if len(month) > 2 and " " not in month:
+            assert _judged("x", [f"3. {month} 2020", f"17. {month} 2021"]).role == QUASI, month
