@@ -7,6 +7,7 @@ not grow with the number of nodes.
 """
 
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -26,8 +27,10 @@ from shoal_engine.federated.server_optimizers import ServerOptimizer
 from shoal_engine.federated.server_states import ServerState
 
 try:
-    from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
-    from flwr.serverapp.strategy import FedAvg, Result
+    # What Flower's own dependencies are warned of is not for whoever uses shoal to mend.
+    with warnings.catch_warnings(action="ignore"):
+        from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
+        from flwr.serverapp.strategy import FedAvg, Result
 except ModuleNotFoundError as error:
     message = "shoal.flower needs Flower 1.41 or later; install it with: pip install 'shoal[flower]'"
     raise ModuleNotFoundError(message, name=error.name) from error

@@ -15,6 +15,7 @@ signed, and one that lies can open the masks of a node. See `shoal_engine.federa
 """
 
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from secrets import token_bytes
@@ -36,7 +37,9 @@ from shoal_engine.federated.secure.stages import Stage
 from shoal_engine.federated.secure.vectors import Ints, MaskedClip, MaskedMean, check_clip, length_of, told_plan
 
 try:
-    from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
+    # What Flower's own dependencies are warned of is not for whoever uses shoal to mend.
+    with warnings.catch_warnings(action="ignore"):
+        from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 except ModuleNotFoundError as error:
     message = "shoal.flower_secure needs Flower 1.41 or later; install it with: pip install 'shoal[flower]'"
     raise ModuleNotFoundError(message, name=error.name) from error
@@ -151,6 +154,9 @@ class SecureExchange:
         try:
             total = driven.total(asking.ask)
             lines = driven.lines()
+            for line in lines:
+                if line.reason == "wrong shares":
+                    LOG.warning("\t%s gave wrong shares of others' masks; the round went on without them", line.node)
             opened.admission.enough(lines)
             return _aggregate(plan, total, like, lines)
         except (SecureAggregationError, TooFewUpdates) as error:

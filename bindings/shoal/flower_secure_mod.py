@@ -11,6 +11,7 @@ The app trains as ever, and what it returns is clipped or checked, put on the gr
 metrics and errors' words neither: they would tell of one node. Where no vector is sent, one of a few reasons is.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,7 +26,9 @@ from shoal_engine.federated.secure.vectors import Ints, read_plan
 from shoal_engine.federated.updates import Update
 
 try:
-    from flwr.app import ArrayRecord, ConfigRecord, MetricRecord
+    # What Flower's own dependencies are warned of is not for whoever uses shoal to mend.
+    with warnings.catch_warnings(action="ignore"):
+        from flwr.app import ArrayRecord, ConfigRecord, MetricRecord
 except ModuleNotFoundError as error:
     message = "shoal.flower_secure_mod needs Flower 1.41 or later; install it with: pip install 'shoal[flower]'"
     raise ModuleNotFoundError(message, name=error.name) from error

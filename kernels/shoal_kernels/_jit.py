@@ -59,17 +59,33 @@ def cache_directory() -> Path | None:
     return path
 
 
-def _dispatcher(function: Callable[..., Any], **options: Any) -> Any:
-    """Wrap `function` for Numba with our cache directory, leaving the process's setting as it was."""
+def _dispatcher(function: Callable[..., Any], place: int, **options: Any) -> Any:
+    """Wrap `function` for Numba with our cache directory, leaving the process's setting as it was.
+
+    Parameters
+    ----------
+    function : callable
+    place : int
+        Among the kernels of one name, in the order of declaration.
+    """
     where = cache_directory()
     if where is None:
         return numba.njit(nogil=True, **options)(function)
     before = config.CACHE_DIR
     config.CACHE_DIR = str(where)
     try:
-        return numba.njit(nogil=True, cache=True, **options)(function)
+        dispatcher = numba.njit(nogil=True, cache=True, **options)(function)
     finally:
         config.CACHE_DIR = before
+
+    def index_key(signature: Any, codegen: Any) -> tuple[Any, ...]:
+        # Numba's own key pickles what a closure holds, and a compiled function in it has another name in each process:
+        # such kernels would be compiled anew in every one. Here the directory stands for all sources, and the place for
+        # what a closure holds.
+        return signature, codegen.magic_tuple(), function.__module__, function.__qualname__, place
+
+    dispatcher._cache._index_key = index_key
+    return dispatcher
 
 
 class Kernel(Generic[P, R]):
@@ -83,6 +99,8 @@ class Kernel(Generic[P, R]):
         self.python = function
         self._options = options
         self._compiled: Any = None
+        name = (function.__module__, function.__qualname__)
+        self._place = sum((one.python.__module__, one.python.__qualname__) == name for one in _REGISTERED)
         functools.update_wrapper(self, function)
         _REGISTERED.append(self)
 
@@ -90,7 +108,7 @@ class Kernel(Generic[P, R]):
         """Compile the declared signature, or load it from the cache; one thread does, others wait for it."""
         with _COMPILING:
             if self._compiled is None:
-                dispatcher = _dispatcher(self.python, **self._options)
+                dispatcher = _dispatcher(self.python, self._place, **self._options)
                 dispatcher.compile(self.signature)
                 dispatcher.disable_compile()
                 self._compiled = dispatcher

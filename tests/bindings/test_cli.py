@@ -215,6 +215,33 @@ def test_warm__compiles_every_kernel(call: Any, monkeypatch: pytest.MonkeyPatch)
     assert body["kernels"] == len(compiled) == len(_jit.registered())
 
 
+def test_warm__compiles_the_kernels_of_every_module() -> None:
+    """In a process of its own, where nothing was imported before: a module that is missed compiles when first called."""
+    script = """
+import importlib, pathlib
+import shoal_kernels
+from shoal_kernels import _jit
+_jit.Kernel.compile = lambda kernel: compiled.add(id(kernel))
+compiled = set()
+from shoal.warming import warm
+_, count = warm()
+root = pathlib.Path(shoal_kernels.__file__).parent
+found = set()
+for path in sorted(root.rglob("*.py")):
+    parts = [part for part in path.relative_to(root).with_suffix("").parts if part != "__init__"]
+    module = importlib.import_module(".".join(["shoal_kernels", *parts]))
+    for value in vars(module).values():
+        found |= {id(each) for each in (value.values() if isinstance(value, dict) else [value])
+                  if isinstance(each, _jit.Kernel)}
+assert found <= compiled, len(found - compiled)
+assert count == len(compiled) == len(_jit.registered())
+print(count)
+"""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 100
+
+
 @pytest.mark.shared
 @pytest.mark.skipif(not ADULT.exists(), reason="the real data folder is not beside the checkout")
 def test_adult__goes_through_look_anonymize_verify(call: Any) -> None:

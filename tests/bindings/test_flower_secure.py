@@ -231,19 +231,30 @@ def test_nodes_lost__are_waited_for_as_long_as_the_stage_says() -> None:
     assert time.monotonic() - began < 10
 
 
-def test_shares_that_open_nothing__fail_the_round() -> None:
+@pytest.mark.parametrize("n_liars", [1, 2])
+def test_wrong_shares__name_who_gave_them_and_fail_the_round_where_too_few_are_right(n_liars: int) -> None:
+    """Of four, three open a secret: one may lie."""
     nodes = Federation(uneven)
 
     def answer(message: Message, node: int, n: int) -> Message | None:
         reply = nodes.answer(message, node, n)
-        if node == 1 and message.content[KEY]["stage"] == Stage.REVEAL:
+        if node <= n_liars and message.content[KEY]["stage"] == Stage.REVEAL:
             assert reply is not None
             reply.content[KEY]["self_mask"] = [bytes(33)] * 4
         return reply
 
     ours = masked()
-    assert ours.start(MemoryGrid(4, answer), initial(), num_rounds=1).arrays == ArrayRecord()
-    assert ours.reports[1]["reason"].to_list() == ["round failed"] * 4
+    arrays = ours.start(MemoryGrid(4, answer), initial(), num_rounds=1).arrays
+    report = ours.reports[1]
+    if n_liars == 1:
+        honest = masked()
+        expected = honest.start(MemoryGrid(4, Federation(uneven).answer), initial(), num_rounds=1).arrays
+        assert {name: one.data for name, one in arrays.items()} == {name: one.data for name, one in expected.items()}
+        assert report["kept"].all()
+        assert report["reason"].to_list() == ["wrong shares", None, None, None]
+    else:
+        assert arrays == ArrayRecord()
+        assert report["reason"].to_list() == ["wrong shares"] * 2 + ["round failed"] * 2
 
 
 def test_too_few__for_the_strategy() -> None:

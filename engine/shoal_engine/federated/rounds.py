@@ -30,6 +30,7 @@ Reason: TypeAlias = Literal[
     "too few updates",
     "not drawn",
     "too few partners",
+    "wrong shares",
     "round failed",
 ]
 
@@ -55,7 +56,7 @@ class Line:
         What the rule judged it by; not a number where it judges nobody.
     kept : bool
     reason : str or None
-        Why it was not kept.
+        Why it was not kept; of one that was, that its node gave "wrong shares" of others' masks.
     n_bytes : int
         Of its payload.
     seconds : float

@@ -19,16 +19,18 @@ What is promised, and what is not:
   2017, section 6). Without, such a server can see one vector, or pose as nodes, and is out of scope. It may make a
   round fail in any case, and choose whose vectors are summed, down to `threshold` of them.
 - A sum of few vectors, or the difference of two sums, can say much of one vector; see `distributed_noise`.
-- A node can send any vector. Nodes that send wrong shares make a round fail; that is told. Shares that were changed on
-  their way are told and left out. That other messages come as they were sent, who owns a node number, and that its
-  messages are its own, is for the transport: with a list of keys or of partners that was changed on its way to one
-  node, masks do not cancel, and the sum is wrong without a word.
+- A node can send any vector. Shares that a holder changes before it gives them away are left out, and the holder is
+  named; the round fails only where fewer right ones are left than the threshold. So are shares that were changed on
+  their way. A node that gives out shares of no one secret is named, and fails the round unless others of them fit.
+  That other messages come as they were sent, who owns a node number, and that its messages are its own, is for the
+  transport: with a list of keys or of partners that was changed on its way to one node, masks do not cancel, and the
+  sum is wrong without a word.
 - Secrets last one round. Arrays are zeroed after use; Python's integers and bytes, and the cipher's states, are left
   to be freed. Time depends on secrets where `secret_sharing` reckons with them.
 
 What differs from figure 4: nodes open their shares before they mask, not when they reveal, and say so (one short
-message more), so that shares changed on the way cost that one pair and not the round. A commitment to the secret of
-each own mask shows shares that do not fit.
+message more), so that shares changed on the way cost that one pair and not the round. Commitments to the secret of
+each own mask, and to each share, show who gives what does not fit.
 
 References
 ----------

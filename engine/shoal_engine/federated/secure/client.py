@@ -131,10 +131,11 @@ class SecureClient:
         self._held = {self._node: shares[self._node]}
         sealed = tuple((v, sealing.seal(p, key, shares[v], sender=self._node, recipient=v)) for v, key in seals.items())
         bound = key_agreement.commitment(p, secret, node=self._node)
-        return EncryptedShares(p.session, p.round, self._node, bound, sealed)
+        bounds = tuple((v, self._committed(self._node, v, held)) for v, held in sorted(shares.items()))
+        return EncryptedShares(p.session, p.round, self._node, bound, sealed, bounds)
 
     def confirm(self, delivered: DeliveredShares) -> ConfirmedShares:
-        """Open what the neighbors sent; say whose shares were changed on their way, which `tampered` tells too.
+        """Open what the neighbors sent; say whose shares are not what they committed to, which `tampered` tells too.
 
         Raises
         ------
@@ -148,15 +149,21 @@ class SecureClient:
         if len(sealed) < len(delivered.shares) or not sealed.keys() <= self._neighbors:
             msg = "shares came twice, or from a node that is no neighbor; deliver one of each neighbor at most"
             raise SecureAggregationError(msg)
-        held, told = dict(self._held), list[TamperedMessage]()
+        held, told, bounds = dict(self._held), list[TamperedMessage](), dict(delivered.commitments)
         for v, text in sorted(sealed.items()):
             key = key_agreement.encryption_key(
                 p, encryption, self._keys[v].encryption_key, sender=v, recipient=self._node, peer=v
             )
             try:
-                held[v] = sealing.unseal(p, key, text, sender=v, recipient=self._node)
+                opened = sealing.unseal(p, key, text, sender=v, recipient=self._node)
             except TamperedMessage as error:
                 told.append(error)
+                continue
+            if self._committed(v, self._node, opened) == bounds.get(v):
+                held[v] = opened
+            else:
+                msg = f"the shares of node {v} are not those that it committed itself to; go on without that node"
+                told.append(TamperedMessage(msg, node=v))
         self._stage = Stage.MASK
         self._held, self.tampered, self._encryption = held, tuple(told), None
         return ConfirmedShares(p.session, p.round, self._node, tuple(error.node for error in told))
@@ -276,6 +283,11 @@ class SecureClient:
             raise SecureAggregationError(msg)
         # No fewer nodes survived than did holders among them.
         roster.at_least(len(survivors & self._held.keys()), p, "holders of this node's shares survived")
+
+    def _committed(self, node: int, holder: int, shares: HeldShares) -> bytes:
+        return key_agreement.share_commitment(
+            self._parameters, shares.mask_key, shares.self_mask, node=node, holder=holder
+        )
 
     def _check_recipient(self, message: DeliveredShares | Partners, recipient: int) -> None:
         self._parameters.check(message)

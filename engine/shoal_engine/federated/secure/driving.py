@@ -7,6 +7,7 @@ secrets of the round and must not leave it.
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeAlias, cast, get_args
 
 from shoal_engine.errors import SecureAggregationError, UpdateError
@@ -69,6 +70,7 @@ class SecureRound:
         self._opened = time.monotonic()
         self._out: dict[int, Line] = {}
         self._masked: dict[int, Line] = {}
+        self._liars: frozenset[int] = frozenset()
 
     def total(self, ask: Ask) -> Ints:
         """Return the sum of the survivors' vectors, (length,) int64.
@@ -93,7 +95,10 @@ class SecureRound:
         self._stage(ask, Stage.MASK, _flattened(partners))
         request = server.reveal_request()
         self._stage(ask, Stage.REVEAL, dict.fromkeys(request.survivors, flat.flattened(request)))
-        return server.total()
+        try:
+            return server.total()
+        finally:
+            self._liars = server.liars
 
     def lines(self, failed: Reason | None = None) -> tuple[Line, ...]:
         """Return a line for each node: weights and lengths are unknown, so not a number.
@@ -106,6 +111,9 @@ class SecureRound:
         told: list[Line] = []
         for v, node in enumerate(self._nodes):
             line = self._masked.get(v) or self._out.get(v) or Line(node, math.nan)
+            if v in self._liars and line.kept:
+                # What it sent is in the sum all the same, where there is one.
+                line = line.out("wrong shares") if failed else replace(line, reason="wrong shares")
             told.append(line.out(failed) if failed and line.kept else line)
         return tuple(sorted(told, key=lambda line: line.node))
 

@@ -15,6 +15,7 @@ from shoal_engine.errors import TamperedMessage
 from shoal_engine.federated.secure.parameters import SecureParameters
 
 KEY_BYTES: Final = 32
+SHARE_COMMITMENT_BYTES: Final = 2 * KEY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,26 @@ def self_mask_key(parameters: SecureParameters, secret: bytes, *, node: int) -> 
 def commitment(parameters: SecureParameters, secret: bytes, *, node: int) -> bytes:
     """Return what binds a node to the secret of its own mask and says nothing about it: 32 bytes."""
     return _derived(secret, parameters.context("self mask commitment", node))
+
+
+def share_commitment(
+    parameters: SecureParameters, mask_key: bytes, self_mask: bytes, *, node: int, holder: int
+) -> bytes:
+    """Return what binds a node to the two shares that it gives one holder: `SHARE_COMMITMENT_BYTES`.
+
+    Shares are uniform numbers of 256 bits, so their digests say nothing of them, nor of the secrets.
+    """
+    of_mask_key = _derived(mask_key, parameters.context("mask key share commitment", node, holder))
+    return of_mask_key + _derived(self_mask, parameters.context("self mask share commitment", node, holder))
+
+
+def is_committed(
+    parameters: SecureParameters, share: bytes, bound: bytes, kind: int, *, node: int, holder: int
+) -> bool:
+    """Tell whether a share, of the mask key (kind 0) or of the own mask (1), is the one that was committed to."""
+    of_both = share_commitment(parameters, share, share, node=node, holder=holder)
+    part = slice(kind * KEY_BYTES, (kind + 1) * KEY_BYTES)
+    return of_both[part] == bound[part]
 
 
 def _agreed(own: KeyPair, peer_public: bytes, info: bytes, peer: int) -> bytes:

@@ -47,23 +47,29 @@ class Roster:
 
 @dataclass(frozen=True, slots=True)
 class EncryptedShares:
-    """Shares of a node's two secrets, enciphered for each neighbor, and a commitment to the secret of its own mask."""
+    """Shares of a node's two secrets, enciphered for each neighbor, and a commitment to the secret of its own mask.
+
+    With a commitment to the shares of each holder, itself among them: so a holder can tell that it got those, and the
+    server that it gives those away.
+    """
 
     session: bytes
     round: int
     sender: int
     commitment: bytes
     shares: ByNode
+    share_commitments: ByNode
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveredShares:
-    """What the neighbors enciphered for one node, by sender."""
+    """What the neighbors enciphered for one node, and what they committed themselves to, by sender."""
 
     session: bytes
     round: int
     recipient: int
     shares: ByNode
+    commitments: ByNode
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from shoal_engine.errors import SecureAggregationError, TamperedMessage, TooFewSurvivors
 from shoal_engine.federated.secure import roster as rosters
 from shoal_engine.federated.secure.graph import Graph, core, is_connected
-from shoal_engine.federated.secure.key_agreement import KEY_BYTES, is_usable
+from shoal_engine.federated.secure.key_agreement import KEY_BYTES, SHARE_COMMITMENT_BYTES, is_committed, is_usable
 from shoal_engine.federated.secure.messages import (
     AdvertisedKeys,
     ConfirmedShares,
@@ -58,6 +58,8 @@ class SecureServer:
         self._publics: set[bytes] = set()
         self._graph = Graph([], None, b"")
         self._commitments: dict[int, bytes] = {}
+        self._share_commitments: dict[int, dict[int, bytes]] = {}
+        self._liars: set[int] = set()
         self._expected: frozenset[int] = frozenset()
         self._partners: dict[int, frozenset[int]] = {}
         self._sum: npt.NDArray[np.uint64] | None = None
@@ -67,6 +69,11 @@ class SecureServer:
     def missing(self) -> frozenset[int]:
         """Which nodes were not heard in this stage; of the first, none are known."""
         return self._expected - self._heard.keys()
+
+    @property
+    def liars(self) -> frozenset[int]:
+        """Return who gave away, or gave out, shares that are not what they must be; known when the round ended."""
+        return frozenset(self._liars)
 
     def receive(self, message: Message) -> None:
         """Take one message of a node.
@@ -124,10 +131,15 @@ class SecureServer:
         p, sent = self._parameters, {node: dict(message.shares) for node, message in self._heard.items()}
         rosters.at_least(len(sent), p, "nodes shared their secrets")
         self._commitments = {node: message.commitment for node, message in self._heard.items()}
+        self._share_commitments = {node: dict(message.share_commitments) for node, message in self._heard.items()}
         self._next(Stage.CONFIRM, sent)
         return {
             v: DeliveredShares(
-                p.session, p.round, v, tuple((u, sent[u][v]) for u in sorted(self._graph.of(v) & sent.keys()))
+                p.session,
+                p.round,
+                v,
+                tuple((u, sent[u][v]) for u in sorted(self._graph.of(v) & sent.keys())),
+                tuple((u, self._share_commitments[u][v]) for u in sorted(self._graph.of(v) & sent.keys())),
             )
             for v in sorted(sent)
         }
@@ -196,12 +208,16 @@ class SecureServer:
     def total(self) -> npt.NDArray[np.int64]:
         """End the round; return the sum of the survivors' vectors, (length,) int64, modulo 2**64.
 
+        Shares that are not what their node committed itself to are left out, and whoever gave them is among `liars`:
+        as long as enough are left, the sum is what it would be without the lie.
+
         Raises
         ------
         TooFewSurvivors
             Of some secret there are fewer shares than the threshold; nothing is unmasked.
         TamperedMessage
-            Shares do not give the secret that its node committed itself to; nothing is unmasked.
+            Too few right shares of some secret are left, which tells of one who gave a wrong one; or all of its shares
+            are as its node gave them out, and do not give what that node committed itself to. Nothing is unmasked.
         """
         self._stage.expect(Stage.REVEAL, "the server")
         request, total = self._request, self._sum
@@ -209,16 +225,42 @@ class SecureServer:
         assert total is not None, "set when masking ended"
         survivors = frozenset(request.survivors)
         dropped = self._partners.keys() - survivors
-        self_masks = _by_node(survivors, ((u, m.self_mask) for u, m in self._heard.items()))
-        mask_keys = _by_node(dropped, ((u, m.mask_key) for u, m in self._heard.items()))
+        self_masks = self._right(_by_node(survivors, ((u, m.self_mask) for u, m in self._heard.items())), 1)
+        mask_keys = self._right(_by_node(dropped, ((u, m.mask_key) for u, m in self._heard.items())), 0)
         fewest = min(len(held) for held in (*self_masks.values(), *mask_keys.values()))
+        if fewest < self._parameters.threshold and self._liars:
+            liars = ", ".join(map(str, sorted(self._liars)))
+            msg = f"wrong shares came from node {liars}, and too few right ones are left; begin another without"
+            raise TamperedMessage(msg, node=min(self._liars))
         if fewest < self._parameters.threshold:
             msg = f"{fewest} shares of a secret came, {self._parameters.threshold} open it; wait for more survivors"
             raise TooFewSurvivors(msg, left=fewest, threshold=self._parameters.threshold)
-        unmask(self._parameters, total, self._keys, self._commitments, self._partners, (self_masks, mask_keys))
+        shares = (self_masks, mask_keys)
+        self._liars |= unmask(self._parameters, total, self._keys, self._commitments, self._partners, shares)
         self._next(Stage.FINISHED, ())
         self._sum = None
         return total.view(np.int64)
+
+    def _right(self, shares: Shares, kind: int) -> Shares:
+        """Return the shares that are what their node committed itself to; note who gave others.
+
+        Parameters
+        ----------
+        shares : Shares
+        kind : 0 or 1
+            Of the mask key, or of the own mask.
+        """
+        found: Shares = {}
+        for node, held in shares.items():
+            bounds = self._share_commitments[node]
+            right = {
+                holder: share
+                for holder, share in held.items()
+                if is_committed(self._parameters, share, bounds[holder], kind, node=node, holder=holder)
+            }
+            self._liars |= held.keys() - right.keys()
+            found[node] = right
+        return found
 
     def _is_sound(self, message: Message) -> bool:
         match message:
@@ -229,7 +271,10 @@ class SecureServer:
             case EncryptedShares(sender=u):
                 recipients = [v for v, _ in message.shares]
                 complete = len(recipients) == self._graph.degree and self._graph.of(u) == frozenset(recipients)
-                return complete and len(message.commitment) == KEY_BYTES
+                bounds = dict(message.share_commitments)
+                is_bound = bounds.keys() == self._graph.of(u) | {u} and len(bounds) == len(message.share_commitments)
+                sizes = {len(bound) for bound in bounds.values()} == {SHARE_COMMITMENT_BYTES}
+                return complete and is_bound and sizes and len(message.commitment) == KEY_BYTES
             case ConfirmedShares(sender=u):
                 return self._graph.of(u) >= frozenset(message.unreadable)
             case MaskedVector():

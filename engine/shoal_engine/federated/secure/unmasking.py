@@ -1,6 +1,6 @@
 """How the server takes the masks off a sum, from shares of one secret of each node."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from shoal_engine.errors import SecureAggregationError, TamperedMessage
@@ -24,28 +24,41 @@ class Opener:
     def __init__(self, threshold: int) -> None:
         self._threshold = threshold
         self._weights: dict[tuple[int, ...], dict[int, int]] = {}
+        self.liars: set[int] = set()
 
     def open(self, node: int, shares: Mapping[int, bytes], is_right: Callable[[bytes], bool]) -> bytes:
         """Return the secret of a node, of the shares of those holders that come first.
 
+        If these do not give it, though each is as the node gave it out, the node lied when it gave them out: those of
+        other holders may still give it, and sets of neighbors in a ring are tried. The node is then among `liars`.
+
         Raises
         ------
         TamperedMessage
-            It is not the secret that the node committed itself to.
+            No such set gives the secret that the node committed itself to.
         """
-        points = tuple(holder + 1 for holder in sorted(shares)[: self._threshold])
+        holders = sorted(shares)
+        ring = [*holders, *holders]
+        for first in range(len(holders) if len(holders) > self._threshold else 1):
+            chosen = sorted(ring[first : first + self._threshold])
+            secret = self._joined(chosen, shares)
+            if secret is not None and is_right(secret):
+                return secret
+            self.liars.add(node)
+        msg = f"node {node} gave out shares that do not give what it committed itself to; begin another round without"
+        raise TamperedMessage(msg, node=node)
+
+    def _joined(self, holders: Sequence[int], shares: Mapping[int, bytes]) -> bytes | None:
+        """Return the secret of some holders' shares; None where they are of none."""
+        points = tuple(holder + 1 for holder in holders)
         if points not in self._weights:
             if len(self._weights) >= KEPT:
                 self._weights.clear()
             self._weights[points] = weights_at_zero(points, PRIME)
         try:
-            secret = join({x: shares[x - 1] for x in points}, self._threshold, self._weights[points])
+            return join({x: shares[x - 1] for x in points}, self._threshold, self._weights[points])
         except SecureAggregationError:
-            secret = None
-        if secret is None or not is_right(secret):
-            msg = f"the shares of a secret of node {node} do not give what it committed itself to; begin another round"
-            raise TamperedMessage(msg, node=node)
-        return secret
+            return None
 
 
 def unmask(
@@ -55,8 +68,8 @@ def unmask(
     commitments: Mapping[int, bytes],
     partners: Mapping[int, frozenset[int]],
     shares: tuple[Shares, Shares],
-) -> None:
-    """Take all masks off a sum, in place.
+) -> set[int]:
+    """Take all masks off a sum, in place; return who gave out shares of which some do not fit.
 
     Parameters
     ----------
@@ -67,7 +80,8 @@ def unmask(
     partners : mapping of int to frozenset of int
         With whom each node shares masks.
     shares : tuple of two mappings
-        Of the survivors' own masks, and of the mask keys of those that dropped; as many as the threshold at least.
+        Of the survivors' own masks, and of the mask keys of those that dropped; as many as the threshold at least, each
+        as its node gave it out.
 
     Raises
     ------
@@ -99,6 +113,7 @@ def unmask(
                 yield Mask(key, pair_sign(dropped, survivor))
 
     apply_masks(total, masks())
+    return opener.liars
 
 
 def _committed(parameters: SecureParameters, secret: bytes, node: int) -> bytes:
