@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,14 +15,16 @@ from shoal.observing import check_readable, threads
 from shoal.planning import Plan, make_plan
 from shoal.public_keys import public_keys
 from shoal_engine.differential.named_choices import check_choice
-from shoal_engine.errors import ColumnError, InputError, PolicyError
+from shoal_engine.errors import ColumnError, InputError, PolicyError, ShoalError
 from shoal_engine.ledger.entries import text_of
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from shoal_engine.differential.exact_numbers import Exact
     from shoal_engine.differential.queries.aggregates import Aggregate
     from shoal_engine.differential.queries.budget import Allotment, Budget
-    from shoal_engine.differential.queries.private_group_by import GroupQuery
+    from shoal_engine.differential.queries.private_group_by import GroupQuery, Totals
     from shoal_engine.ledger import Ledger, Receipt
 
 Law = Literal["laplace", "gaussian"]
@@ -253,8 +255,11 @@ class PrivateQuery:
         NumberError, PolicyError
             The budget is out of range, or cannot pay for the query.
         """
+        from shoal_engine.differential.queries.fitting import fit
+
         budget = _budget(epsilon, delta, rho)
-        return make_plan(self.query, budget, self.query.allot(budget, law))
+        query, allotment = fit(self.query, budget, law)
+        return make_plan(query, budget, allotment)
 
     def release(
         self,
@@ -264,8 +269,20 @@ class PrivateQuery:
         rho: "Exact | None" = None,
         law: Law | None = None,
         n_threads: int | None = None,
+        before_charge: Callable[[pl.DataFrame], object] | None = None,
     ) -> PrivateRelease:
-        """Look at the data once, charge the ledger, add noise once, and return the answer; parameters as for `plan`.
+        """Look at the data once, charge the ledger, add noise once, and return the answer.
+
+        Everything is rehearsed before the charge, so that what can fail has charged nothing.
+
+        Parameters
+        ----------
+        epsilon, delta, rho, law
+            As for `plan`.
+        n_threads : int, optional
+        before_charge : callable, optional
+            Is given an answer of no rows, in the form of the one to come, and may raise: say, where that cannot be
+            written. Nothing is charged then.
 
         Raises
         ------
@@ -278,39 +295,53 @@ class PrivateQuery:
         NumberError, PolicyError
             As for `plan`.
         """
-        from shoal_engine.differential.queries.private_group_by import Observation
+        from shoal_engine.differential.queries.fitting import fit
         from shoal_engine.differential.words import WordStream
 
         budget = _budget(epsilon, delta, rho)
-        allotment = self.query.allot(budget, law)
-        plan = make_plan(self.query, budget, allotment)
-        observation = Observation(self.query, n_threads=threads(n_threads))
-        columns = _columns(self.query)
-        frame = self._private.frame
-        check_readable(schema_of(frame), columns)
-        try:
-            for batch in batches(frame, columns):
-                observation.observe(batch)
-        except (pl.exceptions.PolarsError, OSError):
-            msg = "the input cannot be read to its end: it is truncated, damaged or not of its declared types"
-            raise InputError(msg) from None
-        totals = observation.finish(os.urandom(16))
-        receipt = None if self._private.ledger is None else self._charge(self._private.ledger, budget, allotment, plan)
+        query, allotment = fit(self.query, budget, law)
+        plan = make_plan(query, budget, allotment)
+        ledger = self._private.ledger
+        cost = None if ledger is None else _cost(ledger, budget, allotment)
+        totals, empty = self._observed(query, allotment, threads(n_threads))
+        if before_charge is not None:
+            before_charge(empty)
+        receipt = None
+        if ledger is not None and cost is not None:
+            receipt = self._charge(ledger, cost, allotment, plan)
         with WordStream.secure() as stream:
             answer = totals.release(allotment, stream)
         return PrivateRelease(pl.DataFrame(answer), plan, receipt)
 
-    def _charge(self, ledger: "Ledger", budget: "Budget", allotment: "Allotment", plan: Plan) -> "Receipt":
-        """Charge the ledger, durably."""
-        from shoal_engine.differential.accounting.concentrated import delta_of, rho_of
+    def _observed(self, query: "GroupQuery", allotment: "Allotment", n_threads: int) -> "tuple[Totals, pl.DataFrame]":
+        """Return the totals of all rows, once everything that is to be done with them was rehearsed, and no answer."""
+        import pyarrow as pa
 
-        if ledger.budget.filter == "zcdp":
-            cost = rho_of(allotment.event), delta_of(allotment.event)
-        elif budget.epsilon is None:
-            msg = "the ledger adds up epsilons, and a rho is asked for; give an epsilon, or use a ledger of rhos"
-            raise PolicyError(msg)
-        else:
-            cost = budget.epsilon, budget.delta
+        from shoal_engine.differential.queries.private_group_by import Observation
+
+        observation, columns, frame = Observation(query, n_threads=n_threads), _columns(query), self._private.frame
+        check_readable(schema_of(frame), columns)
+        try:
+            for batch in batches(frame, columns):
+                observation.observe(batch)
+            totals = observation.finish(os.urandom(16))
+            empty = pl.DataFrame(totals.rehearse(allotment)).clear()
+        except ShoalError:
+            raise
+        except (pl.exceptions.PolarsError, pa.ArrowException, OSError):
+            msg = "the input cannot be read to its end: it is truncated, damaged or not of its declared types"
+            raise InputError(msg) from None
+        except MemoryError:
+            msg = (
+                "the groups of the query do not fit into memory; nothing was charged: ask for fewer keys or candidates"
+            )
+            raise InputError(msg) from None
+        return totals, empty
+
+    def _charge(
+        self, ledger: "Ledger", cost: "tuple[Fraction, Fraction]", allotment: "Allotment", plan: Plan
+    ) -> "Receipt":
+        """Charge the ledger, durably."""
         promised = hashlib.sha256(f"{self.query.by} {self.query.aggregates} {self.query.bounds}".encode()).hexdigest()
         private = self._private
         return ledger.debit(
@@ -322,6 +353,18 @@ class PrivateQuery:
             law=_law(allotment),
             fingerprint=private.fingerprint,
         )
+
+
+def _cost(ledger: "Ledger", budget: "Budget", allotment: "Allotment") -> "tuple[Fraction, Fraction]":
+    """Return what a release costs in a ledger's own measure."""
+    from shoal_engine.differential.accounting.concentrated import delta_of, rho_of
+
+    if ledger.budget.filter == "zcdp":
+        return rho_of(allotment.event), delta_of(allotment.event)
+    if budget.epsilon is None:
+        msg = "the ledger adds up epsilons, and a rho is asked for; give an epsilon, or use a ledger of rhos"
+        raise PolicyError(msg)
+    return budget.epsilon, budget.delta
 
 
 def _law(allotment: "Allotment") -> Law | None:

@@ -1,5 +1,7 @@
 """Commands that answer with noise: `shoal query`; and for auditors `shoal audit` and `shoal noise`."""
 
+import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,6 +11,8 @@ from shoal_cli.running import MET, NOT_VERIFIED
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import polars as pl
 
     from shoal_engine.differential.queries.aggregates import Aggregate
     from shoal_engine.ledger import Ledger
@@ -89,7 +93,8 @@ def query(source: str | None, threads: int | None, output: str | None, as_json: 
     }
     answer = plan.frame.select(pl.exclude("sensitivity_steps", "deviation_steps", "step"))
     if not asked["only_plan"]:
-        released = wanted.release(**budget, n_threads=threads)
+        checked = None if output is None else partial(_check_written, output=Path(output))
+        released = wanted.release(**budget, n_threads=threads, before_charge=checked)
         receipt, answer = released.receipt, released.frame
         body |= {"receipt": receipt and f"{receipt.number}:{receipt.hash}", "rows": answer.height}
         if output is not None:
@@ -122,6 +127,17 @@ def audit(mechanisms: tuple[str, ...], runs: int, as_json: bool) -> int:  # noqa
     else:
         show_frame(found, "Epsilon, claimed and proven")
     return NOT_VERIFIED if (found["verdict"] == "broken").any() else MET
+
+
+def _check_written(empty: "pl.DataFrame", *, output: "Path") -> None:
+    """Write an answer of no rows beside the output, so that what cannot be written is told before it is charged."""
+    from shoal.writing import write_frame
+
+    probe = output.with_name(f".{secrets.token_hex(8)}.{output.name}")
+    try:
+        write_frame(empty, probe)
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def _ledger(asked: dict[str, Any]) -> "Ledger | None":

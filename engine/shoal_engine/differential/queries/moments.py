@@ -5,7 +5,7 @@ the range at most, so that less noise does. All arithmetic before the noise is i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Self
 
@@ -56,9 +56,12 @@ class OfColumn(Named):
     bounds: tuple[Fraction, Fraction]
     name: str
     missing: Fraction | None = None
+    coarser: int = field(default=0, kw_only=True)
+    """Binary digits that the grid of sums has less than the finest, where noise would be wider than can be drawn."""
 
     def _grid(self) -> Grid:
-        return Grid.between(*self.bounds)
+        finest = Grid.between(*self.bounds)
+        return Grid.between(*self.bounds, exponent=finest.exponent - self.coarser) if self.coarser else finest
 
     def _spec(self, *, square_bits: int | None = None, edges: tuple[int, ...] = ()) -> ValueSpec:
         grid = self._grid()
@@ -137,7 +140,7 @@ class Variance(OfColumn):
     def _grid(self) -> Grid:
         finest = Grid.between(*self.bounds)
         coarser = max(0, finest.size.bit_length() - MOST_STEPS_SQUARED.bit_length() + 1)
-        return Grid.between(*self.bounds, exponent=finest.exponent - coarser)
+        return Grid.between(*self.bounds, exponent=finest.exponent - coarser - self.coarser)
 
     def spec(self) -> ValueSpec:
         """Return how the column's values are mapped to whole numbers, whose squares are summed exactly."""

@@ -222,12 +222,38 @@ class Totals:
         pa.RecordBatch
             Keys, ascending, then for each aggregate its value, standard deviation and 95 % interval.
         """
-        kept = self._kept_groups(allotment, stream)
+        return self._answer(allotment, self._kept_groups(allotment, stream), stream)
+
+    def rehearse(self, allotment: Allotment) -> pa.RecordBatch:
+        """Do all that `release` does, so that whatever can fail fails before anything is charged.
+
+        Every law is drawn from, with words of its own that are thrown away, and an answer is built of all groups, with
+        zeros in place of what is private.
+
+        Returns
+        -------
+        pa.RecordBatch
+            In the form of the answer, with a row for every group: never to be shown.
+        """
+        with WordStream.secure() as stream:
+            if allotment.keys is not None:
+                allotment.keys.keep(np.array([0, 1, 2], np.int64), stream)
+            for mechanism in allotment.mechanisms:
+                if isinstance(mechanism, Exponential):
+                    mechanism.choose([0, 0], stream)
+                else:
+                    mechanism.add(np.zeros(1, np.int64), stream)
+        return self._answer(allotment, np.arange(self.sums.rows.size), None)
+
+    def _answer(self, allotment: Allotment, kept: Ints, stream: WordStream | None) -> pa.RecordBatch:
+        """Return the answer about some groups; zeros where no stream gives noise."""
         mechanisms = iter(allotment.mechanisms)
         columns = {name: self.sums.keys.column(name).take(pa.array(kept)) for name in self.query.by}
         for one, place in zip(self.query.aggregates, self.places, strict=True):
             own = [next(mechanisms) for _ in one.parts(self.query.reach)]
-            told = self._estimate(one, place, own, kept, stream)
+            # Numbers beyond floats become infinite, in the value or in its interval.
+            with np.errstate(all="ignore"):
+                told = self._estimate(one, place, own, kept, stream)
             for ending, values in zip(ENDINGS, (told.value, told.deviation, told.low, told.high), strict=True):
                 columns[f"{one.name}{ending}"] = pa.array(values, mask=np.isnan(values))
         return pa.record_batch(columns)
@@ -240,7 +266,7 @@ class Totals:
         return np.flatnonzero(allotment.keys.keep(units, stream))
 
     def _estimate(
-        self, one: Aggregate, place: int | None, own: Sequence[Mechanism], kept: Ints, stream: WordStream
+        self, one: Aggregate, place: int | None, own: Sequence[Mechanism], kept: Ints, stream: WordStream | None
     ) -> Estimate:
         """Return one aggregate of the groups that are kept."""
         if isinstance(one, Quantile):
@@ -248,6 +274,8 @@ class Totals:
             scores = one.scores(self.sums.columns[place])[kept]
             (choice,) = own
             assert isinstance(choice, Exponential)
+            if stream is None:
+                return one.estimate(np.zeros(len(scores), np.int64))
             return one.estimate(np.array([choice.choose(row, stream) for row in scores], np.int64))
         exact = self._exact(one, place)
         # A number of the whole table gets noise once, and stands beside every group.
@@ -256,7 +284,8 @@ class Totals:
         for values, mechanism in zip(exact, own, strict=True):
             assert not isinstance(mechanism, Exponential)
             width = mechanism.half_width(DOUBT / len(own))
-            drawn = mechanism.add(values if once else values[kept], stream)
+            own_values = values if once else values[kept]
+            drawn = np.zeros_like(own_values) if stream is None else mechanism.add(own_values, stream)
             noisy.append(Noisy(drawn.repeat(kept.size) if once else drawn, mechanism.deviation, width))
         return one.estimate(noisy)
 
