@@ -180,7 +180,7 @@ def _read_delimited(
     def batches() -> Iterator[pl.DataFrame]:
         for file in opened:
             rows = 0
-            plain = _file_text(file, declared, total=False).select(*free, *checked)
+            plain = _file_text(file, declared, total=False).select([*free, *checked] or names[:1])
             for batch in plain.collect_batches(chunk_size=_ROWS_AT_ONCE, maintain_order=True):
                 _check_fits(batch, declared, file, rows)
                 rows += batch.height
