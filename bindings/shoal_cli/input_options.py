@@ -22,8 +22,8 @@ STANDARD = "-"
 FORMATS = ("csv", "tsv", "parquet", "ipc")
 
 
-def declared_input(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Let the INPUT of a command be declared, and be standard input; the command gets `source` and `declared`."""
+def declarations_of_input(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the INPUT of a command be declared: the command gets `declared`."""
 
     @click.option(
         "--declarations", type=click.Path(dir_okay=False), metavar="FILE", help="TOML: [file], [column.NAME]."
@@ -31,17 +31,25 @@ def declared_input(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--type", "types", multiple=True, metavar="COL=TYPE[:FORMAT]", help="As dob=date:%d.%m.%Y or zip=text; repeat."
     )
-    @click.option("--input-format", type=click.Choice(FORMATS), default="csv", help="Of standard input, INPUT = -.")
     @functools.wraps(command)
-    def reading(
-        *, source: str, declarations: str | None, types: tuple[str, ...], input_format: str, **options: Any
-    ) -> Any:
+    def declaring_command(*, declarations: str | None, types: tuple[str, ...], **options: Any) -> Any:
         from shoal_engine.declarations.declarations import Declarations, column_options
 
         of_file = Declarations() if declarations is None else Declarations.load(declarations)
-        declared = of_file.merged(Declarations(columns=column_options(types)))
+        return command(declared=of_file.merged(Declarations(columns=column_options(types))), **options)
+
+    return declaring_command
+
+
+def declared_input(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the INPUT of a command be declared, and be standard input; the command gets `source` and `declared`."""
+
+    @declarations_of_input
+    @click.option("--input-format", type=click.Choice(FORMATS), default="csv", help="Of standard input, INPUT = -.")
+    @functools.wraps(command)
+    def reading(*, source: str, input_format: str, **options: Any) -> Any:
         with _readable(source, input_format) as path:
-            return command(source=path, declared=declared, **options)
+            return command(source=path, **options)
 
     return reading
 

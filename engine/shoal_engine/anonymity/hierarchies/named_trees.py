@@ -47,7 +47,7 @@ def read_tree(path: Path, where: str) -> list[list[str]]:
             reader = csv.reader(file, delimiter=_separator(file), strict=True)
             rows = [(reader.line_num, row) for row in reader if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8 with entries between `;`"
+        reason = error.strerror if isinstance(error, OSError) else "it is not `;`-separated UTF-8 text"
         msg = f"{where}, cannot be read: {reason}"
         raise HierarchyError(msg) from None
     check_rows(rows, where)
