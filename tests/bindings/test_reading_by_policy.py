@@ -161,3 +161,31 @@ def test_verify__a_population_of_dates_against_bounds_of_a_file(tmp_path: Path) 
     sample = _PEOPLE.select("born").gather_every(2)
     shoal.anonymize_file(sample, tmp_path / "out.csv", policy, population=_PEOPLE.select("born"))
     assert shoal.verify(tmp_path / "out.csv", policy, population=_PEOPLE.select("born")).met
+
+
+def test_anonymize__writes_to_standard_output_after_verification(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from shoal_cli.commands import cli
+
+    text = "age,dx\n" + "".join(f"{20 + i % 4},{'ab'[i % 2]}\n" for i in range(16))
+    asked = ["anonymize", "-", "-", "-k", "2", "-q", "age"]
+    result = CliRunner().invoke(cli, asked, input=text.encode(), standalone_mode=False)
+    assert result.exception is None
+    lines = result.stdout.splitlines()
+    assert lines[0] == "age"
+    assert len(lines) == 17
+    assert "k = 2 is met" in result.stderr
+    refused = CliRunner().invoke(cli, ["anonymize", "-", "-", "-k", "99", "-q", "age"], input=text.encode())
+    assert refused.exit_code != 0
+    assert refused.stdout == ""
+
+
+def test_anonymize__values_that_look_alike_are_found(tmp_path: Path) -> None:
+    rows = "".join(f"{30 + i % 3},{dx}\n" for i, dx in enumerate(["HIV", "HIV ", "flu", "cold", "hiv", "flu"] * 2))
+    source = _write(tmp_path / "in.csv", f"age,dx\n{rows}")
+    policy = shoal.Policy.of(k=2, quasi_identifiers=["age"], sensitive=["dx"], l=2)
+    (found,) = [one for one in shoal.anonymize(source, policy).findings if one.code == "look-alike-values"]
+    assert found.share == pytest.approx(0.5)
+    unbound = shoal.Policy.of(k=2, quasi_identifiers=["age"], sensitive=["dx"])
+    assert "look-alike-values" not in {one.code for one in shoal.anonymize(source, unbound).findings}
