@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from shoal.deciding import refuse_undecided
-from shoal.frames import IntoFrame, into_lazy, schema_of
+from shoal.frames import IntoFrame, schema_of
 from shoal.observing import OnProgress, observe, quietly, threads
 from shoal.population import observe_people, population_of
+from shoal.reading_by_policy import read_by_policy, text_findings
 from shoal.released_frames import as_frame
 from shoal.reporting import Made, report_of
 from shoal_engine.anonymity.assessment import Report, UtilityFigure
@@ -151,7 +152,7 @@ def anonymize(
     started = time.perf_counter()
     tell = on_progress or quietly
     people = population_of(policy, population)
-    release, made = prepare(into_lazy(frame), policy, method, n_threads, tell, population=people, utility=utility)
+    release, made = prepare(frame, policy, method, n_threads, tell, population=people, utility=utility)
     tell("writing")
     released = pl.concat([as_frame(batch) for batch in release.batches()])
     del release  # and with it the table, before the recount takes memory of its own
@@ -203,7 +204,7 @@ def anonymize_file(
     if certificate is not None:
         files.check_folder(Path(certificate), [*inputs, output])
     people = population_of(policy, population)
-    release, made = prepare(into_lazy(frame), policy, method, n_threads, tell, population=people, utility=utility)
+    release, made = prepare(frame, policy, method, n_threads, tell, population=people, utility=utility)
     with writing.written_whole(output) as draft:
         tell("writing")
         separator = files.separator_of(output)
@@ -221,7 +222,7 @@ def anonymize_file(
 
 
 def prepare(
-    frame: pl.LazyFrame,
+    frame: IntoFrame,
     policy: Policy,
     method: Literal["tight", "mondrian", "mondrian-relaxed", "full-domain"],
     n_threads: int | None,
@@ -237,12 +238,14 @@ def prepare(
     from shoal_engine.findings.kept_columns import determined_quasi_identifiers
 
     n_threads = threads(n_threads)
-    names = schema_of(frame).names()
-    refuse_undecided(frame, policy)
     tell("reading")
+    reading = read_by_policy(frame, policy)
+    lazy = reading.frame
+    names = schema_of(lazy).names()
+    refuse_undecided(lazy, policy)
     # Relaxed cuts may part equal rows, so which row goes where follows the order of rows.
     in_order = method == "mondrian-relaxed"
-    observation = observe(frame, policy, carry=True, n_threads=n_threads, in_order=in_order)
+    observation = observe(lazy, policy, carry=True, n_threads=n_threads, in_order=in_order)
     people = observe_people(policy, population, n_threads=n_threads)
     tell("grouping")
     table = observation.finish(people)
@@ -251,7 +254,10 @@ def prepare(
     check_representatives(fitted.table, fitted.classes.recoding, fitted.class_of_tuple)
     release = Release(fitted.table, fitted.classes.recoding, fitted.class_of_tuple, fitted.items, names)
     dropped = tuple(name for name in names if name not in policy.columns)
-    findings = tuple(determined_quasi_identifiers(fitted, n_threads=n_threads))
+    findings = (
+        *determined_quasi_identifiers(fitted, n_threads=n_threads),
+        *text_findings(reading.remarks, policy),
+    )
     made = Made(classes=fitted.classes, dropped=dropped, findings=findings)
     if not utility:
         return release, made

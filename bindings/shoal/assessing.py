@@ -4,9 +4,10 @@ import msgspec
 import polars as pl
 
 from shoal.finding import released_findings
-from shoal.frames import IntoFrame, into_lazy
+from shoal.frames import IntoFrame
 from shoal.observing import observe, threads
 from shoal.population import observe_people, population_of
+from shoal.reading_by_policy import read_by_policy
 from shoal_engine.anonymity.assessment import Assessment
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.findings.finding import accept_findings
@@ -49,7 +50,7 @@ def assess(
     """
     from shoal_engine.anonymity.assessing import assess_table
 
-    lazy: pl.LazyFrame = into_lazy(frame)
+    lazy: pl.LazyFrame = read_by_policy(frame, policy).frame
     n_threads = threads(n_threads)
     people = observe_people(policy, population_of(policy, population), n_threads=n_threads)
     found = assess_table(observe(lazy, policy, carry=False, n_threads=n_threads).finish(people))

@@ -5,15 +5,20 @@ import importlib.metadata
 import io
 import math
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import polars as pl
 
+from shoal.frames import IntoFrame, into_lazy
 from shoal_engine.anonymity.assessment import Report
 from shoal_engine.anonymity.policy import Policy
+from shoal_engine.errors import InputError
 
+_PROMISES = ("k", "models", "identifier", "quasi_identifier", "sensitive", "set_valued", "insensitive")
+"""Parts of a policy that a released table can break."""
 _PACKAGES = ("shoal", "numba", "numpy", "pyarrow", "polars")
 
 
@@ -61,6 +66,52 @@ def _in_json(value: Any) -> Any:
             return None
         case _:
             return value
+
+
+def broken_certificate(certificate: str | Path | Mapping[str, Any], released: IntoFrame, policy: Policy) -> list[str]:
+    """Return where a released table, or its policy, is not what a certificate was written for.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or is no certificate.
+    """
+    document = read(certificate) if isinstance(certificate, str | Path) else certificate
+    try:
+        promised, output = document["policy"], document["digests"]["output_sha256"]
+    except (KeyError, TypeError, AttributeError):
+        raise _no_certificate(certificate) from None
+    broken: list[str] = []
+    ours = msgspec.json.decode(msgspec.json.encode(policy.to_builtins()))
+    if any(ours.get(part) != promised.get(part) for part in _PROMISES):
+        broken.append("the certificate was written for another policy")
+    if isinstance(released, str | Path):
+        found = file_digest(Path(released)) if Path(released).is_file() else ""
+    else:
+        found = frame_digest(into_lazy(released).collect())
+    if found != output:
+        broken.append("the table is not the one that the certificate was written for: its digest differs")
+    return broken
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Read a certificate.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or is no certificate.
+    """
+    try:
+        return msgspec.json.decode(Path(path).read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError, UnicodeError):
+        raise _no_certificate(path) from None
+
+
+def _no_certificate(certificate: object) -> InputError:
+    named = repr(str(certificate)) if isinstance(certificate, str | Path) else "the mapping"
+    msg = f"{named} is no certificate of a release; give the file that `anonymize --certificate FILE` wrote"
+    return InputError(msg)
 
 
 def write(document: dict[str, Any], path: Path) -> None:

@@ -4,8 +4,9 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from shoal.frames import IntoFrame, into_lazy
+from shoal.frames import IntoFrame
 from shoal.observing import observe, threads
+from shoal.reading_by_policy import read_by_policy
 from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import QuasiIdentifier
@@ -128,13 +129,13 @@ def _plain(policy: Policy, weights: str | None) -> Policy:
     plain = Policy.of(k=2, quasi_identifiers=names, sensitive=sensitive, insensitive=kept)
     # Kinds stay: a column of numbers that is declared a category may hold any of them.
     kinds = {name: QuasiIdentifier(kind=role.kind) for name, role in policy.quasi_identifiers.items()}
-    return msgspec.structs.replace(plain, quasi_identifiers=kinds)
+    return msgspec.structs.replace(plain, quasi_identifiers=kinds, file=policy.file, column=policy.column)
 
 
 def _observed(frame: IntoFrame, policy: Policy, weights: str | None, n_threads: int) -> Table:
     """Return the table's tuples and the tuple of each row, rows in order."""
     plain = _plain(policy, weights)
-    return observe(into_lazy(frame), plain, carry=True, n_threads=n_threads, in_order=True).finish()
+    return observe(read_by_policy(frame, plain).frame, plain, carry=True, n_threads=n_threads, in_order=True).finish()
 
 
 def _people(
@@ -168,8 +169,10 @@ def _counted(table: Table, frame: IntoFrame, population: IntoFrame, n_threads: i
     from shoal_engine.risk.population_classes import count_people
 
     policy = msgspec.structs.replace(table.policy, sensitive={}, insensitive={})
-    both = observe(into_lazy(frame), policy, carry=True, n_threads=n_threads, in_order=True)
-    others = observe(into_lazy(population), policy, carry=True, n_threads=n_threads)
+    both = observe(read_by_policy(frame, table.policy).frame, policy, carry=True, n_threads=n_threads, in_order=True)
+    others = observe(
+        read_by_policy(population, table.policy, population=True).frame, policy, carry=True, n_threads=n_threads
+    )
     n_sample, n_people = both.n_rows, others.n_rows
     if n_people < n_sample:
         msg = "population smaller than the sample: it has fewer rows; give the population that the table was drawn from"

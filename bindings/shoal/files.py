@@ -140,7 +140,7 @@ def check_output(output: Path, inputs: Sequence[str | Path]) -> Format:
         Unknown format, no such folder, or the output is, or lies inside, the input.
     """
     kind = format_of(output)
-    if kind is None:
+    if kind is None or output.suffix.lower() in _COMPRESSED:
         msg = f"cannot tell the format of {str(output)!r}; name it .parquet, .csv, .tsv, .ipc, .arrow or .feather"
         raise OutputError(msg)
     check_folder(output, inputs)

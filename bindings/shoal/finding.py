@@ -6,7 +6,7 @@ from shoal.frames import batches, schema_of
 from shoal.observing import check_readable, threads
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.errors import InputError
-from shoal_engine.findings.finding import Finding
+from shoal_engine.findings.finding import Finding, in_order
 
 
 def released_findings(
@@ -32,8 +32,9 @@ def released_findings(
 
     schema = schema_of(table)
     columns = examined_columns(policy, schema.names(), released=released)
+    alike = _look_alikes(table, policy, schema)
     if not columns:
-        return ()
+        return tuple(alike)
     check_readable(schema, columns)
     rows = ReleasedTable(policy, schema.names(), n_threads=threads(n_threads), released=released)
     try:
@@ -43,4 +44,21 @@ def released_findings(
         # Without the cause: the engine's own message may quote a cell.
         msg = "the released table cannot be read to its end: it is truncated, damaged or not of its declared types"
         raise InputError(msg) from None
-    return rows.findings()
+    return tuple(in_order([*rows.findings(), *alike]))
+
+
+def _look_alikes(table: pl.LazyFrame, policy: Policy, schema: pl.Schema) -> list[Finding]:
+    """Return what is to be said of texts that models of diversity count as several and a reader as one."""
+    from shoal_engine.findings.look_alikes import look_alike_findings
+
+    found: list[Finding] = []
+    for name, role in policy.sensitive.items():
+        if not role.models or not isinstance(schema.get(name), pl.String | pl.Categorical | pl.Enum):
+            continue
+        try:
+            counted = table.group_by(pl.col(name).cast(pl.String)).len().collect(engine="streaming").drop_nulls()
+        except (pl.exceptions.PolarsError, OSError):
+            msg = "the table cannot be read to its end: it is truncated, damaged or not of its declared types"
+            raise InputError(msg) from None
+        found += look_alike_findings(name, dict(counted.iter_rows()))
+    return found

@@ -162,7 +162,11 @@ def _observed(values: Any, column: str | None, name: str) -> tuple[Any, npt.NDAr
     if isinstance(values, pl.Series):
         frame = values.alias(name).to_frame().lazy()
     elif isinstance(values, Sequence) and not isinstance(values, str):
-        frame = pl.Series(name, values).to_frame().lazy()
+        try:
+            frame = pl.Series(name, values).to_frame().lazy()
+        except (pl.exceptions.PolarsError, TypeError, ValueError):
+            msg = f"the values of {name!r} are not of one type; give text, numbers or dates"
+            raise InputError(msg) from None
     else:
         frame = into_lazy(values)
         present = schema_of(frame).names()
@@ -170,6 +174,11 @@ def _observed(values: Any, column: str | None, name: str) -> tuple[Any, npt.NDAr
             msg = f"name the `column` of the table that the hierarchy is for; it has {', '.join(present)}"
             raise ColumnError(msg)
     encoder = ColumnEncoder(name)
-    parts = [encoder.observe(batch.column(0)) for batch in batches(frame, [name])]
+    try:
+        parts = [encoder.observe(batch.column(0)) for batch in batches(frame, [name])]
+    except (pl.exceptions.PolarsError, OSError, pl.exceptions.PanicException):
+        # Without the cause: it may quote a cell of a malformed file.
+        msg = "the input cannot be read to its end: it is truncated, damaged or not of its declared types"
+        raise InputError(msg) from None
     domain, final = encoder.finish()
     return domain, count_codes(parts, final)

@@ -2,9 +2,10 @@
 
 import polars as pl
 
-from shoal.frames import IntoFrame, into_lazy
+from shoal.frames import IntoFrame
 from shoal.observing import observe, threads
 from shoal.population import observe_people, population_of
+from shoal.reading_by_policy import read_by_policy
 from shoal_engine.anonymity.policy import Policy
 
 
@@ -52,7 +53,7 @@ def lattice(
 
     n_threads = threads(n_threads)
     people = observe_people(policy, population_of(policy, population), n_threads=n_threads)
-    table = observe(into_lazy(frame), policy, carry=True, n_threads=n_threads).finish(people)
+    table = observe(read_by_policy(frame, policy).frame, policy, carry=True, n_threads=n_threads).finish(people)
     found = lattice_table(table, policy.full_domain)
     nodes = pl.DataFrame(
         {f"{name}_level": level for name, level in zip(table.space.names, found.levels, strict=True)}

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from shoal.frames import IntoFrame, into_lazy
+from shoal.frames import IntoFrame
+from shoal.reading_by_policy import read_by_policy
 from shoal_engine.anonymity.models.table_models import of_people
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.errors import PolicyError
@@ -39,7 +40,7 @@ def population_of(policy: Policy, given: IntoFrame | None) -> pl.LazyFrame | Non
             raise PolicyError(msg)
         return None
     if given is not None:
-        return into_lazy(given)
+        return read_by_policy(given, policy, population=True).frame
     if not policy.population:
         kind = type(models[0]).__struct_config__.tag
         msg = (
@@ -49,7 +50,7 @@ def population_of(policy: Policy, given: IntoFrame | None) -> pl.LazyFrame | Non
         if kind == "k-map":
             msg += "; to estimate instead, give the model `sampling_fraction` or the number of people, `population`"
         raise PolicyError(msg)
-    return into_lazy(policy.locate(policy.population))
+    return read_by_policy(policy.locate(policy.population), policy, population=True).frame
 
 
 def observe_people(policy: Policy, people: pl.LazyFrame | None, *, n_threads: int) -> "Observation | None":

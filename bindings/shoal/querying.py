@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
+from shoal.declared_types import typed
 from shoal.fingerprints import fingerprint
 from shoal.frames import IntoFrame, batches, into_lazy, schema_of
 from shoal.observing import check_readable, threads
 from shoal.planning import Plan, make_plan
 from shoal.public_keys import public_keys
+from shoal_engine.declarations.column_format import ColumnFormat
+from shoal_engine.declarations.declarations import Declarations
 from shoal_engine.differential.named_choices import check_choice
 from shoal_engine.errors import ColumnError, InputError, PolicyError, ShoalError
 from shoal_engine.ledger.entries import text_of
@@ -62,6 +65,7 @@ def private(
     ledger: "Ledger | str | Path | None",
     neighbors: Neighbors = "add-remove",
     dataset: str | None = None,
+    declarations: Declarations | None = None,
 ) -> "Private":
     """Return a frame that can only be asked for totals with noise.
 
@@ -76,6 +80,17 @@ def private(
         What the answers may not tell: whether somebody is in the table, or only what is said of somebody.
     dataset : str, optional
         What the ledger calls the data; its path unless given.
+    declarations : Declarations, optional
+        How delimited files are written, and what the texts of their columns stand for.
+
+    Notes
+    -----
+    Nothing that a single row holds may change a type, a schema or an error. So a delimited file is text, or what is
+    declared, and no type is guessed from it: each text has one value, null where it is not of the declared type, and
+    the aggregates that have bounds read text as numbers, null where it is none. Parquet and IPC files say their types
+    themselves. A LazyFrame is different: what its expressions do to a row (a strict cast, a filter by a mean, a join)
+    may depend on other rows, and may fail by one; such a plan is the caller's, and no noise makes it safe. Give a
+    path, or a frame that was collected, where rows are not the caller's own.
 
     Raises
     ------
@@ -102,7 +117,7 @@ def private(
         msg = "name each column that tells privacy units apart once, or give unit=None to protect single rows"
         raise PolicyError(msg)
     try:
-        lazy = into_lazy(frame)
+        lazy, is_text = _opened(frame, declarations or Declarations())
     except TypeError as error:
         raise InputError(str(error)) from None
     present = schema_of(lazy).names()
@@ -120,7 +135,17 @@ def private(
         raise PolicyError(msg)
     if ledger is not None:
         ledger.check_protects(columns, neighbors)
-    return Private(lazy, columns, neighbors, ledger, called, fingerprint(frame, lazy))
+    return Private(lazy, columns, neighbors, ledger, called, fingerprint(frame, lazy), is_text=is_text)
+
+
+def _opened(frame: IntoFrame, declared: Declarations) -> tuple[pl.LazyFrame, bool]:
+    """Return a table whose types no row can change, and whether columns without a declaration are text."""
+    from shoal.files import format_of, sources
+    from shoal.reading import as_declared, read_total
+
+    if isinstance(frame, str | Path):
+        return read_total(frame, declared), format_of(sources(frame)[0]) == "csv"
+    return as_declared(into_lazy(frame), declared), False
 
 
 def _called(frame: IntoFrame) -> str:
@@ -138,6 +163,7 @@ class Private:
     ledger: "Ledger | None"
     dataset: str
     fingerprint: str = field(default="", repr=False)
+    is_text: bool = field(default=False, repr=False)
 
     def group_by(
         self,
@@ -212,6 +238,7 @@ class Grouped:
         from shoal_engine.differential.queries.private_group_by import GroupQuery
 
         private = self._private
+        private = _numbers_of_text(private, aggregates, self._by)
         schema = schema_of(private.frame)
         keys = None if self._keys is None else public_keys(self._keys, self._by, schema)
         listed: list[Aggregate] = []
@@ -379,6 +406,32 @@ def _columns(query: "GroupQuery") -> list[str]:
     """Return the columns that a query reads, each once."""
     named = [*query.by, *(query.unit or ()), *(getattr(one, "column", None) for one in query.aggregates)]
     return list(dict.fromkeys(name for name in named if name is not None))
+
+
+def _numbers_of_text(private: Private, aggregates: Sequence[Any], by: Sequence[str]) -> Private:
+    """Read text as numbers where an aggregate has bounds: a total mapping, null for what is no number.
+
+    Raises
+    ------
+    ColumnError
+        The column is a key or tells units apart as well.
+    """
+    if not private.is_text:
+        return private
+    listed = [one for given in aggregates for one in (given if isinstance(given, list | tuple) else [given])]
+    named = {getattr(one, "column", None) for one in listed if getattr(one, "bounds", None) is not None}
+    schema = schema_of(private.frame)
+    texts = [name for name in schema if name in named and schema[name] == pl.String]
+    for name in texts:
+        if name in by or name in (private.unit or ()):
+            msg = (
+                f"column {name!r} is text, and both a key and an aggregate ask for it; declare its type, "
+                f"as declarations=shoal.Declarations(columns={{{name!r}: 'float'}}) or --type {name}=float"
+            )
+            raise ColumnError(msg)
+    number = ColumnFormat(type="float")
+    numbers = private.frame.with_columns(typed(pl.col(name), number).alias(name) for name in texts)
+    return replace(private, frame=numbers)
 
 
 def _of_units(one: "Aggregate", unit: tuple[str, ...] | None) -> "Aggregate":

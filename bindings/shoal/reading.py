@@ -126,10 +126,18 @@ def read_total(path: str | Path, declared: Declarations = _NOTHING) -> pl.LazyFr
             frame = scan_binary(files)
         else:
             frame = _text_of(_opened(files, declared, total=True), declared, total=True)
-        _check_declared(declared, frame.collect_schema().names())
-        return frame.with_columns(_declared_expressions(declared, frame.collect_schema()))
+        return as_declared(frame, declared)
     except (pl.exceptions.PolarsError, OSError, UnicodeError):
         raise unreadable(path) from None
+
+
+def as_declared(frame: pl.LazyFrame, declared: Declarations) -> pl.LazyFrame:
+    """Read the columns of text of a frame as they were declared: null where a text is not what was declared."""
+    if not declared.columns:
+        return frame
+    schema = frame.collect_schema()
+    _check_declared(declared, schema.names())
+    return frame.with_columns(_declared_expressions(declared, schema))
 
 
 def declared_frame(frame: pl.LazyFrame, declared: Declarations) -> Reading:
@@ -180,7 +188,7 @@ def _read_delimited(
     def batches() -> Iterator[pl.DataFrame]:
         for file in opened:
             rows = 0
-            plain = _file_text(file, declared, total=False).select(*free, *checked)
+            plain = _file_text(file, declared, total=False).select([*free, *checked] or names[:1])
             for batch in plain.collect_batches(chunk_size=_ROWS_AT_ONCE, maintain_order=True):
                 _check_fits(batch, declared, file, rows)
                 rows += batch.height

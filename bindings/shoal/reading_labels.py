@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from shoal.declared_types import typed
+from shoal.released_table import format_of_type
 from shoal_engine.errors import ColumnError, HierarchyError
 
 if TYPE_CHECKING:
@@ -86,7 +88,8 @@ def read_labels(
     if role.output == "bounds":
         return _bounds(labels, known, name, has_null=has_null, of_null=len(known) if anything < 0 else -1)
     texts = _texts(known)
-    written: list[str | None] = labels.get_column(name).to_list()
+    found = labels.get_column(name)
+    written: list[str | None] = (found if found.dtype == pl.String else pl.Series(_texts(found))).to_list()
     if role.hierarchy is not None and not is_line(role.hierarchy):
         return _nodes(written, known, name, role, policy, has_null=has_null)
     if role.hierarchy is None and (role.kind == "category" or isinstance(known.dtype, pl.String | pl.Boolean)):
@@ -102,21 +105,31 @@ def read_labels(
 
 def _texts(known: pl.Series) -> list[str]:
     """Return values as a release writes them where they stand by themselves."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    from shoal_engine.anonymity.value_texts import value_texts
 
-    return pc.cast(known.to_arrow(), pa.string()).to_pylist()
+    return value_texts(known.to_arrow()).to_pylist()
 
 
 def _bounds(labels: pl.DataFrame, known: pl.Series, name: str, *, has_null: bool, of_null: int) -> Reading:
     """Read two bounds; without bounds null up to rank `of_null`."""
     lower, upper = (labels.get_column(f"{name}_{end}") for end in ("lower", "upper"))
-    if lower.dtype != known.dtype:
-        lower, upper = lower.cast(known.dtype), upper.cast(known.dtype)
+    lower, upper = (_as_values(end, known.dtype, name) for end in (lower, upper))
     low = known.search_sorted(lower, side="left").to_list()
     high = (known.search_sorted(upper, side="right").cast(pl.Int64) - 1).to_list()
     ends = [(-1, of_null) if lost else (a, b) for lost, a, b in zip(lower.is_null(), low, high, strict=True)]
     return _Spans(np.arange(len(known) + has_null) - has_null, ends)
+
+
+def _as_values(end: pl.Series, kind: pl.DataType, name: str) -> pl.Series:
+    """Return bounds as values of the population's type: those of a delimited file are text."""
+    declared = format_of_type(kind)
+    if end.dtype != pl.String or declared is None:
+        return end if end.dtype == kind else end.cast(kind, strict=False)
+    values = end.to_frame(name).select(typed(pl.col(name), declared)).to_series()
+    if values.null_count() > end.null_count():
+        msg = f"a bound of {name!r} is no {declared.type}, as the population's values are; give this policy's release"
+        raise ColumnError(msg)
+    return values.cast(kind)
 
 
 def _ends(label: str | None, place: Mapping[str, int], name: str, anything: int) -> tuple[int, int]:

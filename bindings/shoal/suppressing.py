@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from shoal.frames import IntoFrame, into_lazy
+from shoal.frames import IntoFrame
 from shoal.observing import collected, observe, threads
+from shoal.reading_by_policy import read_by_policy
 from shoal.released_frames import rebuilt_frame
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.errors import PolicyError, VerificationFailed
@@ -101,7 +102,7 @@ def suppress_cells(
         msg = "`worth` is a whole number of at least 1 for each quasi-identifier, in their order"
         raise PolicyError(msg)
     n_threads = threads(n_threads)
-    lazy = into_lazy(frame)
+    lazy = read_by_policy(frame, policy).frame
     whole = collected(lazy, lazy.collect_schema().names())
     table = observe(whole.lazy(), policy, carry=True, n_threads=n_threads, in_order=True).finish()
     sizes = [dimension.size for dimension in table.space.dimensions]

@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import polars as pl
 
+from shoal.certificate import broken_certificate
 from shoal.deciding import refuse_undecided
 from shoal.finding import released_findings
-from shoal.frames import IntoFrame, into_lazy, schema_of
+from shoal.frames import IntoFrame, schema_of
 from shoal.population import population_of
 from shoal.recounting_items import least_support
 from shoal.recounting_tables import table_figures
 from shoal.regrouping import Ground, regroup
+from shoal.released_table import open_released
 from shoal_engine.anonymity.assessment import Assessment
 from shoal_engine.anonymity.models.promises import broken_promises, released_names
 from shoal_engine.anonymity.policy import Policy
@@ -55,7 +59,13 @@ class Verification:
         return f"Verification(rows={a.rows}, k={a.k}, equivalence_classes={a.equivalence_classes}: {verdict})"
 
 
-def verify(frame: IntoFrame, policy: Policy, *, population: IntoFrame | None = None) -> Verification:
+def verify(
+    frame: IntoFrame,
+    policy: Policy,
+    *,
+    population: IntoFrame | None = None,
+    certificate: str | Path | Mapping[str, Any] | None = None,
+) -> Verification:
     """Recount a released table with plain Polars and compare it with the policy.
 
     Parameters
@@ -66,11 +76,15 @@ def verify(frame: IntoFrame, policy: Policy, *, population: IntoFrame | None = N
         What was promised.
     population : frame, table or path, optional
         The people that models are counted in, in place of the file that the policy names.
+    certificate : path or mapping, optional
+        The certificate of the release: table and policy must be those that it was written for.
 
     Raises
     ------
     ColumnError
         A column of the policy is missing.
+    InputError
+        The table or the certificate cannot be read.
     PolicyError
         A model is counted in people and there is no table of them, or there is one and no such model.
     UndecidedColumns
@@ -83,7 +97,7 @@ def verify(frame: IntoFrame, policy: Policy, *, population: IntoFrame | None = N
     >>> shoal.verify(pl.DataFrame({"age": ["[20, 29]", "[20, 29]", "31"]}), policy).met
     False
     """
-    lazy = into_lazy(frame)
+    lazy = open_released(frame, policy)
     refuse_undecided(lazy, policy)
     present = schema_of(lazy).names()
     left = [
@@ -93,6 +107,8 @@ def verify(frame: IntoFrame, policy: Policy, *, population: IntoFrame | None = N
     ]
     expected = {*policy.columns, *released_names(policy)}
     left += [f"column {name!r} is none of the policy's" for name in present if name not in expected]
+    if certificate is not None:
+        left += broken_certificate(certificate, frame, policy)
     assessment, _ = recount(lazy, policy, population_of(policy, population))
     findings = accept_findings(released_findings(lazy, policy), policy.accept)
     assessment = msgspec.structs.replace(assessment, findings=findings)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shoal_cli.input_options import declarations_of_input
 from shoal_cli.options import ANCHOR, JSON, NEIGHBORS, THREADS, UNIT, print_json, unit_columns
 from shoal_cli.running import MET, NOT_VERIFIED
 
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 @click.option(
     "--output", "-o", type=click.Path(dir_okay=False), help="Write the answer here; its suffix is the format."
 )
+@declarations_of_input
 @THREADS
 @JSON
 def query(source: str | None, threads: int | None, output: str | None, as_json: bool, **asked: Any) -> int:  # noqa: FBT001
@@ -77,7 +79,9 @@ def query(source: str | None, threads: int | None, output: str | None, as_json: 
     if output is not None:
         check_output(Path(output), [source, *filter(None, (asked["ledger"], asked["anchor"]))])
     unit = unit_columns(asked["units"])
-    frame = private(source, unit=unit, ledger=_ledger(asked), neighbors=asked["neighbors"])
+    frame = private(
+        source, unit=unit, ledger=_ledger(asked), neighbors=asked["neighbors"], declarations=asked["declared"]
+    )
     grouped = frame.group_by(
         *asked["by"], max_groups=asked["max_groups"], max_rows=_rows(asked["max_rows"]), keys=asked["keys"]
     )

@@ -8,12 +8,14 @@ import click
 
 from shoal_cli.answering import audit, noise, query
 from shoal_cli.federating import federate
+from shoal_cli.input_options import FORMATS, as_declared, declared_input, declaring, written_to
 from shoal_cli.ledger_commands import ledger
 from shoal_cli.options import ACCEPT, JSON, THREADS, accepting, print_json
 from shoal_cli.running import FINDINGS, MET, NOT_VERIFIED, run, with_progress
 
 if TYPE_CHECKING:
     from shoal_engine.anonymity.policy import Policy
+    from shoal_engine.declarations.declarations import Declarations
 
 _POLICY = click.option("--policy", "-p", "policy_file", type=click.Path(dir_okay=False), help="Policy as TOML.")
 _QUASI = click.option("--quasi-identifier", "-q", "quasi", multiple=True, metavar="COL", help="Repeat for several.")
@@ -50,9 +52,10 @@ def main() -> NoReturn:
 
 @cli.command()
 @click.argument("source", metavar="INPUT")
+@declared_input
 @click.option("--policy-out", type=click.Path(dir_okay=False, writable=True), help="Write a commented policy here.")
 @JSON
-def look(source: str, policy_out: str | None, as_json: bool) -> int:  # noqa: FBT001
+def look(source: str, declared: "Declarations", policy_out: str | None, as_json: bool) -> int:  # noqa: FBT001
     """Guess the role of each column, and report which columns single people out and which a person must decide on."""
     from shoal.files import check_folder
     from shoal.looking import look as look_at
@@ -61,7 +64,7 @@ def look(source: str, policy_out: str | None, as_json: bool) -> int:  # noqa: FB
 
     if policy_out is not None:
         check_folder(Path(policy_out), [source])
-    found = look_at(source)
+    found = look_at(as_declared(source, declared))
     if policy_out is not None:
         with written_whole(Path(policy_out)) as draft:
             draft.write_text(found.policy_toml(k=None), encoding="utf-8")
@@ -74,6 +77,7 @@ def look(source: str, policy_out: str | None, as_json: bool) -> int:  # noqa: FB
 
 @cli.command()
 @click.argument("source", metavar="INPUT")
+@declared_input
 @_POLICY
 @_QUASI
 @_SENSITIVE
@@ -82,6 +86,7 @@ def look(source: str, policy_out: str | None, as_json: bool) -> int:  # noqa: FB
 @JSON
 def assess(
     source: str,
+    declared: "Declarations",
     policy_file: str | None,
     quasi: tuple[str, ...],
     sensitive: tuple[str, ...],
@@ -96,6 +101,7 @@ def assess(
 
     # Nothing is released here, so the least k there is may stand for a k that was not given.
     policy = _policy(policy_file, quasi, sensitive, k=2 if policy_file is None else None)
+    policy = declaring(policy, declared)
     assessment = assess_frame(source, policy, population=population, n_threads=threads)
     if as_json:
         print_json(assessment.to_dict() | {"undecided": list(policy.undecided)})
@@ -108,6 +114,7 @@ def assess(
 
 @cli.command()
 @click.argument("source", metavar="INPUT")
+@declared_input
 @_POLICY
 @_QUASI
 @_SENSITIVE
@@ -119,6 +126,7 @@ def assess(
 @JSON
 def risk(
     source: str,
+    declared: "Declarations",
     policy_file: str | None,
     quasi: tuple[str, ...],
     sensitive: tuple[str, ...],
@@ -137,6 +145,7 @@ def risk(
 
     # Nothing is released here, so the least k there is may stand for a k that was not given.
     policy = _policy(policy_file, quasi, sensitive, k=2 if policy_file is None else None)
+    policy = declaring(policy, declared)
     report = risk_of(
         source,
         policy,
@@ -146,7 +155,7 @@ def risk(
         threshold=threshold,
         n_threads=threads,
     )
-    findings = safe_harbor(source)
+    findings = safe_harbor(as_declared(source, policy.declarations))
     if as_json:
         print_json(report.to_dict() | {"safe_harbor": findings.to_dicts(), "undecided": list(policy.undecided)})
     else:
@@ -158,7 +167,9 @@ def risk(
 
 @cli.command()
 @click.argument("source", metavar="INPUT")
-@click.argument("output", type=click.Path())
+@declared_input
+@click.argument("output", type=click.Path(allow_dash=True))
+@click.option("--output-format", type=click.Choice(FORMATS), default="csv", help="Of standard output, OUTPUT = -.")
 @_POLICY
 @click.option("-k", type=int, help="Rows that every class holds at least.")
 @_QUASI
@@ -180,7 +191,9 @@ def risk(
 @JSON
 def anonymize(
     source: str,
+    declared: "Declarations",
     output: str,
+    output_format: str,
     policy_file: str | None,
     k: int | None,
     quasi: tuple[str, ...],
@@ -198,36 +211,40 @@ def anonymize(
 ) -> int:
     """Release a table in which nobody stands out, verified from its own rows.
 
+    INPUT and OUTPUT may be -, standard input and output; what else is told then goes to standard error.
     Exit code 4: the release is written and verified, but findings await a decision.
     """
     from shoal.anonymizing import anonymize_file
     from shoal_cli.showing import show_report
     from shoal_engine.findings.finding import open_findings
 
-    policy = accepting(_policy(policy_file, quasi, sensitive, k=k, l=l, t=t, suppress=suppress), accept)
-    report = with_progress(
-        lambda tell: anonymize_file(
-            source,
-            output,
-            policy,
-            certificate=certificate,
-            method=method,
-            population=population,
-            utility=utility,
-            n_threads=threads,
-            on_progress=tell,
-        ),
-        steps=_STEPS,
-    )
-    if as_json:
-        print_json(report.to_dict())
-    else:
-        show_report(report, policy, output)
+    policy = _policy(policy_file, quasi, sensitive, k=k, l=l, t=t, suppress=suppress)
+    policy = accepting(declaring(policy, declared), accept)
+    with written_to(output, output_format) as path:
+        report = with_progress(
+            lambda tell: anonymize_file(
+                source,
+                path,
+                policy,
+                certificate=certificate,
+                method=method,
+                population=population,
+                utility=utility,
+                n_threads=threads,
+                on_progress=tell,
+            ),
+            steps=_STEPS,
+        )
+        if as_json:
+            print_json(report.to_dict())
+        else:
+            show_report(report, policy, output)
     return FINDINGS if open_findings(report.findings) else MET
 
 
 @cli.command()
 @click.argument("source", metavar="INPUT")
+@declared_input
 @click.option("--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy as TOML.")
 @click.option("--output", "-o", type=click.Path(), help="Write every node here; its suffix tells the format.")
 @_POPULATION
@@ -235,6 +252,7 @@ def anonymize(
 @JSON
 def lattice(
     source: str,
+    declared: "Declarations",
     policy_file: str,
     output: str | None,
     population: str | None,
@@ -249,7 +267,9 @@ def lattice(
 
     if output is not None:
         check_output(Path(output), [source])
-    nodes = lattice_of(source, _policy(policy_file, (), ()), population=population, n_threads=threads)
+    nodes = lattice_of(
+        source, declaring(_policy(policy_file, (), ()), declared), population=population, n_threads=threads
+    )
     if output is not None:
         write_frame(nodes, Path(output))
     if as_json:
@@ -261,6 +281,7 @@ def lattice(
 
 @cli.command()
 @click.argument("source", metavar="INPUT")
+@declared_input
 @click.option("--column", "-c", "columns", multiple=True, metavar="COL", help="Repeat for several; all unless given.")
 @click.option("--max-size", type=click.IntRange(min=1), help="Columns of a set at most.")
 @click.option("--alpha", type=float, default=1.0, show_default=True, help="Share of row pairs to tell apart.")
@@ -268,6 +289,7 @@ def lattice(
 @JSON
 def discover(
     source: str,
+    declared: "Declarations",
     columns: tuple[str, ...],
     max_size: int | None,
     alpha: float,
@@ -278,7 +300,9 @@ def discover(
     from shoal.discovering import unique_sets
     from shoal_cli.showing import show_unique_sets
 
-    found = unique_sets(source, columns or None, max_size=max_size, alpha=alpha, n_threads=threads)
+    found = unique_sets(
+        as_declared(source, declared), columns or None, max_size=max_size, alpha=alpha, n_threads=threads
+    )
     if as_json:
         print_json({"sets": found.to_dicts()})
     else:
@@ -290,12 +314,14 @@ def discover(
 @click.argument("output", metavar="OUTPUT")
 @click.option("--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy as TOML.")
 @_POPULATION
+@click.option("--certificate", type=click.Path(dir_okay=False), help="Of the release: its digest is checked.")
 @ACCEPT
 @JSON
 def verify(
     output: str,
     policy_file: str,
     population: str | None,
+    certificate: str | None,
     accept: tuple[str, ...],
     as_json: bool,  # noqa: FBT001
 ) -> int:
@@ -307,7 +333,7 @@ def verify(
     from shoal_cli.showing import show_verification
 
     policy = accepting(_policy(policy_file, (), ()), accept)
-    found = verify_frame(output, policy, population=population)
+    found = verify_frame(output, policy, population=population, certificate=certificate)
     if as_json:
         body = {
             **found.assessment.to_dict(),
@@ -325,12 +351,21 @@ def verify(
 
 @cli.command()
 @click.argument("source", metavar="INPUT")
+@declared_input
 @click.option("--column", "-c", required=True, metavar="COL", help="Column whose values are the leaves.")
 @click.option("--kind", required=True, metavar="KIND", help="Of hierarchy, as in a policy: intervals, auto, ...")
 @click.option("--set", "fields", multiple=True, metavar="TOML", help="A field, as 'width = [5, 10]'; repeat for more.")
 @click.option("--output", "-o", required=True, type=click.Path(dir_okay=False), help="Write ARX's CSV here.")
 @JSON
-def hierarchy(source: str, column: str, kind: str, fields: tuple[str, ...], output: str, as_json: bool) -> int:  # noqa: FBT001
+def hierarchy(
+    source: str,
+    declared: "Declarations",
+    column: str,
+    kind: str,
+    fields: tuple[str, ...],
+    output: str,
+    as_json: bool,  # noqa: FBT001
+) -> int:
     """Build a hierarchy over the values of a column."""
     import tomllib
 
@@ -344,7 +379,7 @@ def hierarchy(source: str, column: str, kind: str, fields: tuple[str, ...], outp
         msg = "give each field as in a policy's TOML, for example --set 'width = [5, 10]' --set 'lower = 0'"
         raise click.UsageError(msg) from None
     check_folder(Path(output), [source])
-    built = build_hierarchy(hierarchy_of({**described, "kind": kind}), source, column=column)
+    built = build_hierarchy(hierarchy_of({**described, "kind": kind}), as_declared(source, declared), column=column)
     built.write_csv(output)
     if as_json:
         print_json({"leaves": built.n_leaves, "levels": built.n_levels, "output": output})

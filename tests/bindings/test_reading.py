@@ -140,3 +140,46 @@ def test_read_table__columns_of_parquet_are_declared_too(tmp_path: Path) -> None
         shoal.read_table(tmp_path, columns={"n": "date"})
     with pytest.raises(shoal.InputError, match="row 1"):
         shoal.read_table(tmp_path, columns={"dob": "date"})
+
+
+_COMMANDS = (
+    "look IN",
+    "assess IN -q age",
+    "risk IN -q age",
+    "anonymize IN out.csv -k 2 -q age",
+    "lattice IN -p policy.toml",
+    "discover IN",
+    "hierarchy IN -c age --kind auto -o tree.csv",
+    "verify IN -p policy.toml",
+)
+
+
+@pytest.mark.parametrize("name", [name for name, odd in ODD.items() if odd.rows is None and not odd.columns])
+def test_commands__refuse_odd_files_without_a_cell(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from shoal_cli.commands import cli
+
+    odd = ODD[name]
+    monkeypatch.chdir(tmp_path)
+    Path(odd.name).write_bytes(odd.content)
+    Path("policy.toml").write_text("k = 2\n[quasi_identifier.age]\nhierarchy = { kind = 'auto' }\n")
+    for command in _COMMANDS if not odd.file else ():
+        if command.startswith("look") and "utf-16" in odd.refused:
+            # It finds the encoding by itself, to propose it.
+            continue
+        with pytest.raises(shoal.ShoalError) as raised:
+            cli.main(command.replace("IN", odd.name).split(), standalone_mode=False)
+        assert "c4n" not in str(raised.value)
+        assert raised.value.__cause__ is None
+
+
+def test_command__reads_standard_input_as_declared(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from shoal_cli.commands import cli
+
+    text = b"dob;x\n03.01.58;a\n31.12.99;b\n"
+    asked = ["hierarchy", "-", "-c", "dob", "--type", "dob=date:%d.%m.%y:1930", "--kind", "date"]
+    asked += ["--set", "levels = ['year']", "-o", str(tmp_path / "tree.csv")]
+    result = CliRunner().invoke(cli, asked, input=text, standalone_mode=False)
+    assert result.exception is None
+    assert (tmp_path / "tree.csv").read_text() == "1958-01-03;1958;*\n1999-12-31;1999;*\n"

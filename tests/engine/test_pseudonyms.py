@@ -42,3 +42,21 @@ def test_load_key__missing_or_short_is_refused_without_telling_it(
         with pytest.raises(PolicyError, match="'id'") as caught:
             loaded(role, tmp_path)
         assert "c4n4ry" not in str(caught.value)
+
+
+def test_pseudonyms__one_number_has_one() -> None:
+    from decimal import Decimal
+
+    key = b"0" * 32
+    written = [
+        pa.array([30, 123456789012, 0]),
+        pa.array([30.0, 123456789012.0, -0.0]),
+        pa.array([Decimal("30.00"), Decimal("123456789012.00"), Decimal("0.00")]),
+        pa.array(["30", "123456789012", "0"]),
+        pa.array([30, 123456789012, 0], pa.uint64()),
+    ]
+    expected = pseudonyms(written[0], key)
+    assert all(pseudonyms(values, key).equals(expected) for values in written)
+    assert pseudonyms(pa.array([2.5]), key).equals(pseudonyms(pa.array([Decimal("2.50")]), key))
+    # Texts are what they are.
+    assert len(set(pseudonyms(pa.array(["30", "030", "30.0"]), key).to_pylist())) == 3

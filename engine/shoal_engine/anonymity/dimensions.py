@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -164,6 +164,14 @@ def bind_column(
     return Dimension(name, role, kind, geometry, domain, kernel_code, domain_code, position, tree)
 
 
+_NO_HIERARCHY_OF: dict[Kind, Any] = {
+    "number": Dates,
+    "category": Intervals | Dates,
+    "date": Intervals | Prefix | Redaction,
+    "time": Intervals | Dates | Prefix | Redaction,
+}
+
+
 def kind_of(arrow_type: pa.DataType) -> Kind | None:
     """Return what a column of an Arrow type is, or None where it cannot be a quasi-identifier."""
     if pa.types.is_dictionary(arrow_type):
@@ -173,6 +181,8 @@ def kind_of(arrow_type: pa.DataType) -> Kind | None:
         return "number"
     if types.is_date(arrow_type) or types.is_timestamp(arrow_type):
         return "date"
+    if types.is_time(arrow_type):
+        return "time"
     is_text = types.is_string(arrow_type) or types.is_large_string(arrow_type) or types.is_string_view(arrow_type)
     return "category" if is_text or types.is_boolean(arrow_type) else None
 
@@ -198,7 +208,7 @@ def _kind(name: str, role: QuasiIdentifier, arrow_type: pa.DataType) -> Kind:
             f"cast the column, or use kind = '{natural}'"
         )
         raise ColumnError(msg)
-    wrong = {"number": Dates, "category": Intervals | Dates, "date": Intervals | Prefix | Redaction}[kind]
+    wrong = _NO_HIERARCHY_OF[kind]
     if isinstance(role.hierarchy, wrong):
         msg = f"column `{name}` is a {kind}, which its hierarchy cannot take; cast it, or change that"
         raise ColumnError(msg)
@@ -222,11 +232,11 @@ def _positions(name: str, values: pa.Array) -> npt.NDArray[np.float64]:
 
 
 def _on_line(name: str, values: pa.Array) -> npt.NDArray[np.int64] | npt.NDArray[np.uint64] | npt.NDArray[np.float64]:
-    """Return numbers as they are, dates as days and datetimes as counts of their unit."""
+    """Return numbers as they are, dates as days, datetimes and times as counts of their unit."""
     types = pa.types
-    if types.is_date32(values.type):
+    if types.is_date32(values.type) or types.is_time32(values.type):
         values = pc.cast(values, pa.int32())
-    elif types.is_date64(values.type) or types.is_timestamp(values.type):
+    elif types.is_date64(values.type) or types.is_timestamp(values.type) or types.is_time64(values.type):
         values = pc.cast(values, pa.int64())
     elif types.is_float16(values.type):
         values = pc.cast(values, pa.float64())

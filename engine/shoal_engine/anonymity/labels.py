@@ -5,6 +5,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from shoal_engine.anonymity.value_texts import value_texts
+
 EVERYTHING = "*"
 """Stands for all values of a column."""
 _NULL_IN_SET = "null"
@@ -25,7 +27,7 @@ def texts(values: pa.Array, *, has_null: bool) -> pa.StringArray:
     pa.StringArray
         One entry a code.
     """
-    text = pc.cast(values, pa.string())
+    text = value_texts(values)
     if not has_null:
         return text
     return pa.concat_arrays([pa.nulls(1, pa.string()), text])

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import Identifier
+from shoal_engine.anonymity.value_texts import is_number, number_texts
 from shoal_engine.errors import PolicyError
 
 MIN_KEY_BYTES = 16
@@ -46,7 +47,8 @@ def pseudonyms(values: pa.Array, key: bytes) -> pa.StringArray:
     """Return the pseudonym of each value.
 
     HMAC (Bellare, Canetti, Krawczyk 1996) with SHA-256, cut to 128 bits and written as 32 hexadecimal digits:
-    without the key nobody can recompute it from a list of candidates.
+    without the key nobody can recompute it from a list of candidates. One number has one pseudonym, whether it is an
+    integer, a float or a decimal: 30, 30.0 and 30.00; as text, 30 has the same, 030 and 30.00 are other texts.
 
     Parameters
     ----------
@@ -54,5 +56,6 @@ def pseudonyms(values: pa.Array, key: bytes) -> pa.StringArray:
         Without null.
     key : bytes
     """
-    texts = pc.cast(values, pa.string()).to_pylist()
-    return pa.array([hmac.digest(key, text.encode(), "sha256").hex()[:_DIGITS] for text in texts], pa.string())
+    texts = number_texts(values) if is_number(values.type) else pc.cast(values, pa.string()).to_pylist()
+    known = [text for text in texts if text is not None]
+    return pa.array([hmac.digest(key, text.encode(), "sha256").hex()[:_DIGITS] for text in known], pa.string())

@@ -28,7 +28,7 @@ from shoal_engine.anonymity.policy_values import PolicyValue
 from shoal_engine.anonymity.transform_specs import Transform
 from shoal_engine.errors import PolicyError
 
-Kind: TypeAlias = Literal["number", "category", "date"]
+Kind: TypeAlias = Literal["number", "category", "date", "time"]
 Output: TypeAlias = Literal["label", "bounds", "center", "mean"]
 Nulls: TypeAlias = Literal["apart", "generalize"]
 
@@ -71,9 +71,9 @@ class QuasiIdentifier(PolicyValue, frozen=True):
     Attributes
     ----------
     kind : str, optional
-        number, category or date; without it, what the column's Arrow type says.
+        number, category, date or time (of day); without it, what the column's Arrow type says.
     output : str
-        label, bounds (two typed columns), center (numbers, dates) or mean (numbers).
+        label, bounds (two typed columns), center (numbers, dates, times) or mean (numbers).
     nulls : str
         apart: rows with and without a value never share a class; generalize: they may, and then the class
         says nothing of the column.
@@ -98,7 +98,7 @@ class QuasiIdentifier(PolicyValue, frozen=True):
         if isinstance(self.hierarchy, Dates) and self.kind not in (None, "date"):
             msg = "a hierarchy of kind date needs kind = 'date'"
             raise PolicyError(msg)
-        if isinstance(self.hierarchy, Prefix | Redaction) and self.kind == "date":
+        if isinstance(self.hierarchy, Prefix | Redaction) and self.kind in ("date", "time"):
             msg = "a hierarchy of kind prefix or redaction masks text; dates take a hierarchy of kind date"
             raise PolicyError(msg)
         if self.hierarchy is not None and self.output != "label":
@@ -213,9 +213,9 @@ Role: TypeAlias = Identifier | QuasiIdentifier | Sensitive | SetValued | Insensi
 def check_output(output: Output, kind: Kind) -> None:
     """Raise PolicyError where columns of `kind` have no such output."""
     able = {
-        "label": ("number", "category", "date"),
-        "bounds": ("number", "date"),
-        "center": ("number", "date"),
+        "label": ("number", "category", "date", "time"),
+        "bounds": ("number", "date", "time"),
+        "center": ("number", "date", "time"),
     }
     kinds = able.get(output, ("number",))
     if kind not in kinds:

@@ -11,6 +11,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "sensitive-unique": "rows that are unique on a sensitive column, which is released as it is",
         "kept-determines-quasi-identifier": "a kept column that states a quasi-identifier more exactly than its label",
         "one-sensitive-value": "rows in classes with a single value of a sensitive column that no model binds",
+        "read-as-text": "columns that look like numbers or dates and were read as text",
+        "look-alike-values": "values that a diversity model counts as several and a reader sees as one",
     }
 )
 """Meaning of each code, as a noun phrase."""

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +29,8 @@ def rows_of(tree: NamedTree, column: str, folder: str | Path = "") -> list[list[
 def read_tree(path: Path, where: str) -> list[list[str]]:
     """Read ``leaf;level 1;...;*`` rows in UTF-8, as ARX writes them; blank lines are passed over.
 
+    Where the first line has no semicolon, commas or tabs separate.
+
     Parameters
     ----------
     path : Path
@@ -42,13 +44,21 @@ def read_tree(path: Path, where: str) -> list[list[str]]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [(reader.line_num, row) for reader in [csv.reader(file, delimiter=";")] for row in reader if row]
+            reader = csv.reader(file, delimiter=_separator(file), strict=True)
+            rows = [(reader.line_num, row) for row in reader if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not `;`-separated UTF-8 text"
         msg = f"{where}, cannot be read: {reason}"
         raise HierarchyError(msg) from None
     check_rows(rows, where)
     return [row for _, row in rows]
+
+
+def _separator(file: TextIO) -> str:
+    """Return what separates the entries of a file, as its first line that is not blank says."""
+    first = next((line for line in file if line.strip()), "")
+    file.seek(0)
+    return next((sign for sign in ";\t," if sign in first), ";")
 
 
 def write_tree(rows: Iterable[Sequence[str]], path: Path) -> None:
@@ -119,6 +129,8 @@ def check_rows(rows: Sequence[tuple[int, Sequence[str]]], where: str) -> None:
             problem = f"has an empty entry {row.index('', 1) + 1}; name every node"
         elif row[0] in leaves:
             problem = f"lists a leaf again that row {leaves[row[0]]} has; list each leaf once"
+        elif row[-1] != first[-1] and len({one[-1] for _, one in rows[1:]}) == 1 < len(rows) - 1:
+            problem = f"ends in another root than row {start}: that looks like a header line; remove row {start}"
         elif row[-1] != first[-1]:
             problem = f"ends in another root than row {start}; end every row with the same one, for example *"
         else:

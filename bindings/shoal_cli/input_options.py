@@ -1,0 +1,101 @@
+"""Where a command reads from and writes to, and how its input is declared: files, standard input and output."""
+
+import contextlib
+import functools
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from shoal_engine.anonymity.policy import Policy
+    from shoal_engine.declarations.declarations import Declarations
+
+STANDARD = "-"
+"""Stands for standard input or output."""
+FORMATS = ("csv", "tsv", "parquet", "ipc")
+
+
+def declarations_of_input(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the INPUT of a command be declared: the command gets `declared`."""
+
+    @click.option(
+        "--declarations", type=click.Path(dir_okay=False), metavar="FILE", help="TOML: [file], [column.NAME]."
+    )
+    @click.option(
+        "--type", "types", multiple=True, metavar="COL=TYPE[:FORMAT]", help="As dob=date:%d.%m.%Y or zip=text; repeat."
+    )
+    @functools.wraps(command)
+    def declaring_command(*, declarations: str | None, types: tuple[str, ...], **options: Any) -> Any:
+        from shoal_engine.declarations.declarations import Declarations, column_options
+
+        of_file = Declarations() if declarations is None else Declarations.load(declarations)
+        return command(declared=of_file.merged(Declarations(columns=column_options(types))), **options)
+
+    return declaring_command
+
+
+def declared_input(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the INPUT of a command be declared, and be standard input; the command gets `source` and `declared`."""
+
+    @declarations_of_input
+    @click.option("--input-format", type=click.Choice(FORMATS), default="csv", help="Of standard input, INPUT = -.")
+    @functools.wraps(command)
+    def reading(*, source: str, input_format: str, **options: Any) -> Any:
+        with _readable(source, input_format) as path:
+            return command(source=path, **options)
+
+    return reading
+
+
+@contextlib.contextmanager
+def _readable(source: str, kind: str) -> Generator[str]:
+    """Give the path of an input; what comes from standard input lies in a private file while the command runs."""
+    if source != STANDARD:
+        yield source
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"standard input.{kind}"
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield str(path)
+
+
+@contextlib.contextmanager
+def written_to(output: str, kind: str) -> Generator[str]:
+    """Give the path to write an output to; standard output gets the whole file once the block has ended well.
+
+    Within the block, what is printed goes to standard error if the output goes to standard output.
+    """
+    if output != STANDARD:
+        yield output
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"standard output.{kind}"
+        with contextlib.redirect_stdout(sys.stderr):
+            yield str(path)
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+
+
+def declaring(policy: "Policy", declared: "Declarations") -> "Policy":
+    """Return the policy with further declarations of files and columns, which come before its own."""
+    import msgspec
+
+    merged = policy.declarations.merged(declared)
+    return msgspec.structs.replace(policy, file=merged.file, column=merged.columns)
+
+
+def as_declared(source: str, declared: "Declarations") -> "str | pl.LazyFrame":
+    """Return the input of a command that has no policy, read as declared."""
+    from shoal.reading import read_path
+    from shoal_engine.declarations.declarations import Declarations
+
+    return source if declared == Declarations() else read_path(source, declared).frame
