@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _POLICY = click.option("--policy", "-p", "policy_file", type=click.Path(dir_okay=False), help="Policy as TOML.")
 _QUASI = click.option("--quasi-identifier", "-q", "quasi", multiple=True, metavar="COL", help="Repeat for several.")
 _SENSITIVE = click.option("--sensitive", "-s", multiple=True, metavar="COL", help="Repeat for several.")
+_UNIT = click.option("--unit", metavar="COL", help="Names the person of each row: k counts people, not rows.")
 _POPULATION = click.option("--population", metavar="FILE", help="The people that the table was drawn from.")
 _STEPS = 5
 
@@ -77,6 +78,7 @@ def look(source: str, policy_out: str | None, as_json: bool) -> int:  # noqa: FB
 @_POLICY
 @_QUASI
 @_SENSITIVE
+@_UNIT
 @_POPULATION
 @THREADS
 @JSON
@@ -85,6 +87,7 @@ def assess(
     policy_file: str | None,
     quasi: tuple[str, ...],
     sensitive: tuple[str, ...],
+    unit: str | None,
     population: str | None,
     threads: int | None,
     as_json: bool,  # noqa: FBT001
@@ -95,7 +98,7 @@ def assess(
     from shoal_cli.showing_findings import show_findings, show_undecided
 
     # Nothing is released here, so the least k there is may stand for a k that was not given.
-    policy = _policy(policy_file, quasi, sensitive, k=2 if policy_file is None else None)
+    policy = _policy(policy_file, quasi, sensitive, k=2 if policy_file is None else None, unit=unit)
     assessment = assess_frame(source, policy, population=population, n_threads=threads)
     if as_json:
         print_json(assessment.to_dict() | {"undecided": list(policy.undecided)})
@@ -160,9 +163,10 @@ def risk(
 @click.argument("source", metavar="INPUT")
 @click.argument("output", type=click.Path())
 @_POLICY
-@click.option("-k", type=int, help="Rows that every class holds at least.")
+@click.option("-k", type=int, help="Rows, or units, that every class holds at least.")
 @_QUASI
 @_SENSITIVE
+@_UNIT
 @click.option("--l", "l", type=int, help="Distinct sensitive values that every class holds at least.")
 @click.option("--t", "t", type=float, help="Largest distance of a class to the table.")
 @click.option(
@@ -185,6 +189,7 @@ def anonymize(
     k: int | None,
     quasi: tuple[str, ...],
     sensitive: tuple[str, ...],
+    unit: str | None,
     l: int | None,
     t: float | None,
     method: Any,
@@ -204,7 +209,7 @@ def anonymize(
     from shoal_cli.showing import show_report
     from shoal_engine.findings.finding import open_findings
 
-    policy = accepting(_policy(policy_file, quasi, sensitive, k=k, l=l, t=t, suppress=suppress), accept)
+    policy = accepting(_policy(policy_file, quasi, sensitive, k=k, l=l, t=t, suppress=suppress, unit=unit), accept)
     report = with_progress(
         lambda tell: anonymize_file(
             source,
@@ -289,12 +294,14 @@ def discover(
 @cli.command()
 @click.argument("output", metavar="OUTPUT")
 @click.option("--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy as TOML.")
+@click.option("--unit", metavar="COL", help="Column of pseudonyms to count, in place of the policy's unit.")
 @_POPULATION
 @ACCEPT
 @JSON
 def verify(
     output: str,
     policy_file: str,
+    unit: str | None,
     population: str | None,
     accept: tuple[str, ...],
     as_json: bool,  # noqa: FBT001
@@ -303,10 +310,14 @@ def verify(
 
     Exit code 4: the table holds its policy, but findings await a decision.
     """
+    import msgspec
+
     from shoal.verifying import verify as verify_frame
     from shoal_cli.showing import show_verification
 
     policy = accepting(_policy(policy_file, (), ()), accept)
+    if unit is not None:
+        policy = msgspec.structs.replace(policy, unit=unit)
     found = verify_frame(output, policy, population=population)
     if as_json:
         body = {
@@ -408,6 +419,7 @@ def _policy(
     l: int | None = None,
     t: float | None = None,
     suppress: float | None = None,
+    unit: str | None = None,
 ) -> "Policy":
     """Return the policy of a file, or the one that columns and numbers describe."""
     import msgspec
@@ -415,8 +427,8 @@ def _policy(
     from shoal_engine.anonymity.policy import Policy
 
     if file is not None:
-        if quasi or sensitive or any(number is not None for number in (k, l, t)):
-            msg = "give either --policy or columns and models (-k, -q, -s, --l, --t), not both"
+        if quasi or sensitive or any(number is not None for number in (k, l, t, unit)):
+            msg = "give either --policy or columns and models (-k, -q, -s, --unit, --l, --t), not both"
             raise click.UsageError(msg)
         policy = Policy.load(file)
         return policy if suppress is None else msgspec.structs.replace(policy, suppress=suppress)
@@ -426,4 +438,6 @@ def _policy(
     if k is None:
         msg = "there is no default k; say how many rows each class must hold, for example -k 10"
         raise click.UsageError(msg)
-    return Policy.of(k=k, quasi_identifiers=quasi, sensitive=sensitive, l=l, t=t, suppress=suppress or 0.0)
+    return Policy.of(
+        k=k, quasi_identifiers=quasi, sensitive=sensitive, l=l, t=t, suppress=suppress or 0.0, unit=unit or ""
+    )

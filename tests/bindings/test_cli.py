@@ -13,7 +13,10 @@ from shoal_cli.commands import cli
 from shoal_cli.running import run
 
 CHILD = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
-FIGURES = {"rows", "k", "equivalence_classes", "unique_rows", "risk", "sensitive", "table_models", "set_valued"}
+FIGURES = {"rows", "k", "equivalence_classes", "unique_rows", "risk", "sensitive", "table_models", "set_valued"} | {
+    "unit",
+    "units",
+}
 ADULT = Path(__file__).parents[2] / ".." / "shared" / "data" / "adult"
 
 
