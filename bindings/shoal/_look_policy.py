@@ -32,6 +32,11 @@ _DECLARED = """\
 # How texts are read. What is not declared stays text where it does not survive the way to a number or date and back.
 """
 _KINDS = {"integer": "number", "float": "number", "date": "date", "datetime": "date"}
+_PEOPLE = ("name: a person", "values: names of people", "values: e-mail addresses inside", "values: phone numbers")
+_UNIT = """\
+# Values of this identifier repeat: k rows may be one person. So its values are counted, and not rows.
+# Remove the line if equal values are different people; name another column if a household is the unit.
+"""
 _MODELS = """\
 # models = [{ kind = "distinct", l = 3 }]
 """
@@ -62,6 +67,9 @@ def write(
     """
     parts = [_HEADER, _NO_K if k is None else tomli_w.dumps({"k": k})]
     types = {one.column: one.fields["type"] for one in proposals if one.is_sure}
+    units = [tomli_w.dumps({"unit": seen.name}) for seen in _units(judged)]
+    if units:
+        parts.append("".join([_UNIT, units[0], *(f"# {other}" for other in units[1:])]))
     for section, meaning in _SECTIONS.items():
         mine = [(seen, verdict) for seen, verdict in judged if verdict.role == section]
         if mine:
@@ -85,6 +93,21 @@ def _declarations(proposals: Sequence[Proposal], file: FileFormat | None) -> Ite
             lines = tomli_w.dumps({"column": {one.column: one.fields}})
             comment = f"# {described(one)}\n"
             yield comment + (lines if one.is_sure else "".join(f"# {line}\n" for line in lines.splitlines()))
+
+
+def _units(judged: Sequence[tuple[Evidence, Verdict]]) -> list[Evidence]:
+    """Return identifiers whose values repeat and may be people: keys first, then what names people.
+
+    A row without a value could be anybody's, and a column with such rows is no unit.
+    """
+    able = [
+        (seen, verdict.reason)
+        for seen, verdict in judged
+        if verdict.role == "identifier" and seen.name and not seen.nulls and 1 < seen.distinct < seen.values
+    ]
+    keys = [seen for seen, reason in able if reason == "name: a key" or seen.register is not None]
+    names = [seen for seen, reason in able if reason in _PEOPLE and seen not in keys]
+    return [one for some in (keys, names) for one in sorted(some, key=lambda seen: -seen.distinct)]
 
 
 def _column(seen: Evidence, verdict: Verdict, declared: str) -> str:

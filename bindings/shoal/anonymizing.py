@@ -14,6 +14,7 @@ from shoal.observing import OnProgress, observe, quietly, threads
 from shoal.population import observe_people, population_of
 from shoal.reading_by_policy import read_by_policy, text_findings
 from shoal.released_frames import as_frame
+from shoal.repeated_identifiers import repeated_identifiers
 from shoal.reporting import Made, report_of
 from shoal_engine.anonymity.assessment import Report, UtilityFigure
 from shoal_engine.anonymity.policy import Policy
@@ -233,6 +234,7 @@ def prepare(
 ) -> "tuple[Release, Made]":
     """Observe, fit and recode; return the release with what is to be reported of it."""
     from shoal_engine.anonymity.fitting import fit
+    from shoal_engine.anonymity.linked_rows import check_linked_rows
     from shoal_engine.anonymity.release import Release
     from shoal_engine.anonymity.representatives import check_representatives
     from shoal_engine.findings.kept_columns import determined_quasi_identifiers
@@ -252,13 +254,15 @@ def prepare(
     tell("partitioning")
     fitted = fit(table, method=method, n_threads=n_threads)
     check_representatives(fitted.table, fitted.classes.recoding, fitted.class_of_tuple)
+    check_linked_rows(fitted)
     release = Release(fitted.table, fitted.classes.recoding, fitted.class_of_tuple, fitted.items, names)
     dropped = tuple(name for name in names if name not in policy.columns)
     findings = (
-        *determined_quasi_identifiers(fitted, n_threads=n_threads),
         *text_findings(reading.remarks, policy),
+        *repeated_identifiers(frame, policy),
+        *determined_quasi_identifiers(fitted, n_threads=n_threads),
     )
-    made = Made(classes=fitted.classes, dropped=dropped, findings=findings)
+    made = Made(classes=fitted.classes, dropped=dropped, findings=findings, units=release.units)
     if not utility:
         return release, made
     from shoal_engine.utility.released import released_utility

@@ -7,7 +7,7 @@ import polars as pl
 from shoal.frames import IntoFrame
 from shoal.observing import observe, threads
 from shoal.reading_by_policy import read_by_policy
-from shoal_engine.anonymity.observation import Table
+from shoal_engine.anonymity.observation import Table, units_in
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import QuasiIdentifier
 from shoal_engine.errors import InputError, PolicyError
@@ -30,7 +30,8 @@ def risk(
     ----------
     frame : frame, table or path
     policy : Policy
-        Names quasi-identifiers and sensitive columns; its models and hierarchies are not read.
+        Names quasi-identifiers and sensitive columns; its models and hierarchies are not read. With a `unit`, the units
+        of each class are its records; attributes are told of rows.
     population : frame, table or path, optional
         The people that the table was drawn from, itself included, with the same quasi-identifiers.
     sampling_fraction : float, optional
@@ -66,9 +67,9 @@ def risk(
     from shoal_engine.risk.report import report_risk
 
     table = _observed(frame, policy, weights, threads(n_threads))
-    size = table.grouped.weight
+    rows, size = table.grouped.weight, units_in(table.units, table.grouped)
     attributes = {
-        column.name: attribute_risk(table.cells, size, column.first, column.size) for column in table.modeling.columns
+        column.name: attribute_risk(table.cells, rows, column.first, column.size) for column in table.modeling.columns
     }
     people = _people(table, frame, population, sampling_fraction, weights, threads(n_threads))
     return report_risk(size, people, attributes, threshold=threshold)
@@ -93,8 +94,9 @@ def individual_risk(
     Returns
     -------
     pl.DataFrame
-        One row for each row of the table, in its order: `class_size`, `people` (of the class in the population,
-        counted or expected) and `risk` (one over the people, or the expectation of that).
+        One row for each row of the table, in its order: `class_size` (rows, or units where the policy names them),
+        `people` (of the class in the population, counted or expected) and `risk` (one over the people, or the
+        expectation of that).
 
     Raises
     ------
@@ -114,7 +116,8 @@ def individual_risk(
     if people is None:
         msg = "nothing tells of the population; give a table of it, a sampling fraction or a column of weights"
         raise PolicyError(msg)
-    classes = pl.DataFrame({"class_size": table.grouped.weight, "people": people.size, "risk": people.chance})
+    size = units_in(table.units, table.grouped)
+    classes = pl.DataFrame({"class_size": size, "people": people.size, "risk": people.chance})
     assert table.grouped.tuple_of_row is not None
     return classes[table.grouped.tuple_of_row]
 
@@ -126,7 +129,7 @@ def _plain(policy: Policy, weights: str | None) -> Policy:
         msg = f"column {weights!r} cannot be weight and quasi-identifier or sensitive column at once"
         raise PolicyError(msg)
     kept = [] if weights is None else [weights]
-    plain = Policy.of(k=2, quasi_identifiers=names, sensitive=sensitive, insensitive=kept)
+    plain = Policy.of(k=2, quasi_identifiers=names, sensitive=sensitive, insensitive=kept, unit=policy.unit)
     # Kinds stay: a column of numbers that is declared a category may hold any of them.
     kinds = {name: QuasiIdentifier(kind=role.kind) for name, role in policy.quasi_identifiers.items()}
     return msgspec.structs.replace(plain, quasi_identifiers=kinds, file=policy.file, column=policy.column)
@@ -152,7 +155,7 @@ def _people(
     if sum(given is not None for given in (population, sampling_fraction, weights)) > 1:
         msg = "the population is described more than once; give a table of it, a sampling fraction or weights"
         raise PolicyError(msg)
-    size = table.grouped.weight
+    size = units_in(table.units, table.grouped)
     if population is not None:
         return _counted(table, frame, population, n_threads)
     if sampling_fraction is not None:
@@ -168,7 +171,7 @@ def _counted(table: Table, frame: IntoFrame, population: IntoFrame, n_threads: i
     """Return the population of a table, counted over the columns of both."""
     from shoal_engine.risk.population_classes import count_people
 
-    policy = msgspec.structs.replace(table.policy, sensitive={}, insensitive={})
+    policy = msgspec.structs.replace(table.policy, sensitive={}, insensitive={}, unit="")
     both = observe(read_by_policy(frame, table.policy).frame, policy, carry=True, n_threads=n_threads, in_order=True)
     others = observe(
         read_by_policy(population, table.policy, population=True).frame, policy, carry=True, n_threads=n_threads

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import polars as pl
 
 from shoal.frames import NOT_ARROW, batches, schema_of
-from shoal_engine.anonymity.observation import Observation, check_columns, needed_columns
+from shoal_engine.anonymity.observation import Observation, check_columns, counted_columns, needed_columns
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.errors import ColumnError, InputError, PolicyError
 
@@ -48,8 +48,8 @@ def observe(frame: pl.LazyFrame, policy: Policy, *, carry: bool, n_threads: int,
         msg = "the policy names no quasi-identifier; decide which of its undecided columns others may know"
         raise PolicyError(msg)
     schema = schema_of(frame)
-    check_columns(policy.columns, schema.names())
-    columns = needed_columns(policy) if carry else [*policy.quasi_identifiers, *policy.sensitive, *policy.set_valued]
+    check_columns([*policy.columns, *[policy.unit] * (policy.unit != "")], schema.names())
+    columns = needed_columns(policy) if carry else counted_columns(policy)
     check_readable(schema, columns)
     observation = Observation(policy, carry=carry, n_threads=n_threads)
     try:

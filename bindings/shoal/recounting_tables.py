@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
-from shoal.regrouping import ROWS
+from shoal.recounting_units import MEMBERS, ROWS, WEIGHT
 from shoal_engine.anonymity.assessment import Assessment
 from shoal_engine.anonymity.models.people_models import DeltaPresence, KMap
 from shoal_engine.anonymity.models.table_models import (
@@ -18,9 +18,9 @@ from shoal_engine.anonymity.models.table_models import (
     of_people,
 )
 from shoal_engine.anonymity.policy import Policy
+from shoal_engine.anonymity.units import GRID
 
 _COUNT = "__count"
-_ROWS = "__rows"
 
 
 def table_figures(
@@ -30,6 +30,7 @@ def table_figures(
     reached: Assessment,
     classes: pl.DataFrame,
     population: pl.LazyFrame | None,
+    unit: str | None = None,
 ) -> Mapping[str, float]:
     """Return the figure of each model of the policy that binds the table as a whole, by its kind.
 
@@ -46,24 +47,27 @@ def table_figures(
         Their labels and rows.
     population : pl.LazyFrame, optional
         People, where a model is counted in them.
+    unit : str, optional
+        Column whose distinct values are counted in place of rows.
     """
     figures: dict[str, float] = {}
-    class_rows = classes.get_column(ROWS)
-    rows = reached.rows
+    sizes = classes.get_column(MEMBERS)
+    members = int(sizes.sum())
     for model in policy.models:
         match model:
             case AverageRisk():
-                figures["average-risk"] = reached.equivalence_classes / max(1, rows)
+                figures["average-risk"] = reached.equivalence_classes / max(1, members)
             case SampleUniqueness():
-                figures["sample-uniqueness"] = reached.unique_rows / max(1, rows)
+                figures["sample-uniqueness"] = int((sizes == 1).sum()) / max(1, members)
             case PopulationUniqueness():
-                figures["population-uniqueness"] = model.measure(class_rows.cast(pl.Int64).to_numpy())
+                figures["population-uniqueness"] = model.measure(sizes.cast(pl.Int64).to_numpy())
             case KMap(counts_people=False):
-                figures["k-map"] = _k_map(model, rows, reached.k)
+                figures["k-map"] = _k_map(model, members, reached.k)
             case LKC(l=l):
-                figures["lkc-k"], figures["lkc-c"] = _combinations(
-                    frame, _by_quasi_identifier(policy, quasi_identifiers), list(policy.sensitive), l
-                )
+                columns = _by_quasi_identifier(policy, quasi_identifiers)
+                weighed = _weighed(frame, quasi_identifiers, unit)
+                found = _combinations(weighed, classes, columns, list(policy.sensitive), l, unit)
+                figures["lkc-k"], figures["lkc-c"] = found
             case _:
                 pass
     return figures if population is None else figures | _people_figures(policy, classes, population)
@@ -109,18 +113,33 @@ def _by_quasi_identifier(policy: Policy, released: Sequence[str]) -> list[list[s
     ]
 
 
+def _weighed(frame: pl.LazyFrame, keys: Sequence[str], unit: str | None) -> pl.LazyFrame:
+    """Return the table with what each row weighs in its class."""
+    weight = pl.lit(1, pl.Int64) if unit is None else GRID // pl.len().cast(pl.Int64).over([*keys, unit])
+    return frame.with_columns(weight.alias(WEIGHT))
+
+
 def _combinations(
-    frame: pl.LazyFrame, quasi: Sequence[Sequence[str]], sensitive: Sequence[str], l: int
+    frame: pl.LazyFrame,
+    classes: pl.DataFrame,
+    quasi: Sequence[Sequence[str]],
+    sensitive: Sequence[str],
+    l: int,
+    unit: str | None,
 ) -> tuple[int, float]:
-    """Return the fewest rows, and the largest share of a sensitive value, over combinations of `l` of `quasi`."""
+    """Return the fewest rows, and the largest share of a sensitive value, over combinations of `l` of `quasi`.
+
+    Of units, a combination has at least those of its largest class.
+    """
+    members = pl.col(MEMBERS).sum() if unit is None else pl.col(MEMBERS).max()
     fewest, surest = [], [0.0]
     for chosen in combinations(quasi, min(l, len(quasi))):
         columns = [name for part in chosen for name in part]
-        groups = frame.group_by(columns).agg(pl.len().alias(_ROWS))
-        fewest.append(groups.select(pl.col(_ROWS).min()).collect().item() or 0)
+        groups = classes.group_by(columns).agg(members)
+        fewest.append(groups.select(pl.col(MEMBERS).min()).item() or 0)
         for column in sensitive:
             value = pl.col(column).alias("__value")
-            cells = frame.group_by(*columns, value).agg(pl.len().alias(_COUNT))
+            cells = frame.group_by(*columns, value).agg(pl.col(WEIGHT).sum().alias(_COUNT))
             share = cells.group_by(columns).agg(pl.col(_COUNT).max() / pl.col(_COUNT).sum())
             surest.append(share.select(pl.col(_COUNT).max()).collect().item() or 0.0)
     return min(fewest, default=0), max(surest)

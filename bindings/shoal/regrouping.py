@@ -10,13 +10,15 @@ from functools import reduce
 import polars as pl
 
 from shoal.recounting import Further, Seen, further
+from shoal.recounting_units import MEMBERS, ROWS, VALUE, WEIGHT, least_carried_of, lightened, members_of, weighed
 from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
 from shoal_engine.anonymity.models.value_models import Model
 
-ROWS = "__rows"
 _CLASS = "__class"
-_VALUE = "__value"
+_VALUE = VALUE
 _COUNT = "__count"
+_WHOLE = "__whole"
+"""Rows of a class, or the weight of its units: what shares are shares of."""
 _SHARE = "__share"
 _DISTINCT = "__distinct"
 _ENTROPY = "__entropy"
@@ -54,6 +56,7 @@ def regroup(
     *,
     recursive: Mapping[str, Sequence[int]] | None = None,
     besides: Mapping[str, Sequence[Model]] | None = None,
+    unit: str | None = None,
 ) -> tuple[Assessment, pl.DataFrame]:
     """Count the equivalence classes of a table and measure its sensitive columns, from its rows alone.
 
@@ -64,13 +67,14 @@ def regroup(
     sensitive : ground distances per sensitive column, the one for ``t`` first; none means equal distance
     recursive : the l of each recursive (c, l)-diversity to measure, per sensitive column
     besides : further models to measure, per sensitive column; see `shoal.recounting`
+    unit : column whose distinct values are counted, if any; see `shoal.recounting_units`
 
     Returns
     -------
     Assessment
         An empty table has k = 0 and no classes.
     pl.DataFrame
-        The classes: their values in the quasi-identifiers, and `ROWS`.
+        The classes: their values in the quasi-identifiers, `ROWS` and `MEMBERS`: units, or rows without them.
     """
     keys = list(quasi_identifiers)
     schema = frame.collect_schema()
@@ -84,9 +88,11 @@ def regroup(
     for column, grounds in sensitive.items():
         ranks = (recursive or {}).get(column, ())
         asked = further((besides or {}).get(column, ()))
-        classes, measured[column] = _measured(frame, parts, keys, column, grounds or [Ground()], ranks, asked)
+        classes, measured[column] = _measured(frame, parts, keys, column, grounds or [Ground()], ranks, asked, unit)
     if not sensitive:
-        counts = [part.group_by(keys).agg(pl.len().cast(pl.Int64).alias(ROWS)) for part in parts]
+        rows = pl.len().cast(pl.Int64).alias(ROWS)
+        members = rows.alias(MEMBERS) if unit is None else pl.col(unit).n_unique().cast(pl.Int64).alias(MEMBERS)
+        counts = [part.group_by(keys).agg(rows, members) for part in parts]
         classes = pl.concat([part.collect(engine="streaming") for part in counts])
     labels = [name for name in keys if name in texts]
     return _summed(classes, measured), classes.with_columns(pl.col(labels).cast(pl.String))
@@ -104,12 +110,19 @@ def _parts(frame: pl.LazyFrame, keys: Sequence[str], n_parts: int) -> Iterator[p
 
 def _summed(classes: pl.DataFrame, sensitive: Mapping[str, SensitiveReach]) -> Assessment:
     """Sum the classes up."""
-    sizes = classes.get_column(ROWS)
-    k, unique, rows = classes.select(
-        pl.col(ROWS).min(), (pl.col(ROWS) == 1).sum().alias("unique"), pl.col(ROWS).sum().alias("all")
+    k, unique, rows, members = classes.select(
+        pl.col(MEMBERS).min(),
+        pl.col(ROWS).filter(pl.col(MEMBERS) == 1).sum().alias("unique"),
+        pl.col(ROWS).sum().alias("all"),
+        pl.col(MEMBERS).sum().alias("members"),
     ).row(0)
     return Assessment.of(
-        rows=int(rows), k=int(k or 0), equivalence_classes=sizes.len(), unique_rows=int(unique), sensitive=sensitive
+        rows=int(rows),
+        k=int(k or 0),
+        equivalence_classes=classes.height,
+        unique_rows=int(unique),
+        sensitive=sensitive,
+        members=int(members),
     )
 
 
@@ -121,26 +134,43 @@ def _measured(
     grounds: Sequence[Ground],
     recursive: Sequence[int],
     asked: Mapping[str, Further],
+    unit: str | None,
 ) -> tuple[pl.DataFrame, SensitiveReach]:
     """Return the classes, and what the worst of them reaches in one sensitive column."""
     value = pl.col(column).alias(_VALUE)
-    whole = frame.group_by(value).agg(pl.len().alias(_COUNT)).collect(engine="streaming")
+    if unit is None:
+        whole = frame.group_by(value).agg(pl.len().alias(_COUNT)).collect(engine="streaming")
+    else:
+        weights = [weighed(part, keys, unit, value) for part in parts]
+        whole = pl.concat([one.group_by(VALUE).agg(pl.col(WEIGHT).sum().alias(_COUNT)) for one in weights])
+        whole = whole.group_by(_VALUE).agg(pl.col(_COUNT).sum())
     whole = whole.select(_VALUE, (pl.col(_COUNT) / pl.col(_COUNT).sum()).alias(_SHARE))
     moving = {ground.kind: _grounded_values(whole, ground) for ground in grounds if ground.kind != "equal"}
     classes: list[pl.DataFrame] = []
+    carried: list[int] = []
     closeness = {ground.kind: 0.0 for ground in grounds}
     for part in parts:
-        counted = part.group_by([*keys, value]).agg(pl.len().cast(pl.Int64).alias(_COUNT))
-        cells = counted.collect(engine="streaming")
-        found = _classes(cells, keys, whole, recursive, asked)
-        classes.append(found.select(*keys, ROWS, _DISTINCT, _ENTROPY, _EQUAL, pl.col(f"^{_RECURSIVE}.*$"), *asked))
+        if unit is None:
+            counted = part.group_by([*keys, value]).agg(pl.len().cast(pl.Int64).alias(_COUNT))
+            cells = counted.collect(engine="streaming")
+            found = _classes(cells, keys, whole, recursive, asked).with_columns(
+                pl.col(_WHOLE).alias(ROWS), pl.col(_WHOLE).alias(MEMBERS)
+            )
+        else:
+            held = weighed(part, keys, unit, value)
+            cells = lightened(held.group_by([*keys, _VALUE]).agg(pl.col(WEIGHT).sum()), WEIGHT).rename({WEIGHT: _COUNT})
+            found = _classes(cells, keys, whole, recursive, asked)
+            found = found.join(members_of(held, keys, unit), on=keys, how="left", nulls_equal=True)
+            carried += [least_carried_of(held, keys, unit)] if held.height else []
+        own = [ROWS, MEMBERS, _DISTINCT, _ENTROPY, _EQUAL]
+        classes.append(found.select(*keys, *own, pl.col(f"^{_RECURSIVE}.*$"), *asked))
         for ground in grounds:
             if ground.kind != "equal" and found.height:
                 distance = _closeness(cells, found, keys, moving[ground.kind], ground)
                 closeness[ground.kind] = max(closeness[ground.kind], distance)
     every = pl.concat(classes)
     if not every.height:
-        return every.select(*keys, ROWS), SensitiveReach(l_distinct=0, l_entropy=0.0, t=0.0)
+        return every.select(*keys, ROWS, MEMBERS), SensitiveReach(l_distinct=0, l_entropy=0.0, t=0.0)
     worst = every.select(
         pl.col(_DISTINCT, _ENTROPY).min(),
         pl.col(_EQUAL).max(),
@@ -150,14 +180,14 @@ def _measured(
     if "equal" in closeness:
         closeness["equal"] = max(0.0, worst[_EQUAL])
     reach = SensitiveReach(
-        l_distinct=int(worst[_DISTINCT]),
+        l_distinct=min(carried, default=int(worst[_DISTINCT])),
         l_entropy=float(worst[_ENTROPY]),
         t=closeness[grounds[0].kind],
         closeness=closeness,
         c_recursive={str(l): float(worst[f"{_RECURSIVE}{l}"]) for l in recursive},
         **{field: float(worst[field]) for field in asked},
     )
-    return every.select(*keys, ROWS), reach
+    return every.select(*keys, ROWS, MEMBERS), reach
 
 
 def _classes(
@@ -179,7 +209,7 @@ def _classes(
         .with_columns(how.ahead(seen).alias(f"{field}_ahead") for field, how in asked.items())
         .group_by(keys)
         .agg(
-            count.sum().alias(ROWS),
+            count.sum().alias(_WHOLE),
             pl.len().alias(_DISTINCT),
             (count.sum().log() - (count * count.log()).sum() / count.sum()).exp().alias(_ENTROPY),
             # Values that a class lacks add their whole share, so only those that it holds need a row.
@@ -199,18 +229,18 @@ def _closeness(
     cells: pl.DataFrame, classes: pl.DataFrame, keys: Sequence[str], values: pl.DataFrame, ground: Ground
 ) -> float:
     """Return the largest earth mover's distance of a class to the table, over ranks or a hierarchy."""
-    numbered = classes.select(*keys, ROWS).with_row_index(_CLASS)
+    numbered = classes.select(*keys, _WHOLE).with_row_index(_CLASS)
     ordered = cells.join(numbered, on=keys, how="left", nulls_equal=True).drop(keys).sort(_CLASS)
     worst = 0.0
     step = max(1, _CELLS_AT_ONCE // max(1, values.height))
     for first in range(0, classes.height, step):
         part = ordered.filter(pl.col(_CLASS).is_between(first, first + step, closed="left"))
         dense = (
-            part.select(_CLASS, ROWS)
+            part.select(_CLASS, _WHOLE)
             .unique()
             .join(_like(values, cells), how="cross")
-            .join(part.drop(ROWS), on=[_CLASS, _VALUE], how="left", nulls_equal=True)
-            .with_columns((pl.col(_COUNT).fill_null(0) / pl.col(ROWS) - pl.col(_SHARE)).alias("extra"))
+            .join(part.drop(_WHOLE), on=[_CLASS, _VALUE], how="left", nulls_equal=True)
+            .with_columns((pl.col(_COUNT).fill_null(0) / pl.col(_WHOLE) - pl.col(_SHARE)).alias("extra"))
         )
         distance = _over_ranks(dense) if ground.kind == "ordered" else _over_hierarchy(dense, len(ground.levels))
         worst = max(worst, distance)

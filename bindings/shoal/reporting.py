@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from shoal.finding import released_findings
-from shoal.regrouping import ROWS
+from shoal.recounting_units import ROWS
 from shoal.verifying import recount
+from shoal.verifying_units import joined_promises
 from shoal_engine.anonymity.assessment import Assessment, Loss, Report, UtilityFigure
 from shoal_engine.anonymity.models.promises import broken_promises
 from shoal_engine.errors import VerificationFailed
 from shoal_engine.findings.finding import Finding, accept_findings, in_order
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from shoal_engine.anonymity.fitting import Classes
 
 _LOSS = "__loss"
@@ -38,12 +42,15 @@ class Made:
         What only the values before their generalization show.
     utility : tuple of UtilityFigure
         Every measure of utility, where that was asked for.
+    units : (n_rows,) unsigned, optional
+        A number for the unit of each released row, where the policy names a unit: the rows need not hold it.
     """
 
     classes: "Classes"
     dropped: tuple[str, ...]
     findings: tuple[Finding, ...]
     utility: tuple[UtilityFigure, ...] = ()
+    units: "npt.NDArray[np.unsignedinteger] | None" = None
 
 
 def report_of(
@@ -63,11 +70,12 @@ def report_of(
         It breaks a promise, or rows or classes differ from what the method made.
     """
     policy = made.classes.policy
-    assessment, classes = recount(released, policy, population)
-    broken = broken_promises(policy, assessment)
+    rows, unit = with_units(released, made.units)
+    assessment, classes = recount(rows, policy, population, unit)
+    broken = [*broken_promises(policy, assessment), *joined_promises(rows, policy, unit)]
     if assessment.rows != int(made.classes.class_rows.sum()):
         broken.append("rows were lost or gained on the way out")
-    if assessment.k < int(made.classes.class_rows.min(initial=assessment.k)):
+    if assessment.k < int(made.classes.class_units.min(initial=assessment.k)):
         broken.append("classes fell apart on the way out")
     if broken:
         msg = f"the release does not hold its policy ({'; '.join(broken)}); it was not handed out, please report this"
@@ -94,6 +102,17 @@ def _without_doubles(findings: Sequence[Finding]) -> list[Finding]:
     for finding in findings:
         first.setdefault((finding.code, finding.columns), finding)
     return list(first.values())
+
+
+def with_units(
+    released: pl.LazyFrame, units: "npt.NDArray[np.unsignedinteger] | None"
+) -> tuple[pl.LazyFrame, str | None]:
+    """Return released rows with a number for the unit of each, and the column that holds it; None without units."""
+    if units is None:
+        return released, None
+    taken = released.collect_schema().names()
+    name = next(name for name in (f"__unit{'_' * n}" for n in range(len(taken) + 1)) if name not in taken)
+    return pl.concat([released, pl.LazyFrame({name: units})], how="horizontal"), name
 
 
 def _loss(classes: pl.DataFrame, made: "Classes", assessment: Assessment) -> Loss:

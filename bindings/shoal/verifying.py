@@ -17,12 +17,14 @@ from shoal.recounting_items import least_support
 from shoal.recounting_tables import table_figures
 from shoal.regrouping import Ground, regroup
 from shoal.released_table import open_released
+from shoal.repeated_identifiers import repeated_identifiers
+from shoal.verifying_units import joined_promises, pseudonym_of_unit, unit_findings
 from shoal_engine.anonymity.assessment import Assessment
 from shoal_engine.anonymity.models.promises import broken_promises, released_names
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import Closeness, Recursive
 from shoal_engine.errors import ColumnError
-from shoal_engine.findings.finding import Finding, accept_findings, open_findings
+from shoal_engine.findings.finding import Finding, accept_findings, in_order, open_findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +111,34 @@ def verify(
     left += [f"column {name!r} is none of the policy's" for name in present if name not in expected]
     if certificate is not None:
         left += broken_certificate(certificate, frame, policy)
-    assessment, _ = recount(lazy, policy, population_of(policy, population))
-    findings = accept_findings(released_findings(lazy, policy), policy.accept)
+    unit = pseudonym_of_unit(policy, present)
+    assessment, _ = recount(lazy, policy, population_of(policy, population), unit)
+    left += joined_promises(lazy, policy, unit)
+    found = [
+        *unit_findings(policy, unit, assessment.rows),
+        *repeated_identifiers(lazy, policy),
+        *released_findings(lazy, policy),
+    ]
+    findings = accept_findings(in_order(found), policy.accept)
     assessment = msgspec.structs.replace(assessment, findings=findings)
-    return Verification(assessment, (*left, *broken_promises(policy, assessment)), findings)
+    broken = broken_promises(policy, assessment, in_rows=unit is None)
+    return Verification(assessment, (*left, *broken), findings)
 
 
-def recount(frame: pl.LazyFrame, policy: Policy, population: pl.LazyFrame | None) -> tuple[Assessment, pl.DataFrame]:
-    """Return the assessment of a released table, and its classes; `population` where a model is counted in it."""
+def recount(
+    frame: pl.LazyFrame, policy: Policy, population: pl.LazyFrame | None, unit: str | None = None
+) -> tuple[Assessment, pl.DataFrame]:
+    """Return the assessment of a released table, and its classes.
+
+    Parameters
+    ----------
+    frame : pl.LazyFrame
+    policy : Policy
+    population : pl.LazyFrame, optional
+        Where a model is counted in it.
+    unit : str, optional
+        Column of the frame whose distinct values are counted; rows unless given.
+    """
     present = schema_of(frame).names()
     for name in [*released_names(policy), *policy.sensitive, *policy.set_valued]:
         if name not in present:
@@ -128,10 +150,15 @@ def recount(frame: pl.LazyFrame, policy: Policy, population: pl.LazyFrame | None
     }
     besides = {name: role.models for name, role in policy.sensitive.items()}
     names = released_names(policy)
-    found, classes = regroup(frame, names, grounds(frame, policy), recursive=recursive, besides=besides)
-    figures = table_figures(frame, policy, names, found, classes, population) if policy.models else {}
-    items = {name: least_support(frame, name, role.m) for name, role in policy.set_valued.items()}
-    return msgspec.structs.replace(found, table_models=figures, set_valued=items), classes
+    found, classes = regroup(frame, names, grounds(frame, policy), recursive=recursive, besides=besides, unit=unit)
+    figures = table_figures(frame, policy, names, found, classes, population, unit) if policy.models else {}
+    items = {name: least_support(frame, name, role.m, unit) for name, role in policy.set_valued.items()}
+    found = msgspec.structs.replace(found, table_models=figures, set_valued=items)
+    if unit is None:
+        return found, classes
+    by_class = unit in policy.identifiers and policy.link_of(unit) == "class"
+    units = None if by_class else frame.select(pl.col(unit).n_unique()).collect(engine="streaming").item()
+    return msgspec.structs.replace(found, unit=policy.unit, units=units), classes
 
 
 def grounds(frame: pl.LazyFrame, policy: Policy) -> Mapping[str, Sequence[Ground]]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _POLICY = click.option("--policy", "-p", "policy_file", type=click.Path(dir_okay=False), help="Policy as TOML.")
 _QUASI = click.option("--quasi-identifier", "-q", "quasi", multiple=True, metavar="COL", help="Repeat for several.")
 _SENSITIVE = click.option("--sensitive", "-s", multiple=True, metavar="COL", help="Repeat for several.")
+_UNIT = click.option("--unit", metavar="COL", help="Names the person of each row: k counts people, not rows.")
 _POPULATION = click.option("--population", metavar="FILE", help="The people that the table was drawn from.")
 _STEPS = 5
 
@@ -81,6 +82,7 @@ def look(source: str, declared: "Declarations", policy_out: str | None, as_json:
 @_POLICY
 @_QUASI
 @_SENSITIVE
+@_UNIT
 @_POPULATION
 @THREADS
 @JSON
@@ -90,6 +92,7 @@ def assess(
     policy_file: str | None,
     quasi: tuple[str, ...],
     sensitive: tuple[str, ...],
+    unit: str | None,
     population: str | None,
     threads: int | None,
     as_json: bool,  # noqa: FBT001
@@ -100,7 +103,7 @@ def assess(
     from shoal_cli.showing_findings import show_findings, show_undecided
 
     # Nothing is released here, so the least k there is may stand for a k that was not given.
-    policy = _policy(policy_file, quasi, sensitive, k=2 if policy_file is None else None)
+    policy = _policy(policy_file, quasi, sensitive, k=2 if policy_file is None else None, unit=unit)
     policy = declaring(policy, declared)
     assessment = assess_frame(source, policy, population=population, n_threads=threads)
     if as_json:
@@ -171,9 +174,10 @@ def risk(
 @click.argument("output", type=click.Path(allow_dash=True))
 @click.option("--output-format", type=click.Choice(FORMATS), default="csv", help="Of standard output, OUTPUT = -.")
 @_POLICY
-@click.option("-k", type=int, help="Rows that every class holds at least.")
+@click.option("-k", type=int, help="Rows, or units, that every class holds at least.")
 @_QUASI
 @_SENSITIVE
+@_UNIT
 @click.option("--l", "l", type=int, help="Distinct sensitive values that every class holds at least.")
 @click.option("--t", "t", type=float, help="Largest distance of a class to the table.")
 @click.option(
@@ -198,6 +202,7 @@ def anonymize(
     k: int | None,
     quasi: tuple[str, ...],
     sensitive: tuple[str, ...],
+    unit: str | None,
     l: int | None,
     t: float | None,
     method: Any,
@@ -218,7 +223,7 @@ def anonymize(
     from shoal_cli.showing import show_report
     from shoal_engine.findings.finding import open_findings
 
-    policy = _policy(policy_file, quasi, sensitive, k=k, l=l, t=t, suppress=suppress)
+    policy = _policy(policy_file, quasi, sensitive, k=k, l=l, t=t, suppress=suppress, unit=unit)
     policy = accepting(declaring(policy, declared), accept)
     with written_to(output, output_format) as path:
         report = with_progress(
@@ -313,6 +318,7 @@ def discover(
 @cli.command()
 @click.argument("output", metavar="OUTPUT")
 @click.option("--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy as TOML.")
+@click.option("--unit", metavar="COL", help="Column of pseudonyms to count, in place of the policy's unit.")
 @_POPULATION
 @click.option("--certificate", type=click.Path(dir_okay=False), help="Of the release: its digest is checked.")
 @ACCEPT
@@ -320,6 +326,7 @@ def discover(
 def verify(
     output: str,
     policy_file: str,
+    unit: str | None,
     population: str | None,
     certificate: str | None,
     accept: tuple[str, ...],
@@ -329,10 +336,14 @@ def verify(
 
     Exit code 4: the table holds its policy, but findings await a decision.
     """
+    import msgspec
+
     from shoal.verifying import verify as verify_frame
     from shoal_cli.showing import show_verification
 
     policy = accepting(_policy(policy_file, (), ()), accept)
+    if unit is not None:
+        policy = msgspec.structs.replace(policy, unit=unit)
     found = verify_frame(output, policy, population=population, certificate=certificate)
     if as_json:
         body = {
@@ -443,6 +454,7 @@ def _policy(
     l: int | None = None,
     t: float | None = None,
     suppress: float | None = None,
+    unit: str | None = None,
 ) -> "Policy":
     """Return the policy of a file, or the one that columns and numbers describe."""
     import msgspec
@@ -450,8 +462,8 @@ def _policy(
     from shoal_engine.anonymity.policy import Policy
 
     if file is not None:
-        if quasi or sensitive or any(number is not None for number in (k, l, t)):
-            msg = "give either --policy or columns and models (-k, -q, -s, --l, --t), not both"
+        if quasi or sensitive or any(number is not None for number in (k, l, t, unit)):
+            msg = "give either --policy or columns and models (-k, -q, -s, --unit, --l, --t), not both"
             raise click.UsageError(msg)
         policy = Policy.load(file)
         return policy if suppress is None else msgspec.structs.replace(policy, suppress=suppress)
@@ -461,4 +473,6 @@ def _policy(
     if k is None:
         msg = "there is no default k; say how many rows each class must hold, for example -k 10"
         raise click.UsageError(msg)
-    return Policy.of(k=k, quasi_identifiers=quasi, sensitive=sensitive, l=l, t=t, suppress=suppress or 0.0)
+    return Policy.of(
+        k=k, quasi_identifiers=quasi, sensitive=sensitive, l=l, t=t, suppress=suppress or 0.0, unit=unit or ""
+    )

@@ -61,7 +61,7 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
     )
     if not quiet:
         _CONSOLE.print()
-        show_findings([promise(policy)], (), after.findings)
+        show_findings([promise(policy, after)], (), after.findings)
         show_decisions(after.findings)
         show_before_and_after(before, after)
         _CONSOLE.print()

@@ -25,23 +25,41 @@ def _figures(assessment: "Assessment") -> list[tuple[str, str]]:
     rows = [
         ("rows", f"{assessment.rows:,}"),
         ("equivalence classes", f"{assessment.equivalence_classes:,}"),
-        ("k (smallest class)", f"{assessment.k:,}"),
+        *_units(assessment),
         (
-            "rows that stand alone",
+            "rows that stand alone" if not assessment.unit else f"rows of one {assessment.unit} alone",
             f"{assessment.unique_rows:,} ({_share(assessment.unique_rows, assessment.rows)})",
         ),
         ("highest risk", f"{assessment.risk.highest:.2%}"),
         ("average risk", f"{assessment.risk.average:.2%}"),
     ]
     for column, reach in assessment.sensitive.items():
-        rows.append((f"{column}: fewest distinct values", f"{reach.l_distinct:,}"))
+        rows.append((f"{column}: fewest distinct values{_on_units(assessment)}", f"{reach.l_distinct:,}"))
         rows.append((f"{column}: entropy diversity", f"{reach.l_entropy:.2f}"))
         rows.append((f"{column}: distance to the table (t)", f"{reach.t:.3f}"))
     for column, rows_held in assessment.set_valued.items():
-        rows.append((f"{column}: fewest rows that share items", "no item" if rows_held is None else f"{rows_held:,}"))
+        holders = f"units of {assessment.unit}" if assessment.unit else "rows"
+        rows.append(
+            (f"{column}: fewest {holders} that share items", "no item" if rows_held is None else f"{rows_held:,}")
+        )
     for name, figure in assessment.table_models.items():
         rows.append((name, f"{figure:g}"))
     return rows
+
+
+def _units(assessment: "Assessment") -> list[tuple[str, str]]:
+    """Return the size of the smallest class, and what it is counted in."""
+    if not assessment.unit:
+        return [("k (smallest class)", f"{assessment.k:,}")]
+    counted = "not in this table" if assessment.units is None else f"{assessment.units:,}"
+    return [
+        (f"units ({assessment.unit})", counted),
+        (f"k (units of {assessment.unit} in the smallest class)", f"{assessment.k:,}"),
+    ]
+
+
+def _on_units(assessment: "Assessment") -> str:
+    return f" on distinct {assessment.unit}" if assessment.unit else ""
 
 
 def _share(part: int, whole: int) -> str:
@@ -91,7 +109,7 @@ def show_report(report: "Report", policy: "Policy", output: str) -> None:
     """Print what a release does and does not protect, what it reaches and what it costs."""
     head = f"{output}   {report.rows:,} rows, {report.suppressed_rows:,} suppressed, {report.seconds:.1f} s\n"
     _CONSOLE.print(head, highlight=False, soft_wrap=True)
-    show_findings([promise(policy)], (), report.findings)
+    show_findings([promise(policy, report)], (), report.findings)
     show_decisions(report.findings)
     show_assessment(report)
     show_cost(report, output)
@@ -145,13 +163,20 @@ def show_unique_sets(sets: "pl.DataFrame") -> None:
 
 def show_verification(found: "Verification", policy: "Policy") -> None:
     """Print whether a table holds its policy, what it does not protect, and what it reaches."""
-    show_findings([promise(policy)] if found.met else [], [f"Not met: {b}." for b in found.broken], found.findings)
+    show_findings(
+        [promise(policy, found.assessment)] if found.met else [],
+        [f"Not met: {b}." for b in found.broken],
+        found.findings,
+    )
     show_decisions(found.findings)
     show_assessment(found.assessment)
 
 
-def promise(policy: "Policy") -> str:
-    """Return the sentence that a policy is met."""
+def promise(policy: "Policy", reached: "Assessment") -> str:
+    """Return the sentence that a policy is met, as far as it could be counted."""
+    if policy.unit and not reached.unit:
+        return f"No class has fewer than k = {policy.k} rows; units of {policy.unit} could not be counted."
     models = bool(policy.models or policy.set_valued or any(role.models for role in policy.sensitive.values()))
     every = " and every other model of the policy is too" if models else ""
-    return f"k = {policy.k} is met{every}: recounted from the released rows by other code."
+    counted = f"k = {policy.k}" + (f" (distinct {policy.unit})" if policy.unit else "")
+    return f"{counted} is met{every}: recounted from the released rows by other code."

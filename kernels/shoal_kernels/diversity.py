@@ -28,6 +28,15 @@ def distinct(histogram: Histogram) -> int:
 
 
 @inner
+def carried(histogram: Histogram, most: int) -> int:
+    """Return the sum of the counts, none counting for more than `most`."""
+    total = 0
+    for count in histogram:
+        total += min(count, most)
+    return total
+
+
+@inner
 def tail_rows(histogram: Histogram, skip: int) -> int:
     """Return the rows left after the `skip` most frequent values are taken out."""
     rest = 0

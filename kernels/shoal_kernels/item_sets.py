@@ -35,22 +35,26 @@ class Forest(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How many rows hold each combination: a table of open addresses, its length a power of two.
+    """How many rows, or units of rows, hold each combination: a table of open addresses, its length a power of two.
 
     Attributes
     ----------
     key : (capacity,) uint64
         0 where nothing is.
     rows : (capacity,) int64
+        Units, where `last` is not empty.
+    last : (capacity or 0,) int64
+        1 + the last unit that was counted for the combination.
     """
 
     key: Words
     rows: Ints
+    last: Ints
 
 
 _I = vector(types.int64)
 FOREST = types.NamedUniTuple(_I, 3, Forest)
-COUNTS = types.NamedTuple([types.uint64[::1], types.int64[::1]], Counts)
+COUNTS = types.NamedTuple([types.uint64[::1], types.int64[::1], types.int64[::1]], Counts)
 
 
 @inlined
@@ -115,6 +119,8 @@ def move_counts(source: Counts, target: Counts) -> None:
         if source.key[i] != 0:
             place = place_of(target, source.key[i])
             target.key[place], target.rows[place] = source.key[i], source.rows[i]
+            if len(source.last) > 0:
+                target.last[place] = source.last[i]
 
 
 @inner
@@ -137,8 +143,11 @@ def _with_ancestors(forest: Forest, items: Ints, own: Ints) -> int:
 
 
 @inner
-def _count_row(forest: Forest, own: Ints, size: int, bits: int, chosen: Ints, counts: Counts) -> int:
-    """Count every combination of `size` nodes of one row that are apart; return how many are new."""
+def _count_row(forest: Forest, own: Ints, size: int, bits: int, chosen: Ints, unit: int, counts: Counts) -> int:
+    """Count every combination of `size` nodes of one row that are apart; return how many are new.
+
+    A combination that the row's unit was counted for already, by the row before, is not counted again.
+    """
     new, depth = 0, 0
     chosen[0] = -1
     while depth >= 0:
@@ -163,6 +172,10 @@ def _count_row(forest: Forest, own: Ints, size: int, bits: int, chosen: Ints, co
         if counts.key[place] == 0:
             counts.key[place] = key
             new += 1
+        if unit >= 0:
+            if counts.last[place] == unit + 1:
+                continue
+            counts.last[place] = unit + 1
         counts.rows[place] += 1
     return new
 
@@ -176,9 +189,9 @@ def _n_combinations(n: int, size: int) -> int:
     return int(min(result, 1e18))
 
 
-@kernel(types.void(FOREST, _I, _I, types.int64, types.int64, COUNTS, types.int64[::1]))
+@kernel(types.void(FOREST, _I, _I, _I, types.int64, types.int64, COUNTS, types.int64[::1]))
 def count_combinations(
-    forest: Forest, start: Ints, item: Ints, size: int, bits: int, counts: Counts, state: Ints
+    forest: Forest, start: Ints, item: Ints, unit: Ints, size: int, bits: int, counts: Counts, state: Ints
 ) -> None:
     """Count in how many rows each combination of `size` nodes occurs, until the table is half full.
 
@@ -187,6 +200,8 @@ def count_combinations(
     forest : Forest
     start, item : (n + 1,) int64, (any,) int64
         Distinct nodes of each row, none above another.
+    unit : (n or 0,) int64, ascending
+        Unit of each row: rows of one unit count a combination once. Empty where every row counts.
     size : int
         At least 1; ``size * bits`` is at most 64.
     bits : int
@@ -214,5 +229,6 @@ def count_combinations(
             state[2] = more
             return
         if more > 0:
-            state[1] += _count_row(forest, own[:n], size, bits, chosen, counts)
+            mine = int(unit[row]) if len(unit) > 0 else -1
+            state[1] += _count_row(forest, own[:n], size, bits, chosen, mine, counts)
         state[0] += 1

@@ -9,7 +9,7 @@ from numba import types
 from shoal_kernels._jit import inner
 from shoal_kernels.lattice import Ints, Lattice, Words, roll_up
 from shoal_kernels.lattice_costs import Flags, Floats
-from shoal_kernels.models import PRESENCE_LEAST, Models
+from shoal_kernels.models import PRESENCE_LEAST, WEIGHED, Models
 from shoal_kernels.sensitive import satisfies
 
 Places = npt.NDArray[np.uint32]
@@ -117,21 +117,24 @@ def judge(models: Models, stack: Stack, scratch: Scratch, begin: int, n: int, li
     """Decide for each of n classes whether it satisfies the models; return the rows of those that do not.
 
     Stops as soon as they exceed `limit`. Classes of people without rows have none to leave out; where everybody has
-    to fit a class they count as one row.
+    to fit a class they count as one row. Where a WEIGHED model binds a value, the class weighs what that value counts;
+    what is suppressed is told in rows.
     """
-    suppressed, bare, least = 0, len(models.kind) == 0, 0
-    for kind in models.kind:
-        if kind == PRESENCE_LEAST:
+    suppressed, bare, least, weighed = 0, len(models.kind) == 0, 0, np.int64(-1)
+    for j in range(len(models.kind)):
+        if models.kind[j] == PRESENCE_LEAST:
             least = 1
+        if models.kind[j] == WEIGHED:
+            weighed = models.first[j]
     k, histogram = models.k[0], scratch.histogram
     for c in range(n):
         i = begin + c
         rows = stack.rows[i]
-        good = rows >= k
+        good = rows >= k or weighed >= 0
         if good and not bare:
             for cell in range(stack.begin[i], stack.end[i]):
                 histogram[stack.value[cell]] = stack.count[cell]
-            good = satisfies(models, histogram, rows)
+            good = satisfies(models, histogram, rows if weighed < 0 else histogram[weighed])
             for cell in range(stack.begin[i], stack.end[i]):
                 histogram[stack.value[cell]] = 0
         scratch.holds[c] = good

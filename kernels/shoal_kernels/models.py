@@ -43,6 +43,10 @@ PRESENCE_MOST = 13
 """Rows / people at most `limit` (Nergiz et al. 2007, definition 1)."""
 PRESENCE_LEAST = 14
 """Rows / people at least `limit`; a class of people without rows misses it."""
+CARRIED = 15
+"""At least `count` of weight where no value counts for more than `limit`: values carried by distinct units."""
+WEIGHED = 16
+"""Asks nothing: the column's only value states the weight of the class, of which k and shares are reckoned."""
 
 
 class Cells(NamedTuple):
@@ -72,10 +76,10 @@ class Models(NamedTuple):
     first, last : (m,) int64
         The column's values are ``first`` up to, not including, ``last``.
     count : (m,) int64
-        l of DISTINCT and RECURSIVE, k of K_MAP.
+        l of DISTINCT and RECURSIVE, k of K_MAP, l of CARRIED times the weight of a unit.
     limit : (m,) float64
         l of ENTROPY and GRASSBERGER, c of RECURSIVE, t of the CLOSE models, delta of DELTA in nats, beta, alpha,
-        share of the PRESENCE models.
+        share of the PRESENCE models, weight of a unit for CARRIED.
     reference : (n_values,) float64
         Share of each value in the whole table; sums to 1 over each column.
     depth : (m,) int64

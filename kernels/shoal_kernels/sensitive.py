@@ -9,12 +9,13 @@ import numpy.typing as npt
 
 from shoal_kernels._jit import inner
 from shoal_kernels.closeness import close_enough, distance_to_reference
-from shoal_kernels.diversity import at_most_share, distinct, entropy_reaches, grassberger_reaches, tail_rows
+from shoal_kernels.diversity import at_most_share, carried, distinct, entropy_reaches, grassberger_reaches, tail_rows
 from shoal_kernels.likeness import beta_at_most, beta_enhanced_at_most, delta_below
 from shoal_kernels.models import (
     ALPHA,
     BETA,
     BETA_ENHANCED,
+    CARRIED,
     CLOSE_TREE,
     DELTA_STRICT,
     DISTINCT,
@@ -24,6 +25,7 @@ from shoal_kernels.models import (
     PRESENCE_LEAST,
     PRESENCE_MOST,
     RECURSIVE,
+    WEIGHED,
     Models,
 )
 
@@ -51,6 +53,10 @@ def _holds_besides(models: Models, j: int, own: Histogram, n_rows: int) -> bool:
         return n_rows / own[0] <= limit
     if kind == PRESENCE_LEAST:
         return n_rows / own[0] >= limit
+    if kind == CARRIED:
+        return carried(own, int(limit)) >= models.count[j]
+    if kind == WEIGHED:
+        return True
     return delta_below(own, reference, n_rows, limit, kind == DELTA_STRICT)
 
 

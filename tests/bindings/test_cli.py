@@ -13,7 +13,10 @@ from shoal_cli.commands import cli
 from shoal_cli.running import run
 
 CHILD = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
-FIGURES = {"rows", "k", "equivalence_classes", "unique_rows", "risk", "sensitive", "table_models", "set_valued"}
+FIGURES = {"rows", "k", "equivalence_classes", "unique_rows", "risk", "sensitive", "table_models", "set_valued"} | {
+    "unit",
+    "units",
+}
 ADULT = Path(__file__).parents[2] / ".." / "shared" / "data" / "adult"
 
 
@@ -216,7 +219,7 @@ def test_warm__compiles_every_kernel(call: Any, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_warm__compiles_the_kernels_of_every_module() -> None:
-    """In a process of its own, where nothing was imported before: a module that is missed compiles when first called."""
+    """In a process of its own, where nothing was imported: a module that is missed compiles when first called."""
     script = """
 import importlib, pathlib
 import shoal_kernels

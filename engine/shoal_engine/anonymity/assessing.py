@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
 from shoal_engine.anonymity.item_sets import least_support
@@ -26,6 +27,8 @@ from shoal_engine.anonymity.models.value_models import (
 from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import Sensitive
+from shoal_engine.anonymity.unit_matching import least_carried
+from shoal_engine.anonymity.units import Shares, shares_of, summed, weighed_cells
 
 _ALWAYS: dict[str, Model] = {
     "l_distinct": Distinct(l=1),
@@ -45,39 +48,67 @@ _RANKS = (2, 3, 4, 5)
 def assess_table(table: Table) -> Assessment:
     """Measure a table's equivalence classes, risk, and what each sensitive column reaches."""
     weight = table.grouped.weight
+    shares = _shares(table)
+    members = weight if shares is None else shares.units
     return Assessment.of(
         rows=table.n_rows,
-        k=int(weight.min()),
+        k=int(members.min()),
         equivalence_classes=weight.size,
-        unique_rows=int((weight == 1).sum()),
-        sensitive=_reached(table),
-        table_models=_table_figures(table),
+        unique_rows=int(weight[members == 1].sum()),
+        sensitive=_reached(table, shares),
+        table_models=_table_figures(table, members),
         set_valued={
-            name: least_support(sets, table.policy.set_valued[name].m, name) for name, sets in table.sets.items()
+            name: least_support(sets.of_units(table.units), table.policy.set_valued[name].m, name)
+            for name, sets in table.sets.items()
         },
+        unit=table.policy.unit,
+        units=None if table.units is None else table.units.size,
+        members=int(members.sum()),
     )
 
 
-def _table_figures(table: Table) -> dict[str, float]:
-    """Measure the models that bind the table as a whole."""
-    figures = {kind_of(model): model.measure(table.grouped.weight) for model in of_sizes(table.policy.models)}
+def _shares(table: Table) -> Shares | None:
+    """Return the units of each tuple, and what rows weigh there; None where the table has no units."""
+    if table.units is None:
+        return None
+    assert table.grouped.tuple_of_row is not None
+    return shares_of(table.units, table.grouped.tuple_of_row, table.grouped.n_tuples)
+
+
+def _table_figures(table: Table, members: npt.NDArray[np.int64]) -> dict[str, float]:
+    """Measure the models that bind the table as a whole, given the members of each class."""
+    figures = {kind_of(model): model.measure(members) for model in of_sizes(table.policy.models)}
     for model in table.policy.models:
         if isinstance(model, LKC):
-            figures["lkc-k"], figures["lkc-c"] = combinations_reach(table, model.l)
+            figures["lkc-k"], figures["lkc-c"] = combinations_reach(table, model.l, members)
     return figures | people_figures(table)
 
 
-def _reached(table: Table) -> dict[str, SensitiveReach]:
+def _reached(table: Table, shares: Shares | None) -> dict[str, SensitiveReach]:
     """Measure every sensitive column, in one pass over the classes."""
     policy = _measuring(table.policy)
     modeling = models_of(policy, {name: domain for name, (domain, _) in table.coded.items()})
     if not modeling.columns:
         return {}
-    count = np.bincount(table.cells.value, weights=table.cells.count, minlength=modeling.n_values)
-    models = modeling.with_reference(count.astype(np.int64))
     tuples = np.arange(table.grouped.n_tuples, dtype=np.int64)
-    figures = iter(worst(table.cells, tuples, tuples.size, models).tolist())
-    return {name: _reach(role, figures) for name, role in table.policy.sensitive.items()}
+    rows = table.grouped.tuple_of_row
+    cells = table.cells
+    in_units = shares is not None and shares.grid > 1
+    if shares is not None and in_units:
+        assert rows is not None
+        cells = weighed_cells(rows, table.values, modeling.n_values, shares.weight, tuples.size)
+    models = modeling.with_reference(summed(cells.value, cells.count, modeling.n_values))
+    figures = iter(worst(cells, tuples, tuples.size, models).tolist())
+    reached = {name: _reach(role, figures) for name, role in table.policy.sensitive.items()}
+    if not in_units:
+        return reached
+    assert rows is not None
+    assert table.units is not None
+    carried = [least_carried(rows, value, table.units.of_row) for value in table.values]
+    return {
+        name: msgspec.structs.replace(reach, l_distinct=l, l_entropy_grassberger=None)
+        for (name, reach), l in zip(reached.items(), carried, strict=True)
+    }
 
 
 def _measuring(policy: Policy) -> Policy:
@@ -88,6 +119,7 @@ def _measuring(policy: Policy) -> Policy:
         k=max(2, policy.k),
         models=(),
         population="",
+        unit="",
         sensitive={name: Sensitive(models=_every_measure(role)) for name, role in policy.sensitive.items()},
     )
 

@@ -17,7 +17,8 @@ class Risk(Struct, frozen=True, kw_only=True):
     highest : float
         1 / size of the smallest class; 0 for an empty table.
     average : float
-        Mean over rows of 1 / size of the row's class, which is classes / rows.
+        Mean over rows of 1 / size of the row's class, which is classes / rows; over the units of all classes where the
+        policy names a unit.
     """
 
     highest: float
@@ -80,10 +81,10 @@ class Assessment(Struct, frozen=True, kw_only=True):
     ----------
     rows : int
     k : int
-        Size of the smallest class; 0 for an empty table.
+        Size of the smallest class, in units where the policy names one, else in rows; 0 for an empty table.
     equivalence_classes : int
     unique_rows : int
-        Rows that stand alone.
+        Rows that stand alone; those of classes of a single unit where the policy names one.
     risk : Risk
     sensitive : mapping of column to SensitiveReach
     table_models : mapping of str to float
@@ -94,7 +95,11 @@ class Assessment(Struct, frozen=True, kw_only=True):
         l quasi-identifiers.
     set_valued : mapping of column to int
         Fewest rows that hold a combination of at most m items of a set-valued column that occurs; None where there
-        is no item.
+        is no item; in units where the policy names one.
+    unit : str
+        The column whose distinct values are counted as units, such as people; empty where rows are counted.
+    units : int, optional
+        Distinct units of the table.
     findings : tuple of Finding
         What the table, or the release, gives away beside its classes, the worst first.
     """
@@ -107,6 +112,8 @@ class Assessment(Struct, frozen=True, kw_only=True):
     sensitive: Mapping[str, SensitiveReach]
     table_models: Mapping[str, float] = {}
     set_valued: Mapping[str, int | None] = {}
+    unit: str = ""
+    units: int | None = None
     findings: tuple[Finding, ...] = ()
 
     @classmethod
@@ -120,9 +127,13 @@ class Assessment(Struct, frozen=True, kw_only=True):
         sensitive: Mapping[str, SensitiveReach],
         table_models: Mapping[str, float] | None = None,
         set_valued: Mapping[str, int | None] | None = None,
+        unit: str = "",
+        units: int | None = None,
+        members: int | None = None,
     ) -> "Assessment":
-        """Return the assessment with the risks that follow from the counts."""
-        risk = Risk(highest=1 / k if k else 0.0, average=equivalence_classes / rows if rows else 0.0)
+        """Return the assessment and its risks; `members` is the sum of the class sizes, rows unless given."""
+        members = rows if members is None else members
+        risk = Risk(highest=1 / k if k else 0.0, average=equivalence_classes / members if members else 0.0)
         return cls(
             rows=rows,
             k=k,
@@ -132,6 +143,8 @@ class Assessment(Struct, frozen=True, kw_only=True):
             sensitive=sensitive,
             table_models=table_models or {},
             set_valued=set_valued or {},
+            unit=unit,
+            units=units,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -10,13 +10,15 @@ import numpy.typing as npt
 from shoal_engine.anonymity.dimensions import Dimension
 from shoal_engine.anonymity.item_recoding import ItemRecoding, recode_items
 from shoal_engine.anonymity.joined_classes import joined, unions_may_break
-from shoal_engine.anonymity.models.people import check_method, with_outside, with_people
+from shoal_engine.anonymity.models.people import check_method, with_outside
 from shoal_engine.anonymity.models.table_models import least_and_sufficient_k
+from shoal_engine.anonymity.models.unit_models import UnitJudge
 from shoal_engine.anonymity.models.whole_table import least_k_that_holds, with_k
 from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.partitioning import not_met, partition
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.recoding import Recoding, recode
+from shoal_engine.anonymity.unit_classes import counted_by_units, settled_in_units
 from shoal_engine.errors import PolicyError, PolicyNotMet
 from shoal_kernels._jit import freeze
 from shoal_kernels.models import Cells
@@ -37,6 +39,8 @@ class Classes:
     recoding : Recoding
     class_rows : (n_classes,) int64
         Rows of each class, as the method made it.
+    class_units : (n_classes,) int64
+        Distinct units of each class; its rows where the policy names no unit.
     suppressed_rows : int
         Rows that are left out.
     notes : tuple of str
@@ -47,6 +51,7 @@ class Classes:
     dimensions: tuple[Dimension, ...]
     recoding: Recoding
     class_rows: npt.NDArray[np.int64]
+    class_units: npt.NDArray[np.int64]
     suppressed_rows: int
     notes: tuple[str, ...] = ()
 
@@ -90,22 +95,23 @@ def fit(table: Table, *, method: Method, n_threads: int) -> Fit:
         raise PolicyError(msg)
     policy = table.policy
     check_method(policy, table.space, method)
-    table = with_people(table)
+    counted = counted_by_units(table)
     least, sufficient = least_and_sufficient_k(policy.k, policy.models, table.n_rows)
-    if table.n_rows < least:
-        msg = f"k = {least} asks for more rows than the table has; "
-        if table.n_rows < MIN_K:
-            raise PolicyNotMet(msg + "no k protects a single row, add rows")
-        msg += f"the nearest that it can: k = {table.n_rows}"
-        raise PolicyNotMet(msg, nearest={"k": table.n_rows})
+    n, one = (table.n_rows, "row") if table.units is None else (table.units.size, "unit")
+    if n < least:
+        msg = f"k = {least} asks for more {one}s than the table has; "
+        if n < MIN_K:
+            raise PolicyNotMet(msg + f"no k protects a single {one}, add {one}s")
+        msg += f"the nearest that it can: k = {n}"
+        raise PolicyNotMet(msg, nearest={"k": n})
 
     def attempt(k: int) -> Fit:
-        return _fit_with(with_k(table, k), method, n_threads)
+        return _fit_with(with_k(counted, k), method, n_threads)
 
-    if method == "full-domain" and policy.full_domain.is_exact:
+    if method == "full-domain" and policy.full_domain.is_exact and counted.weights is None:
         # The search itself suppresses what models of the class sizes ask for.
         return _with_items(attempt(least))
-    found = least_k_that_holds(policy.models, least, sufficient, attempt, rows=lambda made: made.classes.class_rows)
+    found = least_k_that_holds(policy.models, least, sufficient, attempt, rows=lambda made: made.classes.class_units)
     return _with_items(found)
 
 
@@ -116,18 +122,55 @@ def _fit_with(table: Table, method: Method, n_threads: int) -> Fit:
         return _generalized(table, max_suppressed)
     if method == "mondrian-relaxed":
         table = by_row(table)
-    class_of_tuple = _partitioned(table, method, max_suppressed, n_threads)
-    grouped = table.grouped
-
-    def recoded(classes: npt.NDArray[np.int64]) -> Recoding:
-        return recode(table.space.dimensions, table.space.arrays, grouped.words, grouped.weight, classes)
-
+    if table.weights is not None:
+        return _fit(table, *_cut_in_units(table, method, max_suppressed, n_threads))
+    class_of_tuple, _ = _partitioned(table, method, max_suppressed, n_threads)
     if unions_may_break(table):
-        found = joined(table, class_of_tuple, recoded)
+        found = joined(table, class_of_tuple, lambda classes: _recoded(table, classes))
         if found is None:
-            raise not_met(grouped.weight, table.cells, table.models, [table.space.names[j] for j in table.space.apart])
+            grouped, names = table.grouped, [table.space.names[j] for j in table.space.apart]
+            raise not_met(grouped.weight, table.cells, table.models, names)
         class_of_tuple = found
-    return _fit(table, class_of_tuple, recoded(class_of_tuple))
+    return _fit(table, class_of_tuple, _recoded(table, class_of_tuple))
+
+
+def _recoded(table: Table, class_of_tuple: npt.NDArray[np.int64]) -> Recoding:
+    """Return what classes that are cut state."""
+    grouped = table.grouped
+    return recode(table.space.dimensions, table.space.arrays, grouped.words, grouped.weight, class_of_tuple)
+
+
+def _cut_in_units(
+    table: Table, method: Literal["tight", "mondrian", "mondrian-relaxed"], max_suppressed: int, n_threads: int
+) -> tuple[npt.NDArray[np.int64], Recoding]:
+    """Return classes that hold k units, and what they state.
+
+    The weight of k units proves k units, but units whose rows lie far apart weigh little in each class. So
+    less weight is tried, by halves, as long as the loss falls: classes that turn out to hold too few units, counted
+    exactly, are merged.
+    """
+    assert table.weights is not None
+    best: tuple[npt.NDArray[np.int64], Recoding] | None = None
+    lost, k = math.inf, int(table.models.k[0])
+    least = k // table.grid * int(table.weights.of_row.min())
+    while best is None or k >= least:
+        asked = replace(table, models=freeze(table.models._replace(k=np.array([k], np.int64))))
+        classes, untrimmed = _partitioned(asked, method, max_suppressed, n_threads)
+        classes = settled_in_units(table, classes, untrimmed, state=lambda made: _recoded(table, made).stated()[1])
+        recoding = _recoded(table, classes)
+        loss = _loss_of(table, classes, recoding)
+        if best is not None and loss >= lost:
+            break
+        best, lost, k = (classes, recoding), loss, k // 2
+    assert best is not None
+    return best
+
+
+def _loss_of(table: Table, class_of_tuple: npt.NDArray[np.int64], recoding: Recoding) -> float:
+    """Return what the rows of a release lose, a suppressed row everything."""
+    weight, kept = table.grouped.weight, class_of_tuple >= 0
+    rows = np.bincount(class_of_tuple[kept], weights=weight[kept], minlength=recoding.loss_of_class.shape[1])
+    return float((recoding.loss_of_class @ rows).sum()) + len(recoding.loss_of_class) * float(weight[~kept].sum())
 
 
 def _with_items(fitted: Fit) -> Fit:
@@ -139,7 +182,12 @@ def _with_items(fitted: Fit) -> Fit:
     released = fitted.class_of_tuple[table.grouped.tuple_of_row] >= 0
     items = {
         name: recode_items(
-            sets, released, policy.set_valued[name], k=policy.k_of(name), name=name, folder=policy.folder
+            sets.of_units(table.units),
+            released,
+            policy.set_valued[name],
+            k=policy.k_of(name),
+            name=name,
+            folder=policy.folder,
         )
         for name, sets in table.sets.items()
     }
@@ -152,13 +200,13 @@ def _partitioned(
     method: Literal["tight", "mondrian", "mondrian-relaxed"],
     max_suppressed: int,
     n_threads: int,
-) -> npt.NDArray[np.int64]:
-    """Return classes that are cut or grown, and trimmed where rows may be left out."""
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return classes that are cut or grown, trimmed where rows may be left out, and as they were before that."""
     grouped, dims, apart = table.grouped, table.space.arrays, table.space.apart
     class_of_tuple = partition(
         dims,
         grouped.words,
-        grouped.weight,
+        table.mass,
         table.cells,
         table.models,
         apart=apart,
@@ -166,13 +214,25 @@ def _partitioned(
         method=method,
         max_suppressed=max_suppressed,
         n_threads=n_threads,
+        rows=grouped.weight,
+        grid=table.grid,
     )
     left = max_suppressed - int(grouped.weight[class_of_tuple < 0].sum())
     if left <= 0:
-        return class_of_tuple
+        return class_of_tuple, class_of_tuple
     from shoal_engine.anonymity.suppression import suppress
 
-    return suppress(dims, grouped.words, grouped.weight, table.cells, table.models, class_of_tuple, max_rows=left)
+    trimmed = suppress(
+        dims,
+        grouped.words,
+        table.mass,
+        table.cells,
+        table.models,
+        class_of_tuple,
+        max_rows=left,
+        rows=grouped.weight,
+    )
+    return trimmed, class_of_tuple
 
 
 def _generalized(table: Table, max_suppressed: int) -> Fit:
@@ -184,7 +244,9 @@ def _generalized(table: Table, max_suppressed: int) -> Fit:
     found = generalize(table, table.policy.full_domain, limit=max_suppressed)
     if found is None:
         _, weight, cells = with_outside(table)
-        raise not_met(weight, cells, table.models, [table.space.names[j] for j in table.space.apart])
+        outside = np.zeros(weight.size - table.grouped.n_tuples, np.int64)
+        apart = [table.space.names[j] for j in table.space.apart]
+        raise not_met(np.append(table.mass, outside), cells, table.models, apart, grid=table.grid)
     recoding = recode_levels(
         table.space.dimensions, table.space.arrays, table.grouped.words, found.class_of_tuple, found.levels_of_class
     )
@@ -197,11 +259,14 @@ def _fit(
 ) -> Fit:
     """Return a table with its classes and what they say."""
     weight, kept = table.grouped.weight, class_of_tuple >= 0
+    class_rows = np.bincount(class_of_tuple[kept], weights=weight[kept]).astype(np.int64)
+    class_units = class_rows if table.weights is None else UnitJudge(table).units(class_of_tuple, class_rows.size)
     classes = Classes(
         policy=table.policy,
         dimensions=table.space.dimensions,
         recoding=recoding,
-        class_rows=np.bincount(class_of_tuple[kept], weights=weight[kept]).astype(np.int64),
+        class_rows=class_rows,
+        class_units=class_units,
         suppressed_rows=int(weight[~kept].sum()),
         notes=(*table.notes, *notes),
     )
@@ -220,10 +285,11 @@ def by_row(table: Table) -> Table:
     place[order] = np.arange(order.size, dtype=np.uint32)
     columns = table.modeling.columns
     value = np.array([column.value[table.coded[column.name][1][order]] for column in columns], np.int64)
+    mass = np.ones(order.size, np.int64) if table.weights is None else table.weights.of_row[order]
     cells = Cells(
         np.arange(order.size + 1, dtype=np.int64) * len(columns),
         value.T.reshape(-1),
-        np.ones(value.size, np.int64),
+        np.repeat(mass, len(columns)),
     )
     rows = replace(
         grouped,
@@ -231,4 +297,5 @@ def by_row(table: Table) -> Table:
         weight=np.ones(order.size, np.int64),
         tuple_of_row=place,
     )
-    return replace(table, grouped=rows, cells=freeze(cells))
+    weights = None if table.weights is None else replace(table.weights, of_tuple=mass)
+    return replace(table, grouped=rows, cells=freeze(cells), weights=weights)

@@ -52,7 +52,7 @@ class ItemRecoding:
 def recode_items(
     sets: ItemSets, released: npt.NDArray[np.bool_], role: SetValued, *, k: int, name: str, folder: str | Path
 ) -> ItemRecoding:
-    """Find what items become, so that the released rows are k^m-anonymous.
+    """Find what items become, so that the released rows are k^m-anonymous, counted in units where the sets have them.
 
     Parameters
     ----------
@@ -141,7 +141,8 @@ def _cover(rare: Ints, entries: Ints) -> Ints:
 def _raised(sets: ItemSets, tree: Tree, m: int, k: int, name: str) -> tuple[Ints, pa.StringArray]:
     """Return the node of each item, or `LEFT_OUT`, and the names of the nodes."""
     n_leaves, n_nodes = tree.n_leaves, len(tree.label)
-    if int((np.diff(sets.start) > 0).sum()) < k:
+    held = np.diff(sets.start) > 0
+    if (np.unique(sets.unit[held]).size if sets.unit.size else int(held.sum())) < k:
         return np.full(n_leaves, LEFT_OUT), tree.label
     forest = _forest(tree)
     leaves = sets.mapped(tree.leaf)

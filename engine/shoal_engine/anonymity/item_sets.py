@@ -1,7 +1,7 @@
 """Set-valued columns: lists become distinct codes row by row, and their combinations are counted."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ from shoal_kernels._jit import freeze
 from shoal_kernels.item_sets import Counts, Forest, count_combinations, distinct_items, move_counts
 
 if TYPE_CHECKING:
+    from shoal_engine.anonymity.units import Units
     from shoal_engine.columns import Domain
 
 Ints = npt.NDArray[np.int64]
@@ -37,25 +38,43 @@ class ItemSets:
     start : (n_rows + 1,) int64
     item : (n_entries,) int64
         Codes of each row's items, ascending and distinct; of a null list none.
+    unit : (n_rows or 0,) int64
+        Unit of each row, where combinations are counted in units; rows of one unit may lie anywhere.
     """
 
     domain: "Domain"
     start: Ints
     item: Ints
+    unit: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def n_rows(self) -> int:
         """Return the number of rows."""
         return self.start.size - 1
 
+    def of_units(self, units: "Units | None") -> "ItemSets":
+        """Return the sets with the unit of each row, or as they are where there are no units."""
+        return self if units is None else replace(self, unit=units.of_row.astype(np.int64))
+
+    def by_unit(self) -> "ItemSets":
+        """Return the sets with the rows of each unit side by side."""
+        if not self.unit.size or (np.diff(self.unit) >= 0).all():
+            return self
+        order = np.argsort(self.unit, kind="stable")
+        length = np.diff(self.start)[order]
+        start = np.concatenate([[0], np.cumsum(length)])
+        place = np.repeat(self.start[:-1][order] - start[:-1], length) + np.arange(start[-1])
+        return ItemSets(self.domain, start, self.item[place], self.unit[order])
+
     def mapped(self, node_of_item: Ints, rows: npt.NDArray[np.bool_] | None = None) -> "ItemSets":
         """Return the sets with every item replaced, or left out where negative; of some rows if asked."""
-        item, start = self.item, self.start
+        item, start, unit = self.item, self.start, self.unit
         if rows is not None and not rows.all():
             length = np.diff(start)
             item = item[np.repeat(rows, length)]
             start = np.concatenate([[0], np.cumsum(length[rows])])
-        return distinct(self.domain, start, node_of_item[item])
+            unit = unit[rows] if unit.size else unit
+        return replace(distinct(self.domain, start, node_of_item[item]), unit=unit)
 
 
 def distinct(domain: "Domain", start: Ints, item: Ints) -> ItemSets:
@@ -95,7 +114,7 @@ def bits_for(n_nodes: int, size: int, name: str) -> int:
 
 
 def count_sets(sets: ItemSets, forest: Forest, size: int, name: str) -> tuple[Counts, int]:
-    """Count the rows of every combination of `size` nodes that occurs, and the bits that tell a node in it.
+    """Count the rows, or units, of every combination of `size` nodes that occurs; also return the bits of a node in it.
 
     Raises
     ------
@@ -105,9 +124,11 @@ def count_sets(sets: ItemSets, forest: Forest, size: int, name: str) -> tuple[Co
         A row, or all together, have too many combinations.
     """
     bits = bits_for(forest.parent.size, size, name)
-    counts, state = _empty(_FEW), np.zeros(3, np.int64)
+    sets = sets.by_unit()
+    of_units = bool(sets.unit.size)
+    counts, state = _empty(_FEW, of_units=of_units), np.zeros(3, np.int64)
     while state[0] < sets.n_rows:
-        count_combinations(forest, sets.start, sets.item, size, bits, counts, state)
+        count_combinations(forest, sets.start, sets.item, sets.unit, size, bits, counts, state)
         if state[2] > MOST_IN_A_ROW:
             msg = (
                 f"a row of {name!r} holds so many items that it has over {MOST_IN_A_ROW:,} combinations of {size}; "
@@ -122,14 +143,14 @@ def count_sets(sets: ItemSets, forest: Forest, size: int, name: str) -> tuple[Co
                     "; use a smaller `m`, or shorten the longest lists"
                 )
                 raise InputError(msg)
-            larger = _empty(capacity)
+            larger = _empty(capacity, of_units=of_units)
             move_counts(counts, larger)
             counts = larger
     return counts, bits
 
 
 def least_support(sets: ItemSets, m: int, name: str) -> int | None:
-    """Return the fewest rows that hold a combination of at most `m` items that occurs; None where none does.
+    """Return the fewest rows, or units, that hold a combination of at most `m` items that occurs; None where none does.
 
     Raises
     ------
@@ -162,6 +183,7 @@ def flat(n: int) -> Forest:
     return freeze(Forest(np.full(n, -1, np.int64), np.arange(n), np.arange(n)))
 
 
-def _empty(capacity: int) -> Counts:
+def _empty(capacity: int, *, of_units: bool) -> Counts:
     """Return a table without combinations."""
-    return Counts(np.zeros(capacity, np.uint64), np.zeros(capacity, np.int64))
+    last = np.zeros(capacity if of_units else 0, np.int64)
+    return Counts(np.zeros(capacity, np.uint64), np.zeros(capacity, np.int64), last)

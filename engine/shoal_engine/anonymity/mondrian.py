@@ -69,6 +69,7 @@ def mondrian_relaxed(
     cells: Cells,
     models: Models,
     *,
+    weight: Vector | None = None,
     n_threads: int = 1,
 ) -> Vector:
     """Partition single rows so that both halves balance: equal values may go to either side.
@@ -80,6 +81,8 @@ def mondrian_relaxed(
         One column for each row of the table, sorted; equal ones are told apart by their place.
     cells : Cells
         Sensitive values of each row.
+    weight : (n,) int64, optional
+        What each row counts: 1 unless given, or a share of its unit.
     n_threads : int
 
     Returns
@@ -87,7 +90,7 @@ def mondrian_relaxed(
     (n,) int64
         Class of each row, numbered from 0 by first row. With no model but k, a class holds k to 2k - 1 rows.
     """
-    weight = np.ones(words.shape[1], np.int64)
+    weight = np.ones(words.shape[1], np.int64) if weight is None else weight
     return _by_index(dims, words, weight, cells, models, RELAXED, n_threads)
 
 

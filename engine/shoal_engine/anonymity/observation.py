@@ -17,6 +17,7 @@ from shoal_engine.anonymity.models.people import People, count_people
 from shoal_engine.anonymity.models.table_models import of_people
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.transform_specs import grouped_columns
+from shoal_engine.anonymity.units import Units, Weights, shares_of, units_of
 from shoal_engine.columns import ColumnEncoder, Domain, count_codes, narrowest, recode
 from shoal_engine.errors import ColumnError, InputError, PolicyError
 from shoal_engine.grouping import Grouped, cells, group
@@ -50,6 +51,10 @@ class Table:
         Insensitive columns, as they came.
     people : People or None
         The population, where a model is counted in it.
+    units : Units or None
+        Whose each row is, where the policy names a unit.
+    weights : Weights or None
+        What rows and tuples weigh, where `cells` and `models` count weights and not rows: see `models.unit_models`.
     notes : tuple of str
         What transformations did, for the report.
     """
@@ -64,12 +69,29 @@ class Table:
     sets: dict[str, ItemSets]
     carried: dict[str, pa.Array]
     people: People | None = None
+    units: Units | None = None
+    weights: Weights | None = None
     notes: tuple[str, ...] = ()
 
     @property
     def n_rows(self) -> int:
         """Return the number of rows."""
         return int(self.grouped.weight.sum())
+
+    @property
+    def mass(self) -> npt.NDArray[np.int64]:
+        """Return what k is counted in, by tuple: weights of units, or rows."""
+        return self.grouped.weight if self.weights is None else self.weights.of_tuple
+
+    @property
+    def grid(self) -> int:
+        """Return what one unit weighs in `mass`."""
+        return 1 if self.weights is None else self.weights.grid
+
+    @property
+    def values(self) -> "list[npt.NDArray[np.int64]]":
+        """Return the sensitive value of each row in the common numbering, column by column."""
+        return [column.value[self.coded[column.name][1]] for column in self.modeling.columns]
 
 
 def check_columns(names: Iterable[str], present: Sequence[str]) -> None:
@@ -94,7 +116,14 @@ def check_columns(names: Iterable[str], present: Sequence[str]) -> None:
 def needed_columns(policy: Policy) -> list[str]:
     """Return the columns that a release of this policy reads, in the order of its output."""
     pseudonyms = [name for name, role in policy.identifiers.items() if role.action == "pseudonym"]
-    return [*pseudonyms, *policy.quasi_identifiers, *policy.sensitive, *policy.set_valued, *policy.insensitive]
+    named = [*pseudonyms, *policy.quasi_identifiers, *policy.sensitive, *policy.set_valued, *policy.insensitive]
+    return named + [policy.unit] * (policy.unit != "" and policy.unit not in pseudonyms)
+
+
+def counted_columns(policy: Policy) -> list[str]:
+    """Return the columns that an assessment reads."""
+    named = [*policy.quasi_identifiers, *policy.sensitive, *policy.set_valued]
+    return named + [policy.unit] * (policy.unit != "")
 
 
 class Observation:
@@ -116,6 +145,8 @@ class Observation:
         coded = [*policy.quasi_identifiers, *policy.sensitive]
         if carry:
             coded += [name for name, role in policy.identifiers.items() if role.action == "pseudonym"]
+        if policy.unit and policy.unit not in coded:
+            coded.append(policy.unit)
         self._encoders = {name: ColumnEncoder(name) for name in coded}
         self._codes: dict[str, list[Codes]] = {name: [] for name in coded}
         # Items are encoded like values; how many each row has is kept beside them.
@@ -206,15 +237,17 @@ class Observation:
         modeling = models_of(self._policy, domains)
         codes = [self._final(d.name, d.kernel_code[remaps[d.name]]) for d in space.dimensions]
         sizes = [dimension.size for dimension in space.dimensions]
-        row_ids = self._carry or bool(modeling.columns)
+        row_ids = self._carry or bool(modeling.columns) or bool(self._policy.unit)
         grouped = group(codes, sizes, n_threads=self._n_threads, row_ids=row_ids)
         del codes
+        coded = {name: (domains[name], self._final(name, remaps[name])) for name in list(self._codes)}
+        units = units_of(self._policy.unit, *coded[self._policy.unit]) if self._policy.unit else None
         people = None
         if population is not None:
             codes = [population._final(d.name, d.kernel_code[remaps[d.name][theirs[d.name]]]) for d in space.dimensions]
-            people = count_people(grouped, group(codes, sizes, n_threads=self._n_threads, row_ids=False))
+            counted = units_in(units, grouped)
+            people = count_people(grouped, group(codes, sizes, n_threads=self._n_threads, row_ids=False), counted)
             del codes
-        coded = {name: (domains[name], self._final(name, remaps[name])) for name in list(self._codes)}
         values = [(column.value - column.first).astype(np.uint32)[coded[column.name][1]] for column in modeling.columns]
         value_cells = no_cells(grouped.n_tuples)
         if grouped.tuple_of_row is not None and modeling.columns:
@@ -237,12 +270,13 @@ class Observation:
             sets={name: self._item_sets(name) for name in self._item_encoders},
             carried={name: _joined(parts) for name, parts in self._carried.items()},
             people=people,
+            units=units,
             notes=notes,
         )
 
     def _adopted(self, population: "Observation") -> dict[str, npt.NDArray[np.uint32]]:
         """Take in the values of a population; return our provisional code of each of its codes, by column."""
-        if population.n_rows < self.n_rows:
+        if population.n_rows < self.n_rows and not self._policy.unit:
             msg = "population smaller than the sample: it has fewer rows; give the population that it was drawn from"
             raise InputError(msg)
         names = self._policy.quasi_identifiers
@@ -282,6 +316,14 @@ class Observation:
             recode(part, table, result[at : at + part.size])
             at += part.size
         return result
+
+
+def units_in(units: Units | None, grouped: Grouped) -> npt.NDArray[np.int64]:
+    """Return the distinct units of each tuple, its rows where there are no units."""
+    if units is None:
+        return grouped.weight
+    assert grouped.tuple_of_row is not None
+    return shares_of(units, grouped.tuple_of_row, grouped.n_tuples).units
 
 
 def no_cells(n: int) -> Cells:

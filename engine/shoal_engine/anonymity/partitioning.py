@@ -25,6 +25,8 @@ def partition(
     method: Literal["tight", "mondrian", "mondrian-relaxed"],
     max_suppressed: int,
     n_threads: int,
+    rows: npt.NDArray[np.int64] | None = None,
+    grid: int = 1,
 ) -> npt.NDArray[np.int64]:
     """Give every tuple its class.
 
@@ -40,6 +42,10 @@ def partition(
     max_suppressed : int
         Rows that may be left out.
     n_threads : int
+    rows : (n,) int64, optional
+        Rows of each tuple, where `weight` counts units.
+    grid : int
+        What one unit weighs.
 
     Returns
     -------
@@ -54,10 +60,11 @@ def partition(
     class_of_tuple = np.full(weight.size, SUPPRESSED, np.int64)
     n_classes = 0
     parts, released = _parts_that_hold(_segments(dims, words, apart), words, weight, cells, models)
-    if weight.sum() - sum(int(weight[tuples].sum()) for tuples in parts) > max_suppressed:
-        raise not_met(weight, cells, models, apart_names)
+    rows = weight if rows is None else rows
+    if rows.sum() - sum(int(rows[tuples].sum()) for tuples in parts) > max_suppressed:
+        raise not_met(weight, cells, models, apart_names, grid=grid)
     for tuples in parts:
-        classes = _cut(method, dims, *subset_of(words, weight, cells, tuples), released, n_threads)
+        classes = _cut(method, dims, *subset_of(words, weight, cells, tuples), released, n_threads, grid)
         class_of_tuple[tuples] = classes + n_classes
         n_classes += int(classes.max()) + 1
     return class_of_tuple
@@ -97,6 +104,7 @@ def _cut(
     cells: Cells,
     models: Models,
     n_threads: int,
+    grid: int,
 ) -> npt.NDArray[np.int64]:
     """Run the method; only the one that is asked for is compiled."""
     if method == "mondrian":
@@ -106,10 +114,10 @@ def _cut(
     if method == "mondrian-relaxed":
         from shoal_engine.anonymity.mondrian import mondrian_relaxed
 
-        return mondrian_relaxed(dims, words, cells, models, n_threads=n_threads)
+        return mondrian_relaxed(dims, words, cells, models, weight=weight, n_threads=n_threads)
     from shoal_engine.anonymity.tight import tight
 
-    return tight(dims, words, weight, cells, models, n_threads=n_threads)
+    return tight(dims, words, weight, cells, models, grid=grid, n_threads=n_threads)
 
 
 def _segments(
@@ -126,6 +134,16 @@ def _segments(
     return [np.flatnonzero(pattern == value) for value in np.unique(pattern)]
 
 
+def segment_numbers(
+    dims: Dimensions, words: npt.NDArray[np.uint64], apart: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return the number of the segment of each tuple, (n,) int64; no class reaches across segments."""
+    number = np.empty(words.shape[1], np.int64)
+    for segment, tuples in enumerate(_segments(dims, words, apart)):
+        number[tuples] = segment
+    return number
+
+
 def _holds(weight: npt.NDArray[np.int64], cells: Cells, models: Models) -> bool:
     """Tell whether all tuples together, as one class, satisfy the models."""
     from shoal_engine.anonymity.models.measures import satisfied
@@ -134,13 +152,15 @@ def _holds(weight: npt.NDArray[np.int64], cells: Cells, models: Models) -> bool:
     return satisfied(weight, cells, models, one_class, 1)
 
 
-def not_met(weight: npt.NDArray[np.int64], cells: Cells, models: Models, apart_names: Sequence[str]) -> PolicyNotMet:
-    """Tell which model the whole table misses, and the nearest it can meet."""
+def not_met(
+    weight: npt.NDArray[np.int64], cells: Cells, models: Models, apart_names: Sequence[str], *, grid: int = 1
+) -> PolicyNotMet:
+    """Tell which model the whole table misses, and the nearest it can meet; `grid` is what one unit weighs."""
     from shoal_engine.anonymity.models.measures import nearest
 
-    rows, k = int(weight.sum()), int(models.k[0])
+    rows, k = int(weight.sum()) // grid, int(models.k[0]) // grid
     if not _holds(weight, cells, models):
-        can: dict[str, Any] = nearest(weight, cells, models)
+        can: dict[str, Any] = nearest(weight, cells, models, grid=grid)
         told = ", ".join(f"{name} = {value}" for name, value in can.items())
         msg = f"the whole table as one class does not meet the policy (k = {k}); the nearest that it can: {told}"
         return PolicyNotMet(msg, nearest=can)
@@ -153,6 +173,7 @@ def not_met(weight: npt.NDArray[np.int64], cells: Cells, models: Models, apart_n
     columns = ", ".join(repr(name) for name in apart_names)
     msg = (
         f"rows with null in {columns} are kept apart and cannot meet the policy by themselves "
-        f'(of {rows} rows, k = {k}); declare `nulls = "generalize"` for these columns or raise `suppress`'
+        f"(of {rows} {'rows' if grid == 1 else 'units'}, k = {k}); "
+        'declare `nulls = "generalize"` for these columns or raise `suppress`'
     )
     return PolicyNotMet(msg, nearest={"nulls": "generalize"})

@@ -32,11 +32,12 @@ from msgspec import Meta, Struct
 
 from shoal_engine.anonymity.full_domain.specs import FullDomain
 from shoal_engine.anonymity.hierarchies.specs import Hierarchy
-from shoal_engine.anonymity.models.people_models import check_countable
+from shoal_engine.anonymity.models.people_models import DeltaPresence, check_countable
 from shoal_engine.anonymity.models.table_models import TableModel, of_people
 from shoal_engine.anonymity.roles import (
     Closeness,
     Distinct,
+    Entropy,
     Identifier,
     Insensitive,
     Model,
@@ -73,6 +74,7 @@ _EXAMPLES = {
     "or { kind = 'noise', variance = 0.1 }",
     "k": "k = 10, a whole number of at least 1",
     "suppress": "suppress = 0.01, a share of rows, at least 0 and below 1",
+    "unit": "unit = 'patient_id', the column that names the person (or household) of each row",
     "population": "population = 'people.parquet' with models = [{ kind = 'k-map', k = 5 }]",
     "order": "order = 'shuffled' or order = 'sorted'",
     "identifier": "[identifier.name] with action = 'drop', or action = 'pseudonym' and key_env = 'SHOAL_KEY'",
@@ -98,7 +100,13 @@ class Policy(
     Attributes
     ----------
     k : int
-        Rows that every class holds at least; 1 only where another model protects the rows.
+        Rows, or units where `unit` names them, that every class holds at least; 1 only where another model protects
+        them.
+    unit : str
+        The column that names the unit of each row, such as a person or a household: every model then counts units, and
+        a class of one person's rows is one person; see `shoal_engine.anonymity.units`. Empty where every row is
+        somebody else. The column is an identifier, or named nowhere else: then it is read, used and dropped. A row
+        without unit is refused.
     suppress : float
         Share of the rows that may be left out where that lowers the total loss; at least 0, below 1.
     order : str
@@ -139,6 +147,7 @@ class Policy(
     k: Annotated[int, Meta(ge=1)]
     suppress: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     order: Literal["shuffled", "sorted"] = "shuffled"
+    unit: str = ""
     models: Sequence[TableModel] = ()
     population: str = ""
     identifiers: Mapping[str, Identifier] = msgspec.field(default_factory=dict)
@@ -188,6 +197,7 @@ class Policy(
         grouped_columns(self.quasi_identifiers)
         if of_people(table_models):
             check_countable(self.quasi_identifiers)
+        self._check_unit(seen)
         if not self.quasi_identifiers and not self.undecided:
             msg = f"the policy names no quasi-identifier; add {_EXAMPLES['quasi_identifier']}"
             raise PolicyError(msg)
@@ -197,6 +207,33 @@ class Policy(
                 raise PolicyError(msg)
         if self.k == 1 and not self.models and not any(role.models for role in self.sensitive.values()):
             msg = "k = 1 protects nobody by itself; raise k, or bind a sensitive column with " + _EXAMPLES["models"]
+            raise PolicyError(msg)
+
+    def _check_unit(self, roles: Mapping[str, str]) -> None:
+        """Check that the unit is an identifier or nothing else, and that every model can count units."""
+        _converted(self.unit, str, "unit")
+        if not self.unit:
+            return
+        role = roles.get(self.unit, "identifier")
+        if role not in ("identifier", "undecided"):
+            msg = (
+                f"`unit` names column `{self.unit}`, which is {role} and would be released; a unit names a person: "
+                "make it an identifier, or name it nowhere else"
+            )
+            raise PolicyError(msg)
+        grassberger = [
+            column
+            for column, one in self.sensitive.items()
+            if any(isinstance(model, Entropy) and model.estimator == "grassberger" for model in one.models)
+        ]
+        if grassberger:
+            msg = (
+                f"the estimator grassberger of `sensitive.{grassberger[0]}` corrects for the number of rows, and with "
+                "`unit` no rows are counted; use estimator = 'shannon'"
+            )
+            raise PolicyError(msg)
+        if any(isinstance(model, DeltaPresence) for model in self.models):
+            msg = "delta-presence holds rows against people, one each; leave out `unit`, and give one row a person"
             raise PolicyError(msg)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -214,13 +251,14 @@ class Policy(
         l: int | None = None,
         t: float | None = None,
         suppress: float = 0.0,
+        unit: str = "",
     ) -> "Policy":
         """Return the policy that column names alone describe.
 
         Parameters
         ----------
         k : int
-            Rows that every class holds at least.
+            Rows, or units where `unit` names them, that every class holds at least.
         quasi_identifiers, sensitive, insensitive : sequence of str
             Columns by role.
         l : int, optional
@@ -229,6 +267,8 @@ class Policy(
             Largest variational distance of a class to the table, for each sensitive column.
         suppress : float
             Share of the rows that may be left out.
+        unit : str
+            Column that names the person, or other unit, of each row.
 
         Raises
         ------
@@ -247,6 +287,7 @@ class Policy(
         return cls(
             k=k,
             suppress=suppress,
+            unit=unit,
             quasi_identifiers={name: QuasiIdentifier() for name in quasi_identifiers},
             sensitive={name: Sensitive(models=models) for name in sensitive},
             insensitive={name: Insensitive() for name in insensitive},
@@ -284,7 +325,7 @@ class Policy(
         except tomllib.TOMLDecodeError as error:
             msg = f"the policy is not TOML: {error}"
             raise PolicyError(msg) from None
-        known = ["k", "suppress", "order", "models", "population", *_SECTIONS, "accept"]
+        known = ["k", "suppress", "order", "unit", "models", "population", *_SECTIONS, "accept"]
         known += ["full_domain", "file", "column"]
         for key in document:
             if key not in known:
@@ -328,6 +369,10 @@ class Policy(
     def declarations(self) -> Declarations:
         """Return what the policy declares of files and columns."""
         return Declarations(self.file, self.column)
+
+    def link_of(self, column: str) -> str:
+        """Return which rows share the pseudonym of a value of an identifier: those of a class, or of the table."""
+        return self.identifiers[column].link or ("class" if self.unit else "table")
 
     def k_of(self, column: str) -> int:
         """Return the rows that every combination of items of a set-valued column needs."""

@@ -2,7 +2,10 @@
 
 import hmac
 import os
+from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -56,6 +59,44 @@ def pseudonyms(values: pa.Array, key: bytes) -> pa.StringArray:
         Without null.
     key : bytes
     """
+    return pa.array([_digits(key, text) for text in texts_of(values)], pa.string())
+
+
+def pseudonyms_by_class(
+    values: pa.Array,
+    value: npt.NDArray[np.integer],
+    classes: Sequence[bytes],
+    of_class: npt.NDArray[np.integer],
+    key: bytes,
+) -> pa.StringArray:
+    """Return the pseudonym of a value in a class, for pairs of both.
+
+    Each class has a key of its own: HMAC with SHA-512, which no pseudonym is, of what the class states under `key`.
+    Without `key` nobody can tell whether pseudonyms of two classes stand for the same value.
+
+    Parameters
+    ----------
+    values : pa.Array
+        Without null.
+    value : (n,) integers
+        Place in `values`.
+    classes : sequence of bytes
+        What each class states, in its released columns.
+    of_class : (n,) integers
+        Place in `classes`.
+    key : bytes
+    """
+    texts = texts_of(values)
+    keys = [hmac.digest(key, stated, "sha512") for stated in classes]
+    found = [_digits(keys[c], texts[v]) for v, c in zip(value.tolist(), of_class.tolist(), strict=True)]
+    return pa.array(found, pa.string())
+
+
+def texts_of(values: pa.Array) -> list[str]:
+    """Return the text of each value, of which its pseudonym is made."""
     texts = number_texts(values) if is_number(values.type) else pc.cast(values, pa.string()).to_pylist()
-    known = [text for text in texts if text is not None]
-    return pa.array([hmac.digest(key, text.encode(), "sha256").hex()[:_DIGITS] for text in known], pa.string())
+    return [text for text in texts if text is not None]
+
+
+def _digits(key: bytes, text: str) -> str:
+    return hmac.digest(key, text.encode(), "sha256").hex()[:_DIGITS]

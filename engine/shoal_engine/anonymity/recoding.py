@@ -1,5 +1,6 @@
 """What each class says in place of its rows' values: the released columns, and what they lose."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,6 +55,17 @@ class Recoding:
     def names(self) -> list[str]:
         """Return the names of the released columns; equal values in all of them make a class."""
         return [column.name for column in self.columns]
+
+    def stated(self) -> tuple[list[bytes], Ints]:
+        """Return what classes state in their released columns, each once, and the place of each class's among them."""
+        texts = [pc.cast(column.values, pa.string()).to_pylist() for column in self.columns]
+        places = [column.index_of_class.tolist() for column in self.columns]
+        numbers: dict[bytes, int] = {}
+        of_class = np.empty(self.loss_of_class.shape[1], np.int64)
+        for c, at in enumerate(zip(*places, strict=True)):
+            row = json.dumps([text[j] for text, j in zip(texts, at, strict=True)], ensure_ascii=False).encode()
+            of_class[c] = numbers.setdefault(row, len(numbers))
+        return list(numbers), of_class
 
 
 @dataclass(frozen=True, slots=True)

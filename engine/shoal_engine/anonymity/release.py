@@ -10,9 +10,11 @@ import pyarrow.compute as pc
 
 from shoal_engine.anonymity.item_recoding import ItemRecoding
 from shoal_engine.anonymity.observation import Table
-from shoal_engine.anonymity.pseudonyms import load_key, pseudonyms
+from shoal_engine.anonymity.pseudonyms import load_key, pseudonyms, pseudonyms_by_class
 from shoal_engine.anonymity.recoding import Recoding
+from shoal_engine.columns import Domain
 from shoal_engine.errors import ColumnError
+from shoal_engine.grouping import group
 from shoal_engine.rebuilding import rebuilt, rebuilt_type
 from shoal_engine.shuffling import secure_permutation
 
@@ -87,7 +89,9 @@ class Release:
         self._class_of_tuple = class_of_tuple
         assert table.grouped.tuple_of_row is not None, "a release needs the tuple of each row"
         self._tuple_of_row = table.grouped.tuple_of_row
-        self._columns = list(_columns(table, recoding, items, names))
+        self._units = table.units
+        class_of_row = class_of_tuple[table.grouped.tuple_of_row]
+        self._columns = list(_columns(table, recoding, items, names, class_of_row))
         found = [column.name for column in self._columns]
         twice = sorted({name for name in found if found.count(name) > 1})
         if twice:
@@ -105,6 +109,11 @@ class Release:
         """Return the number of released rows."""
         return self._rows.size
 
+    @property
+    def units(self) -> npt.NDArray[np.unsignedinteger] | None:
+        """Return a number for the unit of each row, in the order of the batches; None where rows are counted."""
+        return None if self._units is None else self._units.of_row[self._rows]
+
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows; at least one batch, which may be empty."""
         for start in range(0, max(1, self._rows.size), BATCH_ROWS):
@@ -114,7 +123,11 @@ class Release:
 
 
 def _columns(
-    table: Table, recoding: Recoding, items: Mapping[str, ItemRecoding], names: Sequence[str]
+    table: Table,
+    recoding: Recoding,
+    items: Mapping[str, ItemRecoding],
+    names: Sequence[str],
+    class_of_row: npt.NDArray[np.int64],
 ) -> Iterator[_Column]:
     """Yield the output columns in the order of the input's."""
     recoded = iter(recoding.columns)
@@ -122,6 +135,7 @@ def _columns(
         bound.name: [next(recoded) for _ in range(2 if bound.role.output == "bounds" else 1)]
         for bound in table.space.dimensions
     }
+    pseudonymous = {name for name, role in table.policy.identifiers.items() if role.action == "pseudonym"}
     for name in names:
         if name in by_name:
             for released in by_name[name]:
@@ -130,15 +144,43 @@ def _columns(
             yield _Column(name, items[name].lists(table.sets[name]), None, None)
         elif name in table.carried:
             yield _Column(name, table.carried[name], None, None)
-        elif name in table.coded:
+        elif name in table.policy.sensitive or name in pseudonymous:
             domain, codes = table.coded[name]
             values = domain.values
-            if name in table.policy.identifiers:
+            if name in pseudonymous:
                 role = table.policy.identifiers[name]
-                values = pseudonyms(values, load_key(table.policy, name, role))
+                key = load_key(table.policy, name, role)
+                if table.policy.link_of(name) == "class":
+                    yield _linked_by_class(name, domain, codes, recoding, class_of_row, key)
+                    continue
+                values = pseudonyms(values, key)
             if domain.has_null:
                 values = pa.concat_arrays([pa.nulls(1, values.type), values])
             yield _Column(name, values, None, codes)
+
+
+def _linked_by_class(
+    name: str,
+    domain: Domain,
+    codes: npt.NDArray[np.unsignedinteger],
+    recoding: Recoding,
+    class_of_row: npt.NDArray[np.int64],
+    key: bytes,
+) -> _Column:
+    """Return pseudonyms that differ from class to class; null stays null."""
+    named = np.flatnonzero((class_of_row >= 0) & ((codes > 0) | (not domain.has_null)))
+    index = np.zeros(class_of_row.size, np.uint32)
+    values = pa.nulls(1, pa.string())
+    if named.size:
+        stated, place = recoding.stated()
+        sizes = [len(stated), domain.size]
+        pairs = group([place[class_of_row[named]].astype(np.uint32), codes[named]], sizes, n_threads=1)
+        assert pairs.tuple_of_row is not None
+        value = pairs.codes(1).astype(np.int64) - domain.has_null
+        digests = pseudonyms_by_class(domain.values, value, stated, pairs.codes(0), key)
+        values = pa.concat_arrays([values, digests])
+        index[named] = pairs.tuple_of_row + 1
+    return _Column(name, values, None, index)
 
 
 def _row_order(

@@ -45,11 +45,23 @@ class Identifier(PolicyValue, frozen=True):
     key_file, key_env : str, optional
         Where a pseudonym's key is: a file (relative to the policy's folder), or an environment variable.
         The key itself never stands in a policy.
+    link : "class" | "table", optional
+        Which rows of one value share a pseudonym. class: those of one equivalence class, for the pseudonym is an
+        HMAC of the value under a key of the class; nobody can join what a person did here with what they did there.
+        table: all rows. Where the policy names a `unit` that is refused unless the joined rows are shared too: with
+        the classes in which the rows of a value lie, and how many in each, as a further quasi-identifier, the release
+        holds its policy. Unless given, class where the policy names a `unit`, and table where it does not and so takes
+        every row for somebody else; a value that repeats is then a finding.
+
+    Notes
+    -----
+    Within a class the rows of a value are joined, so how many there are of it shows.
     """
 
     action: Literal["drop", "pseudonym"] = "drop"
     key_file: str | None = None
     key_env: str | None = None
+    link: Literal["class", "table"] | None = None
 
     def _check(self) -> None:
         """Check that there is exactly one key for a pseudonym, and none without."""
@@ -59,6 +71,9 @@ class Identifier(PolicyValue, frozen=True):
             raise PolicyError(msg)
         if self.action == "drop" and sources:
             msg = "a dropped identifier needs no key; remove it, or set action = 'pseudonym'"
+            raise PolicyError(msg)
+        if self.action == "drop" and self.link is not None:
+            msg = "a dropped identifier links no rows; remove `link`, or set action = 'pseudonym'"
             raise PolicyError(msg)
         if self.key_env is not None and not _ENVIRONMENT_NAME.fullmatch(self.key_env):
             msg = "`key_env` must be the name of an environment variable, for example SHOAL_KEY"

@@ -22,6 +22,7 @@ def suppress(
     class_of_tuple: npt.NDArray[np.int64],
     *,
     max_rows: int,
+    rows: npt.NDArray[np.int64] | None = None,
 ) -> npt.NDArray[np.int64]:
     """Leave out tuples that cost their class more than a suppressed row, dearest first.
 
@@ -35,6 +36,8 @@ def suppress(
         Classes that satisfy the models.
     max_rows : int
         Rows that may be left out from here on.
+    rows : (n,) int64, optional
+        Rows of each tuple, where `weight` counts units.
 
     Returns
     -------
@@ -53,7 +56,7 @@ def suppress(
     # Steps of one class never gain more than earlier ones, so sorting by gain keeps their order.
     candidates = np.flatnonzero(step)
     candidates = candidates[np.lexsort((step[candidates], -gain[candidates]))]
-    affordable = np.cumsum(weight[candidates]) <= max_rows
+    affordable = np.cumsum((weight if rows is None else rows)[candidates]) <= max_rows
     result = class_of_tuple.copy()
     result[candidates[affordable]] = SUPPRESSED
     released = with_released_shares(cells, declared, result)

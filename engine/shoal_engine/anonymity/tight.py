@@ -30,7 +30,7 @@ Counts = npt.NDArray[np.int64]
 
 
 def tight(
-    dims: Dimensions, words: Words, weight: Counts, cells: Cells, models: Models, *, n_threads: int = 1
+    dims: Dimensions, words: Words, weight: Counts, cells: Cells, models: Models, *, grid: int = 1, n_threads: int = 1
 ) -> Counts:
     """Group distinct tuples into classes that satisfy `models` and lose little.
 
@@ -41,9 +41,11 @@ def tight(
     words : (n_words, n_tuples) uint64
         Distinct tuples, sorted.
     weight : (n_tuples,) int64, each at least 1
-        Rows of each tuple.
+        Rows of each tuple, or weights of their units.
     cells, models : Cells, Models
         What binds a class; the whole table as one class satisfies it.
+    grid : int
+        What one unit weighs.
     n_threads : int
         At least 1; does not change the result.
 
@@ -56,7 +58,7 @@ def tight(
     dims = frequent_first(dims, words, weight)
     tuples = np.arange(n)
     class_id = np.empty(n, np.int64)
-    block = max(BLOCK_TUPLES, 32 * int(models.k[0]))
+    block = max(BLOCK_TUPLES, 32 * (int(models.k[0]) // grid))
     rounds = min(MAX_ROUNDS, ROUND_TUPLES // max(1, n))
     if (dims.kind == TREE).all():
         rounds = min(1, rounds)  # Peeling mostly loses less than any number of rounds.

@@ -10,6 +10,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "kept-unique-with-quasi-identifiers": "rows that kept columns make unique within their class",
         "sensitive-unique": "rows that are unique on a sensitive column, which is released as it is",
         "kept-determines-quasi-identifier": "a kept column that states a quasi-identifier more exactly than its label",
+        "repeated-identifier": "rows that share an identifier, where every row is counted as somebody else",
+        "units-not-counted": "a table that does not hold the unit of its policy: rows are counted, not units",
         "one-sensitive-value": "rows in classes with a single value of a sensitive column that no model binds",
         "read-as-text": "columns that look like numbers or dates and were read as text",
         "look-alike-values": "values that a diversity model counts as several and a reader sees as one",

@@ -1,5 +1,7 @@
 """Classes of the nodes of a lattice: which class each tuple falls into, and which of them may be released."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,6 +13,8 @@ from shoal_kernels.lattice import roll_up_all
 from shoal_kernels.models import Cells, Models
 
 Ints = npt.NDArray[np.int64]
+Exact = Callable[[Ints, int], npt.NDArray[np.bool_]]
+"""Which of some classes, given by tuple and their number, hold every model."""
 
 
 def classes_at(search: Search, levels: tuple[int, ...]) -> Ints:
@@ -29,7 +33,7 @@ def kept_classes(weight: Ints, cells: Cells, models: Models, class_of_tuple: Int
     Parameters
     ----------
     weight, cells, models
-        The distinct tuples and what binds their classes.
+        The distinct tuples, what they count for k, and what binds their classes.
     class_of_tuple : (n,) int64
         Numbered from 0 without gaps; `SUPPRESSED` where left out.
 
@@ -52,6 +56,15 @@ def accepted_classes(weight: Ints, class_of_tuple: Ints, accepts: Accepts | None
     n_classes = int(class_of_tuple.max(initial=-1)) + 1
     holds = accepted(class_sizes(weight, class_of_tuple, n_classes), np.ones(n_classes, np.uint8), accepts) > 0
     return np.append(np.where(holds, np.cumsum(holds) - 1, SUPPRESSED), SUPPRESSED)[class_of_tuple]
+
+
+def settled_units(exact: Exact, class_of_tuple: Ints) -> Ints:
+    """Suppress classes until all that are left hold every model, counted in units exactly; see `settled`."""
+    while True:
+        holds = exact(class_of_tuple, int(class_of_tuple.max(initial=-1)) + 1)
+        if holds.all():
+            return class_of_tuple
+        class_of_tuple = np.append(np.where(holds, np.cumsum(holds) - 1, SUPPRESSED), SUPPRESSED)[class_of_tuple]
 
 
 def settled(weight: Ints, cells: Cells, models: Models, class_of_tuple: Ints, *, first: Models | None = None) -> Ints:

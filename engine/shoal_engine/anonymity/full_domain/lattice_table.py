@@ -7,18 +7,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from shoal_engine.anonymity.full_domain.classes import classes_at
 from shoal_engine.anonymity.full_domain.objectives import FullDomain
 from shoal_engine.anonymity.full_domain.roll_ups import every_roll_up
 from shoal_engine.anonymity.full_domain.search import Node, Search, every_node, prepare
 from shoal_engine.anonymity.full_domain.size_models import Accepts, accepted, node_by_sizes, node_of_classes
 from shoal_engine.anonymity.models.measures import chosen_models
-from shoal_engine.anonymity.models.people import bounds_on_people, with_people
+from shoal_engine.anonymity.models.people import bounds_on_people
 from shoal_engine.anonymity.models.promises import in_words, size_promises, table_in_words
 from shoal_engine.anonymity.models.table_models import LKC, accepts_of, least_and_sufficient_k, of_people, of_sizes
+from shoal_engine.anonymity.models.unit_models import UnitJudge
 from shoal_engine.anonymity.models.whole_table import with_k
 from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.policy import Policy
+from shoal_engine.anonymity.unit_classes import counted_by_units
 from shoal_kernels._jit import freeze
+from shoal_kernels.models import WEIGHED
 
 Ints = npt.NDArray[np.int64]
 
@@ -57,7 +61,7 @@ def lattice_table(table: Table, how: FullDomain) -> LatticeTable:
     """
     policy = table.policy
     least, _ = least_and_sufficient_k(policy.k, policy.models, table.n_rows)
-    table = with_people(table)
+    table = counted_by_units(table)
     search = prepare(with_k(table, least), how, limit=math.floor(policy.suppress * table.n_rows))
     log = every_node(search)
     shape = [one.n_levels for one in search.levels]
@@ -65,21 +69,34 @@ def lattice_table(table: Table, how: FullDomain) -> LatticeTable:
     met = {named: every_node(_only(search, places, k=k)).suppressed == 0 for named, places, k in _alone(policy)}
     suppressed, classes, cost = log.suppressed, log.classes, log.cost
     if of_sizes(policy.models):
-        met |= _met_by_sizes(policy, _only(search, [], k=1), shape)
+        met |= _met_by_sizes(table, _only(search, [], k=1), shape)
     accepts = accepts_of(policy.models)
-    if accepts is not None:
+    feasible = suppressed <= search.limit
+    if accepts is not None and table.weights is not None:
+        # No node is trimmed for these models then: it holds them as it is, or not.
+        sizes = (_units(table, search, one) for one in map(tuple, levels.T.tolist()))
+        feasible = feasible & np.array([accepts(units) for units in sizes])
+    elif accepts is not None:
         for node in _nodes_by_sizes(search, accepts):
             number = np.ravel_multi_index(node.levels, shape)
             suppressed[number], classes[number], cost[number] = node.suppressed, node.n_classes, node.cost
-    return LatticeTable(levels, suppressed, classes, cost, suppressed <= search.limit, met)
+        feasible = suppressed <= search.limit
+    return LatticeTable(levels, suppressed, classes, cost, feasible, met)
 
 
-def _met_by_sizes(policy: Policy, bare: Search, shape: list[int]) -> dict[str, npt.NDArray[np.bool_]]:
+def _units(table: Table, search: Search, levels: tuple[int, ...]) -> Ints:
+    """Return the units of each class of a node."""
+    classes = classes_at(search, levels)
+    units = UnitJudge(table).units(classes[: table.grouped.n_tuples], int(classes.max()) + 1)
+    return units[units > 0]
+
+
+def _met_by_sizes(table: Table, bare: Search, shape: list[int]) -> dict[str, npt.NDArray[np.bool_]]:
     """Return, for each model of the class sizes, which nodes meet it before anything is suppressed."""
-    promises = dict(size_promises(policy))
+    promises = dict(size_promises(table.policy))
     met = {named: np.zeros(shape, np.bool_) for named in promises}
     for levels, _, rows in every_roll_up(bare):
-        sizes = rows[rows > 0]
+        sizes = rows[rows > 0] if table.weights is None else _units(table, bare, levels)
         for named, holds in promises.items():
             met[named][levels] = holds(sizes)
     return {named: holds.reshape(-1) for named, holds in met.items()}
@@ -115,5 +132,8 @@ def _alone(policy: Policy) -> Iterator[tuple[str, list[int], int]]:
 
 def _only(search: Search, places: list[int], *, k: int) -> Search:
     """Return the search under classes of `k` rows, and the models at some places alone."""
-    models = chosen_models(search.models, np.array(places, np.int64))
-    return replace(search, models=freeze(models._replace(k=np.array([k], np.int64))))
+    weighed = np.flatnonzero(search.models.kind == WEIGHED)
+    models = chosen_models(search.models, np.append(np.array(places, np.int64), weighed))
+    # One is what every class holds, however little it weighs.
+    least = k * search.grid if k > 1 else 1
+    return replace(search, models=freeze(models._replace(k=np.array([least], np.int64))))

@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.full_domain.classes import accepted_classes, classes_at, kept_classes, settled
+from shoal_engine.anonymity.full_domain.classes import (
+    Exact,
+    accepted_classes,
+    classes_at,
+    kept_classes,
+    settled,
+    settled_units,
+)
+from shoal_engine.anonymity.full_domain.exact_units import Look, by_units, exact_look, is_affordable
 from shoal_engine.anonymity.full_domain.heuristics import datafly, top_down
 from shoal_engine.anonymity.full_domain.objectives import FullDomain
 from shoal_engine.anonymity.full_domain.released_search import cheapest_released, reference_moves, released_node
@@ -18,6 +26,7 @@ from shoal_engine.anonymity.full_domain.search import Node, Search, chosen, opti
 from shoal_engine.anonymity.full_domain.size_models import Accepts, by_sizes
 from shoal_engine.anonymity.models.measures import class_sizes, satisfied
 from shoal_engine.anonymity.models.table_models import accepts_of
+from shoal_engine.anonymity.models.unit_models import UnitJudge
 from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.suppression import SUPPRESSED, with_released_shares
 from shoal_engine.anonymity.tuples import subset_of
@@ -80,13 +89,15 @@ def generalize(table: Table, how: FullDomain, *, limit: int) -> FullDomainClasse
     for n_rounds in range(how.rounds, 0, -1):
         found = _in_rounds(table, how, search, n_rounds)
         if found is not None:
+            # People outside the table have no row to release.
             return replace(found, class_of_tuple=found.class_of_tuple[: table.grouped.n_tuples])
     return None
 
 
 def _in_rounds(table: Table, how: FullDomain, search: Search, n_rounds: int) -> FullDomainClasses | None:
     """Return the classes of so many rounds, those of people outside the table included; None where they do not hold."""
-    accepts = accepts_of(table.policy.models) if how.is_exact else None
+    accepts = accepts_of(table.policy.models) if how.is_exact and table.weights is None else None
+    judge = None if table.weights is None else UnitJudge(table)
     class_of_tuple = np.full(search.weight.size, SUPPRESSED, np.int64)
     left = np.arange(search.weight.size)
     levels: list[Ints] = []
@@ -94,7 +105,11 @@ def _in_rounds(table: Table, how: FullDomain, search: Search, n_rounds: int) -> 
     for number in range(n_rounds):
         last = number == n_rounds - 1
         part = search if number == 0 and last else _restricted(table, how, search, left, last=last)
-        found = _first_that_settles(part, how, table.space.names, accepts, last=last)
+        exact = None if judge is None else _on_part(judge, left, table.grouped.n_tuples)
+        look = None
+        if judge is not None and number == 0 and last and (how.levels or is_affordable(part, table.n_rows)):
+            look = exact_look(part, judge, table.grouped.n_tuples)
+        found = _first_that_settles(part, how, table.space.names, accepts, exact, look, last=last)
         if found is None:
             break
         node, classes = found
@@ -108,31 +123,61 @@ def _in_rounds(table: Table, how: FullDomain, search: Search, n_rounds: int) -> 
             break
     if not nodes:
         return None
-    return _settled_together(search, class_of_tuple, np.concatenate(levels), tuple(nodes))
+    every = None if judge is None else _on_part(judge, np.arange(search.weight.size), table.grouped.n_tuples)
+    return _settled_together(search, class_of_tuple, np.concatenate(levels), tuple(nodes), every)
+
+
+def _on_part(judge: UnitJudge, tuples: Ints, n_tuples: int) -> Exact:
+    """Return what judges classes of some tuples of a search; those behind the table's own have no rows."""
+
+    def holding(classes: Ints, n_classes: int) -> npt.NDArray[np.bool_]:
+        class_of_tuple = np.full(n_tuples, SUPPRESSED, np.int64)
+        own = tuples < n_tuples
+        class_of_tuple[tuples[own]] = classes[own]
+        return judge.holding(class_of_tuple, n_classes)
+
+    return holding
 
 
 def _restricted(table: Table, how: FullDomain, whole: Search, tuples: Ints, *, last: bool) -> Search:
     """Return the search over some of the tuples; before the last round all but one class may be left over."""
     words, weight, cells = subset_of(whole.words, whole.weight, whole.cells, tuples)
-    limit = whole.limit if last else max(whole.limit, int(weight.sum()) - int(whole.models.k[0]))
-    return search_over(table.space, how, words, weight, cells, whole.models, limit=limit)
+    # k units have k rows at least.
+    limit = whole.limit if last else max(whole.limit, int(weight.sum()) - int(whole.models.k[0]) // whole.grid)
+    part = search_over(table.space, how, words, weight, cells, whole.models, limit=limit)
+    return replace(part, mass=whole.mass[tuples], grid=whole.grid)
 
 
 def _first_that_settles(
-    search: Search, how: FullDomain, names: Sequence[str], accepts: Accepts | None, *, last: bool
+    search: Search,
+    how: FullDomain,
+    names: Sequence[str],
+    accepts: Accepts | None,
+    exact: Exact | None,
+    look: Look | None,
+    *,
+    last: bool,
 ) -> tuple[Node, Ints] | None:
     """Return the cheapest node whose classes, and for a round before the last also the rest, can be released."""
 
     def settle(levels: tuple[int, ...]) -> Ints | None:
-        classes = settled(search.weight, search.cells, search.models, _kept_at(search, levels, accepts))
+        classes = classes_at(search, levels)
+        if look is None:
+            classes = kept_classes(search.mass, search.cells, search.models, classes)
+        classes = accepted_classes(search.weight, classes, accepts)
+        if exact is None:
+            classes = settled(search.weight, search.cells, search.models, classes)
+        else:
+            classes = settled_units(exact, classes)
         fits = search.left_out(search.weight, classes >= 0) <= search.limit and _sizes_hold(search, classes, accepts)
         return classes if fits else None
 
-    if last and reference_moves(search) and how.search == "optimal" and not how.levels:
+    if last and exact is None and reference_moves(search) and how.search == "optimal" and not how.levels:
         return cheapest_released(search, settle)
-    for node in _candidates(search, how, names, accepts):
+    for node in _candidates(search, how, names, accepts, look):
         if not last:
-            classes = _kept_at(search, node.levels, accepts)
+            classes = kept_classes(search.mass, search.cells, search.models, classes_at(search, node.levels))
+            classes = accepted_classes(search.weight, classes, accepts)
             if _rest_holds(search, classes):
                 return node, classes
             continue
@@ -142,21 +187,23 @@ def _first_that_settles(
     return None
 
 
-def _kept_at(search: Search, levels: tuple[int, ...], accepts: Accepts | None) -> Ints:
-    """Return the classes of a node that hold the models, as the table came, and are accepted by their sizes."""
-    classes = kept_classes(search.weight, search.cells, search.models, classes_at(search, levels))
-    return accepted_classes(search.weight, classes, accepts)
-
-
 def _sizes_hold(search: Search, classes: Ints, accepts: Accepts | None) -> bool:
     """Tell whether the sizes of the classes are accepted."""
     return accepts is None or accepts(class_sizes(search.weight, classes, int(classes.max(initial=-1)) + 1))
 
 
-def _candidates(search: Search, how: FullDomain, names: Sequence[str], accepts: Accepts | None) -> Iterator[Node]:
+def _candidates(
+    search: Search, how: FullDomain, names: Sequence[str], accepts: Accepts | None, look: Look | None
+) -> Iterator[Node]:
     """Yield the node that was chosen or found; behind an optimal one, all feasible nodes by rising cost."""
     if how.levels:
         first = chosen(search, [how.levels[name] for name in names], names)
+        if look is not None:
+            exact = look(tuple(how.levels[name] for name in names))
+            first = exact if exact.suppressed <= search.limit else None
+    elif look is not None and how.search == "optimal":
+        yield from by_units(search, look)
+        return
     elif accepts is not None:
         yield from by_sizes(search, accepts)
         return
@@ -174,15 +221,18 @@ def _rest_holds(search: Search, classes: Ints) -> bool:
     rest = np.where(classes < 0, 0, SUPPRESSED)
     if not (classes < 0).any():
         return True
-    return satisfied(search.weight, search.cells, search.models, rest, 1)
+    return satisfied(search.mass, search.cells, search.models, rest, 1)
 
 
 def _settled_together(
-    search: Search, class_of_tuple: Ints, levels_of_class: Ints, nodes: tuple[Node, ...]
+    search: Search, class_of_tuple: Ints, levels_of_class: Ints, nodes: tuple[Node, ...], exact: Exact | None
 ) -> FullDomainClasses | None:
     """Return the classes of all rounds as the released rows bind them; None where too many rows are left out."""
-    released = with_released_shares(search.cells, search.models, class_of_tuple)
-    kept = settled(search.weight, search.cells, search.models, class_of_tuple, first=released)
+    if exact is None:
+        released = with_released_shares(search.cells, search.models, class_of_tuple)
+        kept = settled(search.weight, search.cells, search.models, class_of_tuple, first=released)
+    else:
+        kept = settled_units(exact, class_of_tuple)
     if search.left_out(search.weight, kept >= 0) > search.limit:
         return None
     first = np.unique(kept[kept >= 0], return_index=True)[1]

@@ -8,7 +8,7 @@ do; `settle` measures it from the released rows.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from shoal_engine.anonymity.dimensions import Space
 from shoal_engine.anonymity.full_domain.lattice import Levels, lattice_arrays, levels_of, n_nodes
 from shoal_engine.anonymity.full_domain.objectives import FullDomain, bind_objective, check_objective
 from shoal_engine.anonymity.models.people import with_outside
+from shoal_engine.anonymity.models.unit_models import with_weighed_cells
 from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.tuples import codes_of
 from shoal_engine.errors import PolicyError
@@ -24,7 +25,17 @@ from shoal_kernels.lattice import Lattice
 from shoal_kernels.lattice_costs import Objective
 from shoal_kernels.lattice_stack import Scratch, Stack
 from shoal_kernels.lattice_walk import Found, Log, visit, walk
-from shoal_kernels.models import DELTA, DISTINCT, GRASSBERGER, K_MAP, PRESENCE_LEAST, Cells, Models
+from shoal_kernels.models import (
+    CARRIED,
+    DELTA,
+    DISTINCT,
+    GRASSBERGER,
+    K_MAP,
+    PRESENCE_LEAST,
+    WEIGHED,
+    Cells,
+    Models,
+)
 
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
@@ -75,6 +86,10 @@ class Search:
         people of the population have.
     limit : int
         Rows that may be suppressed.
+    mass : (n,) int64
+        What k is counted in: weights of units, or rows.
+    grid : int
+        What one unit weighs in `mass`.
     """
 
     levels: tuple[Levels, ...]
@@ -86,6 +101,8 @@ class Search:
     cells: Cells
     models: Models
     limit: int
+    mass: Ints
+    grid: int = 1
 
     @property
     def monotone(self) -> bool:
@@ -98,7 +115,7 @@ class Search:
         """
         kinds = self.models.kind
         if self.limit > 0:
-            return bool(np.isin(kinds, (DISTINCT, K_MAP)).all())
+            return bool(np.isin(kinds, (DISTINCT, K_MAP, CARRIED, WEIGHED)).all())
         return not np.isin(kinds, (GRASSBERGER, DELTA)).any()
 
     def left_out(self, rows: Ints, released: npt.NDArray[np.bool_]) -> int:
@@ -130,7 +147,10 @@ def prepare(table: Table, how: FullDomain, *, limit: int) -> Search:
     """
     check_objective(how, table.space.dimensions)
     words, weight, cells = with_outside(table)
-    return search_over(table.space, how, words, weight, cells, table.models, limit=limit)
+    cells, models = with_weighed_cells(table, cells, table.models)
+    mass = weight if table.weights is None else np.append(table.mass, np.zeros(weight.size - table.mass.size, np.int64))
+    search = search_over(table.space, how, words, weight, cells, models, limit=limit)
+    return replace(search, mass=mass, grid=table.grid)
 
 
 def search_over(
@@ -146,7 +166,7 @@ def search_over(
     ]
     lattice = lattice_arrays(space, levels, order)
     objective, lattice = bind_objective(how, dimensions, levels, order, leaf_rows, weight, lattice)
-    return Search(levels, order, lattice, objective, words, weight, cells, models, limit)
+    return Search(levels, order, lattice, objective, words, weight, cells, models, limit, weight)
 
 
 def optimum(search: Search) -> Node | None:

@@ -11,7 +11,7 @@ from shoal_kernels.dimensions import Dimensions
 Vector = npt.NDArray[np.int64]
 
 
-def combinations_reach(table: Table, l: int) -> tuple[int, float]:
+def combinations_reach(table: Table, l: int, members: Vector) -> tuple[int, float]:
     """Return the fewest rows, and the largest share of a sensitive value, over combinations of `l` quasi-identifiers.
 
     Combinations of fewer columns are unions of these: they hold more rows and no larger share.
@@ -21,6 +21,9 @@ def combinations_reach(table: Table, l: int) -> tuple[int, float]:
     table : Table
     l : int
         All quasi-identifiers where there are fewer.
+    members : (n_tuples,) int64
+        What each tuple counts: its rows, or its units. A combination counts at least as many units as any of its
+        tuples, and its values have the shares that its tuples have together.
     """
     grouped, dims, cells = table.grouped, table.space.arrays, table.cells
     codes = [_codes(dims, grouped.words, j) for j in range(len(dims.kind))]
@@ -32,7 +35,11 @@ def combinations_reach(table: Table, l: int) -> tuple[int, float]:
         for j in columns:
             group = np.unique(group * int(dims.size[j]) + codes[j], return_inverse=True)[1]
         rows = np.bincount(group, weights=grouped.weight)
-        fewest = min(fewest, int(rows.min()))
+        held = rows
+        if table.units is not None:
+            held = np.zeros(rows.size)
+            np.maximum.at(held, group, members)
+        fewest = min(fewest, int(held.min()))
         if cells.value.size:
             key, place = np.unique(group[tuple_of_cell] * n_values + cells.value, return_inverse=True)
             share = np.bincount(place, weights=cells.count) / rows[key // n_values]

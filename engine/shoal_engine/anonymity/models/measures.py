@@ -9,6 +9,7 @@ from shoal_kernels._jit import freeze
 from shoal_kernels.class_measures import judge_classes, measure_classes, measure_worst, sort_by_class, sum_by_class
 from shoal_kernels.models import (
     ALPHA,
+    CARRIED,
     DISTINCT,
     ENTROPY,
     GRASSBERGER,
@@ -104,20 +105,27 @@ def holding(
     return holds.astype(bool)
 
 
-def nearest(weight: Vector, cells: Cells, models: Models) -> dict[str, float]:
+def nearest(weight: Vector, cells: Cells, models: Models, *, grid: int = 1) -> dict[str, float]:
     """Return, for each kind of model that the whole table misses as one class, the parameter that it meets.
 
     Rounded to four decimals on the side that the table still meets. A recursive c is missing where the column
     has fewer than l values, for no c would do. Models that compare with the table never fail here: it is the table.
+    Weights are of units where `grid`, what one of them weighs, is above 1.
     """
     rows = int(weight.sum())
-    can: dict[str, float] = {} if rows >= models.k[0] else {"k": rows}
+    can: dict[str, float] = {} if rows >= models.k[0] else {"k": rows // grid}
     if not models.kind.size:
         return can
     of_values = models.kind < K_MAP
     reached = np.zeros(models.kind.size)
     reached[of_values] = measure(cells, np.zeros(weight.size, np.int64), 1, chosen_models(models, of_values))[:, 0]
     people = int(cells.count[cells.value == models.reference.size - 1].sum())
+    for j in np.flatnonzero(models.kind == CARRIED):
+        inside = (cells.value >= models.first[j]) & (cells.value < models.last[j])
+        held = np.bincount(cells.value[inside] - models.first[j], weights=cells.count[inside])
+        carried = int(np.minimum(held, grid).sum()) // grid
+        if carried * grid < models.count[j]:
+            can["distinct l"] = min(carried, can.get("distinct l", math.inf))
     for kind, count, limit, value in zip(models.kind, models.count, models.limit, reached, strict=True):
         if kind == K_MAP and people < count:
             can["k-map k"] = people

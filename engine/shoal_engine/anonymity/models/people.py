@@ -59,16 +59,24 @@ def people_policy(policy: "Policy") -> "Policy":
         set_valued={},
         insensitive={},
         population="",
+        unit="",
+        undecided={},
     )
 
 
-def count_people(sample: "Grouped", population: "Grouped") -> People:
+def count_people(sample: "Grouped", population: "Grouped", counted: Ints | None = None) -> People:
     """Count the people of each tuple; both groupings are over the same sizes.
+
+    Parameters
+    ----------
+    sample, population : Grouped
+    counted : (n_tuples,) int64, optional
+        People of each tuple of the sample; its rows unless given.
 
     Raises
     ------
     InputError
-        Some tuple has fewer people than rows.
+        Some tuple has fewer people than the sample counts in it.
     """
     n, m = sample.n_tuples, population.n_tuples
     words, weight = np.empty((len(sample.words), n + m), np.uint64), np.empty(n + m, np.int64)
@@ -85,7 +93,7 @@ def count_people(sample: "Grouped", population: "Grouped") -> People:
         kept,
     )
     people = weight[: kept[0]]
-    if (people[own_at] < sample.weight).any():
+    if (people[own_at] < (sample.weight if counted is None else counted)).any():
         msg = (
             "population smaller than the sample: some class of the table has more rows than the population has people; "
             "give the population that the table was drawn from, with its columns coded alike"

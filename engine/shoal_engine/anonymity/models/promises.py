@@ -9,7 +9,15 @@ import numpy.typing as npt
 
 from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
 from shoal_engine.anonymity.models.people_models import DeltaPresence, KMap
-from shoal_engine.anonymity.models.table_models import LKC, SizeModel, TableModel, kind_of, of_sizes
+from shoal_engine.anonymity.models.table_models import (
+    LKC,
+    AverageRisk,
+    SampleUniqueness,
+    SizeModel,
+    TableModel,
+    kind_of,
+    of_sizes,
+)
 from shoal_engine.anonymity.models.value_models import (
     Alpha,
     BetaLikeness,
@@ -46,7 +54,7 @@ def size_promises(policy: Policy) -> list[tuple[str, Callable[[npt.NDArray[np.in
     return [(table_in_words(model), judge(model)) for model in of_sizes(policy.models)]
 
 
-def broken_promises(policy: Policy, reached: Assessment) -> list[str]:
+def broken_promises(policy: Policy, reached: Assessment, *, in_rows: bool = False) -> list[str]:
     """Return what the table misses, in words that hold no value of it and no count below k.
 
     Parameters
@@ -54,11 +62,19 @@ def broken_promises(policy: Policy, reached: Assessment) -> list[str]:
     policy : Policy
     reached : Assessment
         An empty table breaks nothing: nobody is in it.
+    in_rows : bool
+        Rows were counted. Where the policy counts units, only what rows can refute is judged then: a class has no more
+        units than rows, and no more values on distinct units than values; shares among units are others than those
+        among rows.
     """
     if not reached.rows:
         return []
-    broken = [] if reached.k >= policy.k else [f"a class has fewer than k = {policy.k} rows"]
-    broken += [f"the table misses {table_in_words(m)}" for m in policy.models if not _table_holds(m, reached)]
+    refutes = _refuted_by_rows if in_rows and policy.unit else _always
+    counted = f"units of {policy.unit!r}" if policy.unit and not in_rows else "rows"
+    broken = [] if reached.k >= policy.k else [f"a class has fewer than k = {policy.k} {counted}"]
+    broken += [
+        f"the table misses {table_in_words(m)}" for m in policy.models if refutes(m) and not _table_holds(m, reached)
+    ]
     broken += [
         f"a combination of items misses {policy.k_of(column)}^{role.m}-anonymity of {column!r}"
         for column, role in policy.set_valued.items()
@@ -68,9 +84,21 @@ def broken_promises(policy: Policy, reached: Assessment) -> list[str]:
         broken += [
             f"a class misses {in_words(model)} of {column!r}"
             for model in role.models
-            if not _holds(model, reached.sensitive[column])
+            if refutes(model) and not _holds(model, reached.sensitive[column])
         ]
     return broken
+
+
+def _always(model: Model | TableModel) -> bool:
+    """Judge every model."""
+    del model
+    return True
+
+
+def _refuted_by_rows(model: Model | TableModel) -> bool:
+    """Tell whether a model that rows miss is missed by their units all the more."""
+    of_people = isinstance(model, KMap) and model.counts_people
+    return of_people or isinstance(model, Distinct | AverageRisk | SampleUniqueness)
 
 
 def _enough(rows: int | None, k: int) -> bool:

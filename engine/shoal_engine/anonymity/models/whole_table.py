@@ -15,10 +15,10 @@ Made = TypeVar("Made")
 
 
 def with_k(table: Table, k: int) -> Table:
-    """Return the table with models that ask for `k` rows of each class."""
-    if int(table.models.k[0]) == k:
+    """Return the table with models that ask for `k` rows, or units, of each class."""
+    if int(table.models.k[0]) == k * table.grid:
         return table
-    return replace(table, models=freeze(table.models._replace(k=np.array([k], np.int64))))
+    return replace(table, models=freeze(table.models._replace(k=np.array([k * table.grid], np.int64))))
 
 
 def least_k_that_holds(
@@ -43,7 +43,7 @@ def least_k_that_holds(
     attempt : callable of k
         Makes classes of at least k rows; raises PolicyNotMet where there are none.
     rows : callable of what was made
-        The rows of each of its classes.
+        The rows, or units, of each of its classes.
     """
     made = attempt(least)
     if sizes_hold(models, rows(made)):
