@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
+from shoal.binning import Bins, bin_keys
 from shoal.fingerprints import fingerprint
 from shoal.frames import IntoFrame, batches, into_lazy, schema_of
 from shoal.observing import check_readable, threads
@@ -139,7 +140,7 @@ class Private:
 
     def group_by(
         self,
-        *by: str | Sequence[str],
+        *by: "str | Bins | Sequence[str]",
         max_groups: int | None = None,
         max_rows: int | Literal["clip"] | None = None,
         keys: IntoFrame | Sequence[object] | None = None,
@@ -149,8 +150,8 @@ class Private:
 
         Parameters
         ----------
-        *by : str, or sequence of str
-            Key columns; none for the table as a whole.
+        *by : str, sequence of str, or Bins
+            Key columns; none for the table as a whole. Bins of `shoal.dp.histogram` are keys that everybody knows.
         max_groups : int
             Groups that one unit may count in; needed where there is a unit.
         max_rows : int or "clip"
@@ -170,7 +171,14 @@ class Private:
         from shoal_engine.differential.queries.bounding import Bounds
 
         check_choice(key_rule, KeyRule, name="key_rule")
-        named = tuple(name for one in by for name in _names(one, "keys are given by names of columns"))
+        bins = tuple(one for one in by if isinstance(one, Bins))
+        named = tuple(
+            name
+            for one in by
+            for name in ([one.name] if isinstance(one, Bins) else _names(one, "keys are given by names of columns"))
+        )
+        if keys is None and bins and len(bins) == len(named):
+            keys = bin_keys(bins)
         if isinstance(max_rows, str) and max_rows != "clip":
             msg = "max_rows is an integer, or 'clip' to clamp the sums of each unit; give one of them"
             raise PolicyError(msg)
@@ -184,7 +192,10 @@ class Private:
             raise PolicyError(msg + ": max_groups=5, max_rows=2")
         else:
             bounds = Bounds(max_groups, None if max_rows == "clip" else max_rows)
-        return Grouped(self, named, bounds, keys, key_rule)
+        private = self
+        for one in bins:
+            private = replace(private, frame=one.assign(private.frame, schema_of(private.frame)))
+        return Grouped(private, named, bounds, keys, key_rule, bins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +207,7 @@ class Grouped:
     _bounds: "object"
     _keys: IntoFrame | Sequence[object] | None = field(repr=False)
     _key_rule: KeyRule
+    _bins: "tuple[Bins, ...]" = ()
 
     def agg(self, *aggregates: "Aggregate | Sequence[Aggregate]") -> "PrivateQuery":
         """Return the query for some aggregates of `shoal.dp`.
@@ -219,7 +231,7 @@ class Grouped:
         asked = tuple(_of_schema(_of_units(one, private.unit), schema) for one in listed)
         query = GroupQuery(self._by, asked, private.unit, self._bounds, keys, private.neighbors, self._key_rule)  # pyright: ignore[reportArgumentType]
         check_readable(schema, _columns(query))
-        return PrivateQuery(private, query)
+        return PrivateQuery(private, query, self._bins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +240,7 @@ class PrivateQuery:
 
     _private: Private = field(repr=False)
     query: "GroupQuery"
+    _bins: "tuple[Bins, ...]" = ()
 
     def plan(
         self,
@@ -297,8 +310,10 @@ class PrivateQuery:
         totals = observation.finish(os.urandom(16))
         receipt = None if self._private.ledger is None else self._charge(self._private.ledger, budget, allotment, plan)
         with WordStream.secure() as stream:
-            answer = totals.release(allotment, stream)
-        return PrivateRelease(pl.DataFrame(answer), plan, receipt)
+            answer = pl.DataFrame(totals.release(allotment, stream))
+        for one in self._bins:
+            answer = one.with_upper(answer)
+        return PrivateRelease(answer, plan, receipt)
 
     def _charge(self, ledger: "Ledger", budget: "Budget", allotment: "Allotment", plan: Plan) -> "Receipt":
         """Charge the ledger, durably."""
@@ -311,7 +326,8 @@ class PrivateQuery:
             raise PolicyError(msg)
         else:
             cost = budget.epsilon, budget.delta
-        promised = hashlib.sha256(f"{self.query.by} {self.query.aggregates} {self.query.bounds}".encode()).hexdigest()
+        asked = f"{self.query.by} {self._bins} {self.query.aggregates} {self.query.bounds}"
+        promised = hashlib.sha256(asked.encode()).hexdigest()
         private = self._private
         return ledger.debit(
             *cost,

@@ -56,7 +56,7 @@ def key_choice_not_divided(patch: pytest.MonkeyPatch) -> None:
 
 
 def rho_doubled(patch: pytest.MonkeyPatch) -> None:
-    """Half of the variance: at delta = .01 an epsilon of .92 is claimed of rho, and 1.4 is true; 20,000 runs prove 1.2."""
+    """Half of the variance: at delta = .01 an epsilon of .92 is claimed of rho, 1.4 is true; 20,000 runs prove 1.2."""
     original = budget.GaussianNoise.of_budget
 
     def noise(rho: Fraction, sensitivity_squared: int) -> GaussianNoise:
