@@ -138,6 +138,66 @@ class Private:
     dataset: str
     fingerprint: str = field(default="", repr=False)
 
+    def filter(self, *predicates: pl.Expr) -> "Private":
+        """Return the table with the rows for which all predicates hold, each a condition on single rows.
+
+        Raises
+        ------
+        ColumnError
+            A predicate names a column that is not there, or is no condition.
+        PolicyError
+            A predicate is not known to look at single rows, or could fail for a value.
+
+        Examples
+        --------
+        >>> import polars as pl, shoal
+        >>> frame = pl.DataFrame({"age": [12, 30, 41]})
+        >>> adults = shoal.private(frame, unit=None, ledger=None).filter(pl.col("age") >= 18)
+        >>> adults.group_by().agg(shoal.dp.count()).release(epsilon=10**6).frame["count"].item()
+        2.0
+        """
+        from shoal.row_wise import filtered
+
+        return replace(self, frame=filtered(self.frame, predicates))
+
+    def with_columns(self, **columns: pl.Expr) -> "Private":
+        """Return the table with new columns, each made of single rows; errors as for `filter`.
+
+        Examples
+        --------
+        >>> import polars as pl, shoal
+        >>> frame = pl.DataFrame({"paid": [3.0, 5.0], "back": [1.0, 0.0]})
+        >>> net = shoal.private(frame, unit=None, ledger=None).with_columns(net=pl.col("paid") - pl.col("back"))
+        >>> net.group_by().agg(shoal.dp.sum("net", bounds=(0, 10))).plan(epsilon=1).frame["unit"].item()
+        'net'
+        """
+        from shoal.row_wise import with_columns
+
+        return replace(self, frame=with_columns(self.frame, columns, kept=self.unit or ()))
+
+    def join_public(self, public: IntoFrame, *, on: str | Sequence[str]) -> "Private":
+        """Return the table with the columns of a public one that describes its keys; null where it has no such key.
+
+        Parameters
+        ----------
+        public : frame, table or path
+            With each key once, so that no row becomes several. It is known to everybody, and not protected.
+        on : str or sequence of str
+            Columns of both tables, of the same types.
+
+        Raises
+        ------
+        ColumnError
+            A key column is missing or of another type, or both tables have a further column of one name.
+        InputError
+            The public table cannot be read.
+        PolicyError
+            The public table has a key twice.
+        """
+        from shoal.row_wise import joined
+
+        return replace(self, frame=joined(self.frame, public, _names(on, "tables are joined on names of columns")))
+
     def group_by(
         self,
         *by: "str | Bins | Sequence[str]",
