@@ -8,6 +8,7 @@ Values are clamped to their bounds. Null and NaN are missing: they leave a row o
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from shoal_engine.differential.exact_numbers import exact
 from shoal_engine.differential.queries.aggregates import Count, Distinct
@@ -17,12 +18,16 @@ from shoal_engine.differential.queries.presence import Present
 from shoal_engine.differential.queries.quantiles import CANDIDATES, Quantile
 from shoal_engine.errors import PolicyError
 
+if TYPE_CHECKING:
+    from shoal.binning import Bins
+
 Number = int | float | str | Fraction | Decimal
 
 __all__ = [
     "count",
     "count_clipped",
     "count_outside",
+    "histogram",
     "mean",
     "median",
     "n_unique",
@@ -179,6 +184,34 @@ def median(
 ) -> Quantile:
     """Choose the median of a column; parameters and errors as for `quantile`."""
     return quantile(column, "1/2", bounds=bounds, candidates=candidates, missing=missing).alias(f"{column}_median")
+
+
+def histogram(column: str, edges: Sequence[Number]) -> "Bins":
+    """Return bins of a numeric column between declared edges, to group by.
+
+    Parameters
+    ----------
+    column : str
+    edges : sequence of number
+        Ascending; a bin holds its lower edge and not its upper one, but the last holds both. Rows with a value outside
+        them, null or NaN are in no bin, and are not counted where bins are all the keys.
+
+    Raises
+    ------
+    PolicyError
+        Edges are fewer than two, do not ascend or are not finite.
+
+    Examples
+    --------
+    >>> import polars as pl, shoal
+    >>> frame = pl.DataFrame({"x": [41, 55, 57, 160]})
+    >>> query = shoal.private(frame, unit=None, ledger=None).group_by(shoal.dp.histogram("x", [40, 50, 60, 160]))
+    >>> query.agg(shoal.dp.count()).release(epsilon=10**6).frame.select("x_from", "x_to", "count").rows()
+    [(40, 50, 1.0), (50, 60, 2.0), (60, 160, 1.0)]
+    """
+    from shoal.binning import bins_of
+
+    return bins_of(column, edges)
 
 
 def n_unique(column: str) -> Distinct:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
+from shoal.binning import Bins, bin_keys
 from shoal.declared_types import typed
 from shoal.fingerprints import fingerprint
 from shoal.frames import IntoFrame, batches, into_lazy, schema_of
@@ -165,9 +166,69 @@ class Private:
     fingerprint: str = field(default="", repr=False)
     is_text: bool = field(default=False, repr=False)
 
+    def filter(self, *predicates: pl.Expr) -> "Private":
+        """Return the table with the rows for which all predicates hold, each a condition on single rows.
+
+        Raises
+        ------
+        ColumnError
+            A predicate names a column that is not there, or is no condition.
+        PolicyError
+            A predicate is not known to look at single rows, or could fail for a value.
+
+        Examples
+        --------
+        >>> import polars as pl, shoal
+        >>> frame = pl.DataFrame({"age": [12, 30, 41]})
+        >>> adults = shoal.private(frame, unit=None, ledger=None).filter(pl.col("age") >= 18)
+        >>> adults.group_by().agg(shoal.dp.count()).release(epsilon=10**6).frame["count"].item()
+        2.0
+        """
+        from shoal.row_wise import filtered
+
+        return replace(self, frame=filtered(self.frame, predicates))
+
+    def with_columns(self, **columns: pl.Expr) -> "Private":
+        """Return the table with new columns, each made of single rows; errors as for `filter`.
+
+        Examples
+        --------
+        >>> import polars as pl, shoal
+        >>> frame = pl.DataFrame({"paid": [3.0, 5.0], "back": [1.0, 0.0]})
+        >>> net = shoal.private(frame, unit=None, ledger=None).with_columns(net=pl.col("paid") - pl.col("back"))
+        >>> net.group_by().agg(shoal.dp.sum("net", bounds=(0, 10))).plan(epsilon=1).frame["unit"].item()
+        'net'
+        """
+        from shoal.row_wise import with_columns
+
+        return replace(self, frame=with_columns(self.frame, columns, kept=self.unit or ()))
+
+    def join_public(self, public: IntoFrame, *, on: str | Sequence[str]) -> "Private":
+        """Return the table with the columns of a public one that describes its keys; null where it has no such key.
+
+        Parameters
+        ----------
+        public : frame, table or path
+            With each key once, so that no row becomes several. It is known to everybody, and not protected.
+        on : str or sequence of str
+            Columns of both tables, of the same types.
+
+        Raises
+        ------
+        ColumnError
+            A key column is missing or of another type, or both tables have a further column of one name.
+        InputError
+            The public table cannot be read.
+        PolicyError
+            The public table has a key twice.
+        """
+        from shoal.row_wise import joined
+
+        return replace(self, frame=joined(self.frame, public, _names(on, "tables are joined on names of columns")))
+
     def group_by(
         self,
-        *by: str | Sequence[str],
+        *by: "str | Bins | Sequence[str]",
         max_groups: int | None = None,
         max_rows: int | Literal["clip"] | None = None,
         keys: IntoFrame | Sequence[object] | None = None,
@@ -177,8 +238,8 @@ class Private:
 
         Parameters
         ----------
-        *by : str, or sequence of str
-            Key columns; none for the table as a whole.
+        *by : str, sequence of str, or Bins
+            Key columns; none for the table as a whole. Bins of `shoal.dp.histogram` are keys that everybody knows.
         max_groups : int
             Groups that one unit may count in; needed where there is a unit.
         max_rows : int or "clip"
@@ -198,7 +259,14 @@ class Private:
         from shoal_engine.differential.queries.bounding import Bounds
 
         check_choice(key_rule, KeyRule, name="key_rule")
-        named = tuple(name for one in by for name in _names(one, "keys are given by names of columns"))
+        bins = tuple(one for one in by if isinstance(one, Bins))
+        named = tuple(
+            name
+            for one in by
+            for name in ([one.name] if isinstance(one, Bins) else _names(one, "keys are given by names of columns"))
+        )
+        if keys is None and bins and len(bins) == len(named):
+            keys = bin_keys(bins)
         if isinstance(max_rows, str) and max_rows != "clip":
             msg = "max_rows is an integer, or 'clip' to clamp the sums of each unit; give one of them"
             raise PolicyError(msg)
@@ -212,7 +280,10 @@ class Private:
             raise PolicyError(msg + ": max_groups=5, max_rows=2")
         else:
             bounds = Bounds(max_groups, None if max_rows == "clip" else max_rows)
-        return Grouped(self, named, bounds, keys, key_rule)
+        private = self
+        for one in bins:
+            private = replace(private, frame=one.assign(private.frame, schema_of(private.frame)))
+        return Grouped(private, named, bounds, keys, key_rule, bins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +295,7 @@ class Grouped:
     _bounds: "object"
     _keys: IntoFrame | Sequence[object] | None = field(repr=False)
     _key_rule: KeyRule
+    _bins: "tuple[Bins, ...]" = ()
 
     def agg(self, *aggregates: "Aggregate | Sequence[Aggregate]") -> "PrivateQuery":
         """Return the query for some aggregates of `shoal.dp`.
@@ -248,7 +320,7 @@ class Grouped:
         asked = tuple(_of_schema(_of_units(one, private.unit), schema) for one in listed)
         query = GroupQuery(self._by, asked, private.unit, self._bounds, keys, private.neighbors, self._key_rule)  # pyright: ignore[reportArgumentType]
         check_readable(schema, _columns(query))
-        return PrivateQuery(private, query)
+        return PrivateQuery(private, query, self._bins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +329,7 @@ class PrivateQuery:
 
     _private: Private = field(repr=False)
     query: "GroupQuery"
+    _bins: "tuple[Bins, ...]" = ()
 
     def plan(
         self,
@@ -331,14 +404,18 @@ class PrivateQuery:
         ledger = self._private.ledger
         cost = None if ledger is None else _cost(ledger, budget, allotment)
         totals, empty = self._observed(query, allotment, threads(n_threads))
+        for one in self._bins:
+            empty = one.with_upper(empty)
         if before_charge is not None:
             before_charge(empty)
         receipt = None
         if ledger is not None and cost is not None:
             receipt = self._charge(ledger, cost, allotment, plan)
         with WordStream.secure() as stream:
-            answer = totals.release(allotment, stream)
-        return PrivateRelease(pl.DataFrame(answer), plan, receipt)
+            answer = pl.DataFrame(totals.release(allotment, stream))
+        for one in self._bins:
+            answer = one.with_upper(answer)
+        return PrivateRelease(answer, plan, receipt)
 
     def _observed(self, query: "GroupQuery", allotment: "Allotment", n_threads: int) -> "tuple[Totals, pl.DataFrame]":
         """Return the totals of all rows, once everything that is to be done with them was rehearsed, and no answer."""
@@ -369,7 +446,8 @@ class PrivateQuery:
         self, ledger: "Ledger", cost: "tuple[Fraction, Fraction]", allotment: "Allotment", plan: Plan
     ) -> "Receipt":
         """Charge the ledger, durably."""
-        promised = hashlib.sha256(f"{self.query.by} {self.query.aggregates} {self.query.bounds}".encode()).hexdigest()
+        asked = f"{self.query.by} {self._bins} {self.query.aggregates} {self.query.bounds}"
+        promised = hashlib.sha256(asked.encode()).hexdigest()
         private = self._private
         return ledger.debit(
             *cost,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from shoal.binning import Bins
+    from shoal.querying import Private
     from shoal_engine.differential.queries.aggregates import Aggregate
     from shoal_engine.ledger import Ledger
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("source", metavar="INPUT", required=False)
 @UNIT
-@click.option("--by", multiple=True, metavar="COL", help="Group by it; repeat for several, none for the whole table.")
+@click.option("--by", multiple=True, metavar="COL", help="Group by it, or by bins COL:LO:HI:WIDTH; repeat.")
 @click.option(
     "--count",
     "counts",
@@ -83,7 +85,10 @@ def query(source: str | None, threads: int | None, output: str | None, as_json: 
         source, unit=unit, ledger=_ledger(asked), neighbors=asked["neighbors"], declarations=asked["declared"]
     )
     grouped = frame.group_by(
-        *asked["by"], max_groups=asked["max_groups"], max_rows=_rows(asked["max_rows"]), keys=asked["keys"]
+        *(_key(text, frame) for text in asked["by"]),
+        max_groups=asked["max_groups"],
+        max_rows=_rows(asked["max_rows"]),
+        keys=asked["keys"],
     )
     budget = {name: asked[name] for name in ("epsilon", "rho", "delta", "law")}
     wanted = grouped.agg(*_aggregates(asked))
@@ -196,6 +201,17 @@ def _sources(path: str) -> "list[Path] | None":
         return sources(path)
     except InputError:
         return None
+
+
+def _key(text: str, frame: "Private") -> "str | Bins":
+    """Return a key column, or its bins; a column may itself be named like bins."""
+    from shoal.binning import evenly
+    from shoal.frames import schema_of
+
+    if text.count(":") < 3 or text in schema_of(frame.frame):
+        return text
+    column, low, high, width = _parts(text, 4, "COL:LO:HI:WIDTH")
+    return evenly(column, low, high, width)
 
 
 def _parts(text: str, n: int, form: str) -> list[str]:

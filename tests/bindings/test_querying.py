@@ -378,3 +378,58 @@ def test_cli__clipping_and_standard_deviations(run: Any) -> None:
     assert code == 0
     assert {"age_std", "age_outside", "clipped_units_low"} <= {*body["answer"][0]}
     assert any("clipped_units counts" in note for note in body["notes"])
+
+
+@pytest.mark.parametrize("dtype", [pl.Float64, pl.Float32, pl.Int16, pl.Decimal(9, 2)])
+def test_histogram__counts_as_numpy_does(dtype: Any) -> None:
+    values = [39, 40, 41, 49, 50, 59, 60, 159, 160, 161, -7]
+    frame = pl.DataFrame({"x": pl.Series(values, dtype=pl.Int64).cast(dtype)})
+    frame = pl.concat([frame, pl.DataFrame({"x": pl.Series([None], dtype=dtype)})])
+    edges = [40, 50, 60, 160]
+    query = rows(frame).group_by(dp.histogram("x", edges)).agg(dp.count())
+    answer = query.release(epsilon=10**6).frame
+    assert answer["x_from"].to_list() == edges[:-1]
+    assert answer["x_to"].to_list() == edges[1:]
+    assert answer["count"].to_list() == np.histogram(values, edges)[0].tolist()
+
+
+def test_histogram__is_one_key_among_others_and_keeps_what_is_not_finite_out() -> None:
+    frame = pl.DataFrame({"x": [0.05, 0.15, float("nan"), float("inf"), -float("inf")] * 400, "w": ["a"] * 2000})
+    bins = dp.histogram("x", [0, 0.1, 0.2])
+    answer = rows(frame).group_by(bins).agg(dp.count(), dp.mean("x", bounds=(0, 1))).release(epsilon=10**6).frame
+    assert answer["x_from"].to_list() == [0.0, 0.1]
+    assert answer["count"].to_list() == [400, 400]
+    chosen = rows(frame).group_by("w", bins).agg(dp.count()).release(epsilon="10", delta="1e-6").frame
+    assert chosen.select("w", "x_from").rows() == [("a", None), ("a", 0.0), ("a", 0.1)]
+    # Noise follows the bins, not the bound.
+    wide = shoal.private(visits(), unit="who", ledger=None).group_by(
+        dp.histogram("age", [0, 50, 100]), max_groups=90, max_rows=1
+    )
+    assert wide.agg(dp.count()).plan(epsilon="1").frame["sensitivity"].to_list() == [2.0]
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: dp.histogram("x", [1]), shoal.PolicyError, "edges"),
+        (lambda: dp.histogram("x", [1, 1]), shoal.PolicyError, "ascending"),
+        (lambda: dp.histogram("x", [2, 1]), shoal.PolicyError, "ascending"),
+        (lambda: dp.histogram("x", [0, float("inf")]), shoal.PolicyError, "finite"),
+        (lambda: dp.histogram("x", 5), shoal.PolicyError, "finite numbers"),  # pyright: ignore[reportArgumentType]
+        (lambda: rows(visits()).group_by(dp.histogram("ward", [0, 1])), shoal.ColumnError, "'ward'"),
+        (lambda: rows(visits()).group_by(dp.histogram("nowhere", [0, 1])), shoal.ColumnError, "'nowhere'"),
+    ],
+)
+def test_histogram__refuses_edges_and_columns_that_are_none(make: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_cli__bins_of_a_column(run: Any) -> None:
+    line = "query visits.parquet --unit who --count --max-groups 4 --max-rows 9 --epsilon 50 --no-ledger --by age:0:100"
+    code, body = run(f"{line}:25")
+    assert code == 0
+    assert [(row["age_from"], row["age_to"]) for row in body["answer"]] == [(0, 25), (25, 50), (50, 75), (75, 100)]
+    true = np.histogram(visits()["age"].to_numpy(), [0, 25, 50, 75, 100])[0]
+    assert [row["count"] for row in body["answer"]] == pytest.approx(true.tolist(), abs=40)
+    assert run(f"{line}:0")[0] == 1

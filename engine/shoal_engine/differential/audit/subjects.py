@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from shoal_engine.differential.accounting import gaussian
 from shoal_engine.differential.audit.evidence import Claim, Draw, Outputs
+from shoal_engine.differential.audit.group_bys import mean_parts, trial
 from shoal_engine.differential.mechanisms.additive import GaussianNoise, LaplaceNoise
 from shoal_engine.differential.mechanisms.randomized_response import RandomizedResponse
 from shoal_engine.differential.mechanisms.selection import Exponential, NoisyMax, PermuteAndFlip
@@ -110,11 +111,9 @@ def _grouped(aggregate: Aggregate) -> Draw:
     return draw
 
 
-def _mean_parts(world: int, runs: int, stream: WordStream) -> Outputs:
-    """Tell both parts of a mean, as somebody could take them apart."""
-    count = LaplaceNoise.of_budget(ONE / 2, 1).add(np.full(runs, world, np.int64), stream)
-    total = LaplaceNoise.of_budget(ONE / 2, 10).add(np.full(runs, 10 * world, np.int64), stream)
-    return np.stack([count, total], axis=1)
+def _rho_claim() -> Claim:
+    """Return what noise of rho = 1/8 costs at delta = 1/100: that of a sigma of 2 sensitivities."""
+    return Claim(gaussian.epsilon_for(2.0, 0.01), 0.01)
 
 
 SUBJECTS: Mapping[str, Callable[[], Subject]] = {
@@ -128,12 +127,19 @@ SUBJECTS: Mapping[str, Callable[[], Subject]] = {
     "choice-of-keys": lambda: Subject(_kept(TruncatedGeometric, 3), Claim(0.5, 0.02)),
     "threshold-of-keys": lambda: Subject(_kept(LaplaceThreshold, 1), Claim(0.5, 0.02)),
     "gaussian-threshold-of-keys": lambda: Subject(_lone, Claim(0.01, 0.02)),
-    "parts-of-a-mean": lambda: Subject(_mean_parts, Claim(1.0)),
+    "parts-of-a-mean": lambda: Subject(mean_parts(), Claim(1.0), 0.2),
     "group-by-count": lambda: Subject(_grouped(Count("x_count")), Claim(1.0)),
     "group-by-sum": lambda: Subject(_grouped(Sum("x", _BOUNDS, "x_sum")), Claim(1.0)),
     "group-by-mean": lambda: Subject(_grouped(Mean("x", _BOUNDS, "x_mean")), Claim(1.0)),
     "group-by-variance": lambda: Subject(_grouped(Variance("x", _BOUNDS, "x_variance")), Claim(1.0)),
     "group-by-quantile": lambda: Subject(_grouped(Quantile("x", _BOUNDS, "x_q", candidates=5)), Claim(1.0), 0.05),
+    "group-by-one-group-of-two": lambda: Subject(trial("group-by-one-group-of-two"), Claim(1.0), 0.2),
+    "group-by-two-groups": lambda: Subject(trial("group-by-two-groups"), Claim(1.0), 0.2),
+    "group-by-two-groups-gaussian": lambda: Subject(trial("group-by-two-groups-gaussian"), Claim(1.0, 0.01), 0.2),
+    "group-by-two-groups-rho": lambda: Subject(trial("group-by-two-groups-rho"), _rho_claim(), 0.2),
+    "group-by-change-one": lambda: Subject(trial("group-by-change-one"), Claim(1.0), 0.2),
+    "group-by-chosen-keys": lambda: Subject(trial("group-by-chosen-keys"), Claim(2.0, 0.001), 0.2),
+    "group-by-several-aggregates": lambda: Subject(trial("group-by-several-aggregates"), Claim(1.0), 0.2),
     "group-by-distinct": lambda: Subject(_grouped(Distinct("x", "x_distinct")), Claim(1.0), 0.1),
 }
 """By name; made when asked for, as some reckon their claim."""

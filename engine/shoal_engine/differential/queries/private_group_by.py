@@ -277,17 +277,27 @@ class Totals:
             if stream is None:
                 return one.estimate(np.zeros(len(scores), np.int64))
             return one.estimate(np.array([choice.choose(row, stream) for row in scores], np.int64))
-        exact = self._exact(one, place)
+        return one.estimate(self.noisy_parts(one, place, own, kept, stream))
+
+    def noisy_parts(
+        self,
+        one: Aggregate,
+        place: int | None,
+        own: Sequence[Mechanism],
+        kept: Ints,
+        stream: WordStream,
+    ) -> list[Noisy]:
+        """Return the parts of one aggregate with noise, of the groups that are kept."""
         # A number of the whole table gets noise once, and stands beside every group.
         once = isinstance(one, ClippedUnits)
         noisy: list[Noisy] = []
-        for values, mechanism in zip(exact, own, strict=True):
+        for values, mechanism in zip(self._exact(one, place), own, strict=True):
             assert not isinstance(mechanism, Exponential)
             width = mechanism.half_width(DOUBT / len(own))
             own_values = values if once else values[kept]
             drawn = np.zeros_like(own_values) if stream is None else mechanism.add(own_values, stream)
             noisy.append(Noisy(drawn.repeat(kept.size) if once else drawn, mechanism.deviation, width))
-        return one.estimate(noisy)
+        return noisy
 
     def _exact(self, one: Aggregate, place: int | None) -> list[Ints]:
         """Return the parts of an aggregate before noise."""
