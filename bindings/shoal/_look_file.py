@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from shoal.frames import IntoFrame, into_lazy
+from shoal.frames import UNREADABLE, IntoFrame, into_lazy
 from shoal_engine.declarations.declarations import Declarations
 from shoal_engine.declarations.file_format import FileFormat
 from shoal_engine.errors import InputError
@@ -44,7 +44,7 @@ def _in_another_encoding(path: str | Path) -> tuple[pl.LazyFrame, FileFormat] | 
         try:
             lazy = read_path(path, Declarations(declared)).frame
             lazy.head(1).collect()
-        except (InputError, pl.exceptions.PolarsError):
+        except (InputError, *UNREADABLE):
             continue
         return lazy, FileFormat(encoding=encoding, separator=_unusual_separator(path, declared))
     return None

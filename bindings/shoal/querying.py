@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from shoal.fingerprints import fingerprint
-from shoal.frames import IntoFrame, batches, into_lazy, schema_of
+from shoal.frames import UNREADABLE, IntoFrame, batches, into_lazy, schema_of
 from shoal.observing import check_readable, threads
 from shoal.planning import Plan, make_plan
 from shoal.public_keys import public_keys
@@ -291,7 +291,7 @@ class PrivateQuery:
         try:
             for batch in batches(frame, columns):
                 observation.observe(batch)
-        except (pl.exceptions.PolarsError, OSError):
+        except UNREADABLE:
             msg = "the input cannot be read to its end: it is truncated, damaged or not of its declared types"
             raise InputError(msg) from None
         totals = observation.finish(os.urandom(16))

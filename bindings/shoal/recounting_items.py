@@ -3,9 +3,10 @@
 import polars as pl
 
 from shoal.frames import schema_of
+from shoal.internal_names import internal
 from shoal_engine.errors import ColumnError
 
-_ROW, _ITEM, _ROWS = "__row", "__item", "__rows"
+_ROW, _ITEM, _ROWS = internal("row"), internal("item"), internal("rows")
 
 
 def least_support(frame: pl.LazyFrame, column: str, m: int) -> int | None:

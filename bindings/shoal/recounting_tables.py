@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
+from shoal.internal_names import internal
 from shoal.regrouping import ROWS
 from shoal_engine.anonymity.assessment import Assessment
 from shoal_engine.anonymity.models.people_models import DeltaPresence, KMap
@@ -19,8 +20,8 @@ from shoal_engine.anonymity.models.table_models import (
 )
 from shoal_engine.anonymity.policy import Policy
 
-_COUNT = "__count"
-_ROWS = "__rows"
+_COUNT = internal("count")
+_ROWS = internal("rows")
 
 
 def table_figures(
@@ -119,7 +120,7 @@ def _combinations(
         groups = frame.group_by(columns).agg(pl.len().alias(_ROWS))
         fewest.append(groups.select(pl.col(_ROWS).min()).collect().item() or 0)
         for column in sensitive:
-            value = pl.col(column).alias("__value")
+            value = pl.col(column).alias(internal("value"))
             cells = frame.group_by(*columns, value).agg(pl.len().alias(_COUNT))
             share = cells.group_by(columns).agg(pl.col(_COUNT).max() / pl.col(_COUNT).sum())
             surest.append(share.select(pl.col(_COUNT).max()).collect().item() or 0.0)

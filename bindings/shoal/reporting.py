@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from shoal.finding import released_findings
+from shoal.internal_names import internal
 from shoal.regrouping import ROWS
 from shoal.verifying import recount
 from shoal_engine.anonymity.assessment import Assessment, Loss, Report, UtilityFigure
@@ -22,7 +23,7 @@ from shoal_engine.findings.finding import Finding, accept_findings, in_order
 if TYPE_CHECKING:
     from shoal_engine.anonymity.fitting import Classes
 
-_LOSS = "__loss"
+_LOSS = internal("loss")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import polars as pl
 
 from shoal.deciding import refuse_undecided
 from shoal.finding import released_findings
-from shoal.frames import IntoFrame, into_lazy, schema_of
+from shoal.frames import UNREADABLE, IntoFrame, into_lazy, schema_of
 from shoal.population import population_of
 from shoal.recounting_items import least_support
 from shoal.recounting_tables import table_figures
@@ -17,7 +17,7 @@ from shoal_engine.anonymity.assessment import Assessment
 from shoal_engine.anonymity.models.promises import broken_promises, released_names
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import Closeness, Recursive
-from shoal_engine.errors import ColumnError
+from shoal_engine.errors import ColumnError, InputError
 from shoal_engine.findings.finding import Finding, accept_findings, open_findings
 
 
@@ -91,9 +91,14 @@ def verify(frame: IntoFrame, policy: Policy, *, population: IntoFrame | None = N
     ]
     expected = {*policy.columns, *released_names(policy)}
     left += [f"column {name!r} is none of the policy's" for name in present if name not in expected]
-    assessment, _ = recount(lazy, policy, population_of(policy, population))
-    findings = accept_findings(released_findings(lazy, policy), policy.accept)
-    assessment = msgspec.structs.replace(assessment, findings=findings)
+    try:
+        assessment, _ = recount(lazy, policy, population_of(policy, population))
+        findings = accept_findings(released_findings(lazy, policy), policy.accept)
+        assessment = msgspec.structs.replace(assessment, findings=findings)
+    except UNREADABLE:
+        # Without the cause: the engine's own message may quote a cell.
+        msg = "the table cannot be read to its end: it is truncated, damaged or no release of this policy"
+        raise InputError(msg) from None
     return Verification(assessment, (*left, *broken_promises(policy, assessment)), findings)
 
 
