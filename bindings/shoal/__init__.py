@@ -9,6 +9,7 @@ import pkgutil
 import re
 from typing import Any
 
+from shoal import forking as forking  # notes forks from now on
 from shoal import namespaces as namespaces  # registers the Polars namespaces
 
 _SUBMODULES = ("dp", "federated", "flower")

@@ -86,6 +86,7 @@ from shoal_engine.declarations.declarations import Declarations as Declarations
 from shoal_engine.declarations.file_format import FileFormat as FileFormat
 from shoal_engine.errors import BudgetExhausted as BudgetExhausted
 from shoal_engine.errors import ColumnError as ColumnError
+from shoal_engine.errors import ForkError as ForkError
 from shoal_engine.errors import HierarchyError as HierarchyError
 from shoal_engine.errors import InputError as InputError
 from shoal_engine.errors import LedgerError as LedgerError

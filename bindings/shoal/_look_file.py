@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from shoal._look_words import concepts_of
-from shoal.frames import IntoFrame, into_lazy
+from shoal.frames import UNREADABLE, IntoFrame, into_lazy
 from shoal_engine.declarations.declarations import Declarations
 from shoal_engine.declarations.file_format import FileFormat
 from shoal_engine.errors import InputError
@@ -47,7 +47,8 @@ def _in_another_encoding(path: str | Path) -> tuple[pl.LazyFrame, FileFormat] | 
         declared = FileFormat(encoding=encoding)
         try:
             lazy = read_path(path, Declarations(declared)).frame
-        except InputError:
+            lazy.head(1).collect()
+        except (InputError, *UNREADABLE):
             continue
         # The right one is the one in which most names of columns are words.
         known = sum(bool(concepts_of(name)) for name in lazy.collect_schema().names())

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from shoal.frames import batches, schema_of
+from shoal.frames import UNREADABLE, batches, schema_of
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.errors import InputError, UndecidedColumn, UndecidedColumns
 
@@ -43,7 +43,7 @@ def undecided_columns(frame: pl.LazyFrame, policy: Policy) -> list[UndecidedColu
                 for name, encoder in encoders.items():
                     codes = encoder.observe(batch.column(name))
                     rows_of_code[name] = _added(rows_of_code.get(name), codes, encoder.n_codes)
-        except (pl.exceptions.PolarsError, OSError):
+        except UNREADABLE:
             msg = "the input cannot be read to its end: it is truncated, damaged or not of its declared types"
             raise InputError(msg) from None
     return [_seen(name, policy, schema.names(), rows_of_code.get(name), n_rows) for name in policy.undecided]

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from shoal.frames import batches, schema_of
+from shoal.frames import UNREADABLE, batches, schema_of
 from shoal.observing import check_readable, threads
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.errors import InputError
@@ -40,7 +40,7 @@ def released_findings(
     try:
         for batch in batches(table, columns):
             rows.observe(batch)
-    except (pl.exceptions.PolarsError, OSError):
+    except UNREADABLE:
         # Without the cause: the engine's own message may quote a cell.
         msg = "the released table cannot be read to its end: it is truncated, damaged or not of its declared types"
         raise InputError(msg) from None

@@ -12,13 +12,14 @@ import numpy.typing as npt
 import polars as pl
 
 from shoal.frames import schema_of
+from shoal.internal_names import internal
 from shoal.reading_labels import Codes, Reading, read_labels
 from shoal_engine.errors import ColumnError
 
 if TYPE_CHECKING:
     from shoal_engine.anonymity.policy import Policy
 
-_COUNT, _LABEL = "__people", "__label"
+_COUNT, _LABEL = internal("people"), internal("label")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,9 +1,12 @@
 """What may come in as a frame: anything that speaks Arrow, turned into one lazy Polars frame."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import polars as pl
+
+from shoal.forking import check_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +29,9 @@ BATCH_ROWS = 1 << 20
 NOT_ARROW = (pl.Int128, pl.UInt128, pl.Object)
 """Types of Polars that have no place in an Arrow batch."""
 
+UNREADABLE = (pl.exceptions.PolarsError, OSError, pl.exceptions.PanicException)
+"""What Polars raises on input that is damaged, missing or not of its schema. A panic is no Exception of Python's."""
+
 
 def into_lazy(frame: IntoFrame) -> pl.LazyFrame:
     """Return `frame` as a lazy Polars frame; nothing is copied that Arrow can share.
@@ -35,10 +41,20 @@ def into_lazy(frame: IntoFrame) -> pl.LazyFrame:
     InputError
         A path cannot be read, or a frame cannot be taken over through Arrow.
     ColumnError
-        Two columns have the same name.
+        Two columns have the same name, or one has the name of a pattern.
+    ForkError
+        The process was forked from one in which work had begun.
     TypeError
         The object is no frame.
     """
+    check_process()
+    lazy = _as_lazy(frame)
+    schema_of(lazy)
+    return lazy
+
+
+def _as_lazy(frame: IntoFrame) -> pl.LazyFrame:
+    """Return what came in as a lazy frame; raises as `into_lazy` does."""
     from shoal_engine.errors import InputError
 
     if isinstance(frame, pl.LazyFrame):
@@ -53,7 +69,7 @@ def into_lazy(frame: IntoFrame) -> pl.LazyFrame:
         _check_names(frame)
         try:
             return pl.DataFrame(frame).lazy()
-        except (pl.exceptions.PolarsError, ValueError, TypeError, NotImplementedError):
+        except (*UNREADABLE, ValueError, TypeError, NotImplementedError):
             # Without the cause: other packages quote the cell that they cannot convert.
             msg = "the frame cannot be read through Arrow; give each column values of one type, and a name of its own"
             raise InputError(msg) from None
@@ -83,14 +99,34 @@ def schema_of(frame: pl.LazyFrame) -> pl.Schema:
     ------
     InputError
         What the frame is made of cannot be read.
+    ColumnError
+        A column has the name of a pattern.
     """
     from shoal_engine.errors import InputError
 
     try:
-        return frame.collect_schema()
-    except (pl.exceptions.PolarsError, OSError):
+        schema = frame.collect_schema()
+    except UNREADABLE:
         msg = "the lazy frame cannot be resolved: a file or a column that it needs is missing or damaged"
         raise InputError(msg) from None
+    _check_patterns(schema.names())
+    return schema
+
+
+def _check_patterns(names: Iterable[str]) -> None:
+    """Check that no column has a name that Polars takes for several columns.
+
+    Raises
+    ------
+    ColumnError
+        One has; the message names it.
+    """
+    from shoal_engine.errors import ColumnError
+
+    for name in names:
+        if name == "*" or (name.startswith("^") and name.endswith("$")):
+            msg = f"column {name!r} has a name that stands for a pattern of columns, * or ^...$; rename it"
+            raise ColumnError(msg)
 
 
 def batches(frame: pl.LazyFrame, columns: list[str], *, in_order: bool = False) -> "Iterator[Any]":

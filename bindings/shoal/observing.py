@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
 
-from shoal.frames import NOT_ARROW, batches, schema_of
+from shoal.frames import NOT_ARROW, UNREADABLE, batches, schema_of
 from shoal_engine.anonymity.observation import Observation, check_columns, counted_columns, needed_columns
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.errors import ColumnError, InputError, PolicyError
@@ -55,7 +55,7 @@ def observe(frame: pl.LazyFrame, policy: Policy, *, carry: bool, n_threads: int,
     try:
         for batch in batches(frame, columns, in_order=in_order):
             observation.observe(batch)
-    except (pl.exceptions.PolarsError, OSError):
+    except UNREADABLE:
         # Without the cause: the engine's own message may quote a cell of a malformed file.
         msg = "the input cannot be read to its end: it is truncated, damaged or not of its declared types"
         raise InputError(msg) from None
@@ -100,7 +100,7 @@ def collected(frame: pl.LazyFrame, columns: list[str]) -> pl.DataFrame:
     check_readable(schema, columns)
     try:
         table = frame.collect()
-    except (pl.exceptions.PolarsError, OSError):
+    except UNREADABLE:
         msg = "the input cannot be read to its end: it is truncated, damaged or not of its declared types"
         raise InputError(msg) from None
     if not table.height:

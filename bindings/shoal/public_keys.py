@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from shoal.frames import IntoFrame, into_lazy, schema_of
+from shoal.frames import UNREADABLE, IntoFrame, into_lazy, schema_of
 from shoal_engine.errors import ColumnError, InputError, PolicyError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def public_keys(keys: IntoFrame | Sequence[object], by: tuple[str, ...], schema:
             raise ColumnError(msg)
     try:
         given = frame.select(by).unique(maintain_order=True).collect()
-    except (pl.exceptions.PolarsError, OSError):
+    except UNREADABLE:
         msg = "the keys cannot be read to their end, or are of a type that cannot be a key; give values, or a frame"
         raise InputError(msg) from None
     if not given.height:
@@ -74,7 +74,7 @@ def _as_frame(keys: Any, by: tuple[str, ...]) -> pl.LazyFrame:
         raise PolicyError(msg)
     try:
         return pl.DataFrame({by[0]: keys}, strict=True).lazy()
-    except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError):
+    except (*UNREADABLE, TypeError, ValueError, OverflowError):
         msg = f"the keys of {by[0]!r} are not of one type; give a list of texts, or of numbers, or of dates"
         raise ColumnError(msg) from None
 
@@ -85,7 +85,7 @@ def _typed(given: pl.Series, kind: pl.DataType) -> pl.Series:
         typed = given.str.to_date("%Y-%m-%d") if given.dtype == pl.String and kind == pl.Date else given.cast(kind)
         back = typed.cast(given.dtype)
         same = back.equals(given, null_equal=True)
-    except (pl.exceptions.PolarsError, ValueError, TypeError, OverflowError):
+    except (*UNREADABLE, ValueError, TypeError, OverflowError):
         same, typed = False, given
     if not same:
         msg = (

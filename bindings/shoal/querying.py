@@ -12,7 +12,7 @@ import polars as pl
 from shoal.binning import Bins, bin_keys
 from shoal.declared_types import typed
 from shoal.fingerprints import fingerprint
-from shoal.frames import IntoFrame, batches, into_lazy, schema_of
+from shoal.frames import UNREADABLE, IntoFrame, batches, into_lazy, schema_of
 from shoal.observing import check_readable, threads
 from shoal.planning import Plan, make_plan
 from shoal.public_keys import public_keys
@@ -432,7 +432,7 @@ class PrivateQuery:
             empty = pl.DataFrame(totals.rehearse(allotment)).clear()
         except ShoalError:
             raise
-        except (pl.exceptions.PolarsError, pa.ArrowException, OSError):
+        except (*UNREADABLE, pa.ArrowException):
             msg = "the input cannot be read to its end: it is truncated, damaged or not of its declared types"
             raise InputError(msg) from None
         except MemoryError:

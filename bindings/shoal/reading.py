@@ -9,6 +9,7 @@ import polars as pl
 
 from shoal.declared_types import type_of, typed, without_nulls
 from shoal.files import format_of, scan_binary, sources, unreadable
+from shoal.frames import UNREADABLE
 from shoal.surviving_types import Remark, surviving_types
 from shoal_engine.declarations.column_format import ColumnFormat
 from shoal_engine.declarations.declarations import Declarations
@@ -110,7 +111,7 @@ def read_path(
         if format_of(files[0]) != "csv":
             return declared_frame(scan_binary(files), declared)
         return _read_delimited(files, declared, as_text=as_text, wanted=wanted or {}, only=only)
-    except (pl.exceptions.PolarsError, OSError, UnicodeError):
+    except (*UNREADABLE, UnicodeError):
         # Without the cause: it may quote a cell of a malformed file.
         raise unreadable(path) from None
 
@@ -127,7 +128,7 @@ def read_total(path: str | Path, declared: Declarations = _NOTHING) -> pl.LazyFr
         else:
             frame = _text_of(_opened(files, declared, total=True), declared, total=True)
         return as_declared(frame, declared)
-    except (pl.exceptions.PolarsError, OSError, UnicodeError):
+    except (*UNREADABLE, UnicodeError):
         raise unreadable(path) from None
 
 

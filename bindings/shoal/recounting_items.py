@@ -3,9 +3,10 @@
 import polars as pl
 
 from shoal.frames import schema_of
+from shoal.internal_names import internal
 from shoal_engine.errors import ColumnError
 
-_ROW, _ITEM, _ROWS, _UNIT = "__row", "__item", "__rows", "__unit"
+_ROW, _ITEM, _ROWS, _UNIT = internal("row"), internal("item"), internal("rows"), internal("unit")
 
 
 def least_support(frame: pl.LazyFrame, column: str, m: int, unit: str | None = None) -> int | None:

@@ -1,12 +1,14 @@
 """What a table as a whole reaches under the models that bind all its classes, in plain Polars."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 import polars as pl
 
+from shoal.internal_names import internal
 from shoal.recounting_units import MEMBERS, ROWS, WEIGHT
 from shoal_engine.anonymity.assessment import Assessment
 from shoal_engine.anonymity.models.people_models import DeltaPresence, KMap
@@ -20,7 +22,7 @@ from shoal_engine.anonymity.models.table_models import (
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.units import GRID
 
-_COUNT = "__count"
+_COUNT = internal("count")
 
 
 def table_figures(
@@ -95,14 +97,16 @@ def _k_map(model: KMap, rows: int, least: int) -> float:
     from scipy.stats import poisson
 
     fraction = model.sampling_fraction or rows / (model.population or rows)
-    met = 0
-    for k in range(1, model.k + 1):
+
+    def proven(k: int) -> bool:
         absent = poisson.pmf(0, fraction * k) if model.estimator == "zero-truncated-poisson" else 0.0
         # The least number of rows that as few or fewer come from k people with the chance asked for.
-        enough = int(poisson.ppf((1 - model.significance) * (1 - absent) + absent, fraction * k))
-        enough = max(1, enough) + 1 if absent else enough + 2
-        met = k if least >= min(k, enough) else met
-    return float(met)
+        enough = float(poisson.ppf((1 - model.significance) * (1 - absent) + absent, fraction * k))
+        enough = max(1.0, enough) + 1 if absent else enough + 2
+        return least >= min(float(k), enough)
+
+    # More people need more rows.
+    return float(bisect_left(range(1, model.k + 1), 1, key=lambda k: int(not proven(k))))
 
 
 def _by_quasi_identifier(policy: Policy, released: Sequence[str]) -> list[list[str]]:
@@ -138,7 +142,7 @@ def _combinations(
         groups = classes.group_by(columns).agg(members)
         fewest.append(groups.select(pl.col(MEMBERS).min()).item() or 0)
         for column in sensitive:
-            value = pl.col(column).alias("__value")
+            value = pl.col(column).alias(internal("value"))
             cells = frame.group_by(*columns, value).agg(pl.col(WEIGHT).sum().alias(_COUNT))
             share = cells.group_by(columns).agg(pl.col(_COUNT).max() / pl.col(_COUNT).sum())
             surest.append(share.select(pl.col(_COUNT).max()).collect().item() or 0.0)

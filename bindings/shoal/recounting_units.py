@@ -9,11 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from shoal.internal_names import internal
 from shoal_engine.anonymity.unit_matching import least_carried
 from shoal_engine.anonymity.units import GRID
 
-ROWS, MEMBERS, WEIGHT, VALUE = "__rows", "__members", "__weight", "__value"
-_HELD = "__held"
+ROWS, MEMBERS, WEIGHT, VALUE = internal("rows"), internal("members"), internal("weight"), internal("value")
+_HELD = internal("held")
 
 
 def weighed(part: pl.LazyFrame, keys: Sequence[str], unit: str, value: pl.Expr) -> pl.DataFrame:

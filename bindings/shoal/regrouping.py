@@ -9,21 +9,22 @@ from functools import reduce
 
 import polars as pl
 
+from shoal.internal_names import internal
 from shoal.recounting import Further, Seen, further
 from shoal.recounting_units import MEMBERS, ROWS, VALUE, WEIGHT, least_carried_of, lightened, members_of, weighed
 from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
 from shoal_engine.anonymity.models.value_models import Model
 
-_CLASS = "__class"
+_CLASS = internal("class")
 _VALUE = VALUE
-_COUNT = "__count"
-_WHOLE = "__whole"
+_COUNT = internal("count")
+_WHOLE = internal("whole")
 """Rows of a class, or the weight of its units: what shares are shares of."""
-_SHARE = "__share"
-_DISTINCT = "__distinct"
-_ENTROPY = "__entropy"
-_EQUAL = "__equal"
-_RECURSIVE = "__recursive_"
+_SHARE = internal("share")
+_DISTINCT = internal("distinct")
+_ENTROPY = internal("entropy")
+_EQUAL = internal("equal")
+_RECURSIVE = internal("recursive")
 _CELLS_AT_ONCE = 1 << 22
 """Cells of the dense table (classes x values) that closeness over ranks or a hierarchy holds at a time."""
 _ROWS_AT_ONCE = 1 << 18
@@ -87,7 +88,7 @@ def regroup(
     classes = pl.DataFrame()
     for column, grounds in sensitive.items():
         ranks = (recursive or {}).get(column, ())
-        asked = further((besides or {}).get(column, ()))
+        asked = {internal(field): how for field, how in further((besides or {}).get(column, ())).items()}
         classes, measured[column] = _measured(frame, parts, keys, column, grounds or [Ground()], ranks, asked, unit)
     if not sensitive:
         rows = pl.len().cast(pl.Int64).alias(ROWS)
@@ -163,7 +164,8 @@ def _measured(
             found = found.join(members_of(held, keys, unit), on=keys, how="left", nulls_equal=True)
             carried += [least_carried_of(held, keys, unit)] if held.height else []
         own = [ROWS, MEMBERS, _DISTINCT, _ENTROPY, _EQUAL]
-        classes.append(found.select(*keys, *own, pl.col(f"^{_RECURSIVE}.*$"), *asked))
+        by_rank = [f"{_RECURSIVE} {l}" for l in recursive]
+        classes.append(found.select(*keys, *own, *by_rank, *asked))
         for ground in grounds:
             if ground.kind != "equal" and found.height:
                 distance = _closeness(cells, found, keys, moving[ground.kind], ground)
@@ -174,7 +176,7 @@ def _measured(
     worst = every.select(
         pl.col(_DISTINCT, _ENTROPY).min(),
         pl.col(_EQUAL).max(),
-        pl.col(f"^{_RECURSIVE}.*$").max(),
+        *(pl.col(f"{_RECURSIVE} {l}").max() for l in recursive),
         *(pl.col(field).min() if how.more_is_better else pl.col(field).max() for field, how in asked.items()),
     ).row(0, named=True)
     if "equal" in closeness:
@@ -184,8 +186,8 @@ def _measured(
         l_entropy=float(worst[_ENTROPY]),
         t=closeness[grounds[0].kind],
         closeness=closeness,
-        c_recursive={str(l): float(worst[f"{_RECURSIVE}{l}"]) for l in recursive},
-        **{field: float(worst[field]) for field in asked},
+        c_recursive={str(l): float(worst[f"{_RECURSIVE} {l}"]) for l in recursive},
+        **{field.split()[0]: float(worst[field]) for field in asked},
     )
     return every.select(*keys, ROWS, MEMBERS), reach
 
@@ -201,7 +203,7 @@ def _classes(
     count, whole_share = pl.col(_COUNT), pl.col(_SHARE)
     share = count / count.sum()
     by_rank = [
-        (count.max() / count.sort(descending=True).slice(l - 1).sum()).alias(f"{_RECURSIVE}{l}") for l in recursive
+        (count.max() / count.sort(descending=True).slice(l - 1).sum()).alias(f"{_RECURSIVE} {l}") for l in recursive
     ]
     seen = Seen(pl.col(_VALUE), count, whole_share, whole.height)
     return (

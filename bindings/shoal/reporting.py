@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from shoal.finding import released_findings
+from shoal.internal_names import internal
 from shoal.recounting_units import ROWS
 from shoal.verifying import recount
 from shoal.verifying_units import joined_promises
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from shoal_engine.anonymity.fitting import Classes
 
-_LOSS = "__loss"
+_LOSS = internal("loss")
 
 
 @dataclass(frozen=True, slots=True)

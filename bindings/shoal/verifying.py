@@ -11,7 +11,7 @@ import polars as pl
 from shoal.certificate import broken_certificate
 from shoal.deciding import refuse_undecided
 from shoal.finding import released_findings
-from shoal.frames import IntoFrame, schema_of
+from shoal.frames import UNREADABLE, IntoFrame, schema_of
 from shoal.population import population_of
 from shoal.recounting_items import least_support
 from shoal.recounting_tables import table_figures
@@ -23,7 +23,7 @@ from shoal_engine.anonymity.assessment import Assessment
 from shoal_engine.anonymity.models.promises import broken_promises, released_names
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.roles import Closeness, Recursive
-from shoal_engine.errors import ColumnError
+from shoal_engine.errors import ColumnError, InputError
 from shoal_engine.findings.finding import Finding, accept_findings, in_order, open_findings
 
 
@@ -112,13 +112,18 @@ def verify(
     if certificate is not None:
         left += broken_certificate(certificate, frame, policy)
     unit = pseudonym_of_unit(policy, present)
-    assessment, _ = recount(lazy, policy, population_of(policy, population), unit)
-    left += joined_promises(lazy, policy, unit)
-    found = [
-        *unit_findings(policy, unit, assessment.rows),
-        *repeated_identifiers(lazy, policy),
-        *released_findings(lazy, policy),
-    ]
+    try:
+        assessment, _ = recount(lazy, policy, population_of(policy, population), unit)
+        left += joined_promises(lazy, policy, unit)
+        found = [
+            *unit_findings(policy, unit, assessment.rows),
+            *repeated_identifiers(lazy, policy),
+            *released_findings(lazy, policy),
+        ]
+    except UNREADABLE:
+        # Without the cause: the engine's own message may quote a cell.
+        msg = "the table cannot be read to its end: it is truncated, damaged or no release of this policy"
+        raise InputError(msg) from None
     findings = accept_findings(in_order(found), policy.accept)
     assessment = msgspec.structs.replace(assessment, findings=findings)
     broken = broken_promises(policy, assessment, in_rows=unit is None)

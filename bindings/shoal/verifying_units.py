@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from shoal.internal_names import internal
 from shoal.recounting_units import ROWS
 from shoal_engine.anonymity.models.promises import released_names
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.findings.finding import Finding
 from shoal_engine.findings.units import units_not_counted
 
-_TRACE, _CLASS = "__trace", "__class"
+_TRACE, _CLASS = internal("trace"), internal("class")
 
 
 def pseudonym_of_unit(policy: Policy, present: Sequence[str]) -> str | None:

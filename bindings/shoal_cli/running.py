@@ -34,7 +34,10 @@ def run(command: click.Command) -> NoReturn:
         code = _fail(INTERRUPTED, "Interrupted", "interrupted; nothing was left behind", as_json=as_json)
     except click.ClickException as error:
         code = _fail(ERROR, "UsageError", error.format_message(), as_json=as_json)
-    except Exception as error:
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:
+        # A panic of another library is no Exception.
         if debug:
             from shoal_cli.tracing import trace_of
 
@@ -54,7 +57,7 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _failed(error: Exception, *, as_json: bool) -> int:
+def _failed(error: BaseException, *, as_json: bool) -> int:
     """Tell an error of ours; any other is raised again with its traceback hidden from values of the table."""
     from shoal_engine.errors import BudgetExhausted, PolicyNotMet, ShoalError, UndecidedColumns, VerificationFailed
 
@@ -82,7 +85,7 @@ def _failed(error: Exception, *, as_json: bool) -> int:
     )
 
 
-def _where(error: Exception) -> str:
+def _where(error: BaseException) -> str:
     """Return the place in the code where an error arose."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

@@ -10,6 +10,7 @@
     ├── HierarchyError (ValueError)     a hierarchy is malformed or does not cover the data
     ├── InputError (ValueError)         the input cannot be read, or holds nothing
     ├── OutputError (ValueError)        the output cannot be written where it was asked for
+    ├── ForkError (RuntimeError)        the process was forked after work began; its threads are missing
     ├── PolicyNotMet (ValueError)       no release of this table meets the policy; carries the nearest that can
     ├── VerificationFailed (ValueError) a release was regrouped and does not hold what was promised
     ├── UpdateError (ValueError)        a model or an update of one is malformed, or does not fit the others
@@ -119,6 +120,10 @@ class InputError(ShoalError, ValueError):
 
 class OutputError(ShoalError, ValueError):
     """The output cannot be written where it was asked for."""
+
+
+class ForkError(ShoalError, RuntimeError):
+    """The process was forked after shoal or Polars began work; what is asked for would never end."""
 
 
 class PolicyNotMet(ShoalError, ValueError):  # noqa: N818 - named for what is true, as the exit code is

@@ -34,6 +34,7 @@ from shoal_engine.anonymity.full_domain.specs import FullDomain
 from shoal_engine.anonymity.hierarchies.specs import Hierarchy
 from shoal_engine.anonymity.models.people_models import DeltaPresence, check_countable
 from shoal_engine.anonymity.models.table_models import TableModel, of_people
+from shoal_engine.anonymity.policy_values import MOST
 from shoal_engine.anonymity.roles import (
     Closeness,
     Distinct,
@@ -144,7 +145,7 @@ class Policy(
     True
     """
 
-    k: Annotated[int, Meta(ge=1)]
+    k: Annotated[int, Meta(ge=1, le=MOST)]
     suppress: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     order: Literal["shuffled", "sorted"] = "shuffled"
     unit: str = ""
@@ -164,7 +165,7 @@ class Policy(
 
     def __post_init__(self) -> None:
         """Check every value and freeze the mappings."""
-        _converted(self.k, Annotated[int, Meta(ge=1)], "k")
+        _converted(self.k, Annotated[int, Meta(ge=1, le=MOST)], "k")
         suppress = _converted(self.suppress, Annotated[float, Meta(ge=0, lt=1)], "suppress")
         if suppress != suppress:
             msg = f"`suppress` must be a number; write {_EXAMPLES['suppress']}"

@@ -24,7 +24,7 @@ from shoal_engine.anonymity.models.value_models import Distinct as Distinct
 from shoal_engine.anonymity.models.value_models import Entropy as Entropy
 from shoal_engine.anonymity.models.value_models import Model as Model
 from shoal_engine.anonymity.models.value_models import Recursive as Recursive
-from shoal_engine.anonymity.policy_values import PolicyValue
+from shoal_engine.anonymity.policy_values import MOST, PolicyValue
 from shoal_engine.anonymity.transform_specs import Transform
 from shoal_engine.errors import PolicyError
 
@@ -141,7 +141,7 @@ class Sensitive(PolicyValue, frozen=True, repr_omit_defaults=True):
     """
 
     models: Sequence[Model] = ()
-    l: Annotated[int, Meta(ge=1)] | Distinct | Entropy | Recursive | None = None
+    l: Annotated[int, Meta(ge=1, le=MOST)] | Distinct | Entropy | Recursive | None = None
     t: Annotated[float, Meta(ge=0, le=1)] | Closeness | None = None
     delta: Annotated[float, Meta(gt=0)] | DeltaDisclosure | None = None
     beta: Annotated[float, Meta(gt=0)] | BetaLikeness | None = None
@@ -195,8 +195,8 @@ class SetValued(PolicyValue, frozen=True):
     Lists are not a part of the classes: who knows quasi-identifiers and items of a person may find fewer rows.
     """
 
-    m: Annotated[int, Meta(ge=1)]
-    k: Annotated[int, Meta(ge=2)] | None = None
+    m: Annotated[int, Meta(ge=1, le=MOST)]
+    k: Annotated[int, Meta(ge=2, le=MOST)] | None = None
     hierarchy: Hierarchy | None = None
 
     def _check(self) -> None:

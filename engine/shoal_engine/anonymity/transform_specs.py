@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Protocol, TypeAlias
 
 from msgspec import Meta
 
-from shoal_engine.anonymity.policy_values import PolicyValue
+from shoal_engine.anonymity.policy_values import MOST, PolicyValue
 from shoal_engine.errors import PolicyError
 
 
@@ -32,7 +32,7 @@ class Microaggregate(PolicyValue, frozen=True, tag_field="kind", tag="microaggre
         v-mdav alone: how readily a group grows; its authors take 0.2 for scattered and 1.1 for clustered data.
     """
 
-    k: Annotated[int, Meta(ge=2)]
+    k: Annotated[int, Meta(ge=2, le=MOST)]
     method: Literal["mdav", "v-mdav", "univariate"] = "mdav"
     aggregate: Literal["mean", "median"] = "mean"
     group: str | None = None

@@ -162,5 +162,6 @@ def loss_percent(before: Sequence[CodedColumn], after: Sequence[CodedColumn]) ->
 
 
 def _sum_of_squares(numbers: npt.NDArray[np.float64]) -> float:
-    """Return a sum that does not follow the order of rows."""
-    return float(np.square(np.sort(numbers)).sum())
+    """Return a sum that does not follow the order of rows; infinite where it is beyond a float."""
+    with np.errstate(over="ignore"):
+        return float(np.square(np.sort(numbers)).sum())

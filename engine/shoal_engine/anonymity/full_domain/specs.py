@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
-from shoal_engine.anonymity.policy_values import PolicyValue
+from shoal_engine.anonymity.policy_values import MOST, PolicyValue
 from shoal_engine.errors import PolicyError
 
 ObjectiveName: TypeAlias = Literal[
@@ -53,9 +53,9 @@ class FullDomain(PolicyValue, frozen=True):
     weights: Mapping[str, Annotated[float, Meta(ge=0)]] = {}
     balance: Annotated[float, Meta(ge=0, le=1)] = 0.5
     search: Literal["optimal", "top-down", "datafly"] = "optimal"
-    max_steps: Annotated[int, Meta(ge=1)] | None = None
-    rounds: Annotated[int, Meta(ge=1)] = 1
-    levels: Mapping[str, Annotated[int, Meta(ge=0)]] = {}
+    max_steps: Annotated[int, Meta(ge=1, le=MOST)] | None = None
+    rounds: Annotated[int, Meta(ge=1, le=MOST)] = 1
+    levels: Mapping[str, Annotated[int, Meta(ge=0, le=MOST)]] = {}
 
     @property
     def is_exact(self) -> bool:

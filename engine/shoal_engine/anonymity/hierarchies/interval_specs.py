@@ -8,11 +8,11 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta
 
-from shoal_engine.anonymity.policy_values import PolicyValue
+from shoal_engine.anonymity.policy_values import MOST, PolicyValue
 from shoal_engine.errors import PolicyError
 
 Number: TypeAlias = int | float
-Fanout: TypeAlias = Annotated[int, Meta(ge=2)]
+Fanout: TypeAlias = Annotated[int, Meta(ge=2, le=MOST)]
 
 
 class Intervals(PolicyValue, frozen=True, tag_field="kind", tag="intervals"):

@@ -26,7 +26,7 @@ def order_levels(order: Order, values: pa.Array, column: str) -> list[Level]:
     n, width = len(text), 1
     levels = [Level(rank, text, np.ones(n, np.int64))]
     for height, fanout in enumerate(order.fanout):
-        width *= fanout
+        width = min(width * fanout, n)
         low = np.arange(0, n, width)
         high = np.minimum(low + width, n)
         labels: Sequence[str] | pa.StringArray = interval_labels(text, low, high - 1, has_null=False)

@@ -12,11 +12,16 @@ from msgspec import Meta
 
 from shoal_engine.anonymity.hierarchies.calendar_specs import Dates
 from shoal_engine.anonymity.hierarchies.interval_specs import Fanout, Intervals, check_labels
-from shoal_engine.anonymity.policy_values import PolicyValue
+from shoal_engine.anonymity.policy_values import MOST, PolicyValue
 from shoal_engine.errors import PolicyError
 
+MAX_LENGTH = 1000
+"""Places of a redaction, each of which may be a level of its own; the longest text of the data may have more."""
+MAX_ALPHABET = 0x110000
+"""Characters of Unicode."""
+
 Character: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1)]
-Keep: TypeAlias = Sequence[Annotated[int, Meta(ge=1)]]
+Keep: TypeAlias = Sequence[Annotated[int, Meta(ge=1, le=MOST)]]
 
 
 class Order(PolicyValue, frozen=True, tag_field="kind", tag="order"):
@@ -77,8 +82,8 @@ class Redaction(PolicyValue, frozen=True, tag_field="kind", tag="redaction"):
     align: Literal["left", "right"] | None = None
     pad: Character | None = None
     keep: Keep = ()
-    length: Annotated[int, Meta(ge=1)] | None = None
-    alphabet: Annotated[int, Meta(ge=2)] | None = None
+    length: Annotated[int, Meta(ge=1, le=MAX_LENGTH)] | None = None
+    alphabet: Annotated[int, Meta(ge=2, le=MAX_ALPHABET)] | None = None
 
     def _check(self) -> None:
         """Check that every level keeps fewer characters than the one before."""
@@ -146,7 +151,7 @@ class Priority(PolicyValue, frozen=True, tag_field="kind", tag="priority"):
     """
 
     values: Sequence[str] = ()
-    levels: Annotated[int, Meta(ge=2)] = 10
+    levels: Annotated[int, Meta(ge=2, le=MOST)] = 10
     other: Annotated[str, Meta(min_length=1)] = "other"
 
     def _check(self) -> None:
@@ -176,7 +181,7 @@ class Auto(PolicyValue, frozen=True, tag_field="kind", tag="auto"):
 
     balance: Literal["frequency", "entropy"] = "frequency"
     fanout: Fanout = 2
-    levels: Annotated[int, Meta(ge=1)] | None = None
+    levels: Annotated[int, Meta(ge=1, le=MOST)] | None = None
     ordered: bool | None = None
 
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from shoal_engine.anonymity.hierarchies.specs import counts_rows
 from shoal_engine.anonymity.models.value_models import check_finite
-from shoal_engine.anonymity.policy_values import PolicyValue
+from shoal_engine.anonymity.policy_values import MOST, PolicyValue
 from shoal_engine.errors import PolicyError
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ class KMap(PolicyValue, frozen=True, tag_field="kind", tag="k-map"):
     the table to release its research subset. pycanon does not have the model.
     """
 
-    k: Annotated[int, Meta(ge=2)]
-    population: Annotated[int, Meta(ge=1)] | None = None
+    k: Annotated[int, Meta(ge=2, le=MOST)]
+    population: Annotated[int, Meta(ge=1, le=MOST)] | None = None
     sampling_fraction: Annotated[float, Meta(gt=0, le=1)] | None = None
     estimator: Literal["poisson", "zero-truncated-poisson"] = "poisson"
     significance: Annotated[float, Meta(gt=0, lt=1)] = 0.01
@@ -105,7 +105,8 @@ class KMap(PolicyValue, frozen=True, tag_field="kind", tag="k-map"):
         if truncated:
             chance *= mean
             seen = chance
-        while seen / total < 1 - self.significance and rows < k:
+        # Where more rows are needed than the table has, it does not matter how many.
+        while seen / total < 1 - self.significance and rows < min(k, n_rows + 1):
             rows += 1
             chance *= mean / rows
             seen += chance

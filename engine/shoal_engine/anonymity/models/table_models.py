@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from shoal_engine.anonymity.models.people_models import DeltaPresence, KMap
 from shoal_engine.anonymity.models.value_models import check_finite
-from shoal_engine.anonymity.policy_values import PolicyValue
+from shoal_engine.anonymity.policy_values import MOST, PolicyValue
 from shoal_engine.errors import PolicyError
 
 Sizes = npt.NDArray[np.int64]
@@ -44,7 +44,7 @@ class AverageRisk(PolicyValue, frozen=True, tag_field="kind", tag="average-risk"
     def sufficient_k(self, n_rows: int) -> int:
         """Return the k whose classes always hold the model."""
         del n_rows
-        return math.ceil(1 / self.at_most)
+        return math.ceil(1 / self.at_most) if self.at_most > 1 / MOST else MOST
 
 
 class SampleUniqueness(PolicyValue, frozen=True, tag_field="kind", tag="sample-uniqueness"):
@@ -90,7 +90,7 @@ class PopulationUniqueness(PolicyValue, frozen=True, tag_field="kind", tag="popu
     """
 
     at_most: Annotated[float, Meta(ge=0, le=1)]
-    population: Annotated[int, Meta(ge=1)] | None = None
+    population: Annotated[int, Meta(ge=1, le=MOST)] | None = None
     sampling_fraction: Annotated[float, Meta(gt=0, le=1)] | None = None
     estimator: Literal["pitman", "zayatz", "snb", "dankar"] = "dankar"
 
@@ -143,8 +143,8 @@ class LKC(PolicyValue, frozen=True, tag_field="kind", tag="lkc"):
     holds at least as many rows and no larger share. That is stricter than the model where `l` is small.
     """
 
-    l: Annotated[int, Meta(ge=1)]
-    k: Annotated[int, Meta(ge=2)]
+    l: Annotated[int, Meta(ge=1, le=MOST)]
+    k: Annotated[int, Meta(ge=2, le=MOST)]
     c: Annotated[float, Meta(gt=0, le=1)]
 
     def _check(self) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta
 
 from shoal_engine.anonymity.hierarchies.specs import Hierarchy, Order, is_grown, is_line
-from shoal_engine.anonymity.policy_values import PolicyValue
+from shoal_engine.anonymity.policy_values import MOST, PolicyValue
 from shoal_engine.errors import PolicyError
 
 
@@ -21,7 +21,7 @@ class Distinct(PolicyValue, frozen=True, tag_field="kind", tag="distinct"):
     ARX and pycanon mean the same.
     """
 
-    l: Annotated[int, Meta(ge=1)]
+    l: Annotated[int, Meta(ge=1, le=MOST)]
 
 
 class Entropy(PolicyValue, frozen=True, tag_field="kind", tag="entropy"):
@@ -62,7 +62,7 @@ class Recursive(PolicyValue, frozen=True, tag_field="kind", tag="recursive"):
     """
 
     c: Annotated[float, Meta(gt=0)]
-    l: Annotated[int, Meta(ge=1)]
+    l: Annotated[int, Meta(ge=1, le=MOST)]
 
     def _check(self) -> None:
         """Check that the factor is a number."""
