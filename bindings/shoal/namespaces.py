@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 import polars as pl
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from shoal.anonymizing import Anonymized
     from shoal.frames import IntoFrame
     from shoal.looking import Look
@@ -42,6 +44,7 @@ class VerifyOptions(TypedDict, total=False):
     """Options of `shoal.verify`."""
 
     population: "IntoFrame | None"
+    certificate: "str | Path | None"
 
 
 @pl.api.register_lazyframe_namespace("shoal")

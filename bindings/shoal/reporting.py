@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from shoal_engine.anonymity.fitting import Classes
 
-_LOSS = internal("loss")
+_LOSS, _UNIT = internal("loss"), internal("unit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +111,7 @@ def with_units(
     """Return released rows with a number for the unit of each, and the column that holds it; None without units."""
     if units is None:
         return released, None
-    taken = released.collect_schema().names()
-    name = next(name for name in (f"__unit{'_' * n}" for n in range(len(taken) + 1)) if name not in taken)
-    return pl.concat([released, pl.LazyFrame({name: units})], how="horizontal"), name
+    return pl.concat([released, pl.LazyFrame({_UNIT: units})], how="horizontal"), _UNIT
 
 
 def _loss(classes: pl.DataFrame, made: "Classes", assessment: Assessment) -> Loss:
