@@ -3,11 +3,12 @@
 Polars types namespaces that others register as Any; ``Shoal(df)`` is the same object, and checkers know it.
 """
 
-from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import polars as pl
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from shoal.anonymizing import Anonymized
@@ -44,7 +45,7 @@ class VerifyOptions(TypedDict, total=False):
     """Options of `shoal.verify`."""
 
     population: "IntoFrame | None"
-    certificate: "str | Path | None"
+    certificate: "str | Path | Mapping[str, Any] | None"
 
 
 @pl.api.register_lazyframe_namespace("shoal")
