@@ -8,6 +8,8 @@ from itertools import pairwise, product
 
 import polars as pl
 
+from shoal.declared_types import typed
+from shoal_engine.declarations.column_format import ColumnFormat
 from shoal_engine.errors import ColumnError, PolicyError
 
 MOST_BINS = 10_000
@@ -57,8 +59,16 @@ class Bins:
         """The edges, of the key's type."""
         return [int(edge) for edge in self.edges] if self.dtype == pl.Int64 else [float(edge) for edge in self.edges]
 
-    def assign(self, frame: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
+    def assign(self, frame: pl.LazyFrame, schema: pl.Schema, *, is_text: bool = False) -> pl.LazyFrame:
         """Return a frame with the key column, a mapping of single rows that no value can make fail.
+
+        Parameters
+        ----------
+        frame : pl.LazyFrame
+        schema : pl.Schema
+            Of the frame.
+        is_text : bool
+            Whether text is read as numbers, null for what is none.
 
         Raises
         ------
@@ -66,7 +76,8 @@ class Bins:
             The column is missing, holds no numbers, or a column of the key's name is there already.
         """
         kind = schema.get(self.column)
-        if kind is None or not (kind.is_numeric() or kind == pl.Boolean):
+        of_text = is_text and kind == pl.String
+        if kind is None or not (kind.is_numeric() or kind == pl.Boolean or of_text):
             msg = f"a histogram is of a column of numbers, and {self.column!r} is none here; cast or correct it"
             raise ColumnError(msg)
         for name in (self.name, self.upper_name):
@@ -74,7 +85,8 @@ class Bins:
                 msg = f"the bins of {self.column!r} would be named {name!r}, which is a column already; rename it"
                 raise ColumnError(msg)
         *low, last = self.numbers
-        value = pl.col(self.column).cast(pl.Float64, strict=False)
+        value = pl.col(self.column)
+        value = typed(value, ColumnFormat(type="float")) if of_text else value.cast(pl.Float64, strict=False)
         edges = pl.lit(pl.Series([float(edge) for edge in self.numbers]))
         at = pl.when(value == float(last)).then(pl.lit(len(low))).otherwise(edges.search_sorted(value, side="right"))
         at = pl.when(value.is_finite()).then(at)

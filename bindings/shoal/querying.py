@@ -282,7 +282,7 @@ class Private:
             bounds = Bounds(max_groups, None if max_rows == "clip" else max_rows)
         private = self
         for one in bins:
-            private = replace(private, frame=one.assign(private.frame, schema_of(private.frame)))
+            private = replace(private, frame=one.assign(private.frame, schema_of(private.frame), is_text=self.is_text))
         return Grouped(private, named, bounds, keys, key_rule, bins)
 
 

@@ -433,3 +433,9 @@ def test_cli__bins_of_a_column(run: Any) -> None:
     true = np.histogram(visits()["age"].to_numpy(), [0, 25, 50, 75, 100])[0]
     assert [row["count"] for row in body["answer"]] == pytest.approx(true.tolist(), abs=40)
     assert run(f"{line}:0")[0] == 1
+    # Of a file of text, what is no number is in no bin.
+    texts = visits().with_columns(pl.col("age").cast(pl.String))
+    pl.concat([texts, texts.head(1).with_columns(age=pl.lit("unknown"))]).write_csv("visits.csv")
+    code, body = run(f"{line}:25".replace(".parquet", ".csv"))
+    assert code == 0
+    assert [row["count"] for row in body["answer"]] == pytest.approx(true.tolist(), abs=40)

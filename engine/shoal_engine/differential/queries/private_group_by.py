@@ -285,9 +285,9 @@ class Totals:
         place: int | None,
         own: Sequence[Mechanism],
         kept: Ints,
-        stream: WordStream,
+        stream: WordStream | None,
     ) -> list[Noisy]:
-        """Return the parts of one aggregate with noise, of the groups that are kept."""
+        """Return the parts of one aggregate with noise, of the groups that are kept; zeros without a stream."""
         # A number of the whole table gets noise once, and stands beside every group.
         once = isinstance(one, ClippedUnits)
         noisy: list[Noisy] = []
