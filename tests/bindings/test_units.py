@@ -426,3 +426,34 @@ def test_command_line__counts_units(tmp_path: Path) -> None:
     assert "home" not in pl.read_csv(output).columns
     found = runner.invoke(cli, ["anonymize", source, output, "-k", "3", *options[:-1]], standalone_mode=False)
     assert "distinct home" in found.output
+
+
+@pytest.mark.parametrize("suppress", [0.0, 0.3])
+def test_full_domain__holds_k_map_beside_units(suppress: float) -> None:
+    people = pl.DataFrame({"x": [v for v in range(12) for _ in range(1 + v % 4)]})
+    rows = [(n % 5, v) for n, v in enumerate(v for v in range(12) for _ in range(1 + v % 4))]
+    table = pl.DataFrame(rows, schema={"pid": pl.Int64, "x": pl.Int64}, orient="row")
+    role = shoal.QuasiIdentifier(hierarchy=shoal.Intervals(width=[2, 4], lower=0, upper=12))
+    policy = shoal.Policy(k=2, unit="pid", suppress=suppress, models=[shoal.KMap(k=6)], quasi_identifiers={"x": role})
+    release = shoal.anonymize(table, policy, method="full-domain", population=people)
+    assert release.report.table_models["k-map"] >= 6
+    assert release.report.k >= 2
+
+
+@given(rows=ROWS, model=st.sampled_from([*MODELS[:3], MODELS[4]]))
+@settings(deadline=None, max_examples=30)
+def test_lattice__says_of_units_what_its_nodes_release(rows: list[Any], model: Any) -> None:
+    frame = frame_of([row for row in rows if row[1] is not None])
+    if frame.height < 4:
+        return
+    policy = policy_of(2, [model])
+    for *levels, met, feasible in shoal.lattice(frame, policy).select("x_level", "y_level", "met", "feasible").rows():
+        chosen = shoal.FullDomain(objective="entropy", levels=dict(zip(("x", "y"), levels, strict=True)))
+        assert feasible == (len(met) == 2)
+        try:
+            release = shoal.anonymize(frame, policy_of(2, [model], full_domain=chosen), method="full-domain")
+        except shoal.PolicyNotMet:
+            assert not feasible
+        else:
+            assert feasible
+            assert holds(model, released_rows(frame, release))

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.full_domain.classes import classes_at
+from shoal_engine.anonymity.full_domain.exact_units import is_affordable
 from shoal_engine.anonymity.full_domain.objectives import FullDomain
 from shoal_engine.anonymity.full_domain.roll_ups import every_roll_up
-from shoal_engine.anonymity.full_domain.search import Node, Search, every_node, prepare
+from shoal_engine.anonymity.full_domain.search import Node, Search, every_node, prepare, visited
 from shoal_engine.anonymity.full_domain.size_models import Accepts, accepted, node_by_sizes, node_of_classes
 from shoal_engine.anonymity.models.measures import chosen_models
 from shoal_engine.anonymity.models.people import bounds_on_people
@@ -22,7 +23,7 @@ from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.anonymity.unit_classes import counted_by_units
 from shoal_kernels._jit import freeze
-from shoal_kernels.models import WEIGHED
+from shoal_kernels.models import K_MAP, WEIGHED
 
 Ints = npt.NDArray[np.int64]
 
@@ -68,35 +69,63 @@ def lattice_table(table: Table, how: FullDomain) -> LatticeTable:
     levels = np.stack(np.unravel_index(np.arange(log.cost.size), shape)).astype(np.int64)
     met = {named: every_node(_only(search, places, k=k)).suppressed == 0 for named, places, k in _alone(policy)}
     suppressed, classes, cost = log.suppressed, log.classes, log.cost
+    if table.weights is not None and is_affordable(search):
+        exact = [_in_units(with_k(table, least), search, of_node) for of_node in map(tuple, levels.T.tolist())]
+        suppressed, classes = (np.array([getattr(n, of) for n, _ in exact]) for of in ("suppressed", "n_classes"))
+        cost = np.array([node.cost for node, _ in exact])
+        met |= {named: np.array([held[named] for _, held in exact]) for named in exact[0][1]}
     if of_sizes(policy.models):
-        met |= _met_by_sizes(table, _only(search, [], k=1), shape)
+        sizes = _exact_sizes(table, search, levels) if table.weights is not None else None
+        met |= _met_by_sizes(policy, _only(search, [], k=1), shape, sizes)
     accepts = accepts_of(policy.models)
-    feasible = suppressed <= search.limit
+    feasible: npt.NDArray[np.bool_] = np.ones(cost.size, np.bool_)
     if accepts is not None and table.weights is not None:
         # No node is trimmed for these models then: it holds them as it is, or not.
-        sizes = (_units(table, search, one) for one in map(tuple, levels.T.tolist()))
-        feasible = feasible & np.array([accepts(units) for units in sizes])
+        feasible = np.logical_and.reduce([met[named] for named, _ in size_promises(policy)])
     elif accepts is not None:
         for node in _nodes_by_sizes(search, accepts):
             number = np.ravel_multi_index(node.levels, shape)
             suppressed[number], classes[number], cost[number] = node.suppressed, node.n_classes, node.cost
-        feasible = suppressed <= search.limit
-    return LatticeTable(levels, suppressed, classes, cost, feasible, met)
+    return LatticeTable(levels, suppressed, classes, cost, feasible & (suppressed <= search.limit), met)
 
 
-def _units(table: Table, search: Search, levels: tuple[int, ...]) -> Ints:
-    """Return the units of each class of a node."""
-    classes = classes_at(search, levels)
-    units = UnitJudge(table).units(classes[: table.grouped.n_tuples], int(classes.max()) + 1)
-    return units[units > 0]
+def _in_units(table: Table, search: Search, levels: tuple[int, ...]) -> tuple[Node, dict[str, bool]]:
+    """Return a node whose classes are counted in units, and which models they all meet, those of people apart."""
+    judge, n_own = UnitJudge(table), table.modeling.models.kind.size
+    bare = _only(search, [j for j, kind in enumerate(search.models.kind) if kind == K_MAP], k=1)
+    seen = visited(bare, levels)
+    n = seen.rows.size
+    of_tuple = classes_at(search, levels)[: table.grouped.n_tuples]
+    met = {
+        named: bool(judge.only(places, k).holding(of_tuple, n)[seen.rows > 0].all())
+        for named, places, k in _alone(table.policy)
+        if all(place < n_own for place in places)
+    }
+    holds = judge.holding(of_tuple, n).astype(np.uint8) & seen.holds
+    return node_of_classes(search, levels, seen.words, seen.rows, holds), met
 
 
-def _met_by_sizes(table: Table, bare: Search, shape: list[int]) -> dict[str, npt.NDArray[np.bool_]]:
-    """Return, for each model of the class sizes, which nodes meet it before anything is suppressed."""
-    promises = dict(size_promises(table.policy))
+def _exact_sizes(table: Table, search: Search, levels: Ints) -> list[Ints]:
+    """Return the units of each class of every node."""
+    judge, n = UnitJudge(table), table.grouped.n_tuples
+    every = [classes_at(search, of_node) for of_node in map(tuple, levels.T.tolist())]
+    sizes = [judge.units(classes[:n], int(classes.max()) + 1) for classes in every]
+    return [one[one > 0] for one in sizes]
+
+
+def _met_by_sizes(
+    policy: Policy, bare: Search, shape: list[int], counted: list[Ints] | None
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return, for each model of the class sizes, which nodes meet it before anything is suppressed.
+
+    The sizes are `counted`, node by node, or rows.
+    """
+    promises = dict(size_promises(policy))
+    if counted is not None:
+        return {named: np.array([holds(sizes) for sizes in counted]) for named, holds in promises.items()}
     met = {named: np.zeros(shape, np.bool_) for named in promises}
     for levels, _, rows in every_roll_up(bare):
-        sizes = rows[rows > 0] if table.weights is None else _units(table, bare, levels)
+        sizes = rows[rows > 0]
         for named, holds in promises.items():
             met[named][levels] = holds(sizes)
     return {named: holds.reshape(-1) for named, holds in met.items()}

@@ -18,18 +18,20 @@ from shoal_engine.anonymity.full_domain.classes import (
     settled,
     settled_units,
 )
-from shoal_engine.anonymity.full_domain.exact_units import Look, by_units, exact_look, is_affordable
+from shoal_engine.anonymity.full_domain.exact_units import cheapest_in_units, is_affordable
 from shoal_engine.anonymity.full_domain.heuristics import datafly, top_down
 from shoal_engine.anonymity.full_domain.objectives import FullDomain
 from shoal_engine.anonymity.full_domain.released_search import cheapest_released, reference_moves, released_node
 from shoal_engine.anonymity.full_domain.search import Node, Search, chosen, optimum, prepare, ranked, search_over
 from shoal_engine.anonymity.full_domain.size_models import Accepts, by_sizes
-from shoal_engine.anonymity.models.measures import class_sizes, satisfied
+from shoal_engine.anonymity.models.measures import chosen_models, class_sizes, satisfied
 from shoal_engine.anonymity.models.table_models import accepts_of
 from shoal_engine.anonymity.models.unit_models import UnitJudge
 from shoal_engine.anonymity.observation import Table
 from shoal_engine.anonymity.suppression import SUPPRESSED, with_released_shares
 from shoal_engine.anonymity.tuples import subset_of
+from shoal_kernels._jit import freeze
+from shoal_kernels.models import K_MAP
 
 Ints = npt.NDArray[np.int64]
 
@@ -89,7 +91,6 @@ def generalize(table: Table, how: FullDomain, *, limit: int) -> FullDomainClasse
     for n_rounds in range(how.rounds, 0, -1):
         found = _in_rounds(table, how, search, n_rounds)
         if found is not None:
-            # People outside the table have no row to release.
             return replace(found, class_of_tuple=found.class_of_tuple[: table.grouped.n_tuples])
     return None
 
@@ -106,10 +107,7 @@ def _in_rounds(table: Table, how: FullDomain, search: Search, n_rounds: int) -> 
         last = number == n_rounds - 1
         part = search if number == 0 and last else _restricted(table, how, search, left, last=last)
         exact = None if judge is None else _on_part(judge, left, table.grouped.n_tuples)
-        look = None
-        if judge is not None and number == 0 and last and (how.levels or is_affordable(part, table.n_rows)):
-            look = exact_look(part, judge, table.grouped.n_tuples)
-        found = _first_that_settles(part, how, table.space.names, accepts, exact, look, last=last)
+        found = _first_that_settles(part, how, table.space.names, accepts, exact, last=last)
         if found is None:
             break
         node, classes = found
@@ -154,30 +152,31 @@ def _first_that_settles(
     names: Sequence[str],
     accepts: Accepts | None,
     exact: Exact | None,
-    look: Look | None,
     *,
     last: bool,
 ) -> tuple[Node, Ints] | None:
     """Return the cheapest node whose classes, and for a round before the last also the rest, can be released."""
 
     def settle(levels: tuple[int, ...]) -> Ints | None:
-        classes = classes_at(search, levels)
-        if look is None:
-            classes = kept_classes(search.mass, search.cells, search.models, classes)
-        classes = accepted_classes(search.weight, classes, accepts)
         if exact is None:
-            classes = settled(search.weight, search.cells, search.models, classes)
+            classes = settled(search.weight, search.cells, search.models, _kept_at(search, levels, accepts))
         else:
-            classes = settled_units(exact, classes)
+            classes = settled_units(exact, _fitting_at(search, levels))
         fits = search.left_out(search.weight, classes >= 0) <= search.limit and _sizes_hold(search, classes, accepts)
         return classes if fits else None
 
-    if last and exact is None and reference_moves(search) and how.search == "optimal" and not how.levels:
+    if last and exact is not None and how.levels:
+        levels = tuple(how.levels[name] for name in names)
+        chosen(search, levels, names)
+        classes = settle(levels)
+        return None if classes is None else (released_node(search, levels, classes), classes)
+    if last and exact is not None and how.search == "optimal" and is_affordable(search):
+        return cheapest_in_units(search, settle)
+    if last and reference_moves(search) and how.search == "optimal" and not how.levels:
         return cheapest_released(search, settle)
-    for node in _candidates(search, how, names, accepts, look):
+    for node in _candidates(search, how, names, accepts):
         if not last:
-            classes = kept_classes(search.mass, search.cells, search.models, classes_at(search, node.levels))
-            classes = accepted_classes(search.weight, classes, accepts)
+            classes = _kept_at(search, node.levels, accepts)
             if _rest_holds(search, classes):
                 return node, classes
             continue
@@ -187,23 +186,28 @@ def _first_that_settles(
     return None
 
 
+def _kept_at(search: Search, levels: tuple[int, ...], accepts: Accepts | None) -> Ints:
+    """Return the classes of a node that hold the models, as the table came, and are accepted by their sizes."""
+    classes = kept_classes(search.mass, search.cells, search.models, classes_at(search, levels))
+    return accepted_classes(search.weight, classes, accepts)
+
+
+def _fitting_at(search: Search, levels: tuple[int, ...]) -> Ints:
+    """Return the classes of a node that people of a population fit, where a model counts them: all others wait."""
+    people = chosen_models(search.models, search.models.kind == K_MAP)
+    every = freeze(people._replace(k=np.ones(1, np.int64)))
+    return kept_classes(search.weight, search.cells, every, classes_at(search, levels))
+
+
 def _sizes_hold(search: Search, classes: Ints, accepts: Accepts | None) -> bool:
     """Tell whether the sizes of the classes are accepted."""
     return accepts is None or accepts(class_sizes(search.weight, classes, int(classes.max(initial=-1)) + 1))
 
 
-def _candidates(
-    search: Search, how: FullDomain, names: Sequence[str], accepts: Accepts | None, look: Look | None
-) -> Iterator[Node]:
+def _candidates(search: Search, how: FullDomain, names: Sequence[str], accepts: Accepts | None) -> Iterator[Node]:
     """Yield the node that was chosen or found; behind an optimal one, all feasible nodes by rising cost."""
     if how.levels:
         first = chosen(search, [how.levels[name] for name in names], names)
-        if look is not None:
-            exact = look(tuple(how.levels[name] for name in names))
-            first = exact if exact.suppressed <= search.limit else None
-    elif look is not None and how.search == "optimal":
-        yield from by_units(search, look)
-        return
     elif accepts is not None:
         yield from by_sizes(search, accepts)
         return

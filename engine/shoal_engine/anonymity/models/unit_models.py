@@ -1,12 +1,14 @@
 """Models that count units: what binds classes while they are made, and whether made classes hold it exactly."""
 
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.models.measures import class_sizes, holding
+from shoal_engine.anonymity.models.measures import chosen_models, class_sizes, holding
 from shoal_engine.anonymity.units import Shares, Weights, shares_of, summed, weighed_cells
 from shoal_kernels import models as kernel
 from shoal_kernels._jit import freeze
@@ -150,6 +152,12 @@ class UnitJudge:
             # Values of a declared order keep their ranks, whether they occur or not.
             self._declared[column.first : column.first + column.size] = column.size != column.domain.size
         self._k = int(table.models.k[0]) // table.grid
+
+    def only(self, places: Sequence[int], k: int) -> "UnitJudge":
+        """Return a judge of `k`, and of the models at some places alone."""
+        other = copy(self)
+        other._models, other._k = chosen_models(self._models, np.array(places, np.int64)), k
+        return other
 
     def units(self, class_of_tuple: Ints, n_classes: int) -> Ints:
         """Return the distinct units of each class."""
