@@ -5,8 +5,11 @@ a callee can never meet a stale caller (Numba's own cache looks only at the call
 directory cannot be written, kernels are compiled in memory.
 """
 
+import ctypes
 import functools
 import hashlib
+import inspect
+import logging
 import os
 import sys
 import threading
@@ -25,6 +28,12 @@ from numba.extending import intrinsic
 P = ParamSpec("P")
 R = TypeVar("R")
 
+if logging.getLogger("numba").level == logging.NOTSET:
+    # Under a root logger at DEBUG, Numba would describe every step of every compilation, some 10^5 lines.
+    logging.getLogger("numba").setLevel(logging.WARNING)
+
+INTERPRETED = bool(config.DISABLE_JIT)
+"""Whether kernels run as Python (NUMBA_DISABLE_JIT=1): for coverage and debuggers."""
 _COMPILING = threading.RLock()
 _REGISTERED: "list[Kernel[Any, Any]]" = []
 
@@ -107,6 +116,8 @@ class Kernel(Generic[P, R]):
     def compile(self) -> Callable[P, R]:
         """Compile the declared signature, or load it from the cache; one thread does, others wait for it."""
         with _COMPILING:
+            if self._compiled is None and INTERPRETED:
+                self._compiled = self._interpreted
             if self._compiled is None:
                 dispatcher = _dispatcher(self.python, self._place, **self._options)
                 dispatcher.compile(self.signature)
@@ -115,9 +126,37 @@ class Kernel(Generic[P, R]):
             return self._compiled
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run the kernel; the first call compiles it."""
+        """Run the kernel; the first call compiles it.
+
+        Raises
+        ------
+        TypeError
+            The number of arguments, or the dtype or layout of one, is not what the signature declares.
+        """
         compiled = self._compiled or self.compile()
-        return compiled(*args, **kwargs)
+        try:
+            return compiled(*args, **kwargs)
+        except TypeError:
+            self._check(args, kwargs)
+            raise
+
+    def _interpreted(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the kernel as Python, with the same demands on its arguments and with integers that wrap around."""
+        self._check(args, kwargs)
+        return _quietly(self.python)(*args, **kwargs)
+
+    def _check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise TypeError where an argument is not of the declared type."""
+        names = list(inspect.signature(self.python).parameters)
+        if kwargs or len(args) != len(names):
+            msg = f"kernel {self.__qualname__} takes {len(names)} arguments by position: {', '.join(names)}"
+            raise TypeError(msg) from None
+        context = numba.core.registry.cpu_target.typing_context
+        for name, value, wanted in zip(names, args, self.signature.args, strict=True):
+            given = numba.typeof(value)
+            if context.can_convert(given, wanted) is None:
+                msg = f"kernel {self.__qualname__} takes {name} as {wanted}, and was given {given}"
+                raise TypeError(msg) from None
 
 
 def kernel(signature: Any, **options: Any) -> Callable[[Callable[P, R]], Kernel[P, R]]:
@@ -129,14 +168,25 @@ def kernel(signature: Any, **options: Any) -> Callable[[Callable[P, R]], Kernel[
     return declare
 
 
+def _quietly(function: Callable[P, R]) -> Callable[P, R]:
+    """Return a function of NumPy's scalars that wraps around and overflows without a warning, as compiled code does."""
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        with np.errstate(all="ignore"):
+            return function(*args, **kwargs)
+
+    return called
+
+
 def inner(function: Callable[P, R]) -> Callable[P, R]:
     """Declare a function that only kernels call; it is compiled into them."""
-    return numba.njit(nogil=True)(function)
+    return _quietly(function) if INTERPRETED else numba.njit(nogil=True)(function)
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
     """Declare a small function that is always inlined into the kernels that call it."""
-    return numba.njit(nogil=True, forceinline=True)(function)
+    return _quietly(function) if INTERPRETED else numba.njit(nogil=True, forceinline=True)(function)
 
 
 def lean(function: Callable[P, R]) -> Callable[P, R]:
@@ -145,6 +195,8 @@ def lean(function: Callable[P, R]) -> Callable[P, R]:
     It does not count references to the arrays it is handed. Tuples of many arrays are then as cheap to pass
     as numbers; counted, one call costs more than the arithmetic of a small kernel.
     """
+    if INTERPRETED:
+        return _quietly(function)
     return numba.njit(nogil=True, _nrt=False)(function)  # pyright: ignore[reportCallIssue, reportUnknownVariableType]
 
 
@@ -163,7 +215,7 @@ def _align_stack(typing_context: Any) -> Any:
     return types.void(), generate
 
 
-align_stack: Any = intrinsic(_align_stack)
+align_stack: Any = (lambda: None) if INTERPRETED else intrinsic(_align_stack)
 """For kernels that keep more vectors than there are registers. Those that do not fit are kept on the stack, which a
 process aligns to 16 bytes, at random: without this they lie across two cache lines in most processes, and the kernel
 takes half as long again.
@@ -172,6 +224,10 @@ takes half as long again.
 
 def _pointer_to(kind: types.Type) -> Any:
     """Return a function that kernels call to read memory at an address."""
+    if INTERPRETED:
+        numpy_type = numba.np.numpy_support.as_dtype(kind)
+        c_type = np.ctypeslib.as_ctypes_type(numpy_type)
+        return lambda address: ctypes.cast(int(address), ctypes.POINTER(c_type))
 
     def pointer(typing_context: Any, address: Any) -> Any:
         del typing_context

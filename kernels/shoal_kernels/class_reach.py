@@ -19,6 +19,7 @@ from shoal_kernels.models import (
     CLOSE_EQUAL,
     CLOSE_ORDERED,
     CLOSE_TREE,
+    DELTA,
     DELTA_STRICT,
     DISTINCT,
     ENTROPY,
@@ -214,6 +215,10 @@ def _besides(models: Models, j: int, tables: Tables, value: Vector, count: Vecto
         return _beta_enhanced(models, tables, value, count, n_rows)
     if kind == DELTA_STRICT and len(value) < tables.occurring[j]:
         return math.inf
+    if kind not in (DELTA, DELTA_STRICT):
+        # People and presence are attained by rows over people, which no histogram of values holds.
+        msg = "no measure is known for this kind of model"
+        raise ValueError(msg)
     return _delta(models, value, count, n_rows)
 
 
@@ -234,6 +239,6 @@ def reached(models: Models, j: int, tables: Tables, value: Vector, count: Vector
         return _equal(models, value, count, n_rows)
     if kind == CLOSE_ORDERED:
         return _ordered(models, j, tables, value, count, n_rows)
-    if kind > CLOSE_TREE:
-        return _besides(models, j, tables, value, count, n_rows)
-    return _tree(models, j, tables, value, count, n_rows, mass)
+    if kind == CLOSE_TREE:
+        return _tree(models, j, tables, value, count, n_rows, mass)
+    return _besides(models, j, tables, value, count, n_rows)

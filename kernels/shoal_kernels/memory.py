@@ -1,5 +1,6 @@
 """Reading memory by its address, for layouts that point from one Arrow buffer into others."""
 
+import ctypes
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -7,6 +8,8 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
+
+from shoal_kernels._jit import INTERPRETED
 
 
 def _word_at(typing_context: Any, address: Any) -> Any:
@@ -20,5 +23,10 @@ def _word_at(typing_context: Any, address: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
-word_at = cast("Callable[[np.uint64], np.uint64]", intrinsic(_word_at))
+def _read_word(address: np.uint64) -> np.uint64:
+    """Do the same in Python, where kernels are not compiled."""
+    return np.frombuffer(ctypes.string_at(int(address), 8), np.uint64)[0]
+
+
+word_at = _read_word if INTERPRETED else cast("Callable[[np.uint64], np.uint64]", intrinsic(_word_at))
 """Return the 8 bytes at an address, aligned or not; the caller knows that they are there and stay there."""

@@ -14,7 +14,18 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from shoal_kernels._jit import Kernel, align_stack, array_at, float32_at, float64_at, inlined, kernel, vector
+from shoal_kernels._jit import (
+    INTERPRETED,
+    Kernel,
+    align_stack,
+    array_at,
+    float32_at,
+    float64_at,
+    inlined,
+    kernel,
+    vector,
+)
+from shoal_kernels.side_by_side import across_lanes, array_of
 
 SIDE: Final = 4
 """Arrays on each side of a block of pairs, whose 16 sums stay in registers."""
@@ -61,12 +72,34 @@ def _int(value: int) -> Any:
     return ir.Constant(_INT, value)
 
 
+def _interpreted_block_adder(form: _Form) -> Any:
+    """Return in Python what `_block_adder` returns for kernels; products are rounded before they are added."""
+    dtype = np.dtype(np.float64 if form is _CLOSE else np.float32)
+
+    def add_up_block(left: int, right: int, out: int) -> None:
+        lefts, rights = (array_of(at, SIDE * form.tile, dtype).reshape(SIDE, -1) for at in (left, right))
+        sums = array_of(out, SIDE * SIDE, np.dtype(np.float64))
+        for pair in range(SIDE * SIDE):
+            total = np.zeros(LANES)
+            difference = lefts[pair // SIDE] - rights[pair % SIDE]
+            for chunk in difference.reshape(-1, RUN, form.lanes):
+                run = np.zeros(form.lanes, dtype)
+                for row in chunk:
+                    run += row * row
+                total += run.reshape(-1, LANES).sum(axis=0, dtype=dtype)
+            sums[pair] = across_lanes(total)
+
+    return add_up_block
+
+
 def _block_adder(form: _Form) -> Any:
     """Return an intrinsic that adds up squared differences of SIDE rows with SIDE others, of a tile each.
 
     Written as vector instructions: a compiler that is given loops keeps these sums in memory, at a third of the speed.
     Products are fused with their additions, explicitly, so that machines do not differ.
     """
+    if INTERPRETED:
+        return _interpreted_block_adder(form)
 
     def row_part(builder: Any, base: Any, row: int, place: Any) -> Any:
         at = builder.add(base, builder.mul(builder.add(_int(row * form.tile), place), _int(form.n_bytes)))

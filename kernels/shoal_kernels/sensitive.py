@@ -16,7 +16,10 @@ from shoal_kernels.models import (
     BETA,
     BETA_ENHANCED,
     CARRIED,
+    CLOSE_EQUAL,
+    CLOSE_ORDERED,
     CLOSE_TREE,
+    DELTA,
     DELTA_STRICT,
     DISTINCT,
     ENTROPY,
@@ -57,6 +60,9 @@ def _holds_besides(models: Models, j: int, own: Histogram, n_rows: int) -> bool:
         return carried(own, int(limit)) >= models.count[j]
     if kind == WEIGHED:
         return True
+    if kind not in (DELTA, DELTA_STRICT):
+        msg = "there is no such kind of model"
+        raise ValueError(msg)
     return delta_below(own, reference, n_rows, limit, kind == DELTA_STRICT)
 
 
@@ -71,6 +77,11 @@ def satisfies(models: Models, histogram: Histogram, n_rows: int) -> bool:
         Rows of the class with each sensitive value; sums to `n_rows` over each column.
     n_rows : int
         Rows of the class.
+
+    Raises
+    ------
+    ValueError
+        A model is of no known kind.
     """
     if n_rows < models.k[0]:
         return False
@@ -85,7 +96,7 @@ def satisfies(models: Models, histogram: Histogram, n_rows: int) -> bool:
             # The product is rounded to nearest, which keeps order: it exceeds the whole number r1 only if the
             # exact product does, so rounding can refuse a class and never admit one.
             holds = max(own) < models.limit[j] * tail_rows(own, models.count[j] - 1)
-        elif kind <= CLOSE_TREE:
+        elif kind in (CLOSE_EQUAL, CLOSE_ORDERED, CLOSE_TREE):
             holds = close_enough(distance_to_reference(models, j, histogram, n_rows), models.limit[j], len(own))
         else:
             holds = _holds_besides(models, j, own, n_rows)

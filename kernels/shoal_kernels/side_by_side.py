@@ -4,12 +4,17 @@ A compiler that is given loops reads each array twice and keeps the sums of squa
 registers, and memory is read once.
 """
 
+import ctypes
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from shoal_kernels._jit import INTERPRETED
 
 LANES: Final = 8
 """Values of each array at a time, and sums of its squares side by side: an order of addition that is the same
@@ -41,6 +46,37 @@ def _fetch(builder: Any, address: Any) -> None:
     builder.call(prefetch, [builder.inttoptr(address, byte), for_reading, near, data])
 
 
+def array_of(address: int, n: int, dtype: "np.dtype[Any]") -> npt.NDArray[Any]:
+    """Return the array at an address, for what stands in for vector instructions in Python."""
+    return np.ctypeslib.as_array(ctypes.cast(int(address), ctypes.POINTER(np.ctypeslib.as_ctypes_type(dtype))), (n,))
+
+
+def across_lanes(lanes: npt.NDArray[Any]) -> np.float64:
+    """Add up sums side by side in float64, neighbor by neighbor."""
+    wide = lanes.astype(np.float64)
+    while len(wide) > 1:
+        wide = wide[0::2] + wide[1::2]
+    return wide[0]
+
+
+def _interpreted_adder(dtype: "np.dtype[Any]", n_arrays: int) -> Any:
+    """Return in Python what `adder` returns for kernels."""
+    word, double, integer = np.dtype(np.uint64), np.dtype(np.float64), np.dtype(np.int64)
+
+    def add_side_by_side(table: int, first: int, count: int, factors: int, sums: int, squares: int) -> None:
+        begins, scales = array_of(table, n_arrays, word), array_of(factors, n_arrays, double)
+        total, square = array_of(sums, count, integer), array_of(squares, n_arrays, double)
+        for place in range(n_arrays):
+            values = array_of(int(begins[place]) + first * dtype.itemsize, count, dtype)
+            total += (values.astype(double) * scales[place] + MAGIC).view(integer)
+            lanes = np.zeros(LANES, dtype)
+            for row in values.reshape(-1, LANES):
+                lanes += row * row
+            square[place] += across_lanes(lanes)
+
+    return add_side_by_side
+
+
 def adder(dtype: str, n_arrays: int) -> Any:
     """Return a function for kernels that adds some arrays of a dtype.
 
@@ -49,6 +85,8 @@ def adder(dtype: str, n_arrays: int) -> Any:
     with all bits of MAGIC for each; and of the sums of squares, float64, one an array, to which those of these values
     are added, summed in the arrays' dtype: of few thousand values at a time.
     """
+    if INTERPRETED:
+        return _interpreted_adder(np.dtype(dtype), n_arrays)
     value, n_bytes = _FORMS[dtype]
     values = ir.VectorType(value, LANES)
 

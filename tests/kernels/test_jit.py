@@ -1,9 +1,16 @@
-"""The door to Numba: what is compiled once is loaded by the next process, closures over compiled functions too."""
+"""The door to Numba: what kernels refuse, that they run as Python, and that the next process loads what is compiled."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shoal_kernels import _jit
+from shoal_kernels.class_measures import judge_classes, measure_worst, sum_by_class
+from shoal_kernels.models import Cells, Models
 
 SCRIPT = """
 import numpy as np
@@ -27,3 +34,84 @@ def test_kernels_made_by_closures__are_compiled_in_one_process_and_loaded_in_the
     ]
     # Of one name there are two: they are told apart by the order in which they are declared.
     assert said == ["0 [0, 1] [0, 1]\n", "2 [0, 1] [0, 1]\n"]
+
+
+UNKNOWN_KIND = 99
+I, F = np.int64, np.float64
+
+
+def one_class(kind: int) -> tuple[Models, Cells]:
+    """Return a class of four rows with two values, and one model of a kind that binds them."""
+    models = Models(
+        np.array([1], I),
+        np.array([kind], I),
+        np.array([0], I),
+        np.array([2], I),
+        np.array([1], I),
+        np.array([1.0], F),
+        np.array([0.5, 0.5], F),
+        np.array([0], I),
+        np.array([0], I),
+        np.array([], I),
+    )
+    return _jit.freeze(models), _jit.freeze(Cells(np.array([0, 2], I), np.array([0, 1], I), np.array([2, 2], I)))
+
+
+def test_kernel__a_wrong_dtype_names_kernel_and_argument() -> None:
+    with pytest.raises(TypeError, match=r"sum_by_class takes weight as .*int64.*float64"):
+        sum_by_class(np.ones(3), np.zeros(3, I), np.zeros(1, I))  # type: ignore[arg-type]
+
+
+def test_kernel__a_wrong_layout_names_the_argument() -> None:
+    with pytest.raises(TypeError, match="takes class_of_tuple as"):
+        sum_by_class(np.ones(3, I), np.zeros(6, I)[::2], np.zeros(1, I))
+
+
+def test_kernel__a_missing_argument_lists_them() -> None:
+    with pytest.raises(TypeError, match="sum_by_class takes 3 arguments by position: weight, class_of_tuple"):
+        sum_by_class(np.ones(3, I), np.zeros(3, I))  # type: ignore[call-arg]
+
+
+def test_models__an_unknown_kind_is_refused_by_every_kernel_that_reads_it() -> None:
+    models, cells = one_class(UNKNOWN_KIND)
+    by_class, start, size = np.array([0], I), np.array([0, 1], I), np.array([4], I)
+    with pytest.raises(ValueError, match="kind of model"):
+        judge_classes(models, cells, by_class, start, size, np.zeros(1, np.uint8))
+    with pytest.raises(ValueError, match="kind of model"):
+        measure_worst(models, cells, by_class, start, np.zeros(1))
+
+
+def run(code: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+    )
+
+
+def test_interpreted__kernels_are_python_functions_with_the_same_results() -> None:
+    code = """
+import polars as pl, shoal
+from shoal_kernels import _jit
+people = pl.DataFrame({"age": [21, 22, 23, 44, 45, 46], "job": ["a", "b", "a", "c", "c", "b"]})
+policy = shoal.Policy(k=3, order="sorted", quasi_identifiers={"age": shoal.QuasiIdentifier()},
+                      sensitive={"job": shoal.Sensitive(l=2)})
+print(shoal.anonymize(people, policy).frame.rows(), _jit.INTERPRETED)
+"""
+    compiled, interpreted = run(code, NUMBA_DISABLE_JIT="0").stdout, run(code, NUMBA_DISABLE_JIT="1").stdout
+    assert compiled.endswith("False\n")
+    assert interpreted.endswith("True\n")
+    assert compiled.removesuffix("False\n") == interpreted.removesuffix("True\n")
+
+
+def test_logging__a_root_logger_at_debug_hears_nothing_of_numba() -> None:
+    code = """
+import logging; logging.basicConfig(level=logging.DEBUG)
+import numpy as np
+from shoal_kernels.class_measures import sum_by_class
+sum_by_class(np.ones(3, np.int64), np.zeros(3, np.int64), np.zeros(1, np.int64))
+"""
+    # In a folder of its own, so that the kernel is compiled.
+    assert "numba" not in run(code, SHOAL_CACHE_DIR=os.devnull + "/none").stderr
