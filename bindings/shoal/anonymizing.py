@@ -259,7 +259,7 @@ def prepare(
     dropped = tuple(name for name in names if name not in policy.columns)
     findings = (
         *text_findings(reading.remarks, policy),
-        *repeated_identifiers(frame, policy),
+        *repeated_identifiers(lazy, policy),
         *determined_quasi_identifiers(fitted, n_threads=n_threads),
     )
     made = Made(classes=fitted.classes, dropped=dropped, findings=findings, units=release.units)

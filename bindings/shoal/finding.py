@@ -3,10 +3,13 @@
 import polars as pl
 
 from shoal.frames import UNREADABLE, batches, schema_of
+from shoal.internal_names import internal
 from shoal.observing import check_readable, threads
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.errors import InputError
 from shoal_engine.findings.finding import Finding, in_order
+
+_TEXT, _ROWS = internal("text"), internal("rows")
 
 
 def released_findings(
@@ -56,8 +59,9 @@ def _look_alikes(table: pl.LazyFrame, policy: Policy, schema: pl.Schema) -> list
         if not role.models or not isinstance(schema.get(name), pl.String | pl.Categorical | pl.Enum):
             continue
         try:
-            counted = table.group_by(pl.col(name).cast(pl.String)).len().collect(engine="streaming").drop_nulls()
-        except (pl.exceptions.PolarsError, OSError):
+            text = table.select(pl.col(name).cast(pl.String).alias(_TEXT))
+            counted = text.group_by(_TEXT).agg(pl.len().alias(_ROWS)).collect(engine="streaming").drop_nulls()
+        except UNREADABLE:
             msg = "the table cannot be read to its end: it is truncated, damaged or not of its declared types"
             raise InputError(msg) from None
         found += look_alike_findings(name, dict(counted.iter_rows()))

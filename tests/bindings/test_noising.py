@@ -89,7 +89,7 @@ def test_cli__noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert (code, "1,000 samples" in out) == (0, True)
 
 
-@pytest.mark.parametrize("wrong", ["--scale 0 -n 5 -o a.csv", "--scale 1 -n 0 -o a.csv", "--scale 1 -n 5 -o a.txt"])
+@pytest.mark.parametrize("wrong", ["--scale 0 -n 5 -o a.csv", "--scale 1 -n 0 -o a.csv", "--scale 1 -n 5 -o a.xlsx"])
 def test_cli__noise_refuses(
     wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,7 @@ import hypothesis.strategies as st
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 import shoal
 from benches import adult
@@ -98,6 +98,15 @@ def test_optimum__equals_naive(
 
 @settings(max_examples=30, deadline=None)
 @given(rows=rows_of(), balance=st.sampled_from([0.0, 0.25, 0.75, 1.0]), objective=st.sampled_from(sorted(naive.COSTS)))
+@example(
+    rows=[
+        *[("bb", "xxx", "f", "p"), ("bb", "xxx", "f", "p"), ("bb", "xxy", "f", "p"), ("bb", "xxy", "f", "q")],
+        *[("ab", "xxy", "f", "p"), ("ab", "yxx", "f", "p"), ("ab", "yxx", "f", "q"), ("aa", "xxx", "f", "p")],
+        *[("aa", "xxx", "m", "p"), ("ca", "xxx", "f", "p"), ("bb", "xxx", "m", "p"), ("ba", "xyx", "f", "p")],
+    ],
+    balance=0.0,
+    objective="entropy",
+)
 def test_optimum__any_balance_and_weights_equal_exhaustive_search(
     rows: list[tuple[str, ...]], balance: float, objective: str
 ) -> None:

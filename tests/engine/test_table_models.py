@@ -49,7 +49,7 @@ def chance_of_at_least(rows: int, mean: float, *, truncated: bool) -> float:
 def test_k_map__classes_prove_k_people_at_the_significance(k: int, fraction: float, significance: float) -> None:
     """El Emam, Dankar 2008: so many rows come from k people with a chance of at most the significance."""
     truncated = KMap(k=k, sampling_fraction=fraction, significance=significance, estimator="zero-truncated-poisson")
-    rows = truncated.sufficient_k(10)
+    rows = truncated.sufficient_k(k)
     assert rows <= k
     if rows < k:
         assert chance_of_at_least(rows, fraction * k, truncated=True) <= significance + 1e-12

@@ -137,6 +137,13 @@ def _bound(how: FullDomain, released: float, suppressed: float) -> float:
     return min(1.0, suppressed / released) if released else 0.0
 
 
+def _mean_of_node(cost: Floats, nodes: npt.NDArray[np.integer], leaf_rows: npt.NDArray[np.int64]) -> Floats:
+    """Return for each leaf the mean cost of the rows of its node."""
+    total = np.bincount(nodes, weights=cost * leaf_rows, minlength=leaf_rows.size)
+    rows = np.bincount(nodes, weights=leaf_rows, minlength=leaf_rows.size)
+    return (total / np.maximum(rows, 1))[nodes]
+
+
 def _row_cost(how: FullDomain, levels: Levels, leaf_rows: npt.NDArray[np.int64], rows: int) -> Floats:
     """Return what one row of each leaf costs at each level, (n_levels, size); 0 where classes are priced."""
     match how.objective:
@@ -154,6 +161,12 @@ def _row_cost(how: FullDomain, levels: Levels, leaf_rows: npt.NDArray[np.int64],
                 np.maximum(leaf_rows, 1) / np.maximum(count[nodes], 1)
                 for count, nodes in zip(below, levels.representative, strict=True)
             ]
-            return -np.log2(np.stack(shares))
+            # Of a node that is suppressed in part, rows cost what those of the node do on average: classes know no leaves.
+            return np.stack(
+                [
+                    _mean_of_node(-np.log2(share), nodes, leaf_rows)
+                    for share, nodes in zip(shares, levels.representative, strict=True)
+                ]
+            )
         case _:
             return np.zeros(levels.leaves.shape)
