@@ -163,7 +163,7 @@ def test_commands__refuse_odd_files_without_a_cell(name: str, tmp_path: Path, mo
     Path(odd.name).write_bytes(odd.content)
     Path("policy.toml").write_text("k = 2\n[quasi_identifier.age]\nhierarchy = { kind = 'auto' }\n")
     for command in _COMMANDS if not odd.file else ():
-        if command.startswith("look") and "utf-16" in odd.refused:
+        if command.startswith("look") and any("utf" in word.lower() for word in odd.refused):
             # It finds the encoding by itself, to propose it.
             continue
         with pytest.raises(shoal.ShoalError) as raised:

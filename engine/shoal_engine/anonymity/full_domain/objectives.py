@@ -161,7 +161,7 @@ def _row_cost(how: FullDomain, levels: Levels, leaf_rows: npt.NDArray[np.int64],
                 np.maximum(leaf_rows, 1) / np.maximum(count[nodes], 1)
                 for count, nodes in zip(below, levels.representative, strict=True)
             ]
-            # Of a node that is suppressed in part, rows cost what those of the node do on average: classes know no leaves.
+            # Classes know no leaves: of a node suppressed in part, rows cost what its rows do on average.
             return np.stack(
                 [
                     _mean_of_node(-np.log2(share), nodes, leaf_rows)
