@@ -11,6 +11,7 @@ import polars as pl
 
 from shoal.federated import Aggregator, options_missing, rule_named
 from shoal.files import check_folder, scan, sources
+from shoal.frames import read_to_end
 from shoal.writing import written_whole
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.models import Model
@@ -102,7 +103,7 @@ def read_weights(path: str | Path) -> dict[str, float]:
     if not {"node", "weight"} <= set(frame.collect_schema().names()):
         msg = f"weights are a table with the columns node and weight; {str(path)!r} has others"
         raise UpdateError(msg)
-    told = frame.select(pl.col("node").cast(pl.String), pl.col("weight").cast(pl.Float64, strict=False)).collect()
+    told = read_to_end(frame.select(pl.col("node").cast(pl.String), pl.col("weight").cast(pl.Float64, strict=False)))
     if told["node"].is_duplicated().any():
         msg = f"the weights in {str(path)!r} name a node twice; name each once"
         raise UpdateError(msg)

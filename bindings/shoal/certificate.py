@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from shoal.frames import IntoFrame, into_lazy
+from shoal.frames import IntoFrame, into_lazy, read_to_end
 from shoal_engine.anonymity.assessment import Report
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.errors import InputError
@@ -88,7 +88,7 @@ def broken_certificate(certificate: str | Path | Mapping[str, Any], released: In
     if isinstance(released, str | Path):
         found = file_digest(Path(released)) if Path(released).is_file() else ""
     else:
-        found = frame_digest(into_lazy(released).collect())
+        found = frame_digest(read_to_end(into_lazy(released)))
     if found != output:
         broken.append("the table is not the one that the certificate was written for: its digest differs")
     return broken

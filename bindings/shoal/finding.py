@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from shoal.frames import UNREADABLE, batches, schema_of
+from shoal.frames import UNREADABLE, batches, read_to_end, schema_of
 from shoal.internal_names import internal
 from shoal.observing import check_readable, threads
 from shoal_engine.anonymity.policy import Policy
@@ -58,11 +58,7 @@ def _look_alikes(table: pl.LazyFrame, policy: Policy, schema: pl.Schema) -> list
     for name, role in policy.sensitive.items():
         if not role.models or not isinstance(schema.get(name), pl.String | pl.Categorical | pl.Enum):
             continue
-        try:
-            text = table.select(pl.col(name).cast(pl.String).alias(_TEXT))
-            counted = text.group_by(_TEXT).agg(pl.len().alias(_ROWS)).collect(engine="streaming").drop_nulls()
-        except UNREADABLE:
-            msg = "the table cannot be read to its end: it is truncated, damaged or not of its declared types"
-            raise InputError(msg) from None
+        text = table.select(pl.col(name).cast(pl.String).alias(_TEXT))
+        counted = read_to_end(text.group_by(_TEXT).agg(pl.len().alias(_ROWS)), streaming=True).drop_nulls()
         found += look_alike_findings(name, dict(counted.iter_rows()))
     return found

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from shoal.frames import schema_of
+from shoal.frames import read_to_end, schema_of
 from shoal.internal_names import internal
 from shoal.reading_labels import Codes, Reading, read_labels
 from shoal_engine.errors import ColumnError
@@ -66,7 +66,7 @@ def fit_people(classes: pl.DataFrame, rows: pl.Series, population: pl.LazyFrame,
             msg = f"the population has no column {name!r}, which is a quasi-identifier of the policy; add it"
             raise ColumnError(msg)
     keys = [_as_observed(name, schema[name]) for name in policy.quasi_identifiers]
-    tuples = population.group_by(keys).agg(pl.len().alias(_COUNT)).collect()
+    tuples = read_to_end(population.group_by(keys).agg(pl.len().alias(_COUNT)))
     labels: list[Codes] = []
     readings: list[Reading] = []
     values: list[Codes] = []

@@ -33,6 +33,24 @@ UNREADABLE = (pl.exceptions.PolarsError, OSError, pl.exceptions.PanicException)
 """What Polars raises on input that is damaged, missing or not of its schema. A panic is no Exception of Python's."""
 
 
+def read_to_end(frame: pl.LazyFrame, *, streaming: bool = False) -> pl.DataFrame:
+    """Return the rows of a lazy frame, read to their end.
+
+    Raises
+    ------
+    InputError
+        The input is damaged, gone or not of its schema.
+    """
+    from shoal_engine.errors import InputError
+
+    try:
+        return frame.collect(engine="streaming" if streaming else "auto")
+    except UNREADABLE:
+        # Without the cause: the engine's own message may quote a cell.
+        msg = "the input cannot be read to its end: it is truncated, damaged or not of its declared types"
+        raise InputError(msg) from None
+
+
 def into_lazy(frame: IntoFrame) -> pl.LazyFrame:
     """Return `frame` as a lazy Polars frame; nothing is copied that Arrow can share.
 
@@ -162,7 +180,7 @@ def _rows_alone(frame: pl.LazyFrame) -> "Iterator[Any]":
 
     named = [name for name, kind in schema_of(frame).items() if not isinstance(kind, NOT_ARROW)]
     if not named:
-        length = frame.select(pl.len()).collect().item()
+        length = read_to_end(frame.select(pl.len())).item()
         yield pa.RecordBatch.from_struct_array(pa.array([{}] * length, pa.struct([])))
         return
     for part in batches(frame, named[:1]):

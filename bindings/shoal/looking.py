@@ -12,7 +12,7 @@ from shoal._look_columns import Evidence, gather
 from shoal._look_declarations import Proposal, described, propose
 from shoal._look_file import opened
 from shoal._look_rules import Verdict, judge_all
-from shoal.frames import IntoFrame
+from shoal.frames import IntoFrame, read_to_end
 from shoal_engine.declarations.file_format import FileFormat
 from shoal_engine.errors import InputError
 
@@ -151,12 +151,12 @@ def look(frame: IntoFrame, *, sample_rows: int | None = None) -> Look:
         raise ValueError(msg)
     lazy, file = opened(frame)
     names = lazy.collect_schema().names()
-    rows = int(lazy.select(pl.len()).collect().item()) if names else 0
+    rows = int(read_to_end(lazy.select(pl.len())).item()) if names else 0
     if rows == 0:
         msg = "the table holds no rows, there is nothing to look at; give one with rows and columns"
         raise InputError(msg)
     step = -(-rows // (sample_rows or EXAMINED_ROWS))
-    table = lazy.gather_every(step).collect() if step > 1 else lazy.collect()
+    table = read_to_end(lazy.gather_every(step) if step > 1 else lazy)
     evidence = [gather(column) for column in table.get_columns()]
     judged = list(zip(evidence, judge_all(evidence), strict=True))
     columns = table.get_columns()

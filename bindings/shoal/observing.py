@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
 
-from shoal.frames import NOT_ARROW, UNREADABLE, batches, schema_of
+from shoal.frames import NOT_ARROW, UNREADABLE, batches, read_to_end, schema_of
 from shoal_engine.anonymity.observation import Observation, check_columns, counted_columns, needed_columns
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.errors import ColumnError, InputError, PolicyError
@@ -98,11 +98,7 @@ def collected(frame: pl.LazyFrame, columns: list[str]) -> pl.DataFrame:
     """
     schema = schema_of(frame)
     check_readable(schema, columns)
-    try:
-        table = frame.collect()
-    except UNREADABLE:
-        msg = "the input cannot be read to its end: it is truncated, damaged or not of its declared types"
-        raise InputError(msg) from None
+    table = read_to_end(frame)
     if not table.height:
         msg = "the table has no rows"
         raise InputError(msg)

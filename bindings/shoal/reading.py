@@ -9,7 +9,7 @@ import polars as pl
 
 from shoal.declared_types import type_of, typed, without_nulls
 from shoal.files import format_of, scan_binary, sources, unreadable
-from shoal.frames import UNREADABLE
+from shoal.frames import UNREADABLE, read_to_end
 from shoal.surviving_types import Remark, surviving_types
 from shoal_engine.declarations.column_format import ColumnFormat
 from shoal_engine.declarations.declarations import Declarations
@@ -289,7 +289,7 @@ def _as_wanted(text: pl.LazyFrame, name: str, kind: Guess) -> dict[str, pl.Expr]
     tried = ("integer", "float") if kind == "number" else ("date", "datetime")
     for one in tried:
         value = typed(pl.col(name), ColumnFormat(type=one))
-        misfits = text.select((value.is_null() & pl.col(name).is_not_null()).any()).collect(engine="streaming").item()
+        misfits = read_to_end(text.select((value.is_null() & pl.col(name).is_not_null()).any()), streaming=True).item()
         if not misfits:
             return {name: value.alias(name)}
     return {}

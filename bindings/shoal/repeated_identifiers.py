@@ -2,9 +2,8 @@
 
 import polars as pl
 
-from shoal.frames import schema_of
+from shoal.frames import read_to_end, schema_of
 from shoal_engine.anonymity.policy import Policy
-from shoal_engine.errors import InputError
 from shoal_engine.findings.finding import Finding
 from shoal_engine.findings.units import repeated_identifier
 
@@ -46,10 +45,5 @@ def _share(frame: pl.LazyFrame, name: str) -> float:
     counted = frame.group_by(pl.col(name).alias("value")).agg(pl.len().alias(_ROWS))
     repeated = (pl.col("value").is_not_null()) & (pl.col(_ROWS) > 1)
     sums = counted.select(pl.col(_ROWS).filter(repeated).sum().alias("repeated"), pl.col(_ROWS).sum())
-    try:
-        found, rows = sums.collect(engine="streaming").row(0)
-    except (pl.exceptions.PolarsError, OSError):
-        # Without the cause: the engine's own message may quote a cell.
-        msg = "the input cannot be read to its end: it is truncated, damaged or not of its declared types"
-        raise InputError(msg) from None
+    found, rows = read_to_end(sums, streaming=True).row(0)
     return found / rows if rows else 0.0

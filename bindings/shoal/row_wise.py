@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from shoal.frames import IntoFrame, into_lazy, schema_of
+from shoal.frames import UNREADABLE, IntoFrame, into_lazy, schema_of
 from shoal_engine.errors import ColumnError, InputError, PolicyError
 
 _COMPARING = {"Eq", "EqValidity", "NotEq", "NotEqValidity", "Lt", "LtEq", "Gt", "GtEq", "And", "Or", "Xor"}
@@ -97,7 +97,7 @@ def joined(frame: pl.LazyFrame, public: IntoFrame, on: Sequence[str]) -> pl.Lazy
         raise ColumnError(msg)
     try:
         table = theirs.collect()
-    except (pl.exceptions.PolarsError, OSError):
+    except UNREADABLE:
         msg = "the public table cannot be read to its end"
         raise InputError(msg) from None
     if table.select(on).is_duplicated().any():

@@ -54,7 +54,7 @@ def test_k_map__classes_prove_k_people_at_the_significance(k: int, fraction: flo
     if rows < k:
         assert chance_of_at_least(rows, fraction * k, truncated=True) <= significance + 1e-12
         assert rows == 1 or chance_of_at_least(rows - 1, fraction * k, truncated=True) > significance - 1e-12
-    plain = KMap(k=k, sampling_fraction=fraction, significance=significance).sufficient_k(10)
+    plain = KMap(k=k, sampling_fraction=fraction, significance=significance).sufficient_k(k)
     # As ARX has it: one row more than the chance asks for.
     if plain < k:
         assert chance_of_at_least(plain - 1, fraction * k, truncated=False) <= significance + 1e-12

@@ -85,6 +85,18 @@ def _anonymize(path: Path) -> None:
     shoal.anonymize(path, shoal.Policy.of(k=2, quasi_identifiers=["age", "zip"], insensitive=["illness"]), n_threads=1)
 
 
+def _risk(path: Path) -> None:
+    shoal.risk(path, shoal.Policy.of(k=2, quasi_identifiers=["age", "zip"], sensitive=["illness"]))
+    shoal.unique_sets(path, ["age", "zip", "illness"])
+    shoal.safe_harbor(path)
+
+
+def _query(path: Path) -> None:
+    private = shoal.private(path, unit="name", ledger=None)
+    grouped = private.group_by("illness", max_groups=1, max_rows=1, keys=["flu", "gout"])
+    grouped.agg(shoal.dp.count()).release(epsilon="1", n_threads=1)
+
+
 def _spend(path: Path) -> None:
     ledger = shoal.Ledger(path)
     ledger.check()
@@ -104,9 +116,9 @@ def _hierarchy(path: Path) -> None:
 
 
 READERS: dict[str, tuple[str, Callable[[], bytes], list[Callable[[Path], None]]]] = {
-    "csv": ("in.csv", _csv, [_look, _verify, _anonymize]),
-    "parquet": ("in.parquet", _parquet, [_look, _verify, _anonymize]),
-    "ipc": ("in.arrow", _ipc, [_look, _verify, _anonymize]),
+    "csv": ("in.csv", _csv, [_look, _verify, _anonymize, _risk, _query]),
+    "parquet": ("in.parquet", _parquet, [_look, _verify, _anonymize, _risk, _query]),
+    "ipc": ("in.arrow", _ipc, [_look, _verify, _anonymize, _risk, _query]),
     "ledger": ("budget.db", _ledger, [_spend]),
     "updates": ("updates.arrow", _updates, [_read_updates]),
     "policy": ("policy.toml", POLICY.encode, [_load]),

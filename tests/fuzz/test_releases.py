@@ -1,5 +1,6 @@
 """Releases of tables with extreme values: whatever is handed out holds its policy, recounted row by row in Python."""
 
+import datetime as dt
 import json
 import math
 import tempfile
@@ -28,6 +29,11 @@ def attempted(case: Case, method: str) -> shoal.Anonymized | None:
         return None
 
 
+def instant(value: Any) -> Any:
+    """Return a value that compares as it lies on the line: Python compares times of one zone by the wall clock."""
+    return value.astimezone(dt.UTC) if isinstance(value, dt.datetime) and value.tzinfo is not None else value
+
+
 def held_between(low: Any, value: Any, high: Any, members: list[Any]) -> bool:
     """Whether a released value lies between the values that its class holds."""
     if value is None:
@@ -41,16 +47,16 @@ def outside(case: Case, frame: pl.DataFrame) -> list[str]:
     classes = releases.classes_of(case.policy, frame)
     for name, role in case.policy.quasi_identifiers.items():
         for members in classes.values():
-            own = [case.frame[name][row["row"]] for row in members]
+            own = [instant(case.frame[name][row["row"]]) for row in members]
             known = [value for value in own if value is not None]
             if role.output == "bounds":
-                bounds = [(row[f"{name}_lower"], row[f"{name}_upper"]) for row in members]
+                bounds = [(instant(row[f"{name}_lower"]), instant(row[f"{name}_upper"])) for row in members]
                 fits = all(
                     (low is None and None in own) or (low is not None and value is not None and low <= value <= high)
                     for value, (low, high) in zip(own, bounds, strict=True)
                 )
             elif role.output in ("center", "mean") and known:
-                fits = all(held_between(min(known), row[name], max(known), own) for row in members)
+                fits = all(held_between(min(known), instant(row[name]), max(known), own) for row in members)
             else:
                 continue
             if not fits:
