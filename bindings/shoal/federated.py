@@ -205,8 +205,7 @@ def options_missing(rule: Callable[..., Any], given: Iterable[str] = ()) -> list
     (['f'], [])
     """
     fixed = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    first, *others = inspect.signature(rule).parameters.values() or [None]
-    del first
+    others = list(inspect.signature(rule).parameters.values())[1:]
     needed = [one.name for one in others if one.default is one.empty and one.kind not in fixed]
     return [name for name in needed if name not in set(given)]
 

@@ -240,7 +240,7 @@ def _told_by(reply: Any) -> Fields | Reason:
 
 def reply_of(fields: Mapping[str, Field], message: Any) -> Any:
     """Return a node's fields as a reply: numbers and bytes in one record, the masked vector in another."""
-    plain = {name: value for name, value in fields.items() if not isinstance(value, np.ndarray)}
+    plain: dict[str, Any] = {name: value for name, value in fields.items() if not isinstance(value, np.ndarray)}
     arrays = {name: Array(value) for name, value in fields.items() if isinstance(value, np.ndarray)}
     content: dict[str, Any] = {KEY: ConfigRecord(plain)}
     if arrays:

@@ -69,7 +69,7 @@ class SecureMod:
             LOG.warning("secure aggregation: %s", error)
             fields, keep = {REFUSED: "node failed"}, None
         if keep is not None:
-            context.state[KEY] = ConfigRecord(keep)
+            context.state[KEY] = ConfigRecord(dict[str, Any](keep))
         return reply_of(fields, message)
 
 

@@ -227,7 +227,11 @@ def _pointer_to(kind: types.Type) -> Any:
     if INTERPRETED:
         numpy_type = numba.np.numpy_support.as_dtype(kind)
         c_type = np.ctypeslib.as_ctypes_type(numpy_type)
-        return lambda address: ctypes.cast(int(address), ctypes.POINTER(c_type))
+
+        def cast_address(address: Any) -> Any:
+            return ctypes.cast(int(address), ctypes.POINTER(c_type))
+
+        return cast_address
 
     def pointer(typing_context: Any, address: Any) -> Any:
         del typing_context

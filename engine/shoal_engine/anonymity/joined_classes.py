@@ -83,7 +83,7 @@ def _segments(table: Table) -> Ints:
     """Return a number for each tuple that is the same where rows may share a class: by which columns are null."""
     dims, words = table.space.arrays, table.grouped.words
     segment = np.zeros(words.shape[1], np.int64)
-    for j in table.space.apart:
+    for j in map(int, table.space.apart):
         segment = 2 * segment + (codes_of(words, dims.word[j], dims.shift[j], dims.mask[j]) == 0)
     return segment
 

@@ -74,7 +74,9 @@ def with_released_shares(cells: Cells, models: Models, class_of_tuple: npt.NDArr
     kept = np.repeat(class_of_tuple >= 0, np.diff(cells.start))
     if kept.all() or not models.kind.size:
         return models
-    count = np.bincount(cells.value[kept], weights=cells.count[kept], minlength=models.reference.size)
+    count = np.bincount(cells.value[kept], weights=cells.count[kept], minlength=models.reference.size).astype(
+        np.float64
+    )
     rows = np.ones_like(count)
     for first, last in zip(models.first, models.last, strict=True):
         rows[first:last] = max(1.0, count[first:last].sum())
