@@ -71,8 +71,8 @@ def _losses_without(dims: Dimensions, words: Bits, members: Ints, n: int, loss: 
         _grow(dims, words, members[p], low[p], high[p], bits[p])
     before_low, before_high, before_bits = low[n].copy(), high[n].copy(), bits[n].copy()
     for p in range(n):
-        np.minimum(low[p + 1], before_low, low[p + 1])
-        np.maximum(high[p + 1], before_high, high[p + 1])
+        low[p + 1] = np.minimum(low[p + 1], before_low)
+        high[p + 1] = np.maximum(high[p + 1], before_high)
         np.bitwise_or(bits[p + 1], before_bits, bits[p + 1])
         loss[p] = _extent_loss(dims, low[p + 1], high[p + 1], bits[p + 1])
         _grow(dims, words, members[p], before_low, before_high, before_bits)
