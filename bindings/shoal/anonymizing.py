@@ -16,6 +16,7 @@ from shoal.reading_by_policy import read_by_policy, text_findings
 from shoal.released_frames import as_frame
 from shoal.repeated_identifiers import repeated_identifiers
 from shoal.reporting import Made, report_of
+from shoal.reproduction import reproducible
 from shoal_engine.anonymity.assessment import Report, UtilityFigure
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.findings.finding import Finding, open_findings
@@ -153,12 +154,15 @@ def anonymize(
     started = time.perf_counter()
     tell = on_progress or quietly
     people = population_of(policy, population)
-    release, made = prepare(frame, policy, method, n_threads, tell, population=people, utility=utility)
-    tell("writing")
-    released = pl.concat([as_frame(batch) for batch in release.batches()])
-    del release  # and with it the table, before the recount takes memory of its own
-    tell("verifying")
-    report = report_of(released.lazy(), made, population=people, method=method, started=started, n_threads=n_threads)
+    with reproducible(policy, method, n_threads) as known:
+        release, made = prepare(frame, policy, method, n_threads, tell, population=people, utility=utility)
+        known.append(made)
+        tell("writing")
+        released = pl.concat([as_frame(batch) for batch in release.batches()])
+        del release  # and with it the table, before the recount takes memory of its own
+        tell("verifying")
+        rows = released.lazy()
+        report = report_of(rows, made, population=people, method=method, started=started, n_threads=n_threads)
     return Anonymized(released, report, policy)
 
 
@@ -205,20 +209,22 @@ def anonymize_file(
     if certificate is not None:
         files.check_folder(Path(certificate), [*inputs, output])
     people = population_of(policy, population)
-    release, made = prepare(frame, policy, method, n_threads, tell, population=people, utility=utility)
-    with writing.written_whole(output) as draft:
-        tell("writing")
-        separator = files.separator_of(output)
-        writing.write(release.batches(), release.schema, draft, kind, separator=separator)
-        columns = pl.DataFrame(release.schema.empty_table()).cast({pl.Categorical: pl.String}).schema
-        del release
-        tell("verifying")
-        rows = writing.open_as(draft, kind, columns, separator=separator)
-        report = report_of(rows, made, population=people, method=method, started=started, n_threads=n_threads)
-        if certificate is not None:
-            document = certificates.certificate(policy, report, output_digest=certificates.file_digest(draft))
-            with writing.written_whole(Path(certificate)) as paper:
-                certificates.write(document, paper)
+    with reproducible(policy, method, n_threads) as known:
+        release, made = prepare(frame, policy, method, n_threads, tell, population=people, utility=utility)
+        known.append(made)
+        with writing.written_whole(output) as draft:
+            tell("writing")
+            separator = files.separator_of(output)
+            writing.write(release.batches(), release.schema, draft, kind, separator=separator)
+            columns = pl.DataFrame(release.schema.empty_table()).cast({pl.Categorical: pl.String}).schema
+            del release
+            tell("verifying")
+            rows = writing.open_as(draft, kind, columns, separator=separator)
+            report = report_of(rows, made, population=people, method=method, started=started, n_threads=n_threads)
+            if certificate is not None:
+                document = certificates.certificate(policy, report, output_digest=certificates.file_digest(draft))
+                with writing.written_whole(Path(certificate)) as paper:
+                    certificates.write(document, paper)
     return report
 
 

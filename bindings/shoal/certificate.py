@@ -13,13 +13,13 @@ import msgspec
 import polars as pl
 
 from shoal.frames import IntoFrame, into_lazy, read_to_end
+from shoal.reproduction import PACKAGES, policy_digest
 from shoal_engine.anonymity.assessment import Report
 from shoal_engine.anonymity.policy import Policy
 from shoal_engine.errors import InputError
 
 _PROMISES = ("k", "models", "identifier", "quasi_identifier", "sensitive", "set_valued", "insensitive")
 """Parts of a policy that a released table can break."""
-_PACKAGES = ("shoal", "numba", "numpy", "pyarrow", "polars")
 
 
 def certificate(policy: Policy, report: Report, *, output_digest: str) -> dict[str, Any]:
@@ -38,16 +38,14 @@ def certificate(policy: Policy, report: Report, *, output_digest: str) -> dict[s
         Holds ``policy``, ``digests``, ``versions``, ``figures`` and ``findings``, each of these with the reason for
         which it was accepted, if it was; no value of any column, no key.
     """
-    promised = policy.to_builtins()
-    canonical = msgspec.json.encode(promised, order="deterministic")
     document = {
         "certificate": 1,
         "verified": True,
-        "policy": promised,
-        "digests": {"policy_sha256": hashlib.sha256(canonical).hexdigest(), "output_sha256": output_digest},
+        "policy": policy.to_builtins(),
+        "digests": {"policy_sha256": policy_digest(policy), "output_sha256": output_digest},
         "versions": {
             "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in _PACKAGES},
+            **{name: importlib.metadata.version(name) for name in PACKAGES},
         },
         "figures": report.to_dict(),
         "findings": msgspec.to_builtins(report.findings),

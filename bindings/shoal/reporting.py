@@ -79,7 +79,7 @@ def report_of(
     if assessment.k < int(made.classes.class_units.min(initial=assessment.k)):
         broken.append("classes fell apart on the way out")
     if broken:
-        msg = f"the release does not hold its policy ({'; '.join(broken)}); it was not handed out, please report this"
+        msg = f"the release does not hold its policy ({'; '.join(broken)}); it was not handed out"
         raise VerificationFailed(msg)
     found = released_findings(released, policy, n_threads=n_threads)
     reached = {name: getattr(assessment, name) for name in Assessment.__struct_fields__ if name != "findings"}
@@ -125,7 +125,7 @@ def _loss(classes: pl.DataFrame, made: "Classes", assessment: Assessment) -> Los
     for j, (names, label_loss) in enumerate(_labels_with_loss(made)):
         seen = classes.join(label_loss, on=names, how="left", nulls_equal=True)
         if seen.get_column(_LOSS).has_nulls():
-            msg = f"{names[0]!r} of the release says what no class says; it was not handed out, please report this"
+            msg = f"{names[0]!r} of the release says what no class says; it was not handed out"
             raise VerificationFailed(msg)
         if made.dimensions[j].role.output in ("center", "mean"):
             # A center or mean does not tell the interval that it stands for.

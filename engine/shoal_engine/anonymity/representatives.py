@@ -42,7 +42,7 @@ def check_representatives(table: Table, recoding: Recoding, class_of_tuple: npt.
         if outside:
             msg = (
                 f"the {column.role.output} of {column.name!r} lies outside the values of its class; "
-                "the release was not handed out, please report this"
+                "the release was not handed out"
             )
             raise VerificationFailed(msg)
 
