@@ -130,8 +130,15 @@ def classes_of(policy: shoal.Policy, released: pl.DataFrame) -> dict[tuple[Any, 
     """Rows of a release by what stands in their quasi-identifiers."""
     classes = defaultdict(list)
     for row in released.to_dicts():
-        classes[tuple(row[name] for name in released_columns(policy))].append(row)
+        classes[tuple(instant(row[name]) for name in released_columns(policy))].append(row)
     return dict(classes)
+
+
+def instant(value: Any) -> Any:
+    """A value that compares as it lies on the line: Python compares times of one zone by the wall clock, which an hour
+    of each autumn shows twice.
+    """
+    return value.astimezone(dt.UTC) if isinstance(value, dt.datetime) and value.tzinfo is not None else value
 
 
 def misses(policy: shoal.Policy, released: pl.DataFrame) -> list[str]:
