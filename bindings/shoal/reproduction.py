@@ -3,7 +3,7 @@
 import hashlib
 import importlib.metadata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ def policy_digest(policy: Policy) -> str:
 
 
 @contextmanager
-def reproducible(policy: Policy, method: str, n_threads: int | None) -> "Iterator[list[Made]]":
+def reproducible(policy: Policy, method: str, n_threads: int | None) -> "Generator[list[Made]]":
     """Say with a failed verification what it takes to reproduce it; what was made is appended once it is known.
 
     Raises

@@ -247,6 +247,15 @@ def visit(
     _visit(lattice, objective, models, stack, scratch, found, _EVERYTHING, log)
 
 
+@kernel(types.int64(MODELS, STACK, SCRATCH, types.int64, types.int64))
+def first_miss(models: Models, stack: Stack, scratch: Scratch, begin: int, n: int) -> int:
+    """Return the rows of the first of n classes of the stack, from ``begin``, that misses other models; 0 if none does.
+
+    ``scratch.holds`` is overwritten.
+    """
+    return judge(models, stack, scratch, begin, n, 0)
+
+
 @kernel(
     types.void(
         LATTICE,

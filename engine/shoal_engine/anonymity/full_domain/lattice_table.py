@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from shoal_engine.anonymity.full_domain.classes import classes_at
 from shoal_engine.anonymity.full_domain.exact_units import is_affordable
+from shoal_engine.anonymity.full_domain.lattice import n_nodes
 from shoal_engine.anonymity.full_domain.objectives import FullDomain
-from shoal_engine.anonymity.full_domain.roll_ups import every_roll_up
-from shoal_engine.anonymity.full_domain.search import Node, Search, every_node, prepare, visited
-from shoal_engine.anonymity.full_domain.size_models import Accepts, accepted, node_by_sizes, node_of_classes
+from shoal_engine.anonymity.full_domain.search import Node, Search, every_visited, prepare, visited
+from shoal_engine.anonymity.full_domain.size_models import accepted, node_of_classes
 from shoal_engine.anonymity.models.measures import chosen_models
 from shoal_engine.anonymity.models.people import bounds_on_people
 from shoal_engine.anonymity.models.promises import in_words, size_promises, table_in_words
-from shoal_engine.anonymity.models.table_models import LKC, accepts_of, least_and_sufficient_k, of_people, of_sizes
+from shoal_engine.anonymity.models.table_models import LKC, accepts_of, least_and_sufficient_k, of_people
 from shoal_engine.anonymity.models.unit_models import UnitJudge
 from shoal_engine.anonymity.models.whole_table import with_k
 from shoal_engine.anonymity.observation import Table
@@ -64,29 +64,40 @@ def lattice_table(table: Table, how: FullDomain) -> LatticeTable:
     least, _ = least_and_sufficient_k(policy.k, policy.models, table.n_rows)
     table = counted_by_units(table)
     search = prepare(with_k(table, least), how, limit=math.floor(policy.suppress * table.n_rows))
-    log = every_node(search)
     shape = [one.n_levels for one in search.levels]
-    levels = np.stack(np.unravel_index(np.arange(log.cost.size), shape)).astype(np.int64)
-    met = {named: every_node(_only(search, places, k=k)).suppressed == 0 for named, places, k in _alone(policy)}
-    suppressed, classes, cost = log.suppressed, log.classes, log.cost
-    if table.weights is not None and is_affordable(search):
+    nodes = n_nodes(search.levels)
+    levels = np.stack(np.unravel_index(np.arange(nodes), shape)).astype(np.int64)
+    in_units, promises = table.weights is not None, dict(size_promises(policy))
+    accepts = accepts_of(policy.models)
+    alone = {named: _only(search, places, k=k).models for named, places, k in _alone(policy)}
+    met = {named: np.zeros(nodes, np.bool_) for named in [*alone, *promises]}
+    suppressed, classes, cost = np.zeros(nodes, np.int64), np.zeros(nodes, np.int64), np.zeros(nodes)
+    for of_node, seen, holding in every_visited(search, list(alone.values())):
+        number = np.ravel_multi_index(of_node, shape)
+        node = Node(of_node, seen.cost, search.left_out(seen.rows, seen.holds > 0), n_classes=int(seen.holds.sum()))
+        for named, holds in zip(alone, holding, strict=True):
+            met[named][number] = holds
+        if not in_units:
+            sizes = seen.rows[seen.rows > 0]
+            for named, hold in promises.items():
+                met[named][number] = hold(sizes)
+            if accepts is not None:
+                # Classes are suppressed, the smallest first, until the sizes of the rest are accepted.
+                node = node_of_classes(search, of_node, seen.words, seen.rows, accepted(seen.rows, seen.holds, accepts))
+        suppressed[number], classes[number], cost[number] = node.suppressed, node.n_classes, node.cost
+    if in_units and is_affordable(search):
         exact = [_in_units(with_k(table, least), search, of_node) for of_node in map(tuple, levels.T.tolist())]
         suppressed, classes = (np.array([getattr(n, of) for n, _ in exact]) for of in ("suppressed", "n_classes"))
         cost = np.array([node.cost for node, _ in exact])
         met |= {named: np.array([held[named] for _, held in exact]) for named in exact[0][1]}
-    if of_sizes(policy.models):
-        sizes = _exact_sizes(table, search, levels) if table.weights is not None else None
-        met |= _met_by_sizes(policy, _only(search, [], k=1), shape, sizes)
-    accepts = accepts_of(policy.models)
-    feasible: npt.NDArray[np.bool_] = np.ones(cost.size, np.bool_)
-    if accepts is not None and table.weights is not None:
-        # No node is trimmed for these models then: it holds them as it is, or not.
-        feasible = np.logical_and.reduce([met[named] for named, _ in size_promises(policy)])
-    elif accepts is not None:
-        for node in _nodes_by_sizes(search, accepts):
-            number = np.ravel_multi_index(node.levels, shape)
-            suppressed[number], classes[number], cost[number] = node.suppressed, node.n_classes, node.cost
-    return LatticeTable(levels, suppressed, classes, cost, feasible & (suppressed <= search.limit), met)
+    feasible: npt.NDArray[np.bool_] = suppressed <= search.limit
+    if in_units and promises:
+        counted = _exact_sizes(table, search, levels)
+        met |= {named: np.array([holds(sizes) for sizes in counted]) for named, holds in promises.items()}
+        if accepts is not None:
+            # No node is trimmed for these models then: it holds them as it is, or not.
+            feasible &= np.logical_and.reduce([met[named] for named in promises])
+    return LatticeTable(levels, suppressed, classes, cost, feasible, met)
 
 
 def _in_units(table: Table, search: Search, levels: tuple[int, ...]) -> tuple[Node, dict[str, bool]]:
@@ -111,35 +122,6 @@ def _exact_sizes(table: Table, search: Search, levels: Ints) -> list[Ints]:
     every = [classes_at(search, of_node) for of_node in map(tuple, levels.T.tolist())]
     sizes = [judge.units(classes[:n], int(classes.max()) + 1) for classes in every]
     return [one[one > 0] for one in sizes]
-
-
-def _met_by_sizes(
-    policy: Policy, bare: Search, shape: list[int], counted: list[Ints] | None
-) -> dict[str, npt.NDArray[np.bool_]]:
-    """Return, for each model of the class sizes, which nodes meet it before anything is suppressed.
-
-    The sizes are `counted`, node by node, or rows.
-    """
-    promises = dict(size_promises(policy))
-    if counted is not None:
-        return {named: np.array([holds(sizes) for sizes in counted]) for named, holds in promises.items()}
-    met = {named: np.zeros(shape, np.bool_) for named in promises}
-    for levels, _, rows in every_roll_up(bare):
-        sizes = rows[rows > 0]
-        for named, holds in promises.items():
-            met[named][levels] = holds(sizes)
-    return {named: holds.reshape(-1) for named, holds in met.items()}
-
-
-def _nodes_by_sizes(search: Search, accepts: Accepts) -> Iterator[Node]:
-    """Yield every node with the smallest of its classes suppressed until the sizes of the rest are accepted."""
-    k = int(search.models.k[0])
-    for levels, words, rows in every_roll_up(search):
-        if search.models.kind.size:
-            yield node_by_sizes(search, levels, accepts)
-        else:
-            holds = accepted(rows, (rows >= k).astype(np.uint8), accepts)
-            yield node_of_classes(search, levels, words, rows, holds)
 
 
 def _alone(policy: Policy) -> Iterator[tuple[str, list[int], int]]:

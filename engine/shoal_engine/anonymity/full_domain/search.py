@@ -9,6 +9,7 @@ do; `settle` measures it from the released rows.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,7 @@ from shoal_engine.errors import PolicyError
 from shoal_kernels.lattice import Lattice
 from shoal_kernels.lattice_costs import Objective
 from shoal_kernels.lattice_stack import Scratch, Stack
-from shoal_kernels.lattice_walk import Found, Log, visit, walk
+from shoal_kernels.lattice_walk import Found, Log, first_miss, visit, walk
 from shoal_kernels.models import (
     CARRIED,
     DELTA,
@@ -212,6 +213,35 @@ def every_node(search: Search) -> Log:
     log = Log(stride, np.zeros(nodes, np.int64), np.zeros(nodes, np.int64), np.zeros(nodes))
     _walk(search, _start(len(shape)), log)
     return log
+
+
+def every_visited(
+    search: Search, alone: Sequence[Models] = ()
+) -> "Iterator[tuple[tuple[int, ...], Visited, tuple[bool, ...]]]":
+    """Yield the levels of each node, in the table's order, its classes, and which models `alone` all of them hold.
+
+    One walk for all; nodes come in the lattice's order. What is yielded is overwritten by the next node. The models
+    `alone` are counted in the cells of the search, whose own models must not be empty where one of them needs cells.
+
+    Raises
+    ------
+    PolicyError
+        The lattice is too large.
+    """
+    check_size(search)
+    d, (stack, scratch) = len(search.levels), _memory(search)
+    found = _start(d)
+    log = Log(np.zeros(d, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1))
+    step = partial(walk, search.lattice, search.objective, search.models, search.limit, int(search.monotone), 1)
+    while True:
+        step(stack, scratch, found, log)
+        if found.counts[2]:
+            return
+        begin, n = int(stack.list_begin[d]), int(stack.list_size[d])
+        words, rows = np.ascontiguousarray(stack.words[:, begin : begin + n]), stack.rows[begin : begin + n]
+        seen = Visited(words, rows, scratch.holds[:n].copy(), float(log.cost[0]))
+        met = tuple(not first_miss(models, stack, scratch, begin, n) for models in alone)
+        yield search.in_table_order(found.level), seen, met
 
 
 def ranked(search: Search) -> Iterator[Node]:

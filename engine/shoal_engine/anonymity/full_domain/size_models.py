@@ -93,6 +93,8 @@ def accepted(rows: Sizes, holds: Flags, accepts: Accepts) -> Flags:
     order = np.flatnonzero(holds)
     order = order[np.argsort(rows[order], kind="stable")]
     low, high = 0, order.size
+    if accepts(rows[order]):
+        high = 0  # Nothing has to go, which needs no search.
     while low < high:
         middle = (low + high) // 2
         if accepts(rows[order[middle:]]):
