@@ -81,7 +81,7 @@ def judge(case: Case, found: shoal.Anonymized) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @given(case=wide_cases())
-@effort(short=20, long=1500)
+@effort(short=20, long=2500)
 def test_release__of_extreme_values_holds_its_policy(method: str, case: Case) -> None:
     found = attempted(case, method)
     if found is not None:
@@ -90,7 +90,7 @@ def test_release__of_extreme_values_holds_its_policy(method: str, case: Case) ->
 
 @pytest.mark.parametrize("method", METHODS)
 @given(case=cases(max_rows=25))
-@effort(short=10, long=1500)
+@effort(short=10, long=2500)
 def test_release__of_ordinary_values_holds_its_policy(method: str, case: Case) -> None:
     found = attempted(case, method)
     if found is not None:
