@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shoal_engine.differential import events
@@ -152,7 +152,13 @@ def any_event(draw: st.DrawFn) -> str:
             return json.dumps(leaf)
 
 
+PURES = [{"kind": "pure", "epsilon": epsilon} for epsilon in ("0", "459211470091/4736312000000")]
+LAPLACE = {"kind": "discrete-laplace", "scale": "1" + "0" * 75, "sensitivity": "1"}
+
+
 @given(text=any_event(), delta=st.sampled_from([ZERO, Fraction(1, 10**6), Fraction(1, 10**200)]))
+@example(text=json.dumps({"kind": "composed", "events": PURES}), delta=Fraction(1, 10**6))
+@example(text=json.dumps({"kind": "repeated", "times": 1 << 62, "event": LAPLACE}), delta=Fraction(1, 10**6))
 @settings(deadline=None, max_examples=60)
 def test_privacy_spent__answers_or_refuses(text: str, delta: Fraction) -> None:
     try:

@@ -34,6 +34,8 @@ _LARGEST_EXPONENT: Final = 300.0
 """Of what chances are multiplied by; where more were needed, what is charged for rounding is above 1."""
 _LARGEST_TOTAL: Final = 1e9
 """Of all losses together: of more no epsilon comes out that protects anybody, and no grid of steps is fine enough."""
+_MOST_TIMES: Final = 1 << 30
+"""Events composed at most: each adds the rounding of the logarithm of a moment, its last digit, once more."""
 _MERGED: Final = 64
 _ROUNDING: Final = 2.0**-53
 _ORDER: Final = 8.3
@@ -102,7 +104,7 @@ def _both_ways(event: events.Event) -> "tuple[_Sum, ...]":
         known = [(losses, times) for losses, times in found if losses is not None]
         if not known or len(known) < len(found):
             return ()
-        if sum(times * losses.high for losses, times in known) > _LARGEST_TOTAL:
+        if sum(times * losses.high for losses, times in known) > _LARGEST_TOTAL or leaves.total() > _MOST_TIMES:
             return ()
         step = _step(known)
         ways.append(_Sum(tuple((losses.on_grid(step), times) for losses, times in known)))

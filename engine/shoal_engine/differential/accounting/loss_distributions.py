@@ -97,7 +97,8 @@ class Gridded:
 
 def _split(chance: Floats, place: npt.NDArray[np.int64], mass: Floats, above: Floats, step: float) -> None:
     """Move mass that lies some way above a point of the grid to it and the next, keeping both tables' sums."""
-    up = mass * (-np.expm1(-above) / -math.expm1(-step))
+    # A loss on the grid may be rounded to just beside its point: no chance is negative for that.
+    up = mass * np.clip(np.expm1(-above) / math.expm1(-step), 0.0, 1.0)
     np.add.at(chance, place, mass - up)
     np.add.at(chance, place + 1, up)
 
