@@ -155,8 +155,11 @@ def any_event(draw: st.DrawFn) -> str:
 PURES = [{"kind": "pure", "epsilon": epsilon} for epsilon in ("0", "459211470091/4736312000000")]
 LAPLACE = {"kind": "discrete-laplace", "scale": "1" + "0" * 75, "sensitivity": "1"}
 
+SAMPLED = {"kind": "poisson-sampled", "rate": "1", "event": {"kind": "laplace", "scale": "1/76", "sensitivity": "1680"}}
+
 
 @given(text=any_event(), delta=st.sampled_from([ZERO, Fraction(1, 10**6), Fraction(1, 10**200)]))
+@example(text=json.dumps(SAMPLED), delta=Fraction(1, 10**6))
 @example(text=json.dumps({"kind": "composed", "events": PURES}), delta=Fraction(1, 10**6))
 @example(text=json.dumps({"kind": "repeated", "times": 1 << 62, "event": LAPLACE}), delta=Fraction(1, 10**6))
 @settings(deadline=None, max_examples=60)

@@ -135,8 +135,9 @@ def losses_of(event: events.Event, *, adding: bool = False) -> Losses | None:
             inner = losses_of(one)
             if inner is None or max(inner.high, -inner.low) > _LARGEST_SAMPLED:
                 return None
-            # What tells nothing tells nothing of a sample.
-            return _sampled(inner, float(rate), adding=adding) if inner.high > inner.low else inner
+            # A sample of everybody is everybody, and what tells nothing tells nothing of a sample.
+            alike = float(rate) == 1.0 or inner.high <= inner.low
+            return inner if alike else _sampled(inner, float(rate), adding=adding)
         case events.FixedSizeSampled():
             # Of such samples no more is reckoned than what their epsilon and delta say.
             pure = pure_cost(event)
