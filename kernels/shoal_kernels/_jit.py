@@ -25,6 +25,12 @@ from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+try:
+    from shoal_kernels import _linking
+except ImportError:
+    # Of a Numba that keeps things elsewhere: kernels take longer to compile.
+    _linking = None
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -77,6 +83,8 @@ def _dispatcher(function: Callable[..., Any], place: int, **options: Any) -> Any
     place : int
         Among the kernels of one name, in the order of declaration.
     """
+    if _linking is not None:
+        options["pipeline_class"] = _linking.KernelCompiler
     where = cache_directory()
     if where is None:
         return numba.njit(nogil=True, **options)(function)
@@ -179,14 +187,23 @@ def _quietly(function: Callable[P, R]) -> Callable[P, R]:
     return called
 
 
+def _part(function: Callable[P, R], **options: Any) -> Callable[P, R]:
+    """Wrap a function that only kernels call, for Numba."""
+    if INTERPRETED:
+        return _quietly(function)
+    if _linking is None:
+        return numba.njit(nogil=True, **options)(function)
+    return _linking.Part(function, nogil=True, **options)
+
+
 def inner(function: Callable[P, R]) -> Callable[P, R]:
     """Declare a function that only kernels call; it is compiled into them."""
-    return _quietly(function) if INTERPRETED else numba.njit(nogil=True)(function)
+    return _part(function)
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
     """Declare a small function that is always inlined into the kernels that call it."""
-    return _quietly(function) if INTERPRETED else numba.njit(nogil=True, forceinline=True)(function)
+    return _part(function, forceinline=True)
 
 
 def lean(function: Callable[P, R]) -> Callable[P, R]:
@@ -195,9 +212,7 @@ def lean(function: Callable[P, R]) -> Callable[P, R]:
     It does not count references to the arrays it is handed. Tuples of many arrays are then as cheap to pass
     as numbers; counted, one call costs more than the arithmetic of a small kernel.
     """
-    if INTERPRETED:
-        return _quietly(function)
-    return numba.njit(nogil=True, _nrt=False)(function)  # pyright: ignore[reportCallIssue, reportUnknownVariableType]
+    return _part(function, _nrt=False)
 
 
 def _align_stack(typing_context: Any) -> Any:

@@ -1,19 +1,43 @@
 import numpy as np
+import numpy.typing as npt
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import types
 
 from naive import tight as naive
 from naive.tables import Table, tables
+from shoal_kernels._jit import kernel, matrix, vector
 from shoal_kernels.boxes import box_loss, enclose, make_box, make_field, popcount
+from shoal_kernels.dimensions import DIMENSIONS, Dimensions
+
+
+@kernel(
+    types.Tuple((types.float64, types.int64))(
+        DIMENSIONS, matrix(types.uint64), vector(types.int64), vector(types.int64), vector(types.int64)
+    )
+)
+def _loss(
+    dims: Dimensions,
+    words: npt.NDArray[np.uint64],
+    weight: npt.NDArray[np.int64],
+    everyone: npt.NDArray[np.int64],
+    members: npt.NDArray[np.int64],
+) -> tuple[float, int]:
+    field = make_field(dims, words, weight, everyone)
+    box = make_box(dims)
+    rows = enclose(field, members, box)
+    return box_loss(dims, field.plain, field.cap, box.low, box.high, box.bits), rows
+
+
+@kernel(types.int64(types.uint64))
+def _popcount(x: np.uint64) -> np.int64:
+    return popcount(x)
 
 
 def loss(table: Table, members: list[int]) -> tuple[float, int]:
     dims = table.dimensions()
-    everyone = np.arange(len(table.codes))
-    field = make_field(dims, table.words(dims), np.array(table.weight, np.int64), everyone)
-    box = make_box(dims)
-    rows = enclose(field, np.array(members, np.int64), box)
-    return box_loss(dims, field.plain, field.cap, box.low, box.high, box.bits), rows
+    weight, everyone = np.array(table.weight, np.int64), np.arange(len(table.codes))
+    return _loss(dims, table.words(dims), weight, everyone, np.array(members, np.int64))
 
 
 @given(tables(), st.data())
@@ -35,4 +59,4 @@ def test_box_loss__one_tuple_loses_nothing(table: Table) -> None:
 @given(st.integers(0, 2**64 - 1))
 @settings(deadline=None)
 def test_popcount__equals_python(x: int) -> None:
-    assert popcount(np.uint64(x)) == x.bit_count()
+    assert _popcount(np.uint64(x)) == x.bit_count()

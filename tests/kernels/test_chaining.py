@@ -1,11 +1,31 @@
 import numpy as np
+import numpy.typing as npt
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from numba import types
 
 from naive import tight as naive
 from naive.tables import Table, tables
+from shoal_kernels._jit import kernel, matrix, vector
 from shoal_kernels.boxes import make_field
 from shoal_kernels.chaining import chain
+from shoal_kernels.dimensions import DIMENSIONS, Dimensions
+
+
+@kernel(
+    types.int64(
+        DIMENSIONS, matrix(types.uint64), vector(types.int64), vector(types.int64), types.int64, types.int64[::1]
+    )
+)
+def _chain(
+    dims: Dimensions,
+    words: npt.NDArray[np.uint64],
+    weight: npt.NDArray[np.int64],
+    items: npt.NDArray[np.int64],
+    k: int,
+    begin: npt.NDArray[np.int64],
+) -> int:
+    return chain(dims, make_field(dims, words, weight, np.arange(len(items))), items, k, begin)
 
 
 @given(tables(), st.integers(1, 12), st.randoms())
@@ -16,9 +36,9 @@ def test_chain__is_optimal_for_the_order(table: Table, k: int, random: st.random
     order = list(range(n))
     random.shuffle(order)
     dims = table.dimensions()
-    field = make_field(dims, table.words(dims), np.array(table.weight, np.int64), np.arange(n))
     begin = np.empty(n, np.int64)
-    count = chain(dims, field, np.array(order, np.int64), k, begin)
+    weight = np.array(table.weight, np.int64)
+    count = _chain(dims, table.words(dims), weight, np.array(order, np.int64), k, begin)
 
     def rows(run: range) -> int:
         return sum(table.weight[order[p]] for p in run)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from shoal_kernels import _jit
+from shoal_kernels.boxes import popcount
 from shoal_kernels.class_measures import judge_classes, measure_worst, sum_by_class
 from shoal_kernels.models import Cells, Models
 
@@ -115,3 +116,68 @@ sum_by_class(np.ones(3, np.int64), np.zeros(3, np.int64), np.zeros(1, np.int64))
 """
     # In a folder of its own, so that the kernel is compiled.
     assert "numba" not in run(code, SHOAL_CACHE_DIR=os.devnull + "/none").stderr
+
+
+LINKED = """
+import numpy as np
+from numba import types
+from shoal_kernels import _jit
+
+@_jit.lean
+def third(values, i):
+    return values[i] % 3
+
+@_jit.inlined
+def value_at(values, i):
+    if i < 0:
+        raise IndexError(f"no place {i}")
+    return values[i]
+
+@_jit.inner
+def total(values):
+    found = 0
+    for i in range(values.size):
+        found += third(values, i) * value_at(values, i)
+    return found
+
+@_jit.inner
+def both(values, i):
+    return total(np.sort(values)) + value_at(values, i)
+
+@_jit.kernel(types.int64(_jit.vector(types.int64), types.int64))
+def whole(values, i):
+    return both(values, i) + total(values)
+
+values = np.array([5, 1, 3], np.int64)
+print(whole(values, 0), [len(part.overloads) for part in (third, value_at, total, both)])
+try:
+    whole(values, -1)
+except IndexError as error:
+    print(error)
+"""
+"""A kernel of parts within parts, some reached in two ways; one raises what is put together while it runs."""
+
+
+def test_kernel__takes_its_parts_in_and_needs_none_of_them_once_it_is_cached(tmp_path: Path) -> None:
+    (tmp_path / "linked.py").write_text(LINKED)
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    said = [run("import linked", PYTHONPATH=path, SHOAL_CACHE_DIR=str(tmp_path)).stdout for _ in range(2)]
+    # Both kinds of array, the kernel's own and the sorted copy, reach the parts.
+    assert said == ["27 [2, 2, 2, 1]\nno place -1\n", "27 [0, 0, 0, 0]\nno place -1\n"]
+
+
+def test_kernel__without_linking_gives_the_same_results(tmp_path: Path) -> None:
+    (tmp_path / "linked.py").write_text(LINKED)
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    code = "import sys; sys.modules['shoal_kernels._linking'] = None; import linked"
+    said = run(code, PYTHONPATH=path, SHOAL_CACHE_DIR=str(tmp_path)).stdout
+    assert said == "27 [2, 2, 2, 1]\nno place -1\n"
+
+
+def test_linking__the_installed_numba_is_supported() -> None:
+    assert _jit._linking is not None
+
+
+def test_part__is_refused_to_python() -> None:
+    with pytest.raises(TypeError, match="popcount is a part of kernels"):
+        popcount(np.uint64(3))
