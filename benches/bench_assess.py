@@ -12,7 +12,7 @@ from benches.census import QUASI_IDENTIFIERS, census
 from benches.floor import least_class
 from benches.peers import calling
 from benches.scale import N_ROWS, PEER_ROWS
-from shoal_engine.anonymity.assessing import assess_table
+from shoal_engine.anonymity.criteria.assess import assess_table
 
 SENSITIVE = "diagnosis"
 

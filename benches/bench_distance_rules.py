@@ -15,16 +15,16 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benches.peers.stacked_median import stacked_median
 from benches.scale import N_ROWS
-from shoal_engine.federated.averaging import Mean
-from shoal_engine.federated.bulyan import Bulyan
-from shoal_engine.federated.centered_clipping import CenteredClipping
-from shoal_engine.federated.distances import squared_distances
-from shoal_engine.federated.geometric_median import GeometricMedian
-from shoal_engine.federated.holding import Holding
-from shoal_engine.federated.krum import Krum, MultiKrum
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.norm_bounding import NormBound
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.bulyan import Bulyan
+from shoal_engine.federated.rules.centered_clipping import CenteredClipping
+from shoal_engine.federated.rules.geometric_median import GeometricMedian
+from shoal_engine.federated.rules.krum import Krum, MultiKrum
+from shoal_engine.federated.rules.norm_bounding import NormBound
+from shoal_engine.federated.sums.buffered_updates import Holding
+from shoal_engine.federated.sums.distances import squared_distances
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.update import Update
 
 N_VALUES = N_ROWS
 """Of a model."""

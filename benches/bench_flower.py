@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from shoal_engine.federated.npy import array_of_npy
+from shoal_engine.federated.updates.npy import array_of_npy
 
 N_VALUES, N_NODES = 1_000_000, 20
 
@@ -40,7 +40,7 @@ def test_round(benchmark: BenchmarkFixture, who: str) -> None:
     from flwr.supercore.task_identity import TaskIdentity
 
     from shoal.flower import Strategy
-    from shoal_engine.federated.averaging import Mean
+    from shoal_engine.federated.rules.averaging import Mean
 
     TaskIdentity.task_id = TaskIdentity.run_id = TaskIdentity.node_id = 1
     data, shape = serialized(N_VALUES), (N_VALUES,)

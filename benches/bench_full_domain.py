@@ -10,7 +10,7 @@ from benches import census_policies
 from benches.census import QUASI_IDENTIFIERS, census
 from benches.partitioning import table_of
 from benches.scale import N_ROWS
-from shoal_engine.anonymity.full_domain.search import Node, every_node, optimum, prepare
+from shoal_engine.anonymity.methods.full_domain.search import Node, every_node, optimum, prepare
 
 K = 5
 

@@ -13,9 +13,9 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benches.census import QUASI_IDENTIFIERS, census
-from shoal_engine.columns import Codes, ColumnEncoder, narrowest, recode
-from shoal_engine.grouping import Grouped, group
-from shoal_engine.shuffling import secure_permutation
+from shoal_engine.randomness.shuffling import secure_permutation
+from shoal_engine.tables.columns import Codes, ColumnEncoder, narrowest, recode
+from shoal_engine.tables.grouping import Grouped, group
 
 N_ROWS = int(float(os.environ.get("SHOAL_BENCH_ROWS", "20000")))
 N_THREADS = 2

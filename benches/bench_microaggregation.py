@@ -9,7 +9,7 @@ import shoal
 from benches import scanning
 from benches.scale import N_ROWS
 from shoal_engine.transforming.standardizing import standardized
-from shoal_kernels.microaggregation import mdav
+from shoal_kernels.masking.microaggregation import mdav
 
 K = 5
 COLUMNS = ["income", "savings", "rent", "age"]

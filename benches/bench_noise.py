@@ -9,10 +9,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benches.peers import calling
 from benches.scale import N_ROWS, PEER_ROWS
 from shoal_engine.differential import samplers
+from shoal_engine.differential.samplers.distributions import Gaussian, Laplace
 from shoal_engine.differential.samplers.integer_noise import draw_integers
-from shoal_engine.differential.samplers.laws import Gaussian, Laplace
 from shoal_engine.differential.samplers.proposals import propose
-from shoal_engine.differential.words import WordStream
+from shoal_engine.randomness.keystream import WordStream
 
 SCALES = ["1/20", "1", "10.3", "1000", "1048576", "1429365116108.8"]
 

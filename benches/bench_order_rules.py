@@ -12,11 +12,11 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benches.scale import N_ROWS
-from shoal_engine.federated.holding import Holding
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.order_rules import Median, TrimmedMean
-from shoal_engine.federated.updates import Update
-from shoal_kernels.order_statistics import exchanges
+from shoal_engine.federated.rules.order_rules import Median, TrimmedMean
+from shoal_engine.federated.sums.buffered_updates import Holding
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.update import Update
+from shoal_kernels.aggregation.order_statistics import exchanges
 
 Values = npt.NDArray[Any]
 

@@ -10,10 +10,10 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benches.scale import N_ROWS
-from shoal_engine.differential.words import WordStream
 from shoal_engine.federated.secure import SecureClient, SecureParameters, SecureServer
 from shoal_engine.federated.secure.messages import MaskedVector, Partners
 from shoal_engine.federated.secure.secret_sharing import join, split
+from shoal_engine.randomness.keystream import WordStream
 
 NEIGHBORS = 8
 N_NODES = 12

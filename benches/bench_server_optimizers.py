@@ -5,10 +5,10 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benches.scale import N_ROWS
-from shoal_engine.federated.averaging import Mean
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.server_optimizers import FedAdagrad, FedAdam, FedAvgM, FedYogi, ServerOptimizer
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.optimizers.server_optimizers import FedAdagrad, FedAdam, FedAvgM, FedYogi, ServerOptimizer
+from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.update import Update
 
 N_VALUES = 10 * N_ROWS
 OPTIMIZERS = [FedAvgM(), FedAdagrad(learning_rate=0.1), FedAdam(learning_rate=0.1), FedYogi(learning_rate=0.1)]

@@ -7,10 +7,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 import shoal
 from benches.baskets import baskets
 from benches.scale import N_ROWS
-from shoal.observing import observe
-from shoal.recounting_items import least_support
-from shoal_engine.anonymity.item_recoding import recode_items
-from shoal_engine.anonymity.item_sets import ItemSets
+from shoal.io.observing import observe
+from shoal.recount.recounting_items import least_support
+from shoal_engine.anonymity.release.item_recoding import recode_items
+from shoal_engine.anonymity.table.item_sets import ItemSets
 
 M, K = 2, 5
 

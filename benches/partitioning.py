@@ -5,11 +5,11 @@ import numpy.typing as npt
 import polars as pl
 
 import shoal
-from shoal.observing import observe
-from shoal_engine.anonymity.fitting import Method
-from shoal_engine.anonymity.observation import Table
-from shoal_engine.anonymity.partitioning import partition
-from shoal_engine.anonymity.recoding import recode
+from shoal.io.observing import observe
+from shoal_engine.anonymity.fit import Method
+from shoal_engine.anonymity.methods.partitioning import partition
+from shoal_engine.anonymity.release.recoding import recode
+from shoal_engine.anonymity.table.observation import Table
 
 
 def table_of(frame: pl.DataFrame, policy: shoal.Policy, *, n_threads: int = 1) -> Table:

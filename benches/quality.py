@@ -11,8 +11,8 @@ from benches.census import census
 from benches.measure.clock import Cost, timed
 from benches.measure.figure import Figure, Options
 from benches.partitioning import classes, ncp, table_of
-from shoal_engine.anonymity.fitting import Method
-from shoal_engine.anonymity.observation import Table
+from shoal_engine.anonymity.fit import Method
+from shoal_engine.anonymity.table.observation import Table
 
 KS: Final = (5, 10, 50)
 KINDS: Final[dict[adult.Kind, tuple[str, tuple[float, ...]]]] = {

@@ -17,10 +17,10 @@ from benches.census import QUASI_IDENTIFIERS, census
 from benches.measure.clock import timed
 from benches.measure.figure import Figure, Options
 from benches.partitioning import table_of
-from shoal.observing import observe
-from shoal.recounting_items import least_support
-from shoal_engine.anonymity.assessing import assess_table
-from shoal_engine.anonymity.item_recoding import recode_items
+from shoal.io.observing import observe
+from shoal.recount.recounting_items import least_support
+from shoal_engine.anonymity.criteria.assess import assess_table
+from shoal_engine.anonymity.release.item_recoding import recode_items
 
 ROWS: Final = 1_000_000
 FEW: Final = 30_000

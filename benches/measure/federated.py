@@ -15,16 +15,16 @@ from benches.measure.clock import child
 from benches.measure.figure import Figure, Options
 from benches.peers import calling
 from benches.peers.run_federated import CLIP, SHARE, f_of, updates
-from shoal_engine.federated.averaging import Mean
-from shoal_engine.federated.bulyan import Bulyan
-from shoal_engine.federated.geometric_median import GeometricMedian
-from shoal_engine.federated.krum import Krum
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.order_rules import Median, TrimmedMean
-from shoal_engine.federated.private_averaging import PrivateMean
-from shoal_engine.federated.private_training import Permit
-from shoal_engine.federated.rounds import Admission
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.privacy.private_averaging import PrivateMean
+from shoal_engine.federated.privacy.private_training import Permit
+from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.bulyan import Bulyan
+from shoal_engine.federated.rules.geometric_median import GeometricMedian
+from shoal_engine.federated.rules.krum import Krum
+from shoal_engine.federated.rules.order_rules import Median, TrimmedMean
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.round import Admission
+from shoal_engine.federated.updates.update import Update
 
 SIZES: Final = ((10, 1_000_000), (100, 1_000_000), (10, 10_000_000), (100, 10_000_000))
 SLOW: Final = 200_000_000
@@ -136,7 +136,7 @@ def _beside(what: str, peer: str, seconds: float, arrays: list[Any], mark: float
 
 def _arriving(n: int, runs: int) -> Iterator[Figure]:
     """Yield the way from the bytes that arrive to the accumulator."""
-    from shoal_engine.federated.npy import array_of_npy, npy_of_array
+    from shoal_engine.federated.updates.npy import array_of_npy, npy_of_array
 
     arrived = [bytes(npy_of_array(array)) for array in updates(10, n)]
     like = Model.of_arrays({"w": np.zeros(n, np.float32)})

@@ -16,10 +16,10 @@ from benches.census import census
 from benches.measure.clock import timed
 from benches.measure.figure import Figure, Options
 from benches.partitioning import table_of
-from shoal.observing import observe
-from shoal_engine.anonymity.full_domain.search import Node, optimum, prepare
-from shoal_engine.anonymity.observation import Table
-from shoal_engine.grouping import group
+from shoal.io.observing import observe
+from shoal_engine.anonymity.methods.full_domain.search import Node, optimum, prepare
+from shoal_engine.anonymity.table.observation import Table
+from shoal_engine.tables.grouping import group
 
 K: Final = 5
 ROWS: Final = 1_000_000

@@ -9,8 +9,8 @@ from benches.census import QUASI_IDENTIFIERS, census
 from benches.measure.clock import Cost, timed
 from benches.measure.figure import Figure, Options
 from benches.partitioning import table_of
-from shoal.observing import threads
-from shoal_engine.grouping import group
+from shoal.io.observing import threads
+from shoal_engine.tables.grouping import group
 
 ROWS = 50_000_000
 MARK = 3.0

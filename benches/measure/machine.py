@@ -4,7 +4,7 @@ import importlib.metadata
 import platform
 from pathlib import Path
 
-from shoal.observing import threads
+from shoal.io.observing import threads
 
 PACKAGES = ("shoal", "numba", "numpy", "polars", "pyarrow")
 

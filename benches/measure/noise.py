@@ -14,9 +14,9 @@ import numpy as np
 from benches.measure.clock import Cost, timed
 from benches.measure.figure import Figure, Options
 from benches.peers import calling
+from shoal_engine.differential.samplers.distributions import Gaussian, Laplace, Law
 from shoal_engine.differential.samplers.integer_noise import draw_integers
-from shoal_engine.differential.samplers.laws import Gaussian, Laplace, Law
-from shoal_engine.differential.words import WordStream
+from shoal_engine.randomness.keystream import WordStream
 
 N: Final = 1 << 20
 FEW: Final = 1000

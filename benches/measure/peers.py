@@ -18,7 +18,7 @@ from benches.measure.clock import timed
 from benches.measure.figure import Figure, Options
 from benches.partitioning import table_of
 from benches.peers import calling
-from shoal_engine.anonymity.fitting import fit
+from shoal_engine.anonymity.fit import fit
 
 K: Final = 10
 ROWS: Final = 1_000_000

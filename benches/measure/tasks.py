@@ -19,10 +19,10 @@ from benches.census import census
 from benches.floor import class_sizes
 from benches.measure.clock import forget_peak, peak_bytes
 from shoal.warming import warm
-from shoal_engine.federated.averaging import Mean
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.rounds import Admission
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.round import Admission
+from shoal_engine.federated.updates.update import Update
 
 K = 10
 

@@ -19,7 +19,7 @@ from shoal_engine.differential.queries.quantiles import CANDIDATES, Quantile
 from shoal_engine.errors import PolicyError
 
 if TYPE_CHECKING:
-    from shoal.binning import Bins
+    from shoal.queries.binning import Bins
 
 Number = int | float | str | Fraction | Decimal
 
@@ -209,7 +209,7 @@ def histogram(column: str, edges: Sequence[Number]) -> "Bins":
     >>> query.agg(shoal.dp.count()).release(epsilon=10**6).frame.select("x_from", "x_to", "count").rows()
     [(40, 50, 1.0), (50, 60, 2.0), (60, 160, 1.0)]
     """
-    from shoal.binning import bins_of
+    from shoal.queries.binning import bins_of
 
     return bins_of(column, edges)
 

@@ -18,44 +18,44 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from shoal_engine.errors import UpdateError
 
 if TYPE_CHECKING:
-    from shoal.private_rounds import PrivateRounds as PrivateRounds
+    from shoal.federation.private_rounds import PrivateRounds as PrivateRounds
     from shoal_engine.errors import TooFewUpdates as TooFewUpdates
-    from shoal_engine.federated.averaging import Mean as Mean
-    from shoal_engine.federated.bulyan import Bulyan as Bulyan
-    from shoal_engine.federated.centered_clipping import CenteredClipping as CenteredClipping
-    from shoal_engine.federated.client_corrections import Scaffold as Scaffold
-    from shoal_engine.federated.client_corrections import controlled_gradient as controlled_gradient
-    from shoal_engine.federated.client_corrections import next_control as next_control
-    from shoal_engine.federated.client_corrections import proximal_gradient as proximal_gradient
-    from shoal_engine.federated.client_corrections import scaffold_update as scaffold_update
-    from shoal_engine.federated.client_corrections import zero_control as zero_control
-    from shoal_engine.federated.geometric_median import GeometricMedian as GeometricMedian
-    from shoal_engine.federated.krum import Krum as Krum
-    from shoal_engine.federated.krum import MultiKrum as MultiKrum
-    from shoal_engine.federated.models import Model as Model
-    from shoal_engine.federated.norm_bounding import NormBound as NormBound
-    from shoal_engine.federated.normalized_averaging import NormalizedMean as NormalizedMean
-    from shoal_engine.federated.order_rules import Median as Median
-    from shoal_engine.federated.order_rules import TrimmedMean as TrimmedMean
-    from shoal_engine.federated.private_averaging import AdaptiveClip as AdaptiveClip
-    from shoal_engine.federated.private_averaging import PrivateMean as PrivateMean
-    from shoal_engine.federated.private_training import PrivateTraining as PrivateTraining
-    from shoal_engine.federated.rounds import Admission as Admission
-    from shoal_engine.federated.rounds import Aggregate as Aggregate
-    from shoal_engine.federated.server_optimizers import FedAdagrad as FedAdagrad
-    from shoal_engine.federated.server_optimizers import FedAdam as FedAdam
-    from shoal_engine.federated.server_optimizers import FedAvgM as FedAvgM
-    from shoal_engine.federated.server_optimizers import FedYogi as FedYogi
-    from shoal_engine.federated.server_optimizers import ServerOptimizer as ServerOptimizer
-    from shoal_engine.federated.updates import Update as Update
-    from shoal_engine.federated.updates import read_updates as read_updates
-    from shoal_engine.federated.updates import write_updates as write_updates
+    from shoal_engine.federated.optimizers.client_corrections import Scaffold as Scaffold
+    from shoal_engine.federated.optimizers.client_corrections import controlled_gradient as controlled_gradient
+    from shoal_engine.federated.optimizers.client_corrections import next_control as next_control
+    from shoal_engine.federated.optimizers.client_corrections import proximal_gradient as proximal_gradient
+    from shoal_engine.federated.optimizers.client_corrections import scaffold_update as scaffold_update
+    from shoal_engine.federated.optimizers.client_corrections import zero_control as zero_control
+    from shoal_engine.federated.optimizers.server_optimizers import FedAdagrad as FedAdagrad
+    from shoal_engine.federated.optimizers.server_optimizers import FedAdam as FedAdam
+    from shoal_engine.federated.optimizers.server_optimizers import FedAvgM as FedAvgM
+    from shoal_engine.federated.optimizers.server_optimizers import FedYogi as FedYogi
+    from shoal_engine.federated.optimizers.server_optimizers import ServerOptimizer as ServerOptimizer
+    from shoal_engine.federated.privacy.private_averaging import AdaptiveClip as AdaptiveClip
+    from shoal_engine.federated.privacy.private_averaging import PrivateMean as PrivateMean
+    from shoal_engine.federated.privacy.private_training import PrivateTraining as PrivateTraining
+    from shoal_engine.federated.rules.averaging import Mean as Mean
+    from shoal_engine.federated.rules.bulyan import Bulyan as Bulyan
+    from shoal_engine.federated.rules.centered_clipping import CenteredClipping as CenteredClipping
+    from shoal_engine.federated.rules.geometric_median import GeometricMedian as GeometricMedian
+    from shoal_engine.federated.rules.krum import Krum as Krum
+    from shoal_engine.federated.rules.krum import MultiKrum as MultiKrum
+    from shoal_engine.federated.rules.norm_bounding import NormBound as NormBound
+    from shoal_engine.federated.rules.normalized_averaging import NormalizedMean as NormalizedMean
+    from shoal_engine.federated.rules.order_rules import Median as Median
+    from shoal_engine.federated.rules.order_rules import TrimmedMean as TrimmedMean
+    from shoal_engine.federated.updates.model import Model as Model
+    from shoal_engine.federated.updates.round import Admission as Admission
+    from shoal_engine.federated.updates.round import Aggregate as Aggregate
+    from shoal_engine.federated.updates.update import Update as Update
+    from shoal_engine.federated.updates.update import read_updates as read_updates
+    from shoal_engine.federated.updates.update import write_updates as write_updates
 
 _MODULES = {
     "shoal_engine.errors": ("TooFewUpdates",),
-    "shoal_engine.federated.averaging": ("Mean",),
-    "shoal_engine.federated.bulyan": ("Bulyan",),
-    "shoal_engine.federated.client_corrections": (
+    "shoal_engine.federated.rules.averaging": ("Mean",),
+    "shoal_engine.federated.rules.bulyan": ("Bulyan",),
+    "shoal_engine.federated.optimizers.client_corrections": (
         "Scaffold",
         "controlled_gradient",
         "next_control",
@@ -63,41 +63,41 @@ _MODULES = {
         "scaffold_update",
         "zero_control",
     ),
-    "shoal_engine.federated.centered_clipping": ("CenteredClipping",),
-    "shoal_engine.federated.geometric_median": ("GeometricMedian",),
-    "shoal_engine.federated.krum": (
+    "shoal_engine.federated.rules.centered_clipping": ("CenteredClipping",),
+    "shoal_engine.federated.rules.geometric_median": ("GeometricMedian",),
+    "shoal_engine.federated.rules.krum": (
         "Krum",
         "MultiKrum",
     ),
-    "shoal_engine.federated.models": ("Model",),
-    "shoal_engine.federated.norm_bounding": ("NormBound",),
-    "shoal_engine.federated.normalized_averaging": ("NormalizedMean",),
-    "shoal_engine.federated.order_rules": (
+    "shoal_engine.federated.updates.model": ("Model",),
+    "shoal_engine.federated.rules.norm_bounding": ("NormBound",),
+    "shoal_engine.federated.rules.normalized_averaging": ("NormalizedMean",),
+    "shoal_engine.federated.rules.order_rules": (
         "Median",
         "TrimmedMean",
     ),
-    "shoal_engine.federated.private_averaging": (
+    "shoal_engine.federated.privacy.private_averaging": (
         "AdaptiveClip",
         "PrivateMean",
     ),
-    "shoal_engine.federated.private_training": ("PrivateTraining",),
-    "shoal_engine.federated.rounds": (
+    "shoal_engine.federated.privacy.private_training": ("PrivateTraining",),
+    "shoal_engine.federated.updates.round": (
         "Admission",
         "Aggregate",
     ),
-    "shoal_engine.federated.server_optimizers": (
+    "shoal_engine.federated.optimizers.server_optimizers": (
         "FedAdagrad",
         "FedAdam",
         "FedAvgM",
         "FedYogi",
         "ServerOptimizer",
     ),
-    "shoal_engine.federated.updates": (
+    "shoal_engine.federated.updates.update": (
         "Update",
         "read_updates",
         "write_updates",
     ),
-    "shoal.private_rounds": ("PrivateRounds",),
+    "shoal.federation.private_rounds": ("PrivateRounds",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -221,7 +221,7 @@ def rule_named(name: str) -> Callable[..., Aggregator]:
     Examples
     --------
     >>> rule_named("mean")
-    <class 'shoal_engine.federated.averaging.Mean'>
+    <class 'shoal_engine.federated.rules.averaging.Mean'>
     """
     if name not in RULES:
         msg = f"no rule is named {name!r}; choose one of {', '.join(RULES)}"

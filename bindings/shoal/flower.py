@@ -17,14 +17,14 @@ import numpy as np
 import polars as pl
 
 from shoal.federated import Privacy, Rule, options_missing
-from shoal.flower_rounds import LOG, NUMPY, Exchange, Round, Sent, pulled, records_of, weight_of
+from shoal.federation.flower_rounds import LOG, NUMPY, Exchange, Round, Sent, pulled, records_of, weight_of
 from shoal_engine.errors import SecureAggregationError, TooFewUpdates, UpdateError
-from shoal_engine.federated.averaging import Mean
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.npy import npy_of_array
-from shoal_engine.federated.rounds import LARGEST_WEIGHT, Admission, Aggregate, Line, as_table
-from shoal_engine.federated.server_optimizers import ServerOptimizer
-from shoal_engine.federated.server_states import ServerState
+from shoal_engine.federated.optimizers.server_optimizers import ServerOptimizer
+from shoal_engine.federated.optimizers.server_states import ServerState
+from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.npy import npy_of_array
+from shoal_engine.federated.updates.round import LARGEST_WEIGHT, Admission, Aggregate, Line, as_table
 
 try:
     # What Flower's own dependencies are warned of is not for whoever uses shoal to mend.

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from shoal.anonymizing import Anonymized
-    from shoal.frames import IntoFrame
-    from shoal.looking import Look
-    from shoal.observing import OnProgress
-    from shoal.verifying import Verification
-    from shoal_engine.anonymity.assessment import Assessment
-    from shoal_engine.anonymity.policy import Policy
+    from shoal.anonymity.anonymize import Anonymized
+    from shoal.io.frames import IntoFrame
+    from shoal.io.observing import OnProgress
+    from shoal.profile.look import Look
+    from shoal.recount.verify import Verification
+    from shoal_engine.anonymity.criteria.assessment import Assessment
+    from shoal_engine.anonymity.policy.policy import Policy
 
 
 class LookOptions(TypedDict, total=False):
@@ -58,30 +58,30 @@ class Shoal:
 
     def look(self, **options: Unpack[LookOptions]) -> "Look":
         """Guess the role of each column; see `shoal.look`."""
-        from shoal.looking import look
+        from shoal.profile.look import look
 
         return look(self._frame, **options)
 
     def assess(self, policy: "Policy", **options: Unpack[CountOptions]) -> "Assessment":
         """Measure the equivalence classes; see `shoal.assess`."""
-        from shoal.assessing import assess
+        from shoal.anonymity.assess import assess
 
         return assess(self._frame, policy, **options)
 
     def anonymize(self, policy: "Policy", **options: Unpack[AnonymizeOptions]) -> "Anonymized":
         """Release a table in which nobody stands out; see `shoal.anonymize`."""
-        from shoal.anonymizing import anonymize
+        from shoal.anonymity.anonymize import anonymize
 
         return anonymize(self._frame, policy, **options)
 
     def lattice(self, policy: "Policy", **options: Unpack[CountOptions]) -> pl.DataFrame:
         """Measure every node of full-domain generalization; see `shoal.lattice`."""
-        from shoal.lattices import lattice
+        from shoal.anonymity.lattice import lattice
 
         return lattice(self._frame, policy, **options)
 
     def verify(self, policy: "Policy", **options: Unpack[VerifyOptions]) -> "Verification":
         """Recount a released table; see `shoal.verify`."""
-        from shoal.verifying import verify
+        from shoal.recount.verify import verify
 
         return verify(self._frame, policy, **options)

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from shoal_cli.answering import audit, noise, query
-from shoal_cli.federating import federate
+from shoal_cli.federation_commands import federate
 from shoal_cli.input_options import FORMATS, as_declared, declared_input, declaring, written_to
 from shoal_cli.ledger_commands import ledger
+from shoal_cli.main import FINDINGS, MET, NOT_VERIFIED, run, with_progress
 from shoal_cli.options import ACCEPT, JSON, THREADS, accepting, print_json
-from shoal_cli.running import FINDINGS, MET, NOT_VERIFIED, run, with_progress
+from shoal_cli.query_commands import audit, noise, query
 
 if TYPE_CHECKING:
-    from shoal_engine.anonymity.policy import Policy
+    from shoal_engine.anonymity.policy.policy import Policy
     from shoal_engine.declarations.declarations import Declarations
 
 _POLICY = click.option("--policy", "-p", "policy_file", type=click.Path(dir_okay=False), help="Policy as TOML.")
@@ -58,10 +58,10 @@ def main() -> NoReturn:
 @JSON
 def look(source: str, declared: "Declarations", policy_out: str | None, as_json: bool) -> int:  # noqa: FBT001
     """Guess the role of each column, and report which columns single people out and which a person must decide on."""
-    from shoal.files import check_folder
-    from shoal.looking import look as look_at
-    from shoal.writing import written_whole
-    from shoal_cli.showing_look import show_look
+    from shoal.io.files import check_folder
+    from shoal.io.writing import written_whole
+    from shoal.profile.look import look as look_at
+    from shoal_cli.rendering_look import show_look
 
     if policy_out is not None:
         check_folder(Path(policy_out), [source])
@@ -98,9 +98,9 @@ def assess(
     as_json: bool,  # noqa: FBT001
 ) -> int:
     """Tell how exposed the people in a table are."""
-    from shoal.assessing import assess as assess_frame
-    from shoal_cli.showing import show_assessment
-    from shoal_cli.showing_findings import show_findings, show_undecided
+    from shoal.anonymity.assess import assess as assess_frame
+    from shoal_cli.rendering import show_assessment
+    from shoal_cli.rendering_findings import show_findings, show_undecided
 
     # Nothing is released here, so the least k there is may stand for a k that was not given.
     policy = _policy(policy_file, quasi, sensitive, k=2 if policy_file is None else None, unit=unit)
@@ -141,10 +141,10 @@ def risk(
     as_json: bool,  # noqa: FBT001
 ) -> int:
     """Tell what a table gives away, to whom, and with which chance."""
-    from shoal.disclosure import risk as risk_of
-    from shoal.identifiers import safe_harbor
-    from shoal_cli.showing_findings import show_undecided
-    from shoal_cli.showing_risk import show_risk, show_safe_harbor
+    from shoal.disclosure.risk_report import risk as risk_of
+    from shoal.profile.safe_harbor import safe_harbor
+    from shoal_cli.rendering_findings import show_undecided
+    from shoal_cli.rendering_risk import show_risk, show_safe_harbor
 
     # Nothing is released here, so the least k there is may stand for a k that was not given.
     policy = _policy(policy_file, quasi, sensitive, k=2 if policy_file is None else None)
@@ -219,9 +219,9 @@ def anonymize(
     INPUT and OUTPUT may be -, standard input and output; what else is told then goes to standard error.
     Exit code 4: the release is written and verified, but findings await a decision.
     """
-    from shoal.anonymizing import anonymize_file
-    from shoal_cli.showing import show_report
-    from shoal_engine.findings.finding import open_findings
+    from shoal.anonymity.anonymize import anonymize_file
+    from shoal_cli.rendering import show_report
+    from shoal_engine.finding import open_findings
 
     policy = _policy(policy_file, quasi, sensitive, k=k, l=l, t=t, suppress=suppress, unit=unit)
     policy = accepting(declaring(policy, declared), accept)
@@ -265,10 +265,10 @@ def lattice(
     as_json: bool,  # noqa: FBT001
 ) -> int:
     """Tell what every combination of hierarchy levels would suppress and cost."""
-    from shoal.files import check_output
-    from shoal.lattices import lattice as lattice_of
-    from shoal.writing import write_frame
-    from shoal_cli.showing import show_lattice
+    from shoal.anonymity.lattice import lattice as lattice_of
+    from shoal.io.files import check_output
+    from shoal.io.writing import write_frame
+    from shoal_cli.rendering import show_lattice
 
     if output is not None:
         check_output(Path(output), [source])
@@ -302,8 +302,8 @@ def discover(
     as_json: bool,  # noqa: FBT001
 ) -> int:
     """Tell how well each set of columns tells rows apart, and which are minimal in doing so."""
-    from shoal.discovering import unique_sets
-    from shoal_cli.showing import show_unique_sets
+    from shoal.disclosure.discovery import unique_sets
+    from shoal_cli.rendering import show_unique_sets
 
     found = unique_sets(
         as_declared(source, declared), columns or None, max_size=max_size, alpha=alpha, n_threads=threads
@@ -338,8 +338,8 @@ def verify(
     """
     import msgspec
 
-    from shoal.verifying import verify as verify_frame
-    from shoal_cli.showing import show_verification
+    from shoal.recount.verify import verify as verify_frame
+    from shoal_cli.rendering import show_verification
 
     policy = accepting(_policy(policy_file, (), ()), accept)
     if unit is not None:
@@ -380,9 +380,9 @@ def hierarchy(
     """Build a hierarchy over the values of a column."""
     import tomllib
 
-    from shoal.files import check_folder
-    from shoal.hierarchies import build_hierarchy
-    from shoal_engine.anonymity.policy import hierarchy_of
+    from shoal.anonymity.hierarchies import build_hierarchy
+    from shoal.io.files import check_folder
+    from shoal_engine.anonymity.policy.policy import hierarchy_of
 
     try:
         described = tomllib.loads("\n".join(fields))
@@ -406,8 +406,8 @@ def hierarchy(
 @JSON
 def demo(rows: int, seed: int, output: str, as_json: bool) -> int:  # noqa: FBT001
     """Make invented hospital records safe, and show the risk before and after."""
-    from shoal_cli.demonstration import demonstrate
-    from shoal_engine.findings.finding import open_findings
+    from shoal_cli.demo_command import demonstrate
+    from shoal_engine.finding import open_findings
 
     body = demonstrate(rows=rows, seed=seed, folder=Path(output), quiet=as_json)
     if as_json:
@@ -432,7 +432,7 @@ def warm(as_json: bool) -> int:  # noqa: FBT001
 @cli.command()
 def schema() -> int:
     """Print the JSON schema of a policy."""
-    from shoal_engine.anonymity.policy import json_schema
+    from shoal_engine.anonymity.policy.policy import json_schema
 
     click.echo(json.dumps(json_schema(), indent=2))
     return MET
@@ -459,7 +459,7 @@ def _policy(
     """Return the policy of a file, or the one that columns and numbers describe."""
     import msgspec
 
-    from shoal_engine.anonymity.policy import Policy
+    from shoal_engine.anonymity.policy.policy import Policy
 
     if file is not None:
         if quasi or sensitive or any(number is not None for number in (k, l, t, unit)):

@@ -14,7 +14,7 @@ import click
 if TYPE_CHECKING:
     import polars as pl
 
-    from shoal_engine.anonymity.policy import Policy
+    from shoal_engine.anonymity.policy.policy import Policy
     from shoal_engine.declarations.declarations import Declarations
 
 STANDARD = "-"
@@ -95,7 +95,7 @@ def declaring(policy: "Policy", declared: "Declarations") -> "Policy":
 
 def as_declared(source: str, declared: "Declarations") -> "str | pl.LazyFrame":
     """Return the input of a command that has no policy, read as declared."""
-    from shoal.reading import read_path
+    from shoal.io.reading import read_path
     from shoal_engine.declarations.declarations import Declarations
 
     return source if declared == Declarations() else read_path(source, declared).frame

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shoal_cli.main import MET
 from shoal_cli.options import ANCHOR, JSON, NEIGHBORS, UNIT, print_json, unit_columns
-from shoal_cli.running import MET
 
 if TYPE_CHECKING:
     from shoal_engine.ledger import Ledger
@@ -120,8 +120,8 @@ def export(path: str, output: str | None) -> int:
     if output is None:
         click.echo(body)
         return MET
-    from shoal.files import check_folder
-    from shoal.writing import written_whole
+    from shoal.io.files import check_folder
+    from shoal.io.writing import written_whole
 
     check_folder(Path(output), [path])
     with written_whole(Path(output)) as draft:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from shoal_engine.anonymity.policy import Policy
+    from shoal_engine.anonymity.policy.policy import Policy
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to standard output.")
 UNIT = click.option(

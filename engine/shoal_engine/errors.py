@@ -31,7 +31,7 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
-from shoal_engine.findings.wording import share_text
+from shoal_engine.wording import share_text
 
 
 class ShoalError(Exception):

@@ -58,8 +58,9 @@ def matrix(dtype: types.Type) -> types.Array:
 def cache_directory() -> Path | None:
     """Return where compiled kernels are kept, or None where nothing can be written."""
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode())
+    folder = Path(__file__).parent
+    for source in sorted(folder.rglob("*.py")):
+        digest.update(source.relative_to(folder).as_posix().encode())
         digest.update(source.read_bytes())
     digest.update(f"{numba.__version__} {np.__version__} {sys.version} {config.BOUNDSCHECK}".encode())
     root = Path(os.environ.get("SHOAL_CACHE_DIR") or platformdirs.user_cache_dir("shoal"))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from shoal_engine.differential.audit.evidence import Claim
 from shoal_engine.differential.samplers import Coins, discrete_gaussian, discrete_laplace
-from shoal_engine.differential.words import WordStream
+from shoal_engine.randomness.keystream import WordStream
 
 Outputs = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 Draw = Callable[[bool, int, WordStream], Outputs]

@@ -259,7 +259,7 @@ def test_anonymize__tells_each_step() -> None:
 def test_anonymize__a_release_that_breaks_its_policy_is_never_handed_out(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from shoal_engine.anonymity.release import Release
+    from shoal_engine.anonymity.release.release import Release
 
     honest = Release.batches
 

@@ -11,7 +11,7 @@ import pytest
 
 import shoal
 from shoal_cli.commands import cli
-from shoal_cli.running import run
+from shoal_cli.main import run
 
 NAME, RARE, SICK, NUMBER, LOST = "c4n4ryname", "c4n4ryrare", "c4n4rysick", "987654321", "c4n4rylost"
 POLICY = """

@@ -221,7 +221,7 @@ def test_cli__an_answer_that_cannot_be_written_is_not_charged(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as disk:
-        disk.setattr("shoal.writing.write", full)
+        disk.setattr("shoal.io.writing.write", full)
         assert answered("a.parquet") == 1
     assert ledger.check() == 1
     assert answered("a.parquet") == 0

@@ -10,7 +10,7 @@ import pytest
 
 import shoal
 from shoal_cli.commands import cli
-from shoal_cli.running import run
+from shoal_cli.main import run
 
 CHILD = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
 FIGURES = {"rows", "k", "equivalence_classes", "unique_rows", "risk", "sensitive", "table_models", "set_valued"} | {
@@ -288,7 +288,7 @@ def test_debug__traces_places_and_kinds_of_errors_and_no_message(call: Any, monk
             msg = "the cell 4711"
             raise ValueError(msg) from error
 
-    monkeypatch.setattr("shoal.assessing.assess", broken)
+    monkeypatch.setattr("shoal.anonymity.assess.assess", broken)
     for line in ("--debug assess in.csv -q age", "assess in.csv -q age --debug"):
         code, _, err = call(line)
         assert code == 1

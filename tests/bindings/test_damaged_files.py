@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import shoal
-from shoal import frames
+from shoal.io import frames
 
 TABLE = pl.DataFrame(
     {

@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 import shoal.federated
-from shoal.aggregating import aggregate_files
 from shoal.federated import Admission, TooFewUpdates, Update, read_updates, rule_named, write_updates
+from shoal.federation.aggregate import aggregate_files
 from shoal_cli.commands import cli
-from shoal_cli.running import run
+from shoal_cli.main import run
 
 
 def update(node: str, value: float, weight: float = 1.0, round: int | None = None, size: int = 3) -> Update:

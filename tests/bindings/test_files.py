@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 import shoal
 from naive import releases
 from naive.releases import Case, cases
-from shoal import files, writing
+from shoal.io import files, writing
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "tsv", "ipc"])

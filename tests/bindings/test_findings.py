@@ -13,7 +13,7 @@ import pytest
 
 import shoal
 from benches import adult
-from shoal_engine.anonymity.hierarchies.specs import Prefix
+from shoal_engine.anonymity.policy.hierarchies import Prefix
 
 K = 4
 

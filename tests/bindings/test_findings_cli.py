@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from shoal_cli.commands import cli
-from shoal_cli.running import run
+from shoal_cli.main import run
 
 POLICY = "k = 4\n[quasi_identifier.age]\n[insensitive.ssn]\n[sensitive.dx]\n"
 CODES = ["kept-unique", "kept-unique-with-quasi-identifiers", "one-sensitive-value"]

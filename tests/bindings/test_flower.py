@@ -48,9 +48,9 @@ from shoal.federated import (
     Rule,
     TrimmedMean,
 )
-from shoal.flower_rounds import LOG, pulled
+from shoal.federation.flower_rounds import LOG, pulled
 from shoal_engine.errors import BudgetExhausted, UpdateError
-from shoal_engine.federated.npy import npy_of_array
+from shoal_engine.federated.updates.npy import npy_of_array
 
 # What is aggregated
 
@@ -543,6 +543,6 @@ def test_memory__does_not_grow_with_the_number_of_nodes() -> None:
 
 def test_pulled__replies_that_are_there_count_however_long_others_took(monkeypatch: pytest.MonkeyPatch) -> None:
     passed = itertools.count(step=10)
-    monkeypatch.setattr("shoal.flower_rounds.time", SimpleNamespace(monotonic=lambda: next(passed)))
+    monkeypatch.setattr("shoal.federation.flower_rounds.time", SimpleNamespace(monotonic=lambda: next(passed)))
     grid = MemoryGrid(3, plus_node)
     assert len(list(pulled(grid, grid.push_messages(messages_to(3)), timeout=1))) == 3

@@ -19,17 +19,17 @@ from flwr.serverapp.strategy import FedAvg
 from memory_grids import MemoryGrid, folding, initial, messages_to, plus_node, strategy
 from naive.secure_rounds import Played, parameters_of
 from shoal.federated import AdaptiveClip, FedAvgM, Median, PrivateRounds, PrivateTraining
+from shoal.federation.flower_rounds import Round, Sent
+from shoal.federation.flower_secure import KEY, VECTOR, SecureExchange
+from shoal.federation.flower_secure_mod import SecureMod, secure_mod
 from shoal.flower import Strategy
-from shoal.flower_rounds import Round, Sent
-from shoal.flower_secure import KEY, VECTOR, SecureExchange
-from shoal.flower_secure_mod import SecureMod, secure_mod
 from shoal_engine.errors import BudgetExhausted, SecureAggregationError, UpdateError
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.rounds import Admission, Aggregate
 from shoal_engine.federated.secure import vectors
 from shoal_engine.federated.secure.stages import Stage
 from shoal_engine.federated.secure.vectors import MaskedMean
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.round import Admission, Aggregate
+from shoal_engine.federated.updates.update import Update
 
 LIKE = Model.of_arrays({"w": np.zeros(2, np.float32)})
 STAGES = [Stage.ADVERTISE, Stage.SHARE, Stage.CONFIRM, Stage.MASK, Stage.REVEAL]

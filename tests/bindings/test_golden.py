@@ -10,7 +10,7 @@ import pytest
 
 import shoal
 from benches import adult
-from shoal_engine.anonymity.assessment import Assessment
+from shoal_engine.anonymity.criteria.assessment import Assessment
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 FIGURES: dict[str, Any] = json.loads((GOLDEN / "pycanon.json").read_text())

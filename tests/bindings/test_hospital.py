@@ -2,8 +2,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from shoal.hospital import hospital_policy, hospital_records
-from shoal_engine.anonymity.policy import Policy
+from shoal.demo.hospital import hospital_policy, hospital_records
+from shoal_engine.anonymity.policy.policy import Policy
 
 
 @pytest.fixture(scope="module")

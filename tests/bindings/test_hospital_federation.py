@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shoal.hospital_federation import hospital_federation
-from shoal.hospital_training import HOSPITALS, HOSTILE, patients, pooled, reversed_update, untaught
+from shoal.demo.hospital_federation import hospital_federation
+from shoal.demo.hospital_training import HOSPITALS, HOSTILE, patients, pooled, reversed_update, untaught
 from shoal_engine.errors import InputError
 
 needs_data = pytest.mark.skipif(find_spec("sklearn") is None, reason="scikit-learn is not installed")
@@ -66,7 +66,7 @@ def test_train__answers_for_its_hospital() -> None:
     from flwr.app import ConfigRecord, Context, Message, RecordDict, UserConfig
     from flwr.supercore.task_identity import TaskIdentity
 
-    from shoal.hospital_apps import _record, client_app
+    from shoal.demo.hospital_apps import _record, client_app
 
     TaskIdentity.task_id = TaskIdentity.run_id = TaskIdentity.node_id = 1
 

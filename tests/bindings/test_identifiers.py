@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 import shoal
-from shoal._look_shapes import SHAPES
-from shoal._safe_harbor_rules import BY_SHAPE, RESTRICTED_ZIP3
+from shoal.profile.safe_harbor_rules import BY_SHAPE, RESTRICTED_ZIP3
+from shoal.profile.shapes import SHAPES
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 import shoal
-from shoal.looking import Look, look
-from shoal_cli.showing_look import look_lines
-from shoal_engine.anonymity.policy import Policy
+from shoal.profile.look import Look, look
+from shoal_cli.rendering_look import look_lines
+from shoal_engine.anonymity.policy.policy import Policy
 
 
 def _one(name: str, values: list[str | None]) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from shoal._look_columns import gather
-from shoal._look_rules import Verdict, judge
-from shoal._look_words import FOLDER, concepts_of
-from shoal.looking import look
+from shoal.profile.columns import gather
+from shoal.profile.look import look
+from shoal.profile.rules import Verdict, judge
+from shoal.profile.vocabulary import FOLDER, concepts_of
 
 ID, QUASI, SENSITIVE, UNDECIDED = "identifier", "quasi_identifier", "sensitive", "undecided"
 NAMES = ["Meier", "Huber", "Koch", "Wolf", "Schulz"]

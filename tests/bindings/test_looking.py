@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 from hypothesis import assume, given, settings
 
-from shoal._look_shapes import shape_shares
-from shoal.hospital import hospital_records
-from shoal.looking import look
-from shoal_engine.anonymity.policy import Policy
+from shoal.demo.hospital import hospital_records
+from shoal.profile.look import look
+from shoal.profile.shapes import shape_shares
+from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.errors import InputError, PolicyError
 
 ADULT = Path(__file__).parents[2] / ".." / "shared" / "data" / "adult" / "adult.csv"

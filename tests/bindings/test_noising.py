@@ -9,9 +9,9 @@ import pytest
 
 import shoal
 from naive import noise as naive
-from shoal import noising
+from shoal.queries import noise as noising
 from shoal_cli.commands import cli
-from shoal_cli.running import run
+from shoal_cli.main import run
 
 
 @pytest.mark.parametrize("law", ["laplace", "gaussian"])

@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 
 import shoal
-from shoal import files, noising, writing
+from shoal.io import files, writing
+from shoal.queries import noise as noising
 
 PEOPLE = pl.DataFrame({"age": [20, 21, 30, 31], "s": list("xyxy")})
 AGE = shoal.Policy.of(k=2, quasi_identifiers=["age"], insensitive=["s"])

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 import shoal
-from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
+from shoal_engine.anonymity.criteria.assessment import Assessment, SensitiveReach
 
 
 def assessment_of(frame: Any, route: str, *models: Any) -> Assessment:

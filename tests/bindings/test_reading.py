@@ -9,7 +9,7 @@ import pytest
 
 import shoal
 from odd_files import ODD, Odd
-from shoal.reading import read_path
+from shoal.io.reading import read_path
 
 
 @pytest.mark.parametrize("odd", ODD.values(), ids=list(ODD))

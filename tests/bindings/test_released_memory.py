@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import shoal
-from shoal.released_frames import rebuilt_frame
-from shoal_engine.rebuilding import rebuilt
+from shoal.io.released_frames import rebuilt_frame
+from shoal_engine.tables.rebuilding import rebuilt
 
 CANARY = "c4n4ry of a suppressed row"
 NUMBER = 0x59_52_34_6E_34_63  # spells c4n4RY in memory, least byte first

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import shoal
-from shoal_engine.anonymity import recoding
-from shoal_engine.anonymity.dimensions import bind_column
-from shoal_engine.columns import ColumnEncoder
+from shoal_engine.anonymity.release import recoding
+from shoal_engine.anonymity.table.dimensions import bind_column
+from shoal_engine.tables.columns import ColumnEncoder
 
 
 def of_one_class(values: pl.Series, output: Any) -> Any:

@@ -8,7 +8,7 @@ import pytest
 
 import shoal
 from shoal import dp
-from shoal.querying import Private
+from shoal.queries.query import Private
 
 FRAME = pl.DataFrame(
     {

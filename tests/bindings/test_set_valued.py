@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import shoal
 from naive import item_sets as naive
-from shoal.recounting_items import least_support
+from shoal.recount.recounting_items import least_support
 from shoal_cli.commands import cli
 
 ITEMS = st.sampled_from(["11", "12", "13", "21", "22", "31", None])
@@ -202,7 +202,7 @@ def test_report__tells_no_count_below_k() -> None:
 
 
 def test_anonymize__too_many_combinations_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shoal_engine.anonymity.item_sets.MOST_CELLS", 1 << 13)
+    monkeypatch.setattr("shoal_engine.anonymity.table.item_sets.MOST_CELLS", 1 << 13)
     rows = [[f"{i}-{j}" for j in range(30)] for i in range(20)]
     with pytest.raises(shoal.InputError, match="shorten the longest"):
         shoal.assess(frame_of(rows), policy_of(2))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import shoal
 from naive import minimal_uniques as naive
-from shoal.observing import observe
-from shoal_engine.anonymity.policy import Policy
+from shoal.io.observing import observe
+from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.risk import minimal_uniques as engine
 
 Rows = list[tuple[Any, ...]]

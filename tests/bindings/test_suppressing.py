@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import shoal
 from benches import adult
 from naive import wildcards as naive
-from shoal.suppressing import matches
+from shoal.anonymity.suppress_cells import matches
 
 Rows = list[tuple[Any, ...]]
 ROWS = st.integers(1, 4).flatmap(

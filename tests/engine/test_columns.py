@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive import grouping as naive
-from shoal_engine import first_seen
-from shoal_engine.buffers import read_buffers
-from shoal_engine.columns import ColumnEncoder, Domain, count_codes, recode
 from shoal_engine.errors import ColumnError
+from shoal_engine.tables import factorize as first_seen
+from shoal_engine.tables.buffers import read_buffers
+from shoal_engine.tables.columns import ColumnEncoder, Domain, count_codes, recode
 
 TEXT = st.text("aé\U0001f41f\x00", max_size=3) | st.sampled_from(["x" * 40, "x" * 39 + "y", "x" * 12, "x" * 13])
 DAYS = st.dates(dt.date(1, 1, 1), dt.date(9999, 12, 31)) | st.sampled_from([dt.date(2020, 1, 1), dt.date(1969, 12, 31)])

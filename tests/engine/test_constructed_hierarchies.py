@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from naive import hierarchies as naive
 from naive.trees import assert_equals_rows, common, grown
 from shoal_engine.anonymity.hierarchies.named_trees import nodes_of, read_tree, write_tree
-from shoal_engine.anonymity.hierarchies.specs import (
+from shoal_engine.anonymity.hierarchies.trees import Tree, declared_leaves, plant, tree_table
+from shoal_engine.anonymity.policy.hierarchies import (
     Auto,
     Dates,
     Hierarchy,
@@ -24,10 +25,9 @@ from shoal_engine.anonymity.hierarchies.specs import (
     Priority,
     Redaction,
 )
-from shoal_engine.anonymity.hierarchies.trees import Tree, declared_leaves, plant, tree_table
-from shoal_engine.anonymity.observation import Observation
-from shoal_engine.anonymity.policy import Policy, hierarchy_of, json_schema
-from shoal_engine.anonymity.roles import Closeness, QuasiIdentifier
+from shoal_engine.anonymity.policy.policy import Policy, hierarchy_of, json_schema
+from shoal_engine.anonymity.policy.roles import Closeness, QuasiIdentifier
+from shoal_engine.anonymity.table.observation import Observation
 from shoal_engine.errors import ColumnError, HierarchyError, PolicyError
 
 CANARY = "c4n4ry"

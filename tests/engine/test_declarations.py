@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from shoal_engine.anonymity.policy import Policy, json_schema
+from shoal_engine.anonymity.policy.policy import Policy, json_schema
 from shoal_engine.declarations.column_format import ColumnFormat
 from shoal_engine.declarations.declarations import Declarations, column_options
 from shoal_engine.declarations.file_format import FileFormat

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive import hierarchies as naive
-from shoal_engine.anonymity.dimensions import Space, bind
-from shoal_engine.anonymity.hierarchies.specs import Dates, Intervals, NamedTree, Order, Prefix
-from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.roles import QuasiIdentifier
+from shoal_engine.anonymity.policy.hierarchies import Dates, Intervals, NamedTree, Order, Prefix
+from shoal_engine.anonymity.policy.policy import Policy
+from shoal_engine.anonymity.policy.roles import QuasiIdentifier
+from shoal_engine.anonymity.table.dimensions import Space, bind
 from shoal_engine.errors import ColumnError, HierarchyError, PolicyError
-from shoal_kernels.dimensions import ORDERED, SET, TREE, span_loss
+from shoal_kernels.tables.dimensions import ORDERED, SET, TREE, span_loss
 
 
 @dataclass(frozen=True)

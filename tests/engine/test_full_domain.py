@@ -18,16 +18,16 @@ from benches import adult
 from naive import lattice as naive
 from naive import sensitive
 from naive.trees_of_text import COLUMNS, TREES, roles, rows_of
-from shoal.observing import observe
-from shoal_engine.anonymity.full_domain import lattice_table, objectives
-from shoal_engine.anonymity.full_domain import search as full_domain
-from shoal_engine.anonymity.full_domain.heuristics import datafly, top_down
-from shoal_engine.anonymity.full_domain.rounds import generalize
-from shoal_engine.anonymity.full_domain.size_models import optimum_by_sizes
-from shoal_engine.anonymity.models.people import people_policy, with_people
-from shoal_engine.anonymity.models.table_models import accepts_of, least_and_sufficient_k
-from shoal_engine.anonymity.models.whole_table import with_k
-from shoal_engine.anonymity.observation import Table
+from shoal.io.observing import observe
+from shoal_engine.anonymity.criteria.people import people_policy, with_people
+from shoal_engine.anonymity.criteria.whole_table import with_k
+from shoal_engine.anonymity.methods.full_domain import lattice_table, objectives
+from shoal_engine.anonymity.methods.full_domain import search as full_domain
+from shoal_engine.anonymity.methods.full_domain.heuristics import datafly, top_down
+from shoal_engine.anonymity.methods.full_domain.rounds import generalize
+from shoal_engine.anonymity.methods.full_domain.size_models import optimum_by_sizes
+from shoal_engine.anonymity.policy.table_models import accepts_of, least_and_sufficient_k
+from shoal_engine.anonymity.table.observation import Table
 
 RELEASED_MODELS = [
     [],

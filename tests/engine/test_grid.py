@@ -13,7 +13,7 @@ from naive.bounding import Column
 from shoal_engine.differential.queries.grid import MAX_STEPS, Grid
 from shoal_engine.differential.queries.total_values import ValueSpec, check_type, place_on_grid
 from shoal_engine.errors import ColumnError, PolicyError
-from shoal_kernels.grid_values import ABSENT
+from shoal_kernels.private.grid_values import ABSENT
 
 _finite = st.floats(-1e12, 1e12) | st.integers(-1000, 1000).map(float)
 

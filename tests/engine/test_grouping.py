@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive import grouping as naive
-from shoal_engine import bucketing
-from shoal_engine.columns import narrowest
-from shoal_engine.grouping import Grouped, cells, group, merge
+from shoal_engine.tables import radix_partition as bucketing
+from shoal_engine.tables.columns import narrowest
+from shoal_engine.tables.grouping import Grouped, cells, group, merge
 
 SIZES = st.sampled_from([1, 2, 3, 7, 256, 257, 65_536, 65_537, 2**31, 2**32])
 

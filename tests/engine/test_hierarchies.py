@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from naive import hierarchies as naive
 from naive.trees import assert_equals_rows, assert_well_formed, common, grown
-from shoal_engine.anonymity.hierarchies.specs import Dates, Hierarchy, Intervals, NamedTree, Order, Prefix
 from shoal_engine.anonymity.hierarchies.trees import order_ranks, plant
+from shoal_engine.anonymity.policy.hierarchies import Dates, Hierarchy, Intervals, NamedTree, Order, Prefix
 from shoal_engine.errors import ColumnError, HierarchyError
 
 ADULT = Path(__file__).parents[2] / ".." / "shared" / "data" / "adult"

@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 
-from shoal_engine.anonymity.labels import interval_labels, set_labels, texts
+from shoal_engine.anonymity.hierarchies.labels import interval_labels, set_labels, texts
 
 
 def test_interval_labels__ends_singles_and_nulls() -> None:

@@ -9,9 +9,9 @@ from numpy.testing import assert_array_equal
 
 from naive import sensitive as naive
 from naive.tables import Model, Table, tables
-from shoal_engine.anonymity.models.measures import class_sizes, measure, nearest, satisfied, worst
+from shoal_engine.anonymity.criteria.measures import class_sizes, measure, nearest, satisfied, worst
 from shoal_kernels._jit import freeze
-from shoal_kernels.models import (
+from shoal_kernels.criteria.privacy_models import (
     ALPHA,
     BETA,
     BETA_ENHANCED,

@@ -17,8 +17,8 @@ from shoal_engine.differential.mechanisms.additive import GaussianNoise, Laplace
 from shoal_engine.differential.mechanisms.randomized_response import RandomizedResponse
 from shoal_engine.differential.mechanisms.selection import Exponential, NoisyMax, PermuteAndFlip
 from shoal_engine.differential.mechanisms.sparse_vector import AboveThreshold
-from shoal_engine.differential.words import WordStream
 from shoal_engine.errors import InputError, NumberError
+from shoal_engine.randomness.keystream import WordStream
 
 DRAWS = 20_000
 """At this many a chance that is off by a tenth of itself is seen with more than 99 % where it is a fifth or more."""

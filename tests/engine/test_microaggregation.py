@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benches import casc
-from shoal_engine.anonymity.transform_specs import Microaggregate
 from shoal_engine.errors import ColumnError, PolicyNotMet
 from shoal_engine.transforming.applying import loss_percent
 from shoal_engine.transforming.coded_columns import encode
 from shoal_engine.transforming.microaggregation import microaggregate
+from shoal_engine.transforming.specs import Microaggregate
 from shoal_engine.transforming.standardizing import standardized
 
 cell = st.one_of(st.none(), st.integers(-5, 5), st.floats(-1e6, 1e6))

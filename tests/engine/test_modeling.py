@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from shoal_engine.anonymity.hierarchies.specs import NamedTree, Order
-from shoal_engine.anonymity.models.modeling import Modeling, models_of
-from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.roles import (
+from shoal_engine.anonymity.criteria.binding import Modeling, models_of
+from shoal_engine.anonymity.policy.hierarchies import NamedTree, Order
+from shoal_engine.anonymity.policy.policy import Policy
+from shoal_engine.anonymity.policy.roles import (
     Closeness,
     Distinct,
     Entropy,
@@ -17,7 +17,7 @@ from shoal_engine.anonymity.roles import (
     Sensitive,
 )
 from shoal_engine.errors import ColumnError, HierarchyError, PolicyError
-from shoal_kernels import models as kernel
+from shoal_kernels.criteria import privacy_models as kernel
 
 
 @dataclass(frozen=True)

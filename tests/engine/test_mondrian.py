@@ -9,9 +9,9 @@ from numpy.testing import assert_array_equal
 
 from naive import mondrian as naive
 from naive.tables import Model, Table, models, tables
-from shoal_engine.anonymity.mondrian import mondrian, mondrian_relaxed
+from shoal_engine.anonymity.methods.mondrian import mondrian, mondrian_relaxed
 from shoal_kernels._jit import freeze
-from shoal_kernels.dimensions import ORDERED, SET
+from shoal_kernels.tables.dimensions import ORDERED, SET
 
 
 def ours(table: Table, k: int, chosen: Sequence[Model], word_bits: int = 64, n_threads: int = 1) -> list[int]:

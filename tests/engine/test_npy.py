@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from shoal_engine.errors import UpdateError
-from shoal_engine.federated.npy import array_of_npy, npy_of_array
+from shoal_engine.federated.updates.npy import array_of_npy, npy_of_array
 
 ARRAYS = hnp.arrays(
     st.sampled_from([np.float16, np.float32, np.float64, np.int64, np.uint8, np.bool_]),

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from naive import peeling as naive
 from naive.tables import Table, tables
-from shoal_engine.anonymity.peeling import peel_where_less
-from shoal_engine.anonymity.tight import tight
+from shoal_engine.anonymity.methods.bottom_up import peel_where_less
+from shoal_engine.anonymity.methods.tight import tight
 from shoal_kernels._jit import freeze
-from shoal_kernels.attaching import total_loss
-from shoal_kernels.dimensions import ORDERED, TREE, Dimensions
-from shoal_kernels.models import Cells, Models
+from shoal_kernels.criteria.privacy_models import Cells, Models
+from shoal_kernels.partitioning.residuals import total_loss
+from shoal_kernels.tables.dimensions import ORDERED, TREE, Dimensions
 
 ADULT = Path(__file__).parents[2] / ".." / "shared" / "data" / "adult"
 COLUMNS = ["sex", "age", "race", "marital-status", "education", "native-country", "workclass", "occupation"]

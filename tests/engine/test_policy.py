@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shoal_engine.anonymity.hierarchies.specs import Dates, Intervals, NamedTree, Order, Prefix
-from shoal_engine.anonymity.policy import Policy, json_schema
-from shoal_engine.anonymity.roles import (
+from shoal_engine.anonymity.policy.hierarchies import Dates, Intervals, NamedTree, Order, Prefix
+from shoal_engine.anonymity.policy.policy import Policy, json_schema
+from shoal_engine.anonymity.policy.roles import (
     Closeness,
     Distinct,
     Entropy,

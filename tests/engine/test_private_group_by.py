@@ -36,8 +36,8 @@ from shoal_engine.differential.queries.choosing_keys import (
 from shoal_engine.differential.queries.grid import Grid
 from shoal_engine.differential.queries.moments import Mean, Std, Sum, Variance
 from shoal_engine.differential.queries.private_group_by import GroupQuery, Observation, Totals
-from shoal_engine.differential.words import WordStream
 from shoal_engine.errors import PolicyError
+from shoal_engine.randomness.keystream import WordStream
 
 BOUNDS = (Fraction(-3), Fraction(5))
 AGGREGATES: list[Aggregate] = [

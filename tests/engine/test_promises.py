@@ -1,8 +1,10 @@
 import pytest
 
-from shoal_engine.anonymity.assessment import Assessment, SensitiveReach
-from shoal_engine.anonymity.models.promises import broken_promises, released_names
-from shoal_engine.anonymity.models.value_models import (
+from shoal_engine.anonymity.criteria.assessment import Assessment, SensitiveReach
+from shoal_engine.anonymity.criteria.promises import broken_promises, released_names
+from shoal_engine.anonymity.policy.policy import Policy
+from shoal_engine.anonymity.policy.roles import QuasiIdentifier, Sensitive
+from shoal_engine.anonymity.policy.value_models import (
     Alpha,
     BetaLikeness,
     Closeness,
@@ -12,8 +14,6 @@ from shoal_engine.anonymity.models.value_models import (
     Model,
     Recursive,
 )
-from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.roles import QuasiIdentifier, Sensitive
 
 
 def broken(model: Model | None = None, k: int = 2, rows: int = 9, **reached: object) -> list[str]:

@@ -9,9 +9,9 @@ import pytest
 from naive import noise as naive
 from naive.given_words import Given
 from shoal_engine.differential.samplers.coins import Coins
+from shoal_engine.differential.samplers.distributions import Gaussian, Laplace, Law
 from shoal_engine.differential.samplers.exponentials import exp_bounds
 from shoal_engine.differential.samplers.integer_noise import draw_from
-from shoal_engine.differential.samplers.laws import Gaussian, Laplace, Law
 from shoal_engine.differential.samplers.proposals import Proposal, proposal_of, propose, weights
 
 SCALES = [Fraction(s) for s in ("0.05", "0.3", "1/3", "1", "3", "10", "10.3", "1000")]

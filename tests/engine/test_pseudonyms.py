@@ -5,9 +5,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.pseudonyms import load_key, pseudonyms
-from shoal_engine.anonymity.roles import Identifier, QuasiIdentifier
+from shoal_engine.anonymity.policy.policy import Policy
+from shoal_engine.anonymity.policy.roles import Identifier, QuasiIdentifier
+from shoal_engine.anonymity.release.pseudonyms import load_key, pseudonyms
 from shoal_engine.errors import PolicyError
 
 KEY = b"0123456789abcdef"

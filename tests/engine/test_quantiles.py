@@ -16,8 +16,8 @@ from shoal_engine.differential.queries.bounding import Bounds
 from shoal_engine.differential.queries.budget import Budget
 from shoal_engine.differential.queries.private_group_by import GroupQuery, Observation, Totals
 from shoal_engine.differential.queries.quantiles import Quantile
-from shoal_engine.differential.words import WordStream
 from shoal_engine.errors import PolicyError
+from shoal_engine.randomness.keystream import WordStream
 
 STREAM = WordStream._of_key(bytes(range(32)), bytes(16))
 

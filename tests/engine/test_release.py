@@ -2,9 +2,9 @@ import polars as pl
 import pytest
 
 import shoal
-from shoal.anonymizing import prepare
-from shoal.released_frames import as_frame
-from shoal_engine.anonymity import release as module
+from shoal.anonymity.anonymize import prepare
+from shoal.io.released_frames import as_frame
+from shoal_engine.anonymity.release import release as module
 
 
 def test_batches__cuts_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from naive.tables import Table, tables
 from naive.tight import loss
-from shoal_engine.anonymity.suppression import SUPPRESSED, suppress, with_released_shares
-from shoal_kernels.dimensions import ORDERED
-from shoal_kernels.models import CLOSE_EQUAL
+from shoal_engine.anonymity.methods.suppression import SUPPRESSED, suppress, with_released_shares
+from shoal_kernels.criteria.privacy_models import CLOSE_EQUAL
+from shoal_kernels.tables.dimensions import ORDERED
 
 
 @given(tables(max_rows=30), st.integers(1, 4), st.integers(0, 10))

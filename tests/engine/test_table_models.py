@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shoal_engine.anonymity.models.people_models import DeltaPresence, KMap
-from shoal_engine.anonymity.models.table_models import (
+from shoal_engine.anonymity.criteria.whole_table import least_k_that_holds
+from shoal_engine.anonymity.policy.people_models import DeltaPresence, KMap
+from shoal_engine.anonymity.policy.policy import Policy
+from shoal_engine.anonymity.policy.roles import QuasiIdentifier
+from shoal_engine.anonymity.policy.table_models import (
     LKC,
     AverageRisk,
     SampleUniqueness,
     SizeModel,
     least_and_sufficient_k,
 )
-from shoal_engine.anonymity.models.whole_table import least_k_that_holds
-from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.roles import QuasiIdentifier
 from shoal_engine.errors import PolicyError
 
 sizes = st.lists(st.integers(1, 40), min_size=1, max_size=30)

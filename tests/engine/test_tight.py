@@ -6,10 +6,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from naive.tables import Model, Table, models, tables
-from shoal_engine.anonymity import tight as module
-from shoal_engine.anonymity.tight import tight
-from shoal_kernels.dimensions import ORDERED
-from shoal_kernels.models import DISTINCT
+from shoal_engine.anonymity.methods import tight as module
+from shoal_engine.anonymity.methods.tight import tight
+from shoal_kernels.criteria.privacy_models import DISTINCT
+from shoal_kernels.tables.dimensions import ORDERED
 
 
 def ours(table: Table, k: int, chosen: Sequence[Model] = (), word_bits: int = 64, n_threads: int = 1) -> list[int]:

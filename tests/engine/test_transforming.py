@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2, kstest
 
-from shoal_engine.anonymity.transform_specs import Noise, PostRandomize, RankSwap, Round, TopBottom
 from shoal_engine.errors import ColumnError
+from shoal_engine.randomness.secure_words import Words, normals, secure_words
 from shoal_engine.transforming.applying import apply_transforms, changed_share, loss_percent
 from shoal_engine.transforming.coded_columns import CodedColumn, encode
 from shoal_engine.transforming.coding import top_bottom_code
@@ -20,7 +20,7 @@ from shoal_engine.transforming.noise import add_noise
 from shoal_engine.transforming.post_randomization import invariant_matrix, post_randomize
 from shoal_engine.transforming.rank_swapping import swap_ranks
 from shoal_engine.transforming.rounding import round_values
-from shoal_engine.transforming.secure_words import Words, normals, secure_words
+from shoal_engine.transforming.specs import Noise, PostRandomize, RankSwap, Round, TopBottom
 
 wholes = st.lists(st.none() | st.integers(-(2**60), 2**60), min_size=1, max_size=40)
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from fuzz.effort import effort
 from naive.averaging import mean as exact_mean
 from shoal_engine.errors import ShoalError
-from shoal_engine.federated.averaging import Mean
-from shoal_engine.federated.rounds import Admission, Aggregate
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.updates.round import Admission, Aggregate
+from shoal_engine.federated.updates.update import Update
 
 BOUND, MOST = 64.0, 40
 VALUES = st.one_of(

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive import noise as naive
-from shoal_kernels.alias_tables import build_alias_table, draw_from_table
+from shoal_kernels.private.alias_tables import build_alias_table, draw_from_table
 
 WORD_BITS = 16
 

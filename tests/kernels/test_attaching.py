@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from naive import peeling as naive
 from naive.tables import Table, tables
-from shoal_kernels.attaching import total_loss
+from shoal_kernels.partitioning.residuals import total_loss
 
 
 def grouped(found: list[int], n_classes: int) -> list[list[int]]:

@@ -7,8 +7,8 @@ from numba import types
 from naive import tight as naive
 from naive.tables import Table, tables
 from shoal_kernels._jit import kernel, matrix, vector
-from shoal_kernels.boxes import box_loss, enclose, make_box, make_field, popcount
-from shoal_kernels.dimensions import DIMENSIONS, Dimensions
+from shoal_kernels.partitioning.bounding_boxes import box_loss, enclose, make_box, make_field, popcount
+from shoal_kernels.tables.dimensions import DIMENSIONS, Dimensions
 
 
 @kernel(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive import distance_rules as naive
-from shoal_kernels.bulyan import MEAN_AROUND_MEDIAN, TILE, exchanges
+from shoal_kernels.aggregation.bulyan import MEAN_AROUND_MEDIAN, TILE, exchanges
 
 
 @pytest.mark.parametrize("n", range(1, 12))

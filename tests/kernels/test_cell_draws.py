@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive import noise as naive
+from shoal_engine.differential.samplers.distributions import Gaussian, Laplace, Law
 from shoal_engine.differential.samplers.exponentials import exp_bounds
-from shoal_engine.differential.samplers.laws import Gaussian, Laplace, Law
 from shoal_engine.differential.samplers.proposals import CELL_COLUMN_BITS, Proposal, propose
-from shoal_kernels.cell_draws import LARGEST_EXPONENT, MARGIN, draw_from_cells
+from shoal_kernels.private.cell_draws import LARGEST_EXPONENT, MARGIN, draw_from_cells
 
 LAWS = [
     *(Laplace(scale) for scale in (Fraction(1025), Fraction(30_000), Fraction(13, 10) * 2**40, Fraction(2**50))),

@@ -7,9 +7,9 @@ from numba import types
 from naive import tight as naive
 from naive.tables import Table, tables
 from shoal_kernels._jit import kernel, matrix, vector
-from shoal_kernels.boxes import make_field
-from shoal_kernels.chaining import chain
-from shoal_kernels.dimensions import DIMENSIONS, Dimensions
+from shoal_kernels.partitioning.bounding_boxes import make_field
+from shoal_kernels.partitioning.optimal_partition import chain
+from shoal_kernels.tables.dimensions import DIMENSIONS, Dimensions
 
 
 @kernel(

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shoal_kernels import encoding as kernels
+from shoal_kernels.tables import dictionary_encoding as kernels
 
 
 def first_seen(values: list[int | None]) -> tuple[list[int], list[int | None]]:

@@ -3,8 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive.tables import Table, tables
-from shoal_kernels.dimensions import SET
-from shoal_kernels.extents import class_extents
+from shoal_kernels.tables.class_ranges import class_extents
+from shoal_kernels.tables.dimensions import SET
 
 
 @given(tables(), st.data())

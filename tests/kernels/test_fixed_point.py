@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive.averaging import on_grid
-from shoal_kernels import changes, fixed_point
+from shoal_kernels.aggregation import clipped_changes as changes
+from shoal_kernels.aggregation import fixed_point
 
 PRODUCTS = st.one_of(
     st.floats(-fixed_point.REACH, fixed_point.REACH),

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shoal_kernels.grid_values import ABSENT
-from shoal_kernels.group_sums import ADD_TO_BINS, ADD_VALUES, COUNT_ROWS
+from shoal_kernels.private.grid_values import ABSENT
+from shoal_kernels.private.group_sums import ADD_TO_BINS, ADD_VALUES, COUNT_ROWS
 
 _values = st.integers(-(2**31) + 1, 2**31 - 1) | st.integers(-9, 9) | st.just(ABSENT)
 _rows = st.lists(st.tuples(st.integers(0, 4), _values), max_size=30)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shoal_kernels import grouping as kernels
+from shoal_kernels.tables import grouping as kernels
 
 
 def group_one_bucket(words: np.ndarray, *, row_ids: bool) -> tuple[list[int], list[int], list[int]]:

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 import shoal
 from naive import item_sets as naive
 from shoal_engine.anonymity.hierarchies.trees import plant
-from shoal_engine.anonymity.item_recoding import _forest
-from shoal_engine.anonymity.item_sets import ItemSets, combinations_of, count_sets, distinct, flat
-from shoal_engine.columns import ColumnEncoder
-from shoal_kernels.item_sets import distinct_items
+from shoal_engine.anonymity.release.item_recoding import _forest
+from shoal_engine.anonymity.table.item_sets import ItemSets, combinations_of, count_sets, distinct, flat
+from shoal_engine.tables.columns import ColumnEncoder
+from shoal_kernels.tables.item_sets import distinct_items
 
 Rows = list[list[int]]
 ROWS = st.lists(st.lists(st.integers(0, 11), max_size=6), min_size=1, max_size=25)

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from shoal_kernels import _jit
-from shoal_kernels.boxes import popcount
-from shoal_kernels.class_measures import judge_classes, measure_worst, sum_by_class
-from shoal_kernels.models import Cells, Models
+from shoal_kernels.criteria.class_measures import judge_classes, measure_worst, sum_by_class
+from shoal_kernels.criteria.privacy_models import Cells, Models
+from shoal_kernels.partitioning.bounding_boxes import popcount
 
 SCRIPT = """
 import numpy as np
-from shoal_kernels.changes import FOLD_CHANGE, MEASURE_CHANGE
-from shoal_kernels.combining import LANES
+from shoal_kernels.aggregation.clipped_changes import FOLD_CHANGE, MEASURE_CHANGE
+from shoal_kernels.aggregation.linear_combinations import LANES
 hits = 0
 for name in ("float32", "float64"):
     hits += sum(MEASURE_CHANGE[name].compile().stats.cache_hits.values())
@@ -111,7 +111,7 @@ def test_logging__a_root_logger_at_debug_hears_nothing_of_numba() -> None:
     code = """
 import logging; logging.basicConfig(level=logging.DEBUG)
 import numpy as np
-from shoal_kernels.class_measures import sum_by_class
+from shoal_kernels.criteria.class_measures import sum_by_class
 sum_by_class(np.ones(3, np.int64), np.zeros(3, np.int64), np.zeros(1, np.int64))
 """
     # In a folder of its own, so that the kernel is compiled.

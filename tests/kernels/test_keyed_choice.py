@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive.bounding import siphash
-from shoal_kernels.keyed_choice import digest_bytes, digest_pairs, digest_words
+from shoal_kernels.private.keyed_hash import digest_bytes, digest_pairs, digest_words
 
 
 def _key(key: bytes) -> np.ndarray:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from benches import scanning
 from naive import microaggregation as naive
-from shoal_kernels.microaggregation import best_on_line, mdav, v_mdav
+from shoal_kernels.masking.microaggregation import best_on_line, mdav, v_mdav
 
 GRID = 2.0**-20
 

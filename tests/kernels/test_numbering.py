@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from shoal_kernels.numbering import label_positions, number_by_first
+from shoal_kernels.partitioning.class_numbers import label_positions, number_by_first
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=30))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from naive import order_statistics as naive
-from shoal_engine.federated.rank_means import mean_of_ranks
-from shoal_kernels.order_statistics import FEW, TILE, WIDTH, exchanges, n_tiles
+from shoal_engine.federated.sums.rank_means import mean_of_ranks
+from shoal_kernels.aggregation.order_statistics import FEW, TILE, WIDTH, exchanges, n_tiles
 
 DTYPES = ["float32", "float64"]
 LENGTHS = [0, 1, 2, WIDTH - 1, WIDTH, WIDTH + 1, 3 * WIDTH + 5]

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from naive import peeling as naive
 from naive.tables import Model, Table, tables
-from shoal_kernels.dimensions import TREE
-from shoal_kernels.models import CLOSE_EQUAL, DISTINCT, ENTROPY
-from shoal_kernels.peeling import peel
+from shoal_kernels.criteria.privacy_models import CLOSE_EQUAL, DISTINCT, ENTROPY
+from shoal_kernels.partitioning.bottom_up import peel
+from shoal_kernels.tables.dimensions import TREE
 
 models = st.lists(
     st.sampled_from([(DISTINCT, 2, 0.0), (DISTINCT, 3, 0.0), (ENTROPY, 0, 2.0), (CLOSE_EQUAL, 0, 0.3183)]), max_size=2

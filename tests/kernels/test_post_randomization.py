@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive import perturbing as naive
-from shoal_kernels.post_randomization import WORDS_A_ROW, randomize
+from shoal_kernels.masking.post_randomization import WORDS_A_ROW, randomize
 
 WORD = 2**64
 

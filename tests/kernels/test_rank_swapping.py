@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from naive import perturbing as naive
-from shoal_kernels.rank_swapping import pair_ranks
+from shoal_kernels.masking.rank_swapping import pair_ranks
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), max_size=60), st.integers(1, 70))

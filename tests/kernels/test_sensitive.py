@@ -10,8 +10,9 @@ from numba import types
 
 from naive import sensitive as naive
 from shoal_kernels._jit import freeze, kernel, vector
-from shoal_kernels.diversity import grassberger
-from shoal_kernels.models import (
+from shoal_kernels.criteria.class_check import distance_to_reference, satisfies
+from shoal_kernels.criteria.diversity import grassberger
+from shoal_kernels.criteria.privacy_models import (
     ALPHA,
     BETA,
     BETA_ENHANCED,
@@ -27,7 +28,6 @@ from shoal_kernels.models import (
     RECURSIVE,
     Models,
 )
-from shoal_kernels.sensitive import distance_to_reference, satisfies
 
 
 @kernel(types.void(MODELS, vector(types.int64), types.int64, types.boolean[::1], types.float64[::1]))

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from naive import trimming
 from naive.tables import Table, tables
-from shoal_kernels.models import DISTINCT
-from shoal_kernels.trimming import worthwhile_removals
+from shoal_kernels.criteria.privacy_models import DISTINCT
+from shoal_kernels.partitioning.trimming import worthwhile_removals
 
 
 @given(tables(max_rows=25), st.integers(1, 4), st.sampled_from([[], [(DISTINCT, 2, 0.0)]]), st.data())

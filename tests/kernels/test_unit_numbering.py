@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shoal_kernels import unit_numbering as kernels
+from shoal_kernels.private import id_encoding as kernels
 
 CAPACITY = 64
 

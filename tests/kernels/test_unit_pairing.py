@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shoal_kernels.unit_pairing import pair_rows
-from shoal_kernels.unit_partitioning import BUCKET_BITS, LEFT_OUT, N_BUCKETS, SEND, bucket_places
+from shoal_kernels.private.unit_pairing import pair_rows
+from shoal_kernels.private.unit_partitioning import BUCKET_BITS, LEFT_OUT, N_BUCKETS, SEND, bucket_places
 
 NO_UNIT = 0xFFFFFFFF
 _rows = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2**32 - 1) | st.integers(0, 3)), max_size=80)

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from numba import types
 
 from shoal_kernels._jit import kernel
-from shoal_kernels.word_sorting import sort_upper
+from shoal_kernels.tables.radix_sort import sort_upper
 
 
 @kernel(types.void(types.uint64[::1], types.uint64[::1]))

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shoal_engine.errors import BudgetExhausted, LedgerError, NumberError
-from shoal_engine.federated.private_training import PrivateTraining
+from shoal_engine.federated.privacy.private_training import PrivateTraining
 from shoal_engine.ledger import Budget, Ledger, Receipt
 from shoal_engine.ledger.budgets import GRAIN, MOST_BITS, added, cost_of
 

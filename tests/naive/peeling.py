@@ -5,8 +5,8 @@ from collections.abc import Hashable, Sequence
 
 from naive.tables import Model, Table
 from naive.tight import loss
-from shoal_kernels.dimensions import ORDERED, SET
-from shoal_kernels.ladders import HALVINGS
+from shoal_kernels.partitioning.generalization_levels import HALVINGS
+from shoal_kernels.tables.dimensions import ORDERED, SET
 
 Rung = tuple[list[Hashable], list[float]]
 

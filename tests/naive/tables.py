@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from naive import sensitive
 from shoal_kernels._jit import freeze
-from shoal_kernels.dimensions import ORDERED, SET, TREE, Dimensions
-from shoal_kernels.models import (
+from shoal_kernels.criteria.privacy_models import (
     ALPHA,
     BETA,
     BETA_ENHANCED,
@@ -26,6 +25,7 @@ from shoal_kernels.models import (
     Cells,
     Models,
 )
+from shoal_kernels.tables.dimensions import ORDERED, SET, TREE, Dimensions
 
 Model = tuple[int, int, float]
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from naive.tables import Table
-from shoal_kernels.dimensions import SET
+from shoal_kernels.tables.dimensions import SET
 
 
 def loss(table: Table, tuples: Sequence[int]) -> float:

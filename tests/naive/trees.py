@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from naive import hierarchies as naive
-from shoal_engine.anonymity.hierarchies.specs import Hierarchy
 from shoal_engine.anonymity.hierarchies.trees import Tree, plant
+from shoal_engine.anonymity.policy.hierarchies import Hierarchy
 
 
 def grown(

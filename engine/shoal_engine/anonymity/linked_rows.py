@@ -9,10 +9,10 @@ releases (Terrovitis, Mamoulis 2008, "Privacy preservation in the publication of
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.fitting import Fit
-from shoal_engine.anonymity.models.unit_models import UnitJudge
+from shoal_engine.anonymity.criteria.unit_criteria import UnitJudge
+from shoal_engine.anonymity.fit import Fit
 from shoal_engine.errors import PolicyNotMet
-from shoal_engine.grouping import group
+from shoal_engine.tables.grouping import group
 
 Ints = npt.NDArray[np.int64]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
-from shoal_engine.anonymity.policy_values import PolicyValue
+from shoal_engine.declarations.policy_values import PolicyValue
 from shoal_engine.errors import PolicyError
 
 ColumnType: TypeAlias = Literal["text", "integer", "decimal", "float", "boolean", "date", "datetime", "time"]

@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta
 
-from shoal_engine.anonymity.policy_values import PolicyValue
+from shoal_engine.declarations.policy_values import PolicyValue
 from shoal_engine.errors import PolicyError
 
 Sign: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1)]

@@ -7,15 +7,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shoal_engine.anonymity.dimensions import Dimension
-from shoal_engine.anonymity.fitting import Fit
-from shoal_engine.anonymity.tuples import codes_of
+from shoal_engine.anonymity.fit import Fit
+from shoal_engine.anonymity.table.dimensions import Dimension
+from shoal_engine.anonymity.table.tuples import codes_of
+from shoal_engine.finding import Finding, Severity
 from shoal_engine.findings.determination import Agreement, Pairs, agreement, agreement_along
-from shoal_engine.findings.finding import Finding, Severity
 from shoal_engine.findings.some_rows import Rows, some_rows
 from shoal_engine.findings.value_codes import ValueEncoder, has_order
-from shoal_engine.findings.wording import share_text
-from shoal_engine.grouping import Codes, group
+from shoal_engine.tables.grouping import Codes, group
+from shoal_engine.wording import share_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.hierarchies.specs import Dates
-from shoal_engine.anonymity.labels import EVERYTHING
-from shoal_engine.anonymity.roles import QuasiIdentifier
+from shoal_engine.anonymity.hierarchies.labels import EVERYTHING
+from shoal_engine.anonymity.policy.hierarchies import Dates
+from shoal_engine.anonymity.policy.roles import QuasiIdentifier
 
 Ints = npt.NDArray[np.int64]
 _LAST = "\uffff"

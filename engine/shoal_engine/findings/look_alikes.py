@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
-from shoal_engine.anonymity.value_texts import plain_number
-from shoal_engine.findings.finding import Finding, Severity
+from shoal_engine.finding import Finding, Severity
+from shoal_engine.tables.value_texts import plain_number
 
 _BLANKS = re.compile(r"\s+")
 

@@ -10,19 +10,19 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from shoal_engine.anonymity.models.promises import released_columns, released_names
-from shoal_engine.anonymity.models.table_models import LKC
-from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.roles import QuasiIdentifier
-from shoal_engine.columns import narrowest, recode
-from shoal_engine.findings.finding import Finding, in_order
+from shoal_engine.anonymity.criteria.promises import released_columns, released_names
+from shoal_engine.anonymity.policy.policy import Policy
+from shoal_engine.anonymity.policy.roles import QuasiIdentifier
+from shoal_engine.anonymity.policy.table_models import LKC
+from shoal_engine.finding import Finding, in_order
 from shoal_engine.findings.label_readings import Ranges, Sets, ranges, read_labels
 from shoal_engine.findings.narrowed_labels import narrowing
 from shoal_engine.findings.some_rows import some_rows
 from shoal_engine.findings.value_codes import ValueEncoder
-from shoal_engine.findings.wording import columns_text, rows_text, share_text
-from shoal_engine.grouping import Codes, group
+from shoal_engine.tables.columns import narrowest, recode
+from shoal_engine.tables.grouping import Codes, group
 from shoal_engine.threads import in_threads
+from shoal_engine.wording import columns_text, rows_text, share_text
 
 NEARLY_UNIQUE = 0.5
 """From this share of unique rows on, a sensitive column finds most people by itself."""

@@ -5,7 +5,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.grouping import Codes
+from shoal_engine.tables.grouping import Codes
 
 ENOUGH_ROWS = 1 << 17
 """Rows from which on a part of them stands for all."""

@@ -1,6 +1,6 @@
 """Findings about whose rows are counted."""
 
-from shoal_engine.findings.finding import Finding
+from shoal_engine.finding import Finding
 
 
 def units_not_counted(unit: str) -> Finding:

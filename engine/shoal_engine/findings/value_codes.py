@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shoal_engine.columns import ColumnEncoder
 from shoal_engine.errors import ColumnError
-from shoal_engine.grouping import Codes
+from shoal_engine.tables.columns import ColumnEncoder
+from shoal_engine.tables.grouping import Codes
 
 
 class ValueEncoder:

@@ -30,8 +30,8 @@ from shoal_engine.errors import BudgetExhausted, LedgerError, PolicyError
 from shoal_engine.ledger import rows
 from shoal_engine.ledger.anchor import Anchor
 from shoal_engine.ledger.budgets import Amounts, Budget, added, cost_of, write_amount
+from shoal_engine.ledger.creation import make
 from shoal_engine.ledger.entries import NOTHING, Entry, Mark, Receipt, json_of, text_of
-from shoal_engine.ledger.making import make
 from shoal_engine.ledger.units import Unit, in_words, read_unit, unit_of, write_unit
 
 Neighbors: TypeAlias = Literal["add-remove", "change-one"]

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from shoal_kernels.models import Cells
+from shoal_kernels.criteria.privacy_models import Cells
 
 Vector = npt.NDArray[np.int64]
 

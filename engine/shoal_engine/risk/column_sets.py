@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shoal_engine.columns import ColumnEncoder
 from shoal_engine.errors import InputError
-from shoal_engine.grouping import Codes, Grouped, group
+from shoal_engine.tables.columns import ColumnEncoder
+from shoal_engine.tables.grouping import Codes, Grouped, group
 from shoal_engine.threads import in_threads
 from shoal_kernels._jit import freeze
-from shoal_kernels.column_sets import Steps
-from shoal_kernels.lattice import Lattice
+from shoal_kernels.full_domain.lattice import Lattice
+from shoal_kernels.risk.column_sets import Steps
 
 MOST_SETS = 1 << 17
 """Column sets that are examined at most."""

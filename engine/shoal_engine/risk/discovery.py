@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.errors import InputError
-from shoal_engine.grouping import Codes
 from shoal_engine.risk.column_sets import ColumnSets, Part, Set, smaller_sets
+from shoal_engine.tables.grouping import Codes
 from shoal_engine.threads import in_threads
 
 Measure = Literal["separation", "distinctness"]
@@ -72,7 +72,7 @@ def discover(
     separation ratio. Heise, Quiane-Ruiz, Abedjan, Jentzsch, Naumann (2013), Scalable discovery of unique column
     combinations, PVLDB 7(4).
     """
-    from shoal_kernels.column_sets import count_sets
+    from shoal_kernels.risk.column_sets import count_sets
 
     if not 0 < alpha <= 1:
         msg = f"alpha = {alpha}; give the share to tell apart, above 0 and at most 1"

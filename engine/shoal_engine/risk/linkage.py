@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shoal_engine.columns import ColumnEncoder
 from shoal_engine.errors import ColumnError, InputError
 from shoal_engine.risk.agreement import Agreement, agree, weigh
+from shoal_engine.tables.columns import ColumnEncoder
 from shoal_engine.transforming.coded_columns import encode, is_number, row_numbers
 from shoal_engine.transforming.standardizing import center_and_deviation, sample_deviation
 
@@ -39,7 +39,7 @@ def by_distance(original: Matrix, masked: Matrix) -> Matrix:
     (n,) float64
         One over the number of nearest masked records if the record's own is among them, else 0.
     """
-    from shoal_kernels.nearest_records import link_nearest
+    from shoal_kernels.risk.nearest_records import link_nearest
 
     mean, deviation = np.array([center_and_deviation(original[:, j]) for j in range(original.shape[1])]).T
     scale = np.where(deviation > 0, deviation, np.inf)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.errors import InputError, PolicyError
-from shoal_engine.grouping import Grouped
+from shoal_engine.tables.grouping import Grouped
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -60,7 +60,7 @@ def minimal_uniques(grouped: Grouped, sizes: list[int], *, max_size: int | None 
     InputError
         There are more columns than can be combined.
     """
-    from shoal_kernels.minimal_uniques import find_minimal_uniques
+    from shoal_kernels.risk.minimal_uniques import find_minimal_uniques
 
     d, n = len(sizes), grouped.n_tuples
     if d > MOST_COLUMNS:

@@ -8,7 +8,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shoal_engine.anonymity.transform_specs import (
+from shoal_engine.randomness.secure_words import Words, secure_words
+from shoal_engine.transforming.coded_columns import CodedColumn, is_number, row_numbers
+from shoal_engine.transforming.specs import (
     Microaggregate,
     Noise,
     PostRandomize,
@@ -17,8 +19,6 @@ from shoal_engine.anonymity.transform_specs import (
     TopBottom,
     Transform,
 )
-from shoal_engine.transforming.coded_columns import CodedColumn, is_number, row_numbers
-from shoal_engine.transforming.secure_words import Words, secure_words
 
 _LARGE, _UNIT = 2.0**900, 2.0**200
 _PERCENT = 100.0

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shoal_engine.columns import ColumnEncoder, Domain, narrowest
 from shoal_engine.errors import ColumnError
+from shoal_engine.tables.columns import ColumnEncoder, Domain, narrowest
 
 Codes = npt.NDArray[np.unsignedinteger]
 Numbers = npt.NDArray[np.float64]

@@ -3,7 +3,6 @@
 import numpy as np
 import pyarrow as pa
 
-from shoal_engine.anonymity.transform_specs import TopBottom
 from shoal_engine.transforming.coded_columns import (
     CodedColumn,
     check_numbers,
@@ -11,6 +10,7 @@ from shoal_engine.transforming.coded_columns import (
     distinct_whole_numbers,
     is_whole,
 )
+from shoal_engine.transforming.specs import TopBottom
 
 
 def top_bottom_code(column: CodedColumn, spec: TopBottom) -> CodedColumn:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.transform_specs import Microaggregate
 from shoal_engine.errors import PolicyNotMet
 from shoal_engine.transforming.coded_columns import CodedColumn, replace_numbers, row_numbers
+from shoal_engine.transforming.specs import Microaggregate
 from shoal_engine.transforming.standardizing import standardized
 
 Matrix = npt.NDArray[np.float64]
@@ -95,7 +95,7 @@ def group_rows(matrix: Matrix, spec: Microaggregate, ties: Sequence[npt.NDArray[
     ties : sequence of (n,) arrays
         As for `microaggregate`.
     """
-    from shoal_kernels.microaggregation import best_on_line, mdav, v_mdav
+    from shoal_kernels.masking.microaggregation import best_on_line, mdav, v_mdav
 
     n, d = matrix.shape
     order = np.lexsort([*reversed(ties), *(matrix[:, j] for j in reversed(range(d)))])

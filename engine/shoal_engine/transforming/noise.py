@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.transform_specs import Noise
+from shoal_engine.randomness.secure_words import Words, normals
 from shoal_engine.transforming.coded_columns import CodedColumn, replace_numbers, row_numbers
-from shoal_engine.transforming.secure_words import Words, normals
+from shoal_engine.transforming.specs import Noise
 from shoal_engine.transforming.standardizing import center_and_deviation, sample_deviation, standardized
 
 Matrix = npt.NDArray[np.float64]

@@ -12,10 +12,10 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.transform_specs import PostRandomize
+from shoal_engine.randomness.secure_words import Words
 from shoal_engine.transforming.coded_columns import CodedColumn
-from shoal_engine.transforming.secure_words import Words
-from shoal_kernels.post_randomization import WORDS_A_ROW, randomize
+from shoal_engine.transforming.specs import PostRandomize
+from shoal_kernels.masking.post_randomization import WORDS_A_ROW, randomize
 
 _WORD = 1 << 64
 _BLOCK = 1 << 18

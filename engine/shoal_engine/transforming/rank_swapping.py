@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from shoal_engine.anonymity.transform_specs import RankSwap
 from shoal_engine.errors import PolicyNotMet
+from shoal_engine.randomness.secure_words import Words, random_order
 from shoal_engine.transforming.coded_columns import CodedColumn
-from shoal_engine.transforming.secure_words import Words, random_order
-from shoal_kernels.rank_swapping import pair_ranks
+from shoal_engine.transforming.specs import RankSwap
+from shoal_kernels.masking.rank_swapping import pair_ranks
 
 
 def swap_ranks(column: CodedColumn, spec: RankSwap, words: Words) -> CodedColumn:

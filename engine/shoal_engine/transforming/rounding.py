@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shoal_engine.anonymity.transform_specs import Round
 from shoal_engine.errors import ColumnError
+from shoal_engine.randomness.secure_words import Words
 from shoal_engine.transforming.coded_columns import (
     CodedColumn,
     check_numbers,
@@ -14,7 +14,7 @@ from shoal_engine.transforming.coded_columns import (
     encode,
     is_whole,
 )
-from shoal_engine.transforming.secure_words import Words
+from shoal_engine.transforming.specs import Round
 
 _WORD = 2.0**64
 _BELOW_ONE = 1 - 2.0**-53

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.dimensions import Dimension, Space
-from shoal_kernels.dimensions import SET, TREE
-from shoal_kernels.extents import class_extents
+from shoal_engine.anonymity.table.dimensions import Dimension, Space
+from shoal_kernels.tables.class_ranges import class_extents
+from shoal_kernels.tables.dimensions import SET, TREE
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -9,7 +9,7 @@
     Bits that tell a value among those that its label allows, summed over rows (Gionis, Tassa 2009, section 3);
     a suppressed row's label allows everything.
 ``discernibility``, ``discernibility_even``, ``average_class_size``, ``ambiguity``, ``divergence``
-    As in `shoal_engine.anonymity.full_domain.objectives`, the suppressed rows being one class.
+    As in `shoal_engine.anonymity.methods.full_domain.objectives`, the suppressed rows being one class.
 ``mean_squared_error``, ``il1s``, ``correlation_loss``, ``eigenvalue_difference``
     Of columns of numbers, over released rows, a label being the middle of the numbers of the table that it allows;
     see `shoal_engine.utility.numeric`.
@@ -23,9 +23,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shoal_engine.anonymity.dimensions import Dimension
-from shoal_engine.anonymity.fitting import Fit
-from shoal_engine.anonymity.tuples import codes_of
+from shoal_engine.anonymity.fit import Fit
+from shoal_engine.anonymity.table.dimensions import Dimension
+from shoal_engine.anonymity.table.tuples import codes_of
 from shoal_engine.utility.coverage import Coverage, coverage_of
 from shoal_engine.utility.numeric import Measure, numeric_utility
 

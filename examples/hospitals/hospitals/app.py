@@ -4,7 +4,7 @@ from typing import Any
 
 from flwr.serverapp import ServerApp
 
-from shoal import hospital_apps
+from shoal.demo import hospital_apps
 
 # Flower looks for assignments of these names before it runs anything.
 client_app = hospital_apps.client_app

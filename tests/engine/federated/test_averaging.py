@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from naive.averaging import mean as exact_mean
 from shoal_engine.errors import TooFewUpdates, UpdateError
-from shoal_engine.federated.averaging import Mean
-from shoal_engine.federated.fixed_point_sums import grid_bits, vanishing
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.order_rules import Median
-from shoal_engine.federated.rounds import Admission, Aggregate
-from shoal_engine.federated.tensors import DTYPES, narrowed, widened
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.order_rules import Median
+from shoal_engine.federated.sums.fixed_point_sums import grid_bits, vanishing
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.round import Admission, Aggregate
+from shoal_engine.federated.updates.tensors import DTYPES, narrowed, widened
+from shoal_engine.federated.updates.update import Update
 
 MATRIX = [
     [0.1, 0.9, 0.5, -1],
@@ -305,9 +305,9 @@ def test_fold__its_memory_does_not_grow_with_updates() -> None:
     script = """
 import resource, sys
 import numpy as np
-from shoal_engine.federated.averaging import Mean
-from shoal_engine.federated.rounds import Admission
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.updates.round import Admission
+from shoal_engine.federated.updates.update import Update
 n = 1 << 22
 def sent(i): return Update.of_arrays({"w": np.full(n, i % 7, np.float32)}, node=str(i))
 mean = Mean(Admission(like=sent(0).model, max_weight=1), bound=16.0, max_updates=64)

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from naive import distance_rules as naive
 from shoal_engine.errors import TooFewUpdates, UpdateError
-from shoal_engine.federated.bulyan import Bulyan, selection
-from shoal_engine.federated.distances import squared_distances
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.rounds import Aggregate
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.rules.bulyan import Bulyan, selection
+from shoal_engine.federated.sums.distances import squared_distances
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.round import Aggregate
+from shoal_engine.federated.updates.update import Update
 
 KNOWN = np.array(
     [

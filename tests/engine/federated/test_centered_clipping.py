@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from naive import distance_rules as naive
 from shoal_engine.errors import TooFewUpdates, UpdateError
-from shoal_engine.federated.averaging import Mean
-from shoal_engine.federated.centered_clipping import CenteredClipping
-from shoal_engine.federated.holding import Holding
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.norm_bounding import NormBound
-from shoal_engine.federated.rounds import Admission, Aggregate
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.centered_clipping import CenteredClipping
+from shoal_engine.federated.rules.norm_bounding import NormBound
+from shoal_engine.federated.sums.buffered_updates import Holding
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.round import Admission, Aggregate
+from shoal_engine.federated.updates.update import Update
 
 
 def released(rule: Holding, rows: np.ndarray, weights: np.ndarray | None = None) -> Aggregate:

@@ -9,8 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from shoal_engine.errors import UpdateError
-from shoal_engine.federated.averaging import Mean
-from shoal_engine.federated.client_corrections import (
+from shoal_engine.federated.optimizers.client_corrections import (
     Scaffold,
     controlled_gradient,
     next_control,
@@ -18,10 +17,11 @@ from shoal_engine.federated.client_corrections import (
     scaffold_update,
     zero_control,
 )
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.rounds import Admission
-from shoal_engine.federated.server_states import read_state, write_state
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.optimizers.server_states import read_state, write_state
+from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.round import Admission
+from shoal_engine.federated.updates.update import Update
 
 Floats = npt.NDArray[np.float64]
 Pull = Callable[[Floats, Floats, float], Floats]

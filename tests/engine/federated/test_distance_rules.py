@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from naive import distance_rules as naive
 from shoal_engine.errors import TooFewUpdates, UpdateError
-from shoal_engine.federated import distances
-from shoal_engine.federated.bulyan import Bulyan
-from shoal_engine.federated.centered_clipping import CenteredClipping
-from shoal_engine.federated.geometric_median import GeometricMedian
-from shoal_engine.federated.holding import Holding
-from shoal_engine.federated.krum import Krum, MultiKrum
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.norm_bounding import NormBound
-from shoal_engine.federated.rounds import Admission, Aggregate
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.rules.bulyan import Bulyan
+from shoal_engine.federated.rules.centered_clipping import CenteredClipping
+from shoal_engine.federated.rules.geometric_median import GeometricMedian
+from shoal_engine.federated.rules.krum import Krum, MultiKrum
+from shoal_engine.federated.rules.norm_bounding import NormBound
+from shoal_engine.federated.sums import distances
+from shoal_engine.federated.sums.buffered_updates import Holding
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.round import Admission, Aggregate
+from shoal_engine.federated.updates.update import Update
 
 RULES: dict[str, Callable[..., Holding]] = {
     "krum": lambda **options: Krum(f=2, **options),

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive import distance_rules as naive
-from shoal_engine.federated import distances
-from shoal_engine.federated.distances import combined, squared_distances
-from shoal_engine.federated.models import Model
+from shoal_engine.federated.sums import distances
+from shoal_engine.federated.sums.distances import combined, squared_distances
+from shoal_engine.federated.updates.model import Model
 
 DTYPES = ["float16", "bfloat16", "float32", "float64"]
 

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from shoal_engine.errors import TooFewUpdates
-from shoal_engine.federated.averaging import Mean
-from shoal_engine.federated.bulyan import Bulyan
-from shoal_engine.federated.centered_clipping import CenteredClipping
-from shoal_engine.federated.geometric_median import GeometricMedian
-from shoal_engine.federated.krum import Krum, MultiKrum
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.norm_bounding import NormBound
-from shoal_engine.federated.normalized_averaging import NormalizedMean
-from shoal_engine.federated.order_rules import Median, TrimmedMean
-from shoal_engine.federated.rounds import Admission
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.bulyan import Bulyan
+from shoal_engine.federated.rules.centered_clipping import CenteredClipping
+from shoal_engine.federated.rules.geometric_median import GeometricMedian
+from shoal_engine.federated.rules.krum import Krum, MultiKrum
+from shoal_engine.federated.rules.norm_bounding import NormBound
+from shoal_engine.federated.rules.normalized_averaging import NormalizedMean
+from shoal_engine.federated.rules.order_rules import Median, TrimmedMean
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.round import Admission
+from shoal_engine.federated.updates.update import Update
 
 LIKE = Model.of_arrays({"w": np.zeros(2)})
 RULES: dict[str, Callable[[Admission], Any]] = {

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from naive import distance_rules as naive
 from shoal_engine.errors import UpdateError
-from shoal_engine.federated import distances, geometric_median
-from shoal_engine.federated.geometric_median import GeometricMedian
-from shoal_engine.federated.rounds import Aggregate
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.rules import geometric_median
+from shoal_engine.federated.rules.geometric_median import GeometricMedian
+from shoal_engine.federated.sums import distances
+from shoal_engine.federated.updates.round import Aggregate
+from shoal_engine.federated.updates.update import Update
 
 
 def released(rows: np.ndarray, weights: np.ndarray | None = None, **options: float) -> Aggregate:

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from naive import distance_rules as naive
 from shoal_engine.errors import TooFewUpdates, UpdateError
-from shoal_engine.federated.krum import Krum, MultiKrum, krum_scores
-from shoal_engine.federated.rounds import Aggregate
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.rules.krum import Krum, MultiKrum, krum_scores
+from shoal_engine.federated.updates.round import Aggregate
+from shoal_engine.federated.updates.update import Update
 
 
 def released(rule: Krum | MultiKrum, rows: list[list[float]]) -> Aggregate:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from shoal_engine.errors import TooFewUpdates, UpdateError
-from shoal_engine.federated.averaging import Mean
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.normalized_averaging import MOST_STEPS, LocalSteps, NormalizedMean
-from shoal_engine.federated.rounds import Admission
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.normalized_averaging import MOST_STEPS, LocalSteps, NormalizedMean
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.round import Admission
+from shoal_engine.federated.updates.update import Update
 
 
 def update_of(node: str, values: list[float], weight: float = 1.0, dtype: str = "float64") -> Update:

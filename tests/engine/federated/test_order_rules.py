@@ -11,12 +11,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from shoal_engine.errors import TooFewUpdates, UpdateError
-from shoal_engine.federated.averaging import Mean
-from shoal_engine.federated.holding import Holding
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.order_rules import Median, TrimmedMean
-from shoal_engine.federated.rounds import Admission
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.order_rules import Median, TrimmedMean
+from shoal_engine.federated.sums.buffered_updates import Holding
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.round import Admission
+from shoal_engine.federated.updates.update import Update
 
 Values = npt.NDArray[Any]
 Rule = Callable[..., Holding]

@@ -17,19 +17,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from shoal.private_rounds import PrivateRounds
+from shoal.federation.private_rounds import PrivateRounds
 from shoal_engine.differential import events
 from shoal_engine.differential.accounting.accountant import privacy_spent
 from shoal_engine.differential.exact_numbers import Exact
-from shoal_engine.differential.words import WordStream
 from shoal_engine.errors import BudgetExhausted, NumberError, UpdateError
-from shoal_engine.federated.clipped_sums import CLIP_BITS, ClippedSum, sensitivity
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.private_averaging import AdaptiveClip, PrivateMean
-from shoal_engine.federated.private_training import Permit, PrivateTraining
-from shoal_engine.federated.rounds import Admission
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.privacy.private_averaging import AdaptiveClip, PrivateMean
+from shoal_engine.federated.privacy.private_training import Permit, PrivateTraining
+from shoal_engine.federated.sums.clipped_sums import CLIP_BITS, ClippedSum, sensitivity
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.round import Admission
+from shoal_engine.federated.updates.update import Update
 from shoal_engine.ledger import Budget, Ledger
+from shoal_engine.randomness.keystream import WordStream
 
 STREAM = WordStream._of_key(bytes(range(32)), bytes(16))
 DELTA = Fraction(1, 10**5)

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shoal_engine.differential.words import WordStream
 from shoal_engine.errors import TooFewUpdates, UpdateError
-from shoal_engine.federated.averaging import Mean
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.order_rules import Median
-from shoal_engine.federated.private_averaging import AdaptiveClip, PrivateMean
-from shoal_engine.federated.private_training import Permit
-from shoal_engine.federated.rounds import Admission
-from shoal_engine.federated.sent_twice import Copies
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.privacy.private_averaging import AdaptiveClip, PrivateMean
+from shoal_engine.federated.privacy.private_training import Permit
+from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.order_rules import Median
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.repeated_updates import Copies
+from shoal_engine.federated.updates.round import Admission
+from shoal_engine.federated.updates.update import Update
+from shoal_engine.randomness.keystream import WordStream
 
 LIKE = Model.of_arrays({"w": np.zeros(3, np.float32), "b": np.zeros((), np.float64)})
 WEIGHT = 4.0

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from shoal_engine.errors import UpdateError
-from shoal_engine.federated import blockwise
-from shoal_engine.federated.averaging import Mean
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.server_optimizers import FedAdagrad, FedAdam, FedAvgM, FedYogi, ServerOptimizer
-from shoal_engine.federated.server_states import ServerState, read_state, write_state
-from shoal_engine.federated.updates import Update, write_updates
+from shoal_engine.federated.optimizers.server_optimizers import FedAdagrad, FedAdam, FedAvgM, FedYogi, ServerOptimizer
+from shoal_engine.federated.optimizers.server_states import ServerState, read_state, write_state
+from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.updates import blockwise
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.update import Update, write_updates
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "flower_optimizers.json").read_text())
 KINDS: dict[str, Callable[..., ServerOptimizer]] = {

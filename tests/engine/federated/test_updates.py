@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shoal_engine.errors import UpdateError
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.tensors import Tensor, narrowed, widened
-from shoal_engine.federated.updates import Update, read_updates, write_updates
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.tensors import Tensor, narrowed, widened
+from shoal_engine.federated.updates.update import Update, read_updates, write_updates
 
 ARRAYS: dict[str, Any] = {
     "weight": np.arange(12, dtype=np.float32).reshape(3, 4),

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shoal_engine.anonymity.hierarchies.specs import Dates
-from shoal_engine.anonymity.roles import QuasiIdentifier
+from shoal_engine.anonymity.policy.hierarchies import Dates
+from shoal_engine.anonymity.policy.roles import QuasiIdentifier
 from shoal_engine.findings.determination import Agreement
 from shoal_engine.findings.label_readings import Ranges, Sets, read_labels
 from shoal_engine.findings.narrowed_labels import _in_common, narrowing

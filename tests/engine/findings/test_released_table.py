@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shoal_engine.anonymity.models.table_models import LKC
-from shoal_engine.anonymity.policy import Policy
-from shoal_engine.anonymity.roles import Insensitive, QuasiIdentifier, Sensitive
-from shoal_engine.findings.finding import Finding
+from shoal_engine.anonymity.policy.policy import Policy
+from shoal_engine.anonymity.policy.roles import Insensitive, QuasiIdentifier, Sensitive
+from shoal_engine.anonymity.policy.table_models import LKC
+from shoal_engine.finding import Finding
 from shoal_engine.findings.released_table import ReleasedTable, examined_columns
 
 

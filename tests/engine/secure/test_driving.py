@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shoal_engine.differential.words import WordStream
 from shoal_engine.errors import SecureAggregationError, TooFewSurvivors, UpdateError
-from shoal_engine.federated.averaging import Mean
-from shoal_engine.federated.models import Model
-from shoal_engine.federated.private_averaging import AdaptiveClip, PrivateMean
-from shoal_engine.federated.private_training import Permit, PrivateTraining
-from shoal_engine.federated.rounds import Admission, Reason
+from shoal_engine.federated.privacy.private_averaging import AdaptiveClip, PrivateMean
+from shoal_engine.federated.privacy.private_training import Permit, PrivateTraining
+from shoal_engine.federated.rules.averaging import Mean
 from shoal_engine.federated.secure import SecureParameters, vectors
 from shoal_engine.federated.secure.driving import SecureRound, answered
 from shoal_engine.federated.secure.flat_messages import Fields
 from shoal_engine.federated.secure.stages import Stage
 from shoal_engine.federated.secure.vectors import MaskedClip, MaskedMean, length_of, parts, read_plan, told_plan
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.round import Admission, Reason
+from shoal_engine.federated.updates.update import Update
+from shoal_engine.randomness.keystream import WordStream
 
 Ints = npt.NDArray[np.int64]
 Lost = Mapping[int, Stage]

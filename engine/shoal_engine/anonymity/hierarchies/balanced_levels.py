@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from shoal_engine.anonymity.hierarchies.labels import interval_labels, texts
 from shoal_engine.anonymity.hierarchies.levels import Level, leaves_of, with_root
-from shoal_engine.anonymity.hierarchies.specs import Auto
-from shoal_engine.anonymity.labels import interval_labels, texts
+from shoal_engine.anonymity.policy.hierarchies import Auto
 
 Ints = npt.NDArray[np.int64]
 

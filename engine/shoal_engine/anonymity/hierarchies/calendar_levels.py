@@ -6,8 +6,8 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shoal_engine.anonymity.hierarchies.calendar_specs import DateLevel, Dates
 from shoal_engine.anonymity.hierarchies.levels import Level, level_of
+from shoal_engine.anonymity.policy.dates import DateLevel, Dates
 from shoal_engine.errors import ColumnError
 
 _WITHIN_A_DAY = ("second", "minute", "hour", "day")

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shoal_engine.anonymity.hierarchies.interval_specs import Intervals, Number
 from shoal_engine.anonymity.hierarchies.levels import Level
+from shoal_engine.anonymity.policy.intervals import Intervals, Number
 from shoal_engine.errors import ColumnError, HierarchyError
 
 MAX_INTERVALS = 1_000_000

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shoal_engine.anonymity.value_texts import is_number, number_texts, plain_number, value_texts
 from shoal_engine.errors import HierarchyError
+from shoal_engine.tables.value_texts import is_number, number_texts, plain_number, value_texts
 
 ROOT = "*"
 """Label of the root of a hierarchy that does not name its own."""

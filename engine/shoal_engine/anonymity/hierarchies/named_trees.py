@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from shoal_engine.anonymity.hierarchies.levels import ROOT, Level, places_of
-from shoal_engine.anonymity.hierarchies.specs import NamedTree
+from shoal_engine.anonymity.policy.hierarchies import NamedTree
 from shoal_engine.errors import HierarchyError
 
 

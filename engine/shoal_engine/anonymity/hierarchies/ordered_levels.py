@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from shoal_engine.anonymity.hierarchies.labels import interval_labels, texts
 from shoal_engine.anonymity.hierarchies.levels import Level, places_of, with_root
-from shoal_engine.anonymity.hierarchies.specs import Order, Priority
-from shoal_engine.anonymity.labels import interval_labels, texts
+from shoal_engine.anonymity.policy.hierarchies import Order, Priority
 from shoal_engine.errors import HierarchyError
 
 Ints = npt.NDArray[np.int64]

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shoal_engine.anonymity.hierarchies.levels import Level, leaves_of, level_of, with_root
-from shoal_engine.anonymity.hierarchies.specs import Redaction
+from shoal_engine.anonymity.policy.hierarchies import Redaction
 from shoal_engine.errors import HierarchyError
 
 MAX_LEAVES = 2**62

@@ -13,8 +13,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.differential.words import WordStream
 from shoal_engine.errors import NumberError
+from shoal_engine.randomness.keystream import WordStream
 
 Outputs = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float64]

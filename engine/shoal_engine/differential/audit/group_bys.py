@@ -17,7 +17,7 @@ from shoal_engine.differential.queries.bounding import Bounds
 from shoal_engine.differential.queries.budget import Budget, Law
 from shoal_engine.differential.queries.moments import Mean, Sum
 from shoal_engine.differential.queries.private_group_by import GroupQuery, Neighbors, Observation
-from shoal_engine.differential.words import WordStream
+from shoal_engine.randomness.keystream import WordStream
 
 Ints = npt.NDArray[np.int64]
 

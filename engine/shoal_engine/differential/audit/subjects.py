@@ -20,7 +20,7 @@ from shoal_engine.differential.queries.budget import Budget
 from shoal_engine.differential.queries.choosing_keys import GaussianThreshold, LaplaceThreshold, TruncatedGeometric
 from shoal_engine.differential.queries.moments import Mean, Sum, Variance
 from shoal_engine.differential.queries.private_group_by import GroupQuery, Observation
-from shoal_engine.differential.words import WordStream
+from shoal_engine.randomness.keystream import WordStream
 
 ONE = Fraction(1)
 _SCORES = {1: [0, 1, 0, 0], 0: [1, 0, 1, 1]}

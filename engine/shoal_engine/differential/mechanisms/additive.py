@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from shoal_engine.differential import events
 from shoal_engine.differential.samplers import discrete_gaussian, discrete_laplace
-from shoal_engine.differential.words import WordStream
 from shoal_engine.errors import NumberError
+from shoal_engine.randomness.keystream import WordStream
 
 Ints = npt.NDArray[np.int64]
 

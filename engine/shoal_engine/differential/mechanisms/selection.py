@@ -14,8 +14,8 @@ from shoal_engine.differential import events
 from shoal_engine.differential.mechanisms.additive import LaplaceNoise
 from shoal_engine.differential.samplers import Coins
 from shoal_engine.differential.samplers.exponentials import exp_bounds
-from shoal_engine.differential.words import WordStream
 from shoal_engine.errors import InputError, NumberError
+from shoal_engine.randomness.keystream import WordStream
 
 Ints = npt.NDArray[np.int64]
 

@@ -5,8 +5,8 @@ from fractions import Fraction
 
 from shoal_engine.differential import events
 from shoal_engine.differential.samplers import discrete_laplace
-from shoal_engine.differential.words import WordStream
 from shoal_engine.errors import NumberError
+from shoal_engine.randomness.keystream import WordStream
 
 
 @dataclass(frozen=True, slots=True)

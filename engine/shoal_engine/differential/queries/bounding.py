@@ -11,21 +11,22 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shoal_engine.columns import narrowest
 from shoal_engine.differential.exact_numbers import count
+from shoal_engine.differential.queries.byte_encoding import NO_UNIT, Key, key_words
 from shoal_engine.differential.queries.grid import Grid
 from shoal_engine.differential.queries.group_keys import Codes, GroupKeys
 from shoal_engine.differential.queries.group_sums import Accumulator, GroupSums
-from shoal_engine.differential.queries.id_numbering import IdNumbering
-from shoal_engine.differential.queries.numbering import NO_UNIT, Key, key_words
+from shoal_engine.differential.queries.id_encoding import IdNumbering
 from shoal_engine.differential.queries.observation import MOST_ROWS, check_columns, checked_rows
 from shoal_engine.differential.queries.total_values import ValueSpec, place_on_grid
 from shoal_engine.errors import NumberError, PolicyError
+from shoal_engine.tables.columns import narrowest
 from shoal_engine.threads import in_threads, ranges
-from shoal_kernels import unit_bounding, unit_partitioning
-from shoal_kernels.group_sums import COUNT_ROWS
-from shoal_kernels.unit_pairing import pair_rows
-from shoal_kernels.unit_partitioning import BUCKET_BITS, N_BUCKETS
+from shoal_kernels.private import contribution_bounding as unit_bounding
+from shoal_kernels.private import unit_partitioning
+from shoal_kernels.private.group_sums import COUNT_ROWS
+from shoal_kernels.private.unit_pairing import pair_rows
+from shoal_kernels.private.unit_partitioning import BUCKET_BITS, N_BUCKETS
 
 CHUNK = 1 << 16
 """Rows that are taken in at a time: twice as many are a twentieth quicker, and take a twentieth of memory more."""

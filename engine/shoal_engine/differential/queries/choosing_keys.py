@@ -17,7 +17,7 @@ import numpy.typing as npt
 from shoal_engine.differential.mechanisms.additive import GaussianNoise, LaplaceNoise
 from shoal_engine.differential.queries.truncated_geometric import TruncatedGeometric
 from shoal_engine.differential.samplers.exponentials import exp_bounds
-from shoal_engine.differential.words import WordStream
+from shoal_engine.randomness.keystream import WordStream
 
 Ints = npt.NDArray[np.int64]
 

@@ -12,7 +12,7 @@ from shoal_engine.differential.queries.choosing_keys import GaussianThreshold, L
 from shoal_engine.differential.queries.estimates import Part
 from shoal_engine.differential.queries.moments import Mean, Sum, Variance
 from shoal_engine.differential.queries.private_group_by import GroupQuery
-from shoal_engine.differential.samplers.laws import LARGEST_SCALE
+from shoal_engine.differential.samplers.distributions import LARGEST_SCALE
 from shoal_engine.errors import NumberError, PolicyError
 
 _ROUNDS = 4

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shoal_engine.columns import ColumnEncoder, Domain
-from shoal_engine.differential.queries.id_numbering import digests_of
-from shoal_engine.differential.queries.numbering import Digests, Key, WordNumbering, number_pairs, split_pairs
+from shoal_engine.differential.queries.byte_encoding import Digests, Key, WordNumbering, number_pairs, split_pairs
+from shoal_engine.differential.queries.id_encoding import digests_of
 from shoal_engine.errors import ColumnError
-from shoal_kernels.keyed_choice import digest_bytes, digest_pairs
+from shoal_engine.tables.columns import ColumnEncoder, Domain
+from shoal_kernels.private.keyed_hash import digest_bytes, digest_pairs
 
 Codes = npt.NDArray[np.uint8 | np.uint16 | np.uint32]
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from shoal_engine.differential.queries.group_keys import Codes, Groups
 from shoal_engine.differential.queries.total_values import ValueSpec
-from shoal_kernels import group_sums as kernels
+from shoal_kernels.private import group_sums as kernels
 
 Counts = npt.NDArray[np.int64]
 

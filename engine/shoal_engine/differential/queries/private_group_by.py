@@ -31,8 +31,8 @@ from shoal_engine.differential.queries.estimates import Estimate, Noisy, Part
 from shoal_engine.differential.queries.group_keys import GroupKeys
 from shoal_engine.differential.queries.group_sums import GroupSums
 from shoal_engine.differential.queries.observation import MOST_ROWS, RowObservation
-from shoal_engine.differential.words import WordStream
 from shoal_engine.errors import PolicyError
+from shoal_engine.randomness.keystream import WordStream
 
 Ints = npt.NDArray[np.int64]
 Neighbors: TypeAlias = Literal["add-remove", "change-one"]

@@ -25,10 +25,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shoal_engine.buffers import read_buffers
 from shoal_engine.differential.queries.grid import MAX_STEPS, Grid
 from shoal_engine.errors import ColumnError, PolicyError
-from shoal_kernels.grid_values import ABSENT, mark_missing, place_floats, place_integers
+from shoal_engine.tables.buffers import read_buffers
+from shoal_kernels.private.grid_values import ABSENT, mark_missing, place_floats, place_integers
 
 BLOCK = 1 << 15
 """Rows that are mapped at a time, so that they stay in cache."""

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from shoal_engine.differential.samplers.coins import Coins
 from shoal_engine.differential.samplers.exponentials import exp_bounds
-from shoal_engine.differential.words import WordStream
+from shoal_engine.randomness.keystream import WordStream
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

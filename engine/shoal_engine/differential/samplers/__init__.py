@@ -23,9 +23,9 @@ import numpy.typing as npt
 
 from shoal_engine.differential.samplers.choices import bernoulli, bernoulli_exp, uniform_below
 from shoal_engine.differential.samplers.coins import Coins
+from shoal_engine.differential.samplers.distributions import Gaussian, Laplace
 from shoal_engine.differential.samplers.integer_noise import draw_integers
-from shoal_engine.differential.samplers.laws import Gaussian, Laplace
-from shoal_engine.differential.words import WordStream
+from shoal_engine.randomness.keystream import WordStream
 
 __all__ = ["Coins", "bernoulli", "bernoulli_exp", "discrete_gaussian", "discrete_laplace", "uniform_below"]
 

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from shoal_engine.differential.samplers.coins import Bounds, Coins
 from shoal_engine.differential.samplers.exponentials import exp_bounds
-from shoal_engine.differential.words import CHUNK_WORDS, Words, WordStream
 from shoal_engine.errors import NumberError
+from shoal_engine.randomness.keystream import CHUNK_WORDS, Words, WordStream
 
 Booleans = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]

@@ -8,8 +8,8 @@ from fractions import Fraction
 from typing import Final
 
 from shoal_engine.differential.samplers.exponentials import exp_bounds
-from shoal_engine.differential.words import Words, WordStream
 from shoal_engine.errors import NumberError
+from shoal_engine.randomness.keystream import Words, WordStream
 
 BITS: Final = 128
 """Digits that a source gives at a time."""

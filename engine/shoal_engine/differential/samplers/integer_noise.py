@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.differential.samplers.coins import Coins
-from shoal_engine.differential.samplers.exact_laws import geometric
-from shoal_engine.differential.samplers.laws import Law
+from shoal_engine.differential.samplers.distributions import Law
+from shoal_engine.differential.samplers.exact_distributions import geometric
 from shoal_engine.differential.samplers.proposals import Proposal, proposal_of
-from shoal_engine.differential.words import CHUNK_WORDS, Words, WordStream
 from shoal_engine.errors import NumberError
+from shoal_engine.randomness.keystream import CHUNK_WORDS, Words, WordStream
 from shoal_engine.threads import in_threads, ranges
 
 Integers = npt.NDArray[np.int64]
@@ -101,12 +101,12 @@ def _draw_again(proposal: Proposal, words: Words, rows: Rows, first: int, drawn:
 def _look_up(proposal: Proposal, words: npt.NDArray[np.uint64], drawn: Integers) -> tuple[Rows, Rows]:
     """Set what the table decides; return the rows that are rejected and those that are open."""
     if proposal.words_a_draw == 1:
-        from shoal_kernels.alias_tables import draw_from_table
+        from shoal_kernels.private.alias_tables import draw_from_table
 
         row = np.empty(len(drawn), np.int64)
         n_open = draw_from_table(words, proposal.entry, proposal.threshold_bits, drawn, row)
         return row[:0], row[:n_open]
-    from shoal_kernels.cell_draws import draw_from_cells
+    from shoal_kernels.private.cell_draws import draw_from_cells
 
     row = np.empty(len(drawn), np.int64)
     place_bits = proposal.place_bits

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.differential.samplers.coins import Coins
+from shoal_engine.differential.samplers.distributions import Law
 from shoal_engine.differential.samplers.exponentials import exp_bounds
-from shoal_engine.differential.samplers.laws import Law
 
 WORD_BITS: Final = 64
 LEAST_COLUMN_BITS: Final = 4
@@ -55,7 +55,7 @@ class Proposal:
     share : (2**column_bits,) uint64
         Words for each outcome; the last are those left open.
     entry : (2**column_bits,) uint64
-        See `shoal_kernels.alias_tables`.
+        See `shoal_kernels.private.alias_tables`.
     """
 
     law: Law
@@ -166,7 +166,7 @@ def propose(law: Law, column_bits: int, cell_bits: int, *, word_bits: int = WORD
 
     Every share is at most the outcome's probability times the number of words, whatever was rounded.
     """
-    from shoal_kernels.alias_tables import build_alias_table
+    from shoal_kernels.private.alias_tables import build_alias_table
 
     n_words = 1 << word_bits
     found = weights(law, column_bits, cell_bits, word_bits + 64)

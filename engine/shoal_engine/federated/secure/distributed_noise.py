@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.differential.samplers import discrete_gaussian
-from shoal_engine.differential.words import WordStream
 from shoal_engine.errors import NumberError
+from shoal_engine.randomness.keystream import WordStream
 
 LEAST_SHARE: Final = Fraction(1, 4)
 """Below a standard deviation of a half nothing is proved."""

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any, Final, TypeAlias, cast, get_args
 
 from shoal_engine.errors import SecureAggregationError, UpdateError
-from shoal_engine.federated.rounds import Line, Reason
 from shoal_engine.federated.secure import flat_messages as flat
 from shoal_engine.federated.secure.flat_messages import Fields, ToNode
 from shoal_engine.federated.secure.messages import (
@@ -31,6 +30,7 @@ from shoal_engine.federated.secure.server import SecureServer
 from shoal_engine.federated.secure.stages import Stage
 from shoal_engine.federated.secure.stored_clients import StoredClient, read_parameters, told_parameters
 from shoal_engine.federated.secure.vectors import Ints
+from shoal_engine.federated.updates.round import Line, Reason
 
 Ask: TypeAlias = Callable[[Stage, Mapping[int, Fields]], Iterable[tuple[int, "Fields | Reason"]]]
 """Sends each node, by its place, fields of a stage, and yields answers as they come, or why there is none."""

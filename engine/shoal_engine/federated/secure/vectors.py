@@ -14,17 +14,17 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.differential.words import WordStream
 from shoal_engine.errors import SecureAggregationError, UpdateError
-from shoal_engine.federated.averaging import bounded
-from shoal_engine.federated.clipped_sums import CLIP_BITS, MOST_UPDATES, ClippedSum
-from shoal_engine.federated.fixed_point_sums import SUM_BITS, FixedPointSum, declared_bits, has_digits
-from shoal_engine.federated.models import Layout, Model, of_payloads
-from shoal_engine.federated.private_averaging import AdaptiveClip, PrivateMean, check_numbers
-from shoal_engine.federated.rounds import Admission, Line, Reason
+from shoal_engine.federated.privacy.private_averaging import AdaptiveClip, PrivateMean, check_numbers
+from shoal_engine.federated.rules.averaging import bounded
 from shoal_engine.federated.secure.distributed_noise import DistributedGaussian
-from shoal_engine.federated.tensors import narrowed, widened
-from shoal_engine.federated.updates import Update
+from shoal_engine.federated.sums.clipped_sums import CLIP_BITS, MOST_UPDATES, ClippedSum
+from shoal_engine.federated.sums.fixed_point_sums import SUM_BITS, FixedPointSum, declared_bits, has_digits
+from shoal_engine.federated.updates.model import Layout, Model, of_payloads
+from shoal_engine.federated.updates.round import Admission, Line, Reason
+from shoal_engine.federated.updates.tensors import narrowed, widened
+from shoal_engine.federated.updates.update import Update
+from shoal_engine.randomness.keystream import WordStream
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 

@@ -1,0 +1,1 @@
+"""Anonymize and assess tables; build hierarchies; transform columns; suppress cells."""

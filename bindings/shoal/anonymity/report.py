@@ -1,0 +1,171 @@
+"""The report of a release: recounted from its rows, held against what was promised, and priced."""
+
+import re
+import resource
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from shoal.checks.findings import released_findings
+from shoal.io.internal_names import internal
+from shoal.recount.recounting_units import ROWS
+from shoal.recount.verify import recount
+from shoal.recount.verifying_units import joined_promises
+from shoal_engine.anonymity.criteria.assessment import Assessment, Loss, Report, UtilityFigure
+from shoal_engine.anonymity.criteria.promises import broken_promises
+from shoal_engine.errors import VerificationFailed
+from shoal_engine.finding import Finding, accept_findings, in_order
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from shoal_engine.anonymity.fit import Classes
+
+_LOSS, _UNIT = internal("loss"), internal("unit")
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What is known of a release beside its rows.
+
+    Attributes
+    ----------
+    classes : Classes
+    dropped : tuple of str
+        Columns that the policy does not name.
+    findings : tuple of Finding
+        What only the values before their generalization show.
+    utility : tuple of UtilityFigure
+        Every measure of utility, where that was asked for.
+    units : (n_rows,) unsigned, optional
+        A number for the unit of each released row, where the policy names a unit: the rows need not hold it.
+    """
+
+    classes: "Classes"
+    dropped: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    utility: tuple[UtilityFigure, ...] = ()
+    units: "npt.NDArray[np.unsignedinteger] | None" = None
+
+
+def report_of(
+    released: pl.LazyFrame,
+    made: Made,
+    *,
+    population: pl.LazyFrame | None,
+    method: str,
+    started: float,
+    n_threads: int | None = None,
+) -> Report:
+    """Recount a release from its rows and report what it reaches.
+
+    Raises
+    ------
+    VerificationFailed
+        It breaks a promise, or rows or classes differ from what the method made.
+    """
+    policy = made.classes.policy
+    rows, unit = with_units(released, made.units)
+    assessment, classes = recount(rows, policy, population, unit)
+    broken = [*broken_promises(policy, assessment), *joined_promises(rows, policy, unit)]
+    if assessment.rows != int(made.classes.class_rows.sum()):
+        broken.append("rows were lost or gained on the way out")
+    if assessment.k < int(made.classes.class_units.min(initial=assessment.k)):
+        broken.append("classes fell apart on the way out")
+    if broken:
+        msg = f"the release does not hold its policy ({'; '.join(broken)}); it was not handed out"
+        raise VerificationFailed(msg)
+    found = released_findings(released, policy, n_threads=n_threads)
+    reached = {name: getattr(assessment, name) for name in Assessment.__struct_fields__ if name != "findings"}
+    return Report(
+        **reached,
+        method=method,
+        suppressed_rows=made.classes.suppressed_rows,
+        loss=_loss(classes, made.classes, assessment),
+        seconds=time.perf_counter() - started,
+        peak_bytes=peak_bytes(),
+        dropped=made.dropped,
+        notes=tuple(_notes(made.classes)),
+        utility=made.utility,
+        findings=accept_findings(in_order(_without_doubles([*made.findings, *found])), policy.accept),
+    )
+
+
+def _without_doubles(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings without those that tell of the same columns what one before them does."""
+    first: dict[tuple[str, tuple[str, ...]], Finding] = {}
+    for finding in findings:
+        first.setdefault((finding.code, finding.columns), finding)
+    return list(first.values())
+
+
+def with_units(
+    released: pl.LazyFrame, units: "npt.NDArray[np.unsignedinteger] | None"
+) -> tuple[pl.LazyFrame, str | None]:
+    """Return released rows with a number for the unit of each, and the column that holds it; None without units."""
+    if units is None:
+        return released, None
+    return pl.concat([released, pl.LazyFrame({_UNIT: units})], how="horizontal"), _UNIT
+
+
+def _loss(classes: pl.DataFrame, made: "Classes", assessment: Assessment) -> Loss:
+    """Return what the release costs, from the labels that stand in it."""
+    suppressed = made.suppressed_rows
+    total = assessment.rows + suppressed
+    sizes = classes.get_column(ROWS).cast(pl.Int64)
+    lost = float(suppressed)
+    losses = made.recoding.loss_of_class
+    class_rows = made.class_rows
+    for j, (names, label_loss) in enumerate(_labels_with_loss(made)):
+        seen = classes.join(label_loss, on=names, how="left", nulls_equal=True)
+        if seen.get_column(_LOSS).has_nulls():
+            msg = f"{names[0]!r} of the release says what no class says; it was not handed out"
+            raise VerificationFailed(msg)
+        if made.dimensions[j].role.output in ("center", "mean"):
+            # A center or mean does not tell the interval that it stands for.
+            lost += float((losses[j] * class_rows).sum()) / len(losses)
+        else:
+            lost += float(seen.select((pl.col(_LOSS) * pl.col(ROWS)).sum()).item()) / len(losses)
+    squares = int((sizes * sizes).sum())
+    return Loss(
+        ncp=lost / total,
+        discernibility=squares + suppressed * total,
+        average_class_size=assessment.rows / max(1, assessment.equivalence_classes),
+    )
+
+
+def _labels_with_loss(made: "Classes") -> "Iterator[tuple[list[str], pl.DataFrame]]":
+    """Yield, per quasi-identifier, its output columns and the loss of each label that they can hold."""
+    columns = iter(made.recoding.columns)
+    for j, bound in enumerate(made.dimensions):
+        parts = [next(columns) for _ in range(2 if bound.role.output == "bounds" else 1)]
+        names = [part.name for part in parts]
+        labels = {part.name: pl.Series(part.values).gather(part.index_of_class) for part in parts}
+        table = pl.DataFrame({**labels, _LOSS: made.recoding.loss_of_class[j]})
+        yield names, table.group_by(names).agg(pl.col(_LOSS).max())
+
+
+def _notes(made: "Classes") -> "Iterator[str]":
+    """Yield what a reader of the report should know."""
+    yield from made.notes
+    for column in made.dimensions:
+        if column.domain.size == 1:
+            yield f"quasi-identifier {column.name!r} has the same value in every row; it tells nobody apart"
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process ever held."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # The resource usage of a child begins with the peak of its parent; this figure does not.
+        found = re.search(r"^VmHWM:\s+(\d+) kB$", status.read_text(), re.MULTILINE)
+        if found:
+            return int(found[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

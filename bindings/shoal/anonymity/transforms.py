@@ -1,0 +1,279 @@
+"""Single columns transformed: microaggregated, coded, rounded, post-randomized, swapped or perturbed.
+
+The same transformations may stand in a policy; there, classes are formed over what they give.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+
+from shoal.io.frames import IntoFrame, into_lazy
+from shoal.io.released_frames import rebuilt_frame
+from shoal_engine.transforming.specs import (
+    Microaggregate,
+    Noise,
+    PostRandomize,
+    RankSwap,
+    Round,
+    TopBottom,
+    Transform,
+)
+
+if TYPE_CHECKING:
+    from shoal_engine.transforming.coded_columns import CodedColumn
+
+
+@dataclass(frozen=True, slots=True)
+class Transformed:
+    """A table with transformed columns, and what that cost.
+
+    Attributes
+    ----------
+    frame : pl.DataFrame
+        All columns, rows in their order, categories as text; also handed out through the Arrow PyCapsule interface.
+    changed : mapping of str to float
+        Share of the rows whose value is another, by transformed column.
+    loss_percent : float or None
+        100 SSE / SST over the transformed columns, standardized: the share of the variance that is lost, or that
+        was added. None where a column is not of numbers, or all are constant.
+    """
+
+    frame: pl.DataFrame = field(repr=False)
+    changed: Mapping[str, float]
+    loss_percent: float | None
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Export the rows as a stream of record batches."""
+        return self.frame.__arrow_c_stream__(requested_schema)
+
+
+def microaggregate(
+    frame: IntoFrame,
+    columns: Sequence[str],
+    *,
+    k: int,
+    method: Literal["mdav", "v-mdav", "univariate"] = "mdav",
+    aggregate: Literal["mean", "median"] = "mean",
+    gain: float = 0.2,
+) -> Transformed:
+    """Replace numbers by the mean or median of groups of at least `k` near rows.
+
+    Columns are grouped together, standardized; one by one with the univariate method. Numbers become Float64;
+    dates stay dates, rounded down. A null stays null, and rows with the same columns null are grouped among
+    themselves; where fewer than `k` rows share a pattern of nulls, all of their values become null. Rows with
+    equal numbers are told apart by the order of rows alone; nothing else follows it.
+
+    Parameters
+    ----------
+    frame : frame, table or path
+    columns : sequence of str
+        Columns of numbers or dates.
+    k : int
+        Rows of a group at least; 2 or more.
+    method : "mdav" | "v-mdav" | "univariate"
+        Groups of k to 2k - 1 rows by maximum distance to the average; of variable size; or the best there are
+        for each column on its own.
+    aggregate : "mean" | "median"
+    gain : float
+        v-mdav alone: how readily a group grows beyond `k`; 0.2 for scattered data, 1.1 for clustered.
+
+    Raises
+    ------
+    ColumnError, InputError, PolicyError, PolicyNotMet
+        A column is missing or not of finite numbers, the table has no rows, a parameter is out of range, or
+        fewer than `k` rows have numbers.
+
+    References
+    ----------
+    Domingo-Ferrer, Torra (2005), Ordinal, continuous and heterogeneous k-anonymity through microaggregation.
+    Solanas, Martinez-Balleste (2006), V-MDAV. Hansen, Mukherjee (2003), A polynomial algorithm for optimal
+    univariate microaggregation.
+
+    Examples
+    --------
+    >>> import polars as pl, shoal
+    >>> people = pl.DataFrame({"age": [20, 22, 24, 60, 62, 64], "pay": [1, 2, 3, 7, 8, 9]})
+    >>> shoal.microaggregate(people, ["age", "pay"], k=3).frame.rows()
+    [(22.0, 2.0), (22.0, 2.0), (22.0, 2.0), (62.0, 8.0), (62.0, 8.0), (62.0, 8.0)]
+    """
+    return _transformed(
+        frame, columns, Microaggregate(k=k, method=method, aggregate=aggregate, gain=gain, group="together")
+    )
+
+
+def top_bottom_code(
+    frame: IntoFrame, columns: Sequence[str], *, lower: float | None = None, upper: float | None = None
+) -> Transformed:
+    """Cut numbers off at a lower and an upper bound; whole numbers stay whole where the bounds are.
+
+    Raises
+    ------
+    ColumnError, InputError, PolicyError
+        A column is missing or not of finite numbers, the table has no rows, or there is no bound.
+
+    Examples
+    --------
+    >>> import polars as pl, shoal
+    >>> shoal.top_bottom_code(pl.DataFrame({"age": [3, 40, 99]}), ["age"], upper=90).frame["age"].to_list()
+    [3, 40, 90]
+    """
+    return _transformed(frame, columns, TopBottom(lower=lower, upper=upper))
+
+
+def round_values(frame: IntoFrame, columns: Sequence[str], *, base: float, random: bool = False) -> Transformed:
+    """Round numbers to multiples of `base`; whole numbers stay whole where the base is.
+
+    Halves go to the even multiple. With `random`, a number goes to one of the two multiples around it, so that it
+    stays what it is on average.
+
+    Raises
+    ------
+    ColumnError, InputError, PolicyError
+        A column is missing or not of finite numbers, the table has no rows, or the base is not above 0.
+
+    Examples
+    --------
+    >>> import polars as pl, shoal
+    >>> shoal.round_values(pl.DataFrame({"age": [21, 25, 29]}), ["age"], base=10).frame["age"].to_list()
+    [20, 20, 30]
+    """
+    return _transformed(frame, columns, Round(base=base, random=random))
+
+
+def post_randomize(frame: IntoFrame, columns: Sequence[str], *, pd: float, alpha: float = 0.5) -> Transformed:
+    """Change values into others of their column at random, expected frequencies unchanged (PRAM).
+
+    Each column on its own, of any type; a null stays null.
+
+    Parameters
+    ----------
+    frame : frame, table or path
+    columns : sequence of str
+    pd : float
+        Probability that the first of two stages keeps a value; above 0, at most 1.
+    alpha : float
+        Probability that a row enters the stages; 0 to 1.
+
+    Raises
+    ------
+    ColumnError, InputError, PolicyError
+        A column is missing, the table has no rows, or a probability is out of range.
+
+    References
+    ----------
+    Gouweleeuw, Kooiman, Willenborg, de Wolf (1998), Post randomisation for statistical disclosure control,
+    Journal of Official Statistics 14(4).
+
+    Examples
+    --------
+    >>> import polars as pl, shoal
+    >>> people = pl.DataFrame({"job": ["cook", "smith"] * 500})
+    >>> 0.1 < shoal.post_randomize(people, ["job"], pd=0.8).changed["job"] < 0.25
+    True
+    """
+    return _transformed(frame, columns, PostRandomize(pd=pd, alpha=alpha))
+
+
+def swap_ranks(frame: IntoFrame, columns: Sequence[str], *, share: float) -> Transformed:
+    """Exchange values between rows whose ranks differ by at most a share of the rows.
+
+    Each column on its own, of any type that has an order; a null stays null. Every value is still there as often.
+
+    Raises
+    ------
+    ColumnError, InputError, PolicyError, PolicyNotMet
+        A column is missing, the table has no rows, or the share is out of range or less than one rank.
+
+    References
+    ----------
+    Moore (1996), Controlled data-swapping techniques for masking public use microdata sets.
+
+    Examples
+    --------
+    >>> import polars as pl, shoal
+    >>> swapped = shoal.swap_ranks(pl.DataFrame({"age": range(100)}), ["age"], share=0.05).frame["age"]
+    >>> sorted(swapped) == list(range(100)), int((swapped - pl.Series(range(100))).abs().max()) <= 5
+    (True, True)
+    """
+    return _transformed(frame, columns, RankSwap(share=share))
+
+
+def add_noise(
+    frame: IntoFrame,
+    columns: Sequence[str],
+    *,
+    variance: float,
+    method: Literal["additive", "correlated"] = "additive",
+    preserve: bool = False,
+) -> Transformed:
+    """Add normal noise to numbers; a null stays null. This is not differential privacy.
+
+    Numbers become Float64; dates stay dates, rounded down.
+
+    Parameters
+    ----------
+    frame : frame, table or path
+    columns : sequence of str
+        Columns of numbers or dates.
+    variance : float
+        Variance of the noise as a share of each column's; above 0.
+    method : "additive" | "correlated"
+        Independent by column, or with the correlations of the columns.
+    preserve : bool
+        Shrink the sum towards the mean, so that mean and variance (correlated: covariances) stay as expected.
+
+    Raises
+    ------
+    ColumnError, InputError, PolicyError
+        A column is missing or not of finite numbers, the table has no rows, or the variance is not above 0.
+
+    References
+    ----------
+    Kim (1986), A method for limiting disclosure in microdata based on random noise and transformation.
+
+    Examples
+    --------
+    >>> import polars as pl, shoal
+    >>> 5 < shoal.add_noise(pl.DataFrame({"age": range(1000)}), ["age"], variance=0.1).loss_percent < 15
+    True
+    """
+    return _transformed(frame, columns, Noise(variance=variance, method=method, preserve=preserve, group="together"))
+
+
+def _transformed(frame: IntoFrame, columns: Sequence[str], transform: Transform) -> Transformed:
+    """Transform columns of a frame as a policy with these columns would."""
+    from shoal.io.observing import collected, column_list
+    from shoal_engine.anonymity.policy.policy import Policy
+    from shoal_engine.anonymity.policy.roles import QuasiIdentifier
+    from shoal_engine.transforming.applying import apply_transforms, changed_share, loss_percent
+    from shoal_engine.transforming.specs import grouped_columns
+
+    # A policy checks the ranges of all parameters.
+    names = column_list(columns)
+    policy = Policy(k=2, quasi_identifiers={name: QuasiIdentifier(transform=transform) for name in names})
+    table = collected(into_lazy(frame), names)
+    before = {name: _encoded(table[name]) for name in names}
+    after, _ = apply_transforms(before, grouped_columns(policy.quasi_identifiers))
+    keeps_type = isinstance(transform, (PostRandomize, RankSwap))
+    released = [_series(column, table.schema[name] if keeps_type else None) for name, column in after.items()]
+    return Transformed(
+        frame=rebuilt_frame(table.with_columns(released)),
+        changed={name: changed_share(before[name], after[name]) for name in before},
+        loss_percent=loss_percent(list(before.values()), list(after.values())),
+    )
+
+
+def _encoded(series: pl.Series) -> "CodedColumn":
+    """Return a column as transformations take it."""
+    from shoal_engine.transforming.coded_columns import encode
+
+    array: Any = series.to_arrow(compat_level=pl.CompatLevel.newest())
+    return encode(series.name, array)
+
+
+def _series(column: "CodedColumn", dtype: "pl.DataType | None") -> pl.Series:
+    """Return a column as a series, in its former type where values are the former ones."""
+    series = pl.Series(column.name, column.to_arrow())
+    return series if dtype is None else series.cast(dtype)

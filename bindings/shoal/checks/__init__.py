@@ -1,0 +1,1 @@
+"""A table against its policy: undecided columns, findings, population, certificates."""

@@ -1,0 +1,130 @@
+"""The certificate of a release: what was promised, what is reached, with which versions, as JSON."""
+
+import hashlib
+import importlib.metadata
+import io
+import math
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from shoal.checks.reproduction import PACKAGES, policy_digest
+from shoal.io.frames import IntoFrame, into_lazy, read_to_end
+from shoal_engine.anonymity.criteria.assessment import Report
+from shoal_engine.anonymity.policy.policy import Policy
+from shoal_engine.errors import InputError
+
+_PROMISES = ("k", "models", "identifier", "quasi_identifier", "sensitive", "set_valued", "insensitive")
+"""Parts of a policy that a released table can break."""
+
+
+def certificate(policy: Policy, report: Report, *, output_digest: str) -> dict[str, Any]:
+    """Return the certificate of a verified release.
+
+    Parameters
+    ----------
+    policy : Policy
+    report : Report
+    output_digest : str
+        SHA-256 of the released file, or of a frame's Arrow stream.
+
+    Returns
+    -------
+    dict
+        Holds ``policy``, ``digests``, ``versions``, ``figures`` and ``findings``, each of these with the reason for
+        which it was accepted, if it was; no value of any column, no key.
+    """
+    document = {
+        "certificate": 1,
+        "verified": True,
+        "policy": policy.to_builtins(),
+        "digests": {"policy_sha256": policy_digest(policy), "output_sha256": output_digest},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in PACKAGES},
+        },
+        "figures": report.to_dict(),
+        "findings": msgspec.to_builtins(report.findings),
+    }
+    return _in_json(document)
+
+
+def _in_json(value: Any) -> Any:
+    """Return plain values as JSON has them: null for a figure without bound, or that nothing was measured for."""
+    match value:
+        case dict():
+            return {name: _in_json(part) for name, part in value.items()}
+        case list() | tuple():
+            return [_in_json(part) for part in value]
+        case float() if not math.isfinite(value):
+            return None
+        case _:
+            return value
+
+
+def broken_certificate(certificate: str | Path | Mapping[str, Any], released: IntoFrame, policy: Policy) -> list[str]:
+    """Return where a released table, or its policy, is not what a certificate was written for.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or is no certificate.
+    """
+    document = read(certificate) if isinstance(certificate, str | Path) else certificate
+    try:
+        promised, output = document["policy"], document["digests"]["output_sha256"]
+    except (KeyError, TypeError, AttributeError):
+        raise _no_certificate(certificate) from None
+    broken: list[str] = []
+    ours = msgspec.json.decode(msgspec.json.encode(policy.to_builtins()))
+    if any(ours.get(part) != promised.get(part) for part in _PROMISES):
+        broken.append("the certificate was written for another policy")
+    if isinstance(released, str | Path):
+        found = file_digest(Path(released)) if Path(released).is_file() else ""
+    else:
+        found = frame_digest(read_to_end(into_lazy(released)))
+    if found != output:
+        broken.append("the table is not the one that the certificate was written for: its digest differs")
+    return broken
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Read a certificate.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or is no certificate.
+    """
+    try:
+        return msgspec.json.decode(Path(path).read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError, UnicodeError):
+        raise _no_certificate(path) from None
+
+
+def _no_certificate(certificate: object) -> InputError:
+    named = repr(str(certificate)) if isinstance(certificate, str | Path) else "the mapping"
+    msg = f"{named} is no certificate of a release; give the file that `anonymize --certificate FILE` wrote"
+    return InputError(msg)
+
+
+def write(document: dict[str, Any], path: Path) -> None:
+    """Write a certificate as indented JSON."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def frame_digest(frame: pl.DataFrame) -> str:
+    """Return the SHA-256 of a frame's rows as an uncompressed Arrow stream."""
+    buffer = io.BytesIO()
+    frame.write_ipc_stream(buffer, compression="uncompressed")
+    return hashlib.sha256(buffer.getbuffer()).hexdigest()

@@ -1,0 +1,64 @@
+"""Findings of a released table, from its frame."""
+
+import polars as pl
+
+from shoal.io.frames import UNREADABLE, batches, read_to_end, schema_of
+from shoal.io.internal_names import internal
+from shoal.io.observing import check_readable, threads
+from shoal_engine.anonymity.policy.policy import Policy
+from shoal_engine.errors import InputError
+from shoal_engine.finding import Finding, in_order
+
+_TEXT, _ROWS = internal("text"), internal("rows")
+
+
+def released_findings(
+    table: pl.LazyFrame, policy: Policy, *, released: bool = True, n_threads: int | None = None
+) -> tuple[Finding, ...]:
+    """Return what a released table, or one that is to be released, gives away beside its classes, the worst first.
+
+    Raises
+    ------
+    ColumnError
+        The values of a column cannot be compared.
+    InputError
+        The table cannot be read to its end.
+
+    Examples
+    --------
+    >>> policy = Policy.of(k=2, quasi_identifiers=["age"], insensitive=["cost"])
+    >>> table = pl.LazyFrame({"age": ["[20, 29]"] * 2, "cost": [1.5, 2.5]})
+    >>> [finding.code for finding in released_findings(table, policy)]
+    ['kept-unique', 'kept-unique-with-quasi-identifiers']
+    """
+    from shoal_engine.findings.released_table import ReleasedTable, examined_columns
+
+    schema = schema_of(table)
+    columns = examined_columns(policy, schema.names(), released=released)
+    alike = _look_alikes(table, policy, schema)
+    if not columns:
+        return tuple(alike)
+    check_readable(schema, columns)
+    rows = ReleasedTable(policy, schema.names(), n_threads=threads(n_threads), released=released)
+    try:
+        for batch in batches(table, columns):
+            rows.observe(batch)
+    except UNREADABLE:
+        # Without the cause: the engine's own message may quote a cell.
+        msg = "the released table cannot be read to its end: it is truncated, damaged or not of its declared types"
+        raise InputError(msg) from None
+    return tuple(in_order([*rows.findings(), *alike]))
+
+
+def _look_alikes(table: pl.LazyFrame, policy: Policy, schema: pl.Schema) -> list[Finding]:
+    """Return what is to be said of texts that models of diversity count as several and a reader as one."""
+    from shoal_engine.findings.look_alikes import look_alike_findings
+
+    found: list[Finding] = []
+    for name, role in policy.sensitive.items():
+        if not role.models or not isinstance(schema.get(name), pl.String | pl.Categorical | pl.Enum):
+            continue
+        text = table.select(pl.col(name).cast(pl.String).alias(_TEXT))
+        counted = read_to_end(text.group_by(_TEXT).agg(pl.len().alias(_ROWS)), streaming=True).drop_nulls()
+        found += look_alike_findings(name, dict(counted.iter_rows()))
+    return found

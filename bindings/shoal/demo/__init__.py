@@ -1,0 +1,1 @@
+"""Invented hospitals: records, a policy, and a federation of four."""

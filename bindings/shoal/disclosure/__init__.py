@@ -1,0 +1,1 @@
+"""Disclosure risk of a table: reports, unique sets of columns, SUDA, record linkage."""

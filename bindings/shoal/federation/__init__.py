@@ -1,0 +1,1 @@
+"""Federated rounds: aggregation of files, and rounds over Flower."""

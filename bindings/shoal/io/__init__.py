@@ -1,0 +1,1 @@
+"""Reading and writing tables: frames, files, delimited text, declared types."""

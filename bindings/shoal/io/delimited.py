@@ -1,0 +1,177 @@
+"""Delimited text as a table of text: what is damaged is told with its line before any row is used."""
+
+import dataclasses
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from shoal.io.delimited_header import Header, header_of
+from shoal.io.line_structure import Structure, numbered_records, rewritten, structure_of
+from shoal.io.raw_text import RawText, raw_text
+from shoal_engine.declarations.file_format import FileFormat
+from shoal_engine.errors import ColumnError, InputError
+
+
+@dataclass(frozen=True, slots=True)
+class DelimitedText:
+    """One delimited file, ready to be scanned.
+
+    Attributes
+    ----------
+    text : RawText
+    header : Header
+    names : tuple of str
+        What the columns are called, in the order of the file.
+    kept : tuple of str
+    hollow : bool
+        Some lines hold nothing and are left out.
+    records : int, optional
+        Rows, where they were counted.
+    original : RawText and Header, optional
+        What lines are counted in, where `text` is a copy.
+    """
+
+    text: RawText
+    header: Header
+    names: tuple[str, ...]
+    kept: tuple[str, ...]
+    hollow: bool
+    records: int | None
+    original: tuple[RawText, Header] | None = None
+
+    def scan(self, declared: FileFormat, *, total: bool) -> pl.LazyFrame:
+        """Return the rows as text; with `total`, whatever a row holds."""
+        names, dialect = self.names, self.header.dialect
+        plain = self.header.names == names
+        source = self.text.path if self.text.content is None else io.BytesIO(self.text.content)
+        has_header = declared.header and len(self.header.names) == len(names)
+        frame = pl.scan_csv(
+            source,
+            separator=dialect.separator,
+            quote_char=dialect.quote or None,
+            comment_prefix=dialect.comment,
+            has_header=has_header,
+            skip_lines=self.header.before if has_header else self.header.lines,
+            infer_schema=False,
+            with_column_names=None if plain else lambda _: list(names),
+            truncate_ragged_lines=total,
+            encoding="utf8-lossy" if total else "utf8",
+            glob=False,
+        )
+        if self.hollow:
+            frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
+        return frame if self.kept == names else frame.select(self.kept)
+
+    def line_of(self, row: int) -> int:
+        """Return the line that a row begins on; rows are counted from 0, lines from 1."""
+        text, header = self.original or (self.text, self.header)
+        records = numbered_records(text, header.dialect, header.lines)
+        filled = (line for line, record in records if any(record))
+        return next(islice(filled, row, None), header.lines + row + 1)
+
+
+def open_delimited(path: Path, declared: FileFormat, *, total: bool = False) -> DelimitedText:
+    """Look at one file: header, and unless `total` every line.
+
+    Raises
+    ------
+    InputError
+        The file is no delimited text, or a line is damaged; the message has its number.
+    ColumnError
+        A column is named twice.
+    """
+    text = raw_text(path, declared)
+    header = header_of(text, declared, by_rows=not total)
+    width = len(header.names)
+    if total:
+        return _delimited(text, header, header.names, declared, hollow=True, records=None)
+    structure = structure_of(text, header.dialect, header.lines, width)
+    names = header.names
+    if structure.widths.size:
+        if not _has_row_names(text, header, structure):
+            raise _ragged(text, header, structure)
+        names = ("", *names)
+    if structure.odd_quotes and header.dialect.quote:
+        content = rewritten(text, header.dialect, header.lines, names)
+        told = Header(dataclasses.replace(header.dialect, comment=None), names, 0, 1)
+        called = _delimited(text, told, names, declared, hollow=False, records=None)
+        return dataclasses.replace(called, text=RawText(text.path, content), original=(text, header))
+    return _delimited(text, header, names, declared, hollow=structure.hollow, records=structure.records)
+
+
+def _delimited(
+    text: RawText, header: Header, names: tuple[str, ...], declared: FileFormat, *, hollow: bool, records: int | None
+) -> DelimitedText:
+    """Return a file whose lines are known; columns without a name are called by their place, or left out."""
+    prefix = "unnamed_" if declared.unnamed == "drop" else declared.unnamed
+    called = tuple(name or f"{prefix}{place}" for place, name in enumerate(names, 1))
+    twice = next((name for place, name in enumerate(called) if name in called[:place]), None)
+    if twice is not None:
+        msg = f"a column of {text.name!r} has no name and would be called {twice!r}, as another is; declare `unnamed`"
+        raise ColumnError(msg)
+    wild = next((name for name in called if name == "*" or (name.startswith("^") and name.endswith("$"))), None)
+    if wild is not None:
+        msg = f"column {wild!r} of {text.name!r} has a name that stands for several columns; rename it"
+        raise ColumnError(msg)
+    kept = [one for one, name in zip(called, names, strict=True) if name or declared.unnamed != "drop"]
+    return DelimitedText(text, header, called, tuple(kept), hollow, records)
+
+
+def _has_row_names(text: RawText, header: Header, structure: Structure) -> bool:
+    """Tell whether every row has one value more than the header: names of rows, as R writes them.
+
+    Rows that all end in a separator look the same, but hold nothing after it.
+    """
+    width = len(header.names)
+    if structure.widths.size != structure.records or (structure.widths != width + 1).any():
+        return False
+    return any(record[-1:] != [""] for _, record in numbered_records(text, header.dialect, header.lines) if any(record))
+
+
+def _ragged(text: RawText, header: Header, structure: Structure) -> InputError:
+    """Return the error for rows with more or fewer values than the header has names."""
+    width, line, found = len(header.names), int(structure.lines[0]), int(structure.widths[0])
+    same = structure.widths.size == structure.records and np.unique(structure.widths).size == 1
+    if same and abs(found - width) == 1:
+        ends = "the header" if found < width else "every row"
+        msg = (
+            f"the header of {text.name!r} has {width} names, its rows have {found} values: {ends} may end in a "
+            f"separator too many; remove it, or give every line as many values as there are names"
+        )
+    elif structure.lines.size == 1 and line == structure.last_line and structure.ends_open and found < width:
+        msg = (
+            f"the last line of {text.name!r}, line {line}, is not complete: it has {found} values, the header "
+            f"{width} names; the file is truncated, get it whole"
+        )
+    else:
+        others = ", and other lines differ too" if structure.lines.size > 1 else ""
+        remedy = "correct the file: a value that holds the separator needs quotes"
+        if width == 1 and not header.names[0][:1].isalnum():
+            remedy = "if the lines before are comments, declare their sign, as comment = '#', or how many to `skip`"
+        msg = f"line {line} of {text.name!r} has {found} values, and the header {width} names{others}; {remedy}"
+    return InputError(msg)
+
+
+def check_same_columns(files: Sequence[DelimitedText]) -> None:
+    """Check that files have the same columns, in whatever order.
+
+    Raises
+    ------
+    ColumnError
+        A file lacks a column that another has; the message names both.
+    """
+    first = files[0]
+    for file in files[1:]:
+        for one, other in ((file, first), (first, file)):
+            lacking = [name for name in other.kept if name not in one.kept]
+            if lacking:
+                msg = (
+                    f"{one.text.name!r} has no column {lacking[0]!r}, which {other.text.name!r} has; "
+                    "files that are read together have the same columns"
+                )
+                raise ColumnError(msg)

@@ -1,0 +1,244 @@
+"""Tables onto disk: under their final name only when whole, and of the types that the frame has.
+
+Parquet and IPC keep every type. Delimited text keeps values: a time with a zone is written with its offset, as
+``2024-03-31T03:30:00.000000+02:00``, a duration by ISO 8601, as ``PT3H``; lists, structs and bytes are refused.
+"""
+
+import base64
+import contextlib
+import errno
+import io
+import os
+import secrets
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from shoal.io.files import Format, check_output, separator_of
+from shoal_engine.errors import OutputError
+
+_DIGITS = {"ms": 3, "us": 6, "ns": 9}
+
+
+@contextlib.contextmanager
+def written_whole(output: Path) -> Generator[Path]:
+    """Give a hidden path beside `output`; rename it to `output` when the block ends well, remove it otherwise.
+
+    Raises
+    ------
+    OutputError
+        The disk is full, the folder cannot be written, or writing failed in another way; the message says why.
+    """
+    draft = output.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        try:
+            yield draft
+            _sync(draft)
+            draft.replace(output)
+        except BaseException as error:
+            left = _remove(draft)
+            if not isinstance(error, OSError):
+                raise
+            msg = f"cannot write {str(output)!r}: {_reason(error)}; {left}"
+            raise OutputError(msg) from None
+        _sync_folder(output.parent)
+    except OSError as error:
+        msg = f"{str(output)!r} was written, and may be lost should the machine stop now: {_reason(error)}"
+        raise OutputError(msg) from None
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, unless it is there.
+
+    Raises
+    ------
+    OutputError
+        It cannot be made, or is a file.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"cannot make the folder {str(folder)!r}: {_reason(error)}"
+        raise OutputError(msg) from None
+
+
+def _remove(draft: Path) -> str:
+    """Remove a file if it is there; return what is true then. What went wrong before is for the caller to tell."""
+    try:
+        draft.unlink(missing_ok=True)
+    except OSError as error:
+        return f"{str(draft)!r} may be left behind, as it cannot be removed: {_reason(error)}"
+    return "nothing was left behind"
+
+
+def _reason(error: OSError) -> str:
+    """Return why the system refused; never the text of another library."""
+    return os.strerror(error.errno) if error.errno else "the system refused without a reason"
+
+
+def _sync(path: Path) -> None:
+    """Make a file durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable, on file systems that can do so."""
+    try:
+        _sync(folder)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):
+            raise
+
+
+def write(batches: "Iterator[Any]", schema: Any, output: Path, kind: Format, *, separator: str) -> None:
+    """Write Arrow record batches to one file; dictionaries as what they stand for.
+
+    Parameters
+    ----------
+    batches : iterator of pa.RecordBatch
+    schema : pa.Schema
+    output : Path
+    kind : "parquet" | "csv" | "ipc"
+    separator : str
+        Between the values of a delimited file.
+
+    Raises
+    ------
+    OutputError
+        The format cannot hold a column's type; the message names both.
+    """
+    import pyarrow as pa
+
+    _CHECKS[kind](schema)
+    plain = pa.schema([pa.field(field.name, _plain(field.type)) for field in schema])
+    match kind:
+        case "parquet":
+            import pyarrow.parquet as pq
+
+            with pq.ParquetWriter(output, schema, compression="zstd", store_schema=False) as writer:
+                for batch in batches:
+                    writer.write_batch(batch)
+                # Types that Parquet lacks (zones, durations) are told by the schema; that of the writer would tell
+                # dictionaries where the values are meant.
+                stored = base64.b64encode(plain.serialize().to_pybytes())
+                writer.add_key_value_metadata({"ARROW:schema": stored.decode()})
+        case "ipc":
+            with pa.OSFile(str(output), "wb") as sink, pa.ipc.new_file(sink, plain) as writer:
+                for batch in batches:
+                    writer.write_batch(batch.cast(plain))
+        case "csv":
+            with output.open("wb") as sink:
+                for number, batch in enumerate(batches):
+                    part = pl.DataFrame([_as_text(column) for column in pl.DataFrame(batch).iter_columns()])
+                    # Polars, given the file, does not tell why the system refuses.
+                    text = io.BytesIO()
+                    part.write_csv(text, include_header=number == 0, separator=separator)
+                    sink.write(text.getbuffer())
+
+
+def write_frame(frame: pl.DataFrame, output: Path) -> None:
+    """Write a frame that is no release to a file whose suffix tells the format; lists are joined for CSV.
+
+    Raises
+    ------
+    OutputError
+        The output cannot be written.
+    """
+    kind = check_output(output, [])
+    if kind == "csv":
+        lists = [name for name, dtype in frame.schema.items() if dtype == pl.List(pl.String)]
+        frame = frame.with_columns(pl.col(lists).list.join("; "))
+    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    with written_whole(output) as draft:
+        write(iter(table.to_batches()), table.schema, draft, kind, separator=separator_of(output))
+
+
+def open_as(path: Path, kind: Format, schema: pl.Schema, *, separator: str) -> pl.LazyFrame:
+    """Open a file that was just written, whose format and columns are known whatever its name."""
+    match kind:
+        case "parquet":
+            return pl.scan_parquet(path, glob=False)
+        case "ipc":
+            return pl.scan_ipc(path, glob=False)
+        case "csv":
+            # Nothing is counted in columns of these types, and Polars reads neither.
+            text = {name: pl.String() for name, dtype in schema.items() if isinstance(dtype, pl.Duration | pl.Null)}
+            return pl.scan_csv(path, separator=separator, schema=pl.Schema({**schema, **text}), glob=False)
+
+
+def _as_text(column: pl.Series) -> pl.Series:
+    """Return a column as delimited text holds it."""
+    match column.dtype:
+        case pl.Datetime(time_zone=str(), time_unit=unit):
+            return column.dt.to_string(f"%Y-%m-%dT%H:%M:%S%.{_DIGITS[unit]}f%:z")
+        case pl.Duration():
+            return column.dt.to_string("iso")
+        case _:
+            return column
+
+
+def _plain(kind: Any) -> Any:
+    """Return the type of the values that a dictionary stands for."""
+    import pyarrow as pa
+
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _check_text(schema: Any) -> None:
+    """Check that every column has a type that delimited text can hold.
+
+    Raises
+    ------
+    OutputError
+        A column has none; the message names it.
+    """
+    import pyarrow.types as types
+
+    for column in schema:
+        kind = column.type
+        if types.is_nested(kind) or types.is_binary(kind) or types.is_large_binary(kind):
+            msg = (
+                f"column {column.name!r} has type {kind}, which CSV cannot hold; write Parquet or IPC, or leave it out"
+            )
+            raise OutputError(msg)
+
+
+def _check_parquet(schema: Any) -> None:
+    """Check that no column has structs without a field, which Parquet has no place for.
+
+    Raises
+    ------
+    OutputError
+        A column has; the message names it.
+    """
+    for column in schema:
+        if _holds_nothing(column.type):
+            msg = (
+                f"column {column.name!r} has type {column.type}, which Parquet cannot hold; write IPC, or leave it out"
+            )
+            raise OutputError(msg)
+
+
+def _holds_nothing(kind: Any) -> bool:
+    """Return whether a type is, or has within, a struct without fields."""
+    import pyarrow as pa
+
+    fields = [kind.field(number) for number in range(kind.num_fields)]
+    return (pa.types.is_struct(kind) and not fields) or any(_holds_nothing(field.type) for field in fields)
+
+
+def _check_nothing(schema: Any) -> None:
+    """Take every type."""
+
+
+_CHECKS: dict[Format, Callable[[Any], None]] = {
+    "parquet": _check_parquet,
+    "ipc": _check_nothing,
+    "csv": _check_text,
+}

@@ -1,0 +1,1 @@
+"""Private queries: plans, releases, noise, accounting, audits."""

@@ -1,0 +1,184 @@
+"""What the labels of a release stand for, read from their texts: values, intervals, sets, nodes of a hierarchy.
+
+The reading is that of someone who holds the release and its policy, and owes nothing to the code that wrote it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from shoal.io.declared_types import typed
+from shoal.recount.released_table import format_of_type
+from shoal_engine.errors import ColumnError, HierarchyError
+
+if TYPE_CHECKING:
+    from shoal_engine.anonymity.policy.policy import Policy
+    from shoal_engine.anonymity.policy.roles import QuasiIdentifier
+
+Flags = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.int64]
+
+
+class Reading(ABC):
+    """The labels of one column, read over a domain of values; null is the first value where there is one."""
+
+    @abstractmethod
+    def fits(self, label: int, codes: Codes) -> Flags:
+        """Return for which of some values, (n,) codes, a label stands."""
+
+
+class _Spans(Reading):
+    """Labels that stand for all values between two ends, by rank; null has rank -1."""
+
+    def __init__(self, rank: Codes, ends: Sequence[tuple[int, int]]) -> None:
+        self._rank, self._ends = rank, ends
+
+    def fits(self, label: int, codes: Codes) -> Flags:
+        low, high = self._ends[label]
+        rank = self._rank[codes]
+        return (rank >= low) & (rank <= high)
+
+
+class _Sets(Reading):
+    """Labels that list their values."""
+
+    def __init__(self, members: Sequence[Flags]) -> None:
+        self._members = members
+
+    def fits(self, label: int, codes: Codes) -> Flags:
+        return self._members[label][codes]
+
+
+class _Nodes(Reading):
+    """Labels that name nodes of a hierarchy; `names`, (n_levels, n_values), are numbers of names."""
+
+    def __init__(self, names: Codes, wanted: Sequence[int]) -> None:
+        self._names, self._wanted = names, wanted
+
+    def fits(self, label: int, codes: Codes) -> Flags:
+        return (self._names[:, codes] == self._wanted[label]).any(axis=0)
+
+
+def read_labels(
+    labels: pl.DataFrame, domain: pl.Series, name: str, role: "QuasiIdentifier", policy: "Policy"
+) -> Reading:
+    """Read the distinct labels of a quasi-identifier.
+
+    Parameters
+    ----------
+    labels : pl.DataFrame
+        One column of labels, or two of bounds.
+    domain : pl.Series
+        Distinct values of the population, null first where there is one, then ascending.
+    name, role, policy
+
+    Raises
+    ------
+    HierarchyError
+        The hierarchy does not cover the values.
+    """
+    from shoal_engine.anonymity.policy.hierarchies import Order, is_line
+
+    has_null, known = domain.null_count() > 0, domain.drop_nulls()
+    anything = -1 if role.nulls == "generalize" else 0
+    if role.output == "bounds":
+        return _bounds(labels, known, name, has_null=has_null, of_null=len(known) if anything < 0 else -1)
+    texts = _texts(known)
+    found = labels.get_column(name)
+    written: list[str | None] = (found if found.dtype == pl.String else pl.Series(_texts(found))).to_list()
+    if role.hierarchy is not None and not is_line(role.hierarchy):
+        return _nodes(written, known, name, role, policy, has_null=has_null)
+    if role.hierarchy is None and (role.kind == "category" or isinstance(known.dtype, pl.String | pl.Boolean)):
+        return _Sets([_members(label, texts, has_null=has_null, role=role) for label in written])
+    declared = role.hierarchy.values if isinstance(role.hierarchy, Order) else texts
+    place = {text: rank for rank, text in enumerate(declared)}
+    if any(text not in place for text in texts):
+        msg = f"the order of {name!r} does not list every value of the population; add what is missing"
+        raise HierarchyError(msg)
+    rank = np.array([-1] * has_null + [place[text] for text in texts], np.int64)
+    return _Spans(rank, [_ends(label, place, name, anything) for label in written])
+
+
+def _texts(known: pl.Series) -> list[str]:
+    """Return values as a release writes them where they stand by themselves."""
+    from shoal_engine.tables.value_texts import value_texts
+
+    return value_texts(known.to_arrow()).to_pylist()
+
+
+def _bounds(labels: pl.DataFrame, known: pl.Series, name: str, *, has_null: bool, of_null: int) -> Reading:
+    """Read two bounds; without bounds null up to rank `of_null`."""
+    lower, upper = (labels.get_column(f"{name}_{end}") for end in ("lower", "upper"))
+    lower, upper = (_as_values(end, known.dtype, name) for end in (lower, upper))
+    low = known.search_sorted(lower, side="left").to_list()
+    high = (known.search_sorted(upper, side="right").cast(pl.Int64) - 1).to_list()
+    ends = [(-1, of_null) if lost else (a, b) for lost, a, b in zip(lower.is_null(), low, high, strict=True)]
+    return _Spans(np.arange(len(known) + has_null) - has_null, ends)
+
+
+def _as_values(end: pl.Series, kind: pl.DataType, name: str) -> pl.Series:
+    """Return bounds as values of the population's type: those of a delimited file are text."""
+    declared = format_of_type(kind)
+    if end.dtype != pl.String or declared is None:
+        return end if end.dtype == kind else end.cast(kind, strict=False)
+    values = end.to_frame(name).select(typed(pl.col(name), declared)).to_series()
+    if values.null_count() > end.null_count():
+        msg = f"a bound of {name!r} is no {declared.type}, as the population's values are; give this policy's release"
+        raise ColumnError(msg)
+    return values.cast(kind)
+
+
+def _ends(label: str | None, place: Mapping[str, int], name: str, anything: int) -> tuple[int, int]:
+    """Return the lowest and highest rank that a label stands for; ``*`` begins at rank `anything`."""
+    if label is None:
+        return -1, -1
+    if label in place:
+        return place[label], place[label]
+    if label == "*":
+        return anything, len(place)
+    parts = label[1:-1].split(", ")
+    for cut in range(1, len(parts)):
+        lower, upper = ", ".join(parts[:cut]), ", ".join(parts[cut:])
+        if lower in place and upper in place:
+            return place[lower], place[upper]
+    msg = f"a label of {name!r} is no interval of values that occur in the population; give the release of this policy"
+    raise ColumnError(msg)
+
+
+def _members(label: str | None, texts: Sequence[str], *, has_null: bool, role: "QuasiIdentifier") -> Flags:
+    """Return which values a set names, null among them where it may share a class with others."""
+    mixes = role.nulls == "generalize"
+    if label is None or label == "*":
+        null = label is None or mixes
+        named = [label == "*"] * len(texts)
+    else:
+        listed = f", {label[1:-1]}, " if label.startswith("{") else ""
+        null = mixes and ", null, " in listed
+        named = [text == label or f", {text}, " in listed for text in texts]
+    return np.array([null] * has_null + named, np.bool_)
+
+
+def _nodes(
+    written: Sequence[str | None],
+    known: pl.Series,
+    name: str,
+    role: "QuasiIdentifier",
+    policy: "Policy",
+    *,
+    has_null: bool,
+) -> Reading:
+    """Read names of nodes; several nodes of one name are all meant."""
+    from shoal_engine.anonymity.hierarchies.trees import plant
+
+    assert role.hierarchy is not None
+    tree = plant(role.hierarchy, known.to_arrow(), has_null=has_null, column=name, folder=policy.folder)
+    number: dict[str | None, int] = {}
+    of_node = np.array([number.setdefault(text, len(number)) for text in tree.label.to_pylist()], np.int64)
+    names = of_node[tree.ancestor][:, tree.leaf]
+    if has_null and role.nulls == "apart":
+        names[:, 0] = number[None]
+    return _Nodes(names, [number.get(label, -1) for label in written])

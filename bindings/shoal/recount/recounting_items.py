@@ -1,0 +1,47 @@
+"""Combinations of items of a set-valued column, recounted in plain Polars."""
+
+import polars as pl
+
+from shoal.io.frames import schema_of
+from shoal.io.internal_names import internal
+from shoal_engine.errors import ColumnError
+
+_ROW, _ITEM, _ROWS, _UNIT = internal("row"), internal("item"), internal("rows"), internal("unit")
+
+
+def least_support(frame: pl.LazyFrame, column: str, m: int, unit: str | None = None) -> int | None:
+    """Return the fewest rows, or values of `unit`, that hold a combination of up to `m` items; None where none does.
+
+    Every row is joined with itself, item by item, so a combination stands there once for each row that holds it.
+
+    Raises
+    ------
+    ColumnError
+        The column holds no lists of plain values.
+    """
+    kind = schema_of(frame)[column]
+    if not isinstance(kind, pl.List | pl.Array) or kind.inner.is_nested():
+        msg = f"set-valued column {column!r} has type {kind}, no lists of plain values; give this policy's release"
+        raise ColumnError(msg)
+    of_unit = [] if unit is None else [pl.col(unit).rank("dense").fill_null(0).cast(pl.UInt32).alias(_UNIT)]
+    holders = pl.len() if unit is None else pl.col(_UNIT).n_unique()
+    entries = (
+        frame.select(pl.col(column).cast(pl.List(kind.inner)).alias(_ITEM), *of_unit)
+        .with_row_index(_ROW)
+        .filter(pl.col(_ITEM).list.len() > 0)
+        .explode(_ITEM)
+        .unique()
+        # Numbers in place of items, so that null is one like the others.
+        .with_columns(pl.col(_ITEM).rank("dense").fill_null(0).cast(pl.UInt32))
+        .collect()
+    )
+    least: int | None = None
+    held = entries.lazy().rename({_ITEM: "1"})
+    for size in range(1, m + 1):
+        if size > 1:
+            further = entries.lazy().select(_ROW, pl.col(_ITEM).alias(f"{size}"))
+            held = held.join(further, on=_ROW).filter(pl.col(f"{size}") > pl.col(f"{size - 1}"))
+        counted = held.group_by([f"{j}" for j in range(1, size + 1)]).agg(holders.alias(_ROWS))
+        found = counted.select(pl.col(_ROWS).min()).collect(engine="streaming").item()
+        least = found if least is None or (found is not None and found < least) else least
+    return least

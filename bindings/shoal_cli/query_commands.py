@@ -1,0 +1,252 @@
+"""Commands that answer with noise: `shoal query`; and for auditors `shoal audit` and `shoal noise`."""
+
+import secrets
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shoal_cli.input_options import declarations_of_input
+from shoal_cli.main import MET, NOT_VERIFIED
+from shoal_cli.options import ANCHOR, JSON, NEIGHBORS, THREADS, UNIT, print_json, unit_columns
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import polars as pl
+
+    from shoal.queries.binning import Bins
+    from shoal.queries.query import Private
+    from shoal_engine.differential.queries.aggregates import Aggregate
+    from shoal_engine.ledger import Ledger
+
+
+@click.command()
+@click.argument("source", metavar="INPUT", required=False)
+@UNIT
+@click.option("--by", multiple=True, metavar="COL", help="Group by it, or by bins COL:LO:HI:WIDTH; repeat.")
+@click.option(
+    "--count",
+    "counts",
+    multiple=True,
+    is_flag=False,
+    flag_value="",
+    metavar="[COL]",
+    help="Rows of each group, or those with a value in COL; repeat.",
+)
+@click.option("--sum", "sums", multiple=True, metavar="COL:LO:HI", help="Sum, values clamped to LO and HI; repeat.")
+@click.option("--mean", "means", multiple=True, metavar="COL:LO:HI", help="Mean; repeat.")
+@click.option("--variance", "variances", multiple=True, metavar="COL:LO:HI", help="Variance; repeat.")
+@click.option("--std", "stds", multiple=True, metavar="COL:LO:HI", help="Standard deviation; repeat.")
+@click.option("--quantile", "quantiles", multiple=True, metavar="COL:Q:LO:HI", help="Quantile, Q from 0 to 1; repeat.")
+@click.option("--n-unique", "distinct", multiple=True, metavar="COL", help="Distinct values; repeat.")
+@click.option("--count-clipped", is_flag=True, help="Units of which rows are left out, in the whole table.")
+@click.option("--count-outside", multiple=True, metavar="COL:LO:HI", help="Rows with a value beyond LO and HI; repeat.")
+@click.option("--epsilon", metavar="E", help="What the answer may cost, as a decimal or a ratio.")
+@click.option("--rho", metavar="R", help="The same in zero-concentrated privacy, in place of epsilon.")
+@click.option("--delta", metavar="D", default="0", show_default=True, help="Chance of any failure.")
+@click.option("--max-groups", type=click.IntRange(min=1), metavar="N", help="Groups that one unit may count in.")
+@click.option("--max-rows", metavar="N", help="Rows of one unit that may count in each; or clip, to clamp its sums.")
+@click.option("--keys", metavar="FILE", help="Groups to tell of, known to everybody; else they are chosen privately.")
+@click.option("--law", type=click.Choice(["laplace", "gaussian"]), help="Of the noise; the smaller unless given.")
+@NEIGHBORS
+@click.option("--ledger", type=click.Path(dir_okay=False), help="Charge this ledger.")
+@ANCHOR
+@click.option("--no-ledger", is_flag=True, help="Charge nothing, on purpose.")
+@click.option("--plan", "only_plan", is_flag=True, help="Tell the cost and the noise, without looking at the data.")
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False), help="Write the answer here; its suffix is the format."
+)
+@declarations_of_input
+@THREADS
+@JSON
+def query(source: str | None, threads: int | None, output: str | None, as_json: bool, **asked: Any) -> int:  # noqa: FBT001
+    """Answer a group-by with noise, charged to a ledger."""
+    from pathlib import Path
+
+    import polars as pl
+
+    from shoal.io.files import check_output
+    from shoal.io.writing import write_frame
+    from shoal.queries.query import private
+    from shoal_cli.rendering import show_frame
+
+    source, asked["counts"] = _source(source, asked["counts"])
+    if bool(asked["ledger"]) == asked["no_ledger"] and not asked["only_plan"]:
+        msg = "name the ledger to charge with --ledger FILE, or say --no-ledger; `shoal ledger init` makes one"
+        raise click.UsageError(msg)
+    if asked["anchor"] and not asked["ledger"]:
+        msg = "--anchor is that of a ledger, and none is named; name it with --ledger FILE, or leave --anchor out"
+        raise click.UsageError(msg)
+    if output is not None:
+        check_output(Path(output), [source, *filter(None, (asked["ledger"], asked["anchor"]))])
+    unit = unit_columns(asked["units"])
+    frame = private(
+        source, unit=unit, ledger=_ledger(asked), neighbors=asked["neighbors"], declarations=asked["declared"]
+    )
+    grouped = frame.group_by(
+        *(_key(text, frame) for text in asked["by"]),
+        max_groups=asked["max_groups"],
+        max_rows=_rows(asked["max_rows"]),
+        keys=asked["keys"],
+    )
+    budget = {name: asked[name] for name in ("epsilon", "rho", "delta", "law")}
+    wanted = grouped.agg(*_aggregates(asked))
+    plan = wanted.plan(**budget)
+    body = {
+        "epsilon": plan.epsilon,
+        "rho": plan.rho,
+        "delta": plan.delta,
+        "plan": plan.frame.to_dicts(),
+        "notes": list(plan.notes),
+    }
+    answer = plan.frame.select(pl.exclude("sensitivity_steps", "deviation_steps", "step"))
+    if not asked["only_plan"]:
+        checked = None if output is None else partial(_check_written, output=Path(output))
+        released = wanted.release(**budget, n_threads=threads, before_charge=checked)
+        receipt, answer = released.receipt, released.frame
+        body |= {"receipt": receipt and f"{receipt.number}:{receipt.hash}", "rows": answer.height}
+        if output is not None:
+            write_frame(answer, Path(output))
+        else:
+            body["answer"] = answer.to_dicts()
+    if as_json:
+        print_json(body)
+    else:
+        show_frame(answer, "Plan" if asked["only_plan"] else "Answer, with noise")
+        for note in plan.notes:
+            click.echo(f"note: {note}")
+        if body.get("receipt"):
+            click.echo(f"charged as line {body['receipt']}")
+    return MET
+
+
+@click.command()
+@click.option("--mechanism", "-m", "mechanisms", multiple=True, metavar="NAME", help="Repeat for several; all else.")
+@click.option("--runs", type=click.IntRange(min=1000), default=1_000_000, show_default=True, help="On each neighbor.")
+@JSON
+def audit(mechanisms: tuple[str, ...], runs: int, as_json: bool) -> int:  # noqa: FBT001
+    """Run mechanisms on neighbors; fail where what they said proves more epsilon than they claim."""
+    from shoal.queries.audit import audit as audit_all
+    from shoal_cli.rendering import show_frame
+
+    found = audit_all(mechanisms or None, runs=runs)
+    if as_json:
+        print_json({"audits": found.to_dicts()})
+    else:
+        show_frame(found, "Epsilon, claimed and proven")
+    return NOT_VERIFIED if (found["verdict"] == "broken").any() else MET
+
+
+def _check_written(empty: "pl.DataFrame", *, output: "Path") -> None:
+    """Write an answer of no rows beside the output, so that what cannot be written is told before it is charged."""
+    from shoal.io.writing import write_frame
+
+    probe = output.with_name(f".{secrets.token_hex(8)}.{output.name}")
+    try:
+        write_frame(empty, probe)
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def _ledger(asked: dict[str, Any]) -> "Ledger | None":
+    """Return the ledger to charge, if one is named."""
+    from shoal_engine.ledger import Ledger
+
+    return Ledger(asked["ledger"], anchor=asked["anchor"]) if asked["ledger"] else None
+
+
+def _aggregates(asked: dict[str, Any]) -> "list[Aggregate]":
+    """Return what is asked for, in the order of the options' help."""
+    from shoal import dp
+
+    found: list[Aggregate] = [dp.count(column or None) for column in asked["counts"]]
+    for option, make in (
+        ("sums", dp.sum),
+        ("means", dp.mean),
+        ("variances", dp.variance),
+        ("stds", dp.std),
+    ):
+        for text in asked[option]:
+            column, low, high = _parts(text, 3, "COL:LO:HI")
+            found.append(make(column, bounds=(low, high)))
+    for text in asked["quantiles"]:
+        column, share, low, high = _parts(text, 4, "COL:Q:LO:HI")
+        found.append(dp.quantile(column, share, bounds=(low, high)).alias(f"{column}_q{share}"))
+    found += map(dp.n_unique, asked["distinct"])
+    for text in asked["count_outside"]:
+        column, low, high = _parts(text, 3, "COL:LO:HI")
+        found.append(dp.count_outside(column, bounds=(low, high)))
+    return [*found, dp.count_clipped()] if asked["count_clipped"] else found
+
+
+def _source(source: str | None, counts: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Return the input, and what `--count` was given: before the input, a bare `--count` takes it for a column."""
+    if source is not None:
+        return source, counts
+    paths = [place for place, text in enumerate(counts) if text and _sources(text)]
+    if len(paths) != 1:
+        msg = "Missing argument 'INPUT'."
+        raise click.UsageError(msg)
+    (place,) = paths
+    return counts[place], (*counts[:place], "", *counts[place + 1 :])
+
+
+def _sources(path: str) -> "list[Path] | None":
+    """Return the files that a path names, None where it names none."""
+    from shoal.io.files import sources
+    from shoal_engine.errors import InputError
+
+    try:
+        return sources(path)
+    except InputError:
+        return None
+
+
+def _key(text: str, frame: "Private") -> "str | Bins":
+    """Return a key column, or its bins; a column may itself be named like bins."""
+    from shoal.io.frames import schema_of
+    from shoal.queries.binning import evenly
+
+    if text.count(":") < 3 or text in schema_of(frame.frame):
+        return text
+    column, low, high, width = _parts(text, 4, "COL:LO:HI:WIDTH")
+    return evenly(column, low, high, width)
+
+
+def _parts(text: str, n: int, form: str) -> list[str]:
+    """Split an option from the right, so that a column's name may hold colons."""
+    parts = text.rsplit(":", n - 1)
+    if len(parts) != n or not all(parts):
+        msg = f"{text!r} is not of the form {form}; bounds are declared, for example --sum cost:0:50000"
+        raise click.UsageError(msg)
+    return parts
+
+
+def _rows(text: str | None) -> Any:
+    """Return the rows of a unit that may count: a number, or clip."""
+    if text is None or text == "clip":
+        return text
+    if not text.isdigit():
+        msg = f"--max-rows is a whole number or clip, not {text!r}"
+        raise click.UsageError(msg)
+    return int(text)
+
+
+@click.command()
+@click.option("--law", required=True, type=click.Choice(["laplace", "gaussian"]))
+@click.option("--scale", required=True, metavar="S", help="Exact: 10, 0.1 or 1/3; of gaussian, sigma.")
+@click.option("-n", "n", required=True, type=click.IntRange(min=1), help="How many samples.")
+@click.option("--output", "-o", required=True, type=click.Path(dir_okay=False), help="Its suffix tells the format.")
+@THREADS
+@JSON
+def noise(law: Any, scale: str, n: int, output: str, threads: int | None, as_json: bool) -> int:  # noqa: FBT001
+    """Write exact integer noise, for audits; once written it must not be added to anything."""
+    from shoal.queries.noise import sample_noise_file
+
+    body = sample_noise_file(output, law, scale=scale, n=n, n_threads=threads)
+    if as_json:
+        print_json(body)
+    else:
+        click.echo(f"{n:,} samples of discrete {law} noise of scale {body['scale']} written to {output}")
+    return MET

@@ -1,0 +1,182 @@
+"""Tables for people: what was found, before and after, on a terminal."""
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from shoal_cli.rendering_findings import show_decisions, show_findings
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from shoal.recount.verify import Verification
+    from shoal_engine.anonymity.criteria.assessment import Assessment, Report
+    from shoal_engine.anonymity.policy.policy import Policy
+
+# Without markup: names of columns and files may hold brackets.
+_CONSOLE = Console(markup=False)
+_NODES_SHOWN = 10
+_SETS_SHOWN = 20
+
+
+def _figures(assessment: "Assessment") -> list[tuple[str, str]]:
+    """Return the figures of an assessment as names and texts."""
+    rows = [
+        ("rows", f"{assessment.rows:,}"),
+        ("equivalence classes", f"{assessment.equivalence_classes:,}"),
+        *_units(assessment),
+        (
+            "rows that stand alone" if not assessment.unit else f"rows of one {assessment.unit} alone",
+            f"{assessment.unique_rows:,} ({_share(assessment.unique_rows, assessment.rows)})",
+        ),
+        ("highest risk", f"{assessment.risk.highest:.2%}"),
+        ("average risk", f"{assessment.risk.average:.2%}"),
+    ]
+    for column, reach in assessment.sensitive.items():
+        rows.append((f"{column}: fewest distinct values{_on_units(assessment)}", f"{reach.l_distinct:,}"))
+        rows.append((f"{column}: entropy diversity", f"{reach.l_entropy:.2f}"))
+        rows.append((f"{column}: distance to the table (t)", f"{reach.t:.3f}"))
+    for column, rows_held in assessment.set_valued.items():
+        holders = f"units of {assessment.unit}" if assessment.unit else "rows"
+        rows.append(
+            (f"{column}: fewest {holders} that share items", "no item" if rows_held is None else f"{rows_held:,}")
+        )
+    for name, figure in assessment.table_models.items():
+        rows.append((name, f"{figure:g}"))
+    return rows
+
+
+def _units(assessment: "Assessment") -> list[tuple[str, str]]:
+    """Return the size of the smallest class, and what it is counted in."""
+    if not assessment.unit:
+        return [("k (smallest class)", f"{assessment.k:,}")]
+    counted = "not in this table" if assessment.units is None else f"{assessment.units:,}"
+    return [
+        (f"units ({assessment.unit})", counted),
+        (f"k (units of {assessment.unit} in the smallest class)", f"{assessment.k:,}"),
+    ]
+
+
+def _on_units(assessment: "Assessment") -> str:
+    return f" on distinct {assessment.unit}" if assessment.unit else ""
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "0.0%"
+
+
+def _table(title: str, *columns: str) -> Table:
+    """Return an empty table whose first column is text and whose others are figures."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left")
+    return table
+
+
+def show_assessment(assessment: "Assessment") -> None:
+    """Print how exposed a table is."""
+    table = _table("Equivalence classes and risk", "figure", "value")
+    for name, value in _figures(assessment):
+        table.add_row(name, value)
+    _CONSOLE.print(table)
+
+
+def show_before_and_after(before: "Assessment", after: "Report") -> None:
+    """Print the risk of a table beside the risk of its release."""
+    table = _table("Risk before and after", "figure", "before", "after")
+    for (name, was), (_, now) in zip(_figures(before), _figures(after), strict=True):
+        table.add_row(name, was, now)
+    _CONSOLE.print(table)
+
+
+def _cell(value: object) -> str:
+    """Return a value as a table shows it."""
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def show_frame(frame: "pl.DataFrame", title: str) -> None:
+    """Print a frame of figures."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for name in frame.columns:
+        table.add_column(name)
+    for row in frame.iter_rows():
+        table.add_row(*map(_cell, row))
+    _CONSOLE.print(table)
+
+
+def show_report(report: "Report", policy: "Policy", output: str) -> None:
+    """Print what a release does and does not protect, what it reaches and what it costs."""
+    head = f"{output}   {report.rows:,} rows, {report.suppressed_rows:,} suppressed, {report.seconds:.1f} s\n"
+    _CONSOLE.print(head, highlight=False, soft_wrap=True)
+    show_findings([promise(policy, report)], (), report.findings)
+    show_decisions(report.findings)
+    show_assessment(report)
+    show_cost(report, output)
+
+
+def show_cost(report: "Report", output: str) -> None:
+    """Print how a release was made and what it costs."""
+    _CONSOLE.print(
+        f"Verified from its own rows and written to {output} by {report.method} in "
+        f"{report.seconds:.1f} s, with at most {report.peak_bytes / 2**20:,.0f} MiB. "
+        f"Loss (ncp) {report.loss.ncp:.4f}, average class {report.loss.average_class_size:.1f} rows, "
+        f"{report.suppressed_rows:,} rows suppressed."
+    )
+    if report.dropped:
+        _CONSOLE.print(f"Not in the policy, so dropped: {', '.join(report.dropped)}.")
+    for note in report.notes:
+        _CONSOLE.print(f"Note: {note}.")
+    if report.utility:
+        table = _table("What is kept", "measure", "column", "value")
+        for figure in report.utility:
+            table.add_row(figure.measure, figure.column or "all", f"{figure.value:.6g}")
+        _CONSOLE.print(table)
+
+
+def show_lattice(nodes: "pl.DataFrame", output: str | None) -> None:
+    """Print the cheapest nodes of a lattice."""
+    levels = [name for name in nodes.columns if name.endswith("_level")]
+    table = _table(f"Cheapest of {nodes.height:,} nodes", "levels", "suppressed rows", "classes", "cost", "feasible")
+    for row in nodes.head(_NODES_SHOWN).iter_rows(named=True):
+        at = ", ".join(f"{name.removesuffix('_level')} {row[name]}" for name in levels)
+        counts = f"{row['suppressed_rows']:,}", f"{row['released_classes']:,}"
+        table.add_row(at, *counts, f"{row['cost']:.6g}", "yes" if row["feasible"] else "no")
+    _CONSOLE.print(table)
+    if output is not None:
+        _CONSOLE.print(f"Wrote all of them to {output}.")
+
+
+def show_unique_sets(sets: "pl.DataFrame") -> None:
+    """Print the minimal sets of columns that tell rows apart, else those that come nearest."""
+    chosen = sets.filter("minimal")
+    title = f"Minimal of {sets.height:,} sets of columns that tell rows apart"
+    if not chosen.height:
+        chosen = sets.sort("separation", "size", descending=[True, False], maintain_order=True)
+        title = f"No set tells rows apart; the nearest of {sets.height:,}"
+    table = _table(title, "columns", "distinctness", "separation", "unique rows")
+    for row in chosen.head(_SETS_SHOWN).iter_rows(named=True):
+        shares = f"{row['distinctness']:.4f}", f"{row['separation']:.6f}", f"{row['unique_rows']:.2%}"
+        table.add_row(", ".join(row["columns"]), *shares)
+    _CONSOLE.print(table)
+
+
+def show_verification(found: "Verification", policy: "Policy") -> None:
+    """Print whether a table holds its policy, what it does not protect, and what it reaches."""
+    show_findings(
+        [promise(policy, found.assessment)] if found.met else [],
+        [f"Not met: {b}." for b in found.broken],
+        found.findings,
+    )
+    show_decisions(found.findings)
+    show_assessment(found.assessment)
+
+
+def promise(policy: "Policy", reached: "Assessment") -> str:
+    """Return the sentence that a policy is met, as far as it could be counted."""
+    if policy.unit and not reached.unit:
+        return f"No class has fewer than k = {policy.k} rows; units of {policy.unit} could not be counted."
+    models = bool(policy.models or policy.set_valued or any(role.models for role in policy.sensitive.values()))
+    every = " and every other model of the policy is too" if models else ""
+    counted = f"k = {policy.k}" + (f" (distinct {policy.unit})" if policy.unit else "")
+    return f"{counted} is met{every}: recounted from the released rows by other code."

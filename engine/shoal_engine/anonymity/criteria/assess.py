@@ -1,0 +1,152 @@
+"""How exposed a table is as it stands: its own equal tuples are its classes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from shoal_engine.anonymity.criteria.assessment import Assessment, SensitiveReach
+from shoal_engine.anonymity.criteria.binding import models_of
+from shoal_engine.anonymity.criteria.combinations import combinations_reach
+from shoal_engine.anonymity.criteria.measures import worst
+from shoal_engine.anonymity.criteria.people import people_figures
+from shoal_engine.anonymity.policy.policy import Policy
+from shoal_engine.anonymity.policy.roles import Sensitive
+from shoal_engine.anonymity.policy.table_models import LKC, kind_of, of_sizes
+from shoal_engine.anonymity.policy.value_models import (
+    Alpha,
+    BetaLikeness,
+    Closeness,
+    DeltaDisclosure,
+    Distinct,
+    Entropy,
+    Model,
+    Recursive,
+)
+from shoal_engine.anonymity.table.item_sets import least_support
+from shoal_engine.anonymity.table.observation import Table
+from shoal_engine.anonymity.table.unit_matching import least_carried
+from shoal_engine.anonymity.table.units import Shares, shares_of, summed, weighed_cells
+
+_ALWAYS: dict[str, Model] = {
+    "l_distinct": Distinct(l=1),
+    "l_entropy": Entropy(l=1),
+    "l_entropy_grassberger": Entropy(l=1, estimator="grassberger"),
+    "delta_disclosure": DeltaDisclosure(delta=1),
+    "delta_disclosure_strict": DeltaDisclosure(delta=1, absent="infinite"),
+    "beta_basic": BetaLikeness(beta=1),
+    "beta_enhanced": BetaLikeness(beta=1, enhanced=True),
+    "alpha": Alpha(alpha=1),
+}
+"""Measures that need no more than the column, by the field that tells them."""
+_RANKS = (2, 3, 4, 5)
+"""The l of the recursive (c, l)-diversities that are always told."""
+
+
+def assess_table(table: Table) -> Assessment:
+    """Measure a table's equivalence classes, risk, and what each sensitive column reaches."""
+    weight = table.grouped.weight
+    shares = _shares(table)
+    members = weight if shares is None else shares.units
+    return Assessment.of(
+        rows=table.n_rows,
+        k=int(members.min()),
+        equivalence_classes=weight.size,
+        unique_rows=int(weight[members == 1].sum()),
+        sensitive=_reached(table, shares),
+        table_models=_table_figures(table, members),
+        set_valued={
+            name: least_support(sets.of_units(table.units), table.policy.set_valued[name].m, name)
+            for name, sets in table.sets.items()
+        },
+        unit=table.policy.unit,
+        units=None if table.units is None else table.units.size,
+        members=int(members.sum()),
+    )
+
+
+def _shares(table: Table) -> Shares | None:
+    """Return the units of each tuple, and what rows weigh there; None where the table has no units."""
+    if table.units is None:
+        return None
+    assert table.grouped.tuple_of_row is not None
+    return shares_of(table.units, table.grouped.tuple_of_row, table.grouped.n_tuples)
+
+
+def _table_figures(table: Table, members: npt.NDArray[np.int64]) -> dict[str, float]:
+    """Measure the models that bind the table as a whole, given the members of each class."""
+    figures = {kind_of(model): model.measure(members) for model in of_sizes(table.policy.models)}
+    for model in table.policy.models:
+        if isinstance(model, LKC):
+            figures["lkc-k"], figures["lkc-c"] = combinations_reach(table, model.l, members)
+    return figures | people_figures(table)
+
+
+def _reached(table: Table, shares: Shares | None) -> dict[str, SensitiveReach]:
+    """Measure every sensitive column, in one pass over the classes."""
+    policy = _measuring(table.policy)
+    modeling = models_of(policy, {name: domain for name, (domain, _) in table.coded.items()})
+    if not modeling.columns:
+        return {}
+    tuples = np.arange(table.grouped.n_tuples, dtype=np.int64)
+    rows = table.grouped.tuple_of_row
+    cells = table.cells
+    in_units = shares is not None and shares.grid > 1
+    if shares is not None and in_units:
+        assert rows is not None
+        cells = weighed_cells(rows, table.values, modeling.n_values, shares.weight, tuples.size)
+    models = modeling.with_reference(summed(cells.value, cells.count, modeling.n_values))
+    figures = iter(worst(cells, tuples, tuples.size, models).tolist())
+    reached = {name: _reach(role, figures) for name, role in table.policy.sensitive.items()}
+    if not in_units:
+        return reached
+    assert rows is not None
+    assert table.units is not None
+    carried = [least_carried(rows, value, table.units.of_row) for value in table.values]
+    return {
+        name: msgspec.structs.replace(reach, l_distinct=l, l_entropy_grassberger=None)
+        for (name, reach), l in zip(reached.items(), carried, strict=True)
+    }
+
+
+def _measuring(policy: Policy) -> Policy:
+    """Return the policy with the measures that are told of every sensitive column ahead of its own models."""
+    return msgspec.structs.replace(
+        policy,
+        # Without models k = 1 would be refused; measuring does not read k.
+        k=max(2, policy.k),
+        models=(),
+        population="",
+        unit="",
+        sensitive={name: Sensitive(models=_every_measure(role)) for name, role in policy.sensitive.items()},
+    )
+
+
+def _every_measure(role: Sensitive) -> list[Model]:
+    """Return models that stand for every measure, the column's own where they differ; their limits bind nothing."""
+    named: dict[str, Model] = {model.distance: model for model in role.models if isinstance(model, Closeness)}
+    ranks = {*_RANKS, *(model.l for model in role.models if isinstance(model, Recursive))}
+    return [
+        *_ALWAYS.values(),
+        *({"equal": Closeness(t=1), "ordered": Closeness(t=1, distance="ordered")} | named).values(),
+        *(Recursive(c=1, l=l) for l in sorted(ranks)),
+        *(model for model in role.models if isinstance(model, Alpha) and model.values),
+    ]
+
+
+def _reach(role: Sensitive, figures: Iterator[float]) -> SensitiveReach:
+    """Read the figures of one column, one for each measure, in their order."""
+    told = [(model, next(figures)) for model in _every_measure(role)]
+    closeness = {model.distance: figure for model, figure in told if isinstance(model, Closeness)}
+    first = next((model.distance for model in role.models if isinstance(model, Closeness)), "equal")
+    fields: dict[str, Any] = {field: figure for field, (_, figure) in zip(_ALWAYS, told, strict=False)}
+    fields["l_distinct"] = int(fields["l_distinct"])
+    return SensitiveReach(
+        **fields,
+        t=closeness[first],
+        closeness=closeness,
+        c_recursive={str(model.l): figure for model, figure in told if isinstance(model, Recursive)},
+        alpha_declared=next((figure for model, figure in told if isinstance(model, Alpha) and model.values), None),
+    )

@@ -1,0 +1,1 @@
+"""Methods that make classes: Mondrian, tight, full-domain, suppression."""

@@ -1,0 +1,275 @@
+"""Dense codes of ids from batch to batch, by exact comparison, and keyed digests of the ids behind them.
+
+An id is one value, or one value in each of several columns. Whatever its type, it is kept as a word of 64 bits, or as
+a string of bytes; ids of several columns as pairs of codes. Two ids share a code if and only if they are equal: hashes
+only say where to look.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shoal_engine.differential.queries.byte_encoding import (
+    NO_UNIT,
+    Codes,
+    Digests,
+    Key,
+    TextNumbering,
+    WordNumbering,
+    bytes_of,
+    number_pairs,
+    split_pairs,
+)
+from shoal_engine.errors import ColumnError
+from shoal_engine.tables.buffers import read_buffers
+from shoal_engine.tables.factorize import encode_batch, plain_type
+from shoal_kernels.private.keyed_hash import digest_bytes, digest_pairs, digest_words
+
+CHUNK = 1 << 17
+"""Strings that are encoded at a time, so that the batch's own table stays near."""
+
+
+class _Numbering(Protocol):
+    """Numbers values, and digests those that it has numbered."""
+
+    @property
+    def n_codes(self) -> int: ...
+
+    def number(self, array: pa.Array) -> Codes: ...
+
+    def digests(self, key: Key) -> Digests: ...
+
+    def values(self) -> pa.Array: ...
+
+
+class ColumnNumbering:
+    """Numbers the values of one column; null and NaN have no code, and -0.0 has that of 0.0."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._kind: pa.DataType | None = None
+        self._numbering: _Numbering = WordNumbering()
+
+    @property
+    def n_codes(self) -> int:
+        """Number of distinct values so far."""
+        return self._numbering.n_codes
+
+    def observe(self, array: pa.Array) -> Codes:
+        """Return the codes of a batch's values; NO_UNIT for nulls.
+
+        Raises
+        ------
+        ColumnError
+            The column cannot hold ids, or its type differs from that of the batches before.
+        """
+        array = _plain(array)
+        self._adopt(id_type(self.name, array.type))
+        kind = array.type
+        if isinstance(self._numbering, WordNumbering) and _is_whole(kind):
+            bits, valid, valid_from = read_buffers(array)
+            if len(bits) == len(array):
+                return self._numbering.number_words(_words(bits, kind), valid, valid_from)
+        step = len(array) if pa.types.is_dictionary(kind) else CHUNK
+        parts = [self._number(array.slice(low, step)) for low in range(0, len(array), max(1, step))]
+        return np.concatenate(parts) if parts else np.empty(0, np.uint32)
+
+    def merge(self, other: "ColumnNumbering") -> Codes:
+        """Take in what `other` has seen; return our code of each of its codes.
+
+        Raises
+        ------
+        ColumnError
+            If the two saw different types.
+        """
+        if other._kind is None:
+            return np.empty(0, np.uint32)
+        self._adopt(other._kind)
+        return self._numbering.number(other._numbering.values())
+
+    def digests(self, key: Key) -> Digests:
+        """Return the keyed digest of each value, by code; it depends on the value alone."""
+        return self._numbering.digests(key)
+
+    def _adopt(self, kind: pa.DataType) -> None:
+        """Check that batches agree on the type."""
+        if self._kind is None:
+            self._kind = kind
+            self._numbering = TextNumbering() if pa.types.is_large_binary(kind) else WordNumbering()
+        elif self._kind != kind:
+            msg = f"column {self.name!r} is {kind} here and {self._kind} elsewhere in the input; cast it to one type"
+            raise ColumnError(msg)
+
+    def _number(self, array: pa.Array) -> Codes:
+        """Give a batch's distinct values their codes, and look each row's up."""
+        local, distinct = _distinct(array)
+        known = _canonical(distinct.drop_null())
+        codes = np.full(len(distinct), NO_UNIT, np.uint32)
+        codes[distinct.is_valid().to_numpy(zero_copy_only=False)] = self._numbering.number(known)
+        return codes[local]
+
+
+class IdNumbering:
+    """Numbers ids of one or more columns; an id with a null in any of them has no code.
+
+    Parameters
+    ----------
+    names : sequence of str, not empty
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self._columns: dict[str, ColumnNumbering] = {}
+        self._parts: list[str] | None = None
+        self._pairs: list[WordNumbering] = []
+
+    @property
+    def n_codes(self) -> int:
+        """Number of distinct ids so far."""
+        if self._pairs:
+            return self._pairs[-1].n_codes
+        return next(iter(self._columns.values())).n_codes if self._columns else 0
+
+    def observe(self, arrays: Sequence[pa.Array]) -> Codes:
+        """Return the codes of a batch's ids, given the columns; NO_UNIT where there is none.
+
+        Raises
+        ------
+        ColumnError
+            A column cannot hold ids, or its type differs from that of the batches before.
+        """
+        fields = [field for name, array in zip(self.names, arrays, strict=True) for field in _fields(name, array)]
+        self._adopt([name for name, _ in fields])
+        codes = self._columns[fields[0][0]].observe(fields[0][1])
+        for pairs, (name, array) in zip(self._pairs, fields[1:], strict=True):
+            codes = number_pairs(pairs, codes, self._columns[name].observe(array))
+        return codes
+
+    def merge(self, other: "IdNumbering") -> Codes:
+        """Take in what `other` has seen; return our code of each of its codes."""
+        if other._parts is None:
+            return np.empty(0, np.uint32)
+        self._adopt(other._parts)
+        first, *rest = other._parts
+        ours = self._columns[first].merge(other._columns[first])
+        for name, mine, theirs in zip(rest, self._pairs, other._pairs, strict=True):
+            column = self._columns[name].merge(other._columns[name])
+            left, right = split_pairs(theirs)
+            ours = number_pairs(mine, ours[left], column[right])
+        return ours
+
+    def digests(self, key: Key) -> Digests:
+        """Return the keyed digest of each id, by code; it depends on the id alone."""
+        if self._parts is None:
+            return np.empty(0, np.uint64)
+        first, *rest = self._parts
+        digest = self._columns[first].digests(key)
+        for name, pairs in zip(rest, self._pairs, strict=True):
+            left, right = split_pairs(pairs)
+            column = self._columns[name].digests(key)
+            one, two, digest = digest[left], column[right], np.empty(len(left), np.uint64)
+            digest_pairs(key, one, two, digest)
+        return digest
+
+    def _adopt(self, parts: list[str]) -> None:
+        """Check that batches agree on the columns, structs taken apart."""
+        if self._parts is None:
+            self._parts = parts
+            self._columns = {name: ColumnNumbering(name) for name in parts}
+            self._pairs = [WordNumbering() for _ in parts[1:]]
+        elif self._parts != parts:
+            msg = f"the fields of {', '.join(self.names)} differ from batch to batch; give them one type"
+            raise ColumnError(msg)
+
+
+def id_type(name: str, kind: pa.DataType) -> pa.DataType:
+    """Return what stands for a column's type: numbers of one kind as they are, all that is kept as bytes as such.
+
+    Raises
+    ------
+    ColumnError
+        If values of this type cannot be ids.
+    """
+    if pa.types.is_dictionary(kind):
+        return id_type(name, kind.value_type)
+    if _is_bytes(kind) or pa.types.is_duration(kind):
+        return pa.large_binary() if _is_bytes(kind) else kind
+    kind = plain_type(name, kind)
+    return pa.large_binary() if pa.types.is_large_string(kind) or pa.types.is_decimal(kind) else kind
+
+
+def _fields(name: str, array: pa.Array) -> list[tuple[str, pa.Array]]:
+    """Return a column, or the fields of a struct, each with its path."""
+    if not pa.types.is_struct(array.type):
+        return [(name, array)]
+    # Flattened fields are null where the struct is.
+    parts = zip((field.name for field in array.type), array.flatten(), strict=True)
+    return [field for part, values in parts for field in _fields(f"{name}.{part}", values)]
+
+
+def _plain(array: pa.Array) -> pa.Array:
+    """Return an extension array's storage, and a column of nulls as one of numbers."""
+    if isinstance(array.type, pa.BaseExtensionType):
+        array = array.storage
+    return array
+
+
+def _is_whole(kind: pa.DataType) -> bool:
+    """Return whether values are whole numbers of 8 to 64 bits underneath."""
+    temporal = pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_timestamp(kind)
+    return pa.types.is_integer(kind) or temporal or pa.types.is_duration(kind)
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    """Return whether values are bytes."""
+    large = pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+    return (pa.types.is_binary(kind) or pa.types.is_binary_view(kind) or large) and not pa.types.is_decimal(kind)
+
+
+def _words(bits: npt.NDArray[np.unsignedinteger], kind: pa.DataType) -> npt.NDArray[np.uint64]:
+    """Return whole numbers as words: signed ones of any width alike."""
+    if pa.types.is_unsigned_integer(kind):
+        return bits.astype(np.uint64, copy=False)
+    return bits.view(f"i{bits.itemsize}").astype(np.int64, copy=False).view(np.uint64)
+
+
+def _distinct(array: pa.Array) -> tuple[npt.NDArray[np.unsignedinteger], pa.Array]:
+    """Return local codes of a batch and the value of each."""
+    if _is_bytes(array.type):
+        encoded = pc.dictionary_encode(array.cast(pa.large_binary()), null_encoding="encode")
+        return encoded.indices.to_numpy().view(np.uint32), encoded.dictionary
+    if pa.types.is_dictionary(array.type) and _is_bytes(array.type.value_type):
+        return _distinct(array.dictionary_decode())
+    return encode_batch(array)
+
+
+def _canonical(values: pa.Array) -> pa.Array:
+    """Return values without nulls as words (uint64), or as large_binary."""
+    kind = values.type
+    if len(values) == 0 and pa.types.is_null(kind):
+        return pa.array([], pa.uint64())
+    if pa.types.is_large_string(kind):
+        return values.cast(pa.large_binary())
+    if pa.types.is_decimal(kind):
+        return values.cast(pa.string()).cast(pa.large_binary())
+    if pa.types.is_large_binary(kind):
+        return values
+    if pa.types.is_boolean(kind):
+        values = values.cast(pa.uint8())
+    bits = read_buffers(values).values
+    return pa.array(_words(bits, values.type) if _is_whole(values.type) else bits.astype(np.uint64))
+
+
+def digests_of(values: pa.Array, key: Key) -> Digests:
+    """Return the keyed digest of each of some values, none null."""
+    canonical = _canonical(values)
+    digest = np.empty(len(canonical), np.uint64)
+    if pa.types.is_large_binary(canonical.type):
+        digest_bytes(key, *bytes_of(canonical), digest)
+    else:
+        digest_words(key, canonical.to_numpy(), digest)
+    return digest

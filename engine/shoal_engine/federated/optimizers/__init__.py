@@ -1,0 +1,1 @@
+"""Server optimizers and the corrections that clients add."""

@@ -1,0 +1,84 @@
+"""What a server optimizer remembers between rounds: a few models, which go into an Arrow IPC file and come back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from shoal_engine.errors import UpdateError
+from shoal_engine.federated.updates.model import Layout, Model
+
+_MOMENT, _ROUNDS = b"shoal.moment", b"shoal.rounds"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ServerState:
+    """Moments after some rounds.
+
+    Attributes
+    ----------
+    rounds : int
+        How many updates made it.
+    moments : mapping of str to Model
+        By the names that the optimizer gives them; at least one, all of one layout.
+
+    Examples
+    --------
+    >>> import io
+    >>> import numpy as np
+    >>> state, target = ServerState(3, {"momentum": Model.of_arrays({"w": np.ones(2)})}), io.BytesIO()
+    >>> write_state(target, state)
+    >>> read = pa.ipc.open_file(target.getvalue())
+    >>> read.num_record_batches, read.schema.names
+    (1, ['w'])
+    """
+
+    rounds: int
+    moments: Mapping[str, Model]
+
+    def of(self, names: tuple[str, ...], layout: Layout) -> list[Model]:
+        """Return the moments of these names.
+
+        Raises
+        ------
+        UpdateError
+            They are others, or of a model of another layout.
+        """
+        if set(self.moments) != set(names) or any(one.layout != layout for one in self.moments.values()):
+            msg = f"the state is not of this optimizer and model, which keep {', '.join(names)}; begin with `init`"
+            raise UpdateError(msg)
+        return [self.moments[name] for name in names]
+
+
+def write_state(target: str | Path | BinaryIO, state: ServerState) -> None:
+    """Write a state into an Arrow IPC file, a batch for each moment."""
+    schema = next(iter(state.moments.values())).batch.schema
+    with pa.ipc.new_file(str(target) if isinstance(target, Path) else target, schema) as writer:
+        for name, moment in state.moments.items():
+            told = {_MOMENT: name.encode(), _ROUNDS: str(state.rounds).encode()}
+            writer.write_batch(moment.batch, custom_metadata=told)
+
+
+def read_state(path: str | Path) -> ServerState:
+    """Return the state in an Arrow IPC file, over the mapped file, without copying.
+
+    Raises
+    ------
+    UpdateError
+        The file is missing, damaged, or no state.
+    """
+    try:
+        reader = pa.ipc.open_file(pa.memory_map(str(path)))
+        moments: dict[str, Model] = {}
+        rounds: set[int] = set()
+        for place in range(reader.num_record_batches):
+            batch, told = reader.get_batch_with_custom_metadata(place)
+            moments[told[_MOMENT].decode()] = Model(batch)
+            rounds.add(int(told[_ROUNDS]))
+        (of_all,) = rounds
+    except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError):
+        msg = f"the state in {str(path)!r} cannot be read; give an Arrow IPC file that `write_state` wrote, whole"
+        raise UpdateError(msg) from None
+    return ServerState(of_all, moments)

@@ -1,0 +1,1 @@
+"""Private aggregation and what a training spends."""

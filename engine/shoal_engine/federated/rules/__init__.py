@@ -1,0 +1,1 @@
+"""Aggregation rules: averages, and rules that hold against hostile updates."""

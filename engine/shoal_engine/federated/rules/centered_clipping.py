@@ -1,0 +1,94 @@
+"""Centered clipping (Karimireddy, He, Jaggi 2021): from a center, no update moves the result by more than a radius."""
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from shoal_engine.errors import UpdateError
+from shoal_engine.federated.sums.buffered_updates import Holding
+from shoal_engine.federated.sums.distances import Floats, combined, measured_from
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.round import Aggregate
+
+
+@dataclass(slots=True)
+class CenteredClipping(Holding):
+    """The center plus the mean of the updates' differences from it, each shortened to a radius.
+
+    Iterated, the result of one is the center of the next. In the report, norms are distances from the first center,
+    distances those to the result, and clipped is who was beyond the radius in the last iteration. Each update counts
+    once, whatever weight it claims.
+
+    Parameters
+    ----------
+    admission : Admission
+    radius : float
+        Each of n updates moves the result by at most radius / n in each iteration.
+    center : Model, optional
+        Where the first iteration starts: ``admission.like`` unless given, or the origin where that is not given either.
+        Not compared: aggregators of one round may each hold a copy of it.
+    iterations : int
+    n_threads : int
+        They change no bit of the result.
+
+    References
+    ----------
+    Karimireddy, He, Jaggi (2021), Learning from history for Byzantine robust optimization, ICML, section 4, centered
+    clipping; there the center is the last aggregate, and one iteration is enough.
+
+    Examples
+    --------
+    >>> from shoal_engine.federated.updates.update import Update
+    >>> clipping = CenteredClipping(radius=5.0)
+    >>> for node, x, y in (("a", 3.0, 4.0), ("b", 3e9, 4e9)):
+    ...     clipping.observe(Update.of_arrays({"w": np.array([x, y])}, node=node))
+    >>> clipping.release().model.arrays()["w"]
+    array([3., 4.])
+    """
+
+    radius: float = field(kw_only=True)
+    center: Model | None = field(default=None, kw_only=True, compare=False)
+    iterations: int = field(default=1, kw_only=True)
+    n_threads: int = field(default=1, compare=False)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.radius < math.inf or self.iterations < 1:
+            msg = "radius is above 0 and finite, and iterations at least 1"
+            raise UpdateError(msg)
+
+    def release(self) -> Aggregate:
+        """Return the last center.
+
+        Raises
+        ------
+        TooFewUpdates
+        UpdateError
+            The center is not finite, or not of the updates' layout.
+        """
+        center = self.center or self.admission.like
+        admitted = measured_from(self.admitted(), center, n_threads=self.n_threads)
+        admitted.enough(self.admission)
+        n = len(admitted.updates)
+        models = [update.model for update in admitted.updates] + ([center] if center is not None else [])
+        # Each center is a combination of the updates and the first center; that of the origin is not written down.
+        shares = np.zeros(len(models))
+        shares[n:] = 1.0
+        distances = np.array([line.norm for line in admitted.lines])
+        factors, model = np.ones(n), models[0]
+        for _ in range(self.iterations):
+            factors = shortening(distances, self.radius)
+            shares *= 1.0 - math.fsum(factors) / n
+            shares[:n] += factors / n
+            model, squares = combined(models, shares, n_threads=self.n_threads)
+            distances = np.sqrt(squares[:n])
+        lines = [
+            replace(line, clipped=bool(factor < 1), distance=float(distance))
+            for line, factor, distance in zip(admitted.lines, factors, distances, strict=True)
+        ]
+        return Aggregate(model, (*lines, *admitted.refused))
+
+
+def shortening(lengths: Floats, limit: float) -> Floats:
+    """Return by what each of some lengths is multiplied so that none is above a limit."""
+    return np.where(lengths > limit, limit / np.maximum(lengths, limit), 1.0)

@@ -1,0 +1,202 @@
+"""FedNova: nodes that take different numbers of local steps pull no harder for it (Wang et al. 2020).
+
+Where each node sends the sum of its steps, FedAvg minimizes another loss than the mean of the nodes': one in which
+those that step more weigh more. Here each change is divided by its node's steps before it is averaged.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Final, Literal
+
+from shoal_engine.errors import TooFewUpdates, UpdateError
+from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.sums.buffered_updates import Holding
+from shoal_engine.federated.updates.blockwise import Floats, combined
+from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.round import Aggregate, Line
+
+MOST_STEPS: Final = 2**40
+"""Claims beyond are no numbers of steps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSteps:
+    """How nodes step, and so how far the gradients of n steps carry: |a|_1 of Wang et al., for a vector of weights a.
+
+    Parameters
+    ----------
+    momentum : float
+        Rho of local SGD with momentum, v = rho v + g, begun anew each round; at least 0 and below 1.
+    proximal : float
+        Learning rate times FedProx's mu; at least 0 and below 1. Not with `momentum`.
+
+    Raises
+    ------
+    UpdateError
+        A parameter is out of range, or both are given.
+
+    References
+    ----------
+    Wang, Liu, Liang, Joshi, Poor (2020), Tackling the objective inconsistency problem in heterogeneous federated
+    optimization: the general update and its examples of a.
+
+    Examples
+    --------
+    >>> LocalSteps().length(10), LocalSteps(momentum=0.5).length(2), LocalSteps(proximal=0.5).length(2)
+    (10.0, 2.5, 1.5)
+    """
+
+    momentum: float = 0.0
+    proximal: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.momentum < 1 and 0 <= self.proximal < 1) or (self.momentum and self.proximal):
+            msg = "local steps have a momentum or a proximal share, at least 0 and below 1, and not both; give one"
+            raise UpdateError(msg)
+
+    def length(self, n_steps: int) -> float:
+        """Return the sum of the weights that the gradients of so many steps have in the change.
+
+        Plain SGD: n. Momentum: the sum over k = 1..n of (1 - rho^k) / (1 - rho). Proximal, with alpha:
+        the sum over k = 0..n-1 of (1 - alpha)^k.
+        """
+        rho, alpha = self.momentum, self.proximal
+        if rho:
+            fading = -math.expm1(n_steps * math.log(rho)) / (1 - rho)
+            return (n_steps - rho * fading) / (1 - rho)
+        return -math.expm1(n_steps * math.log1p(-alpha)) / alpha if alpha else float(n_steps)
+
+
+@dataclass(slots=True)
+class NormalizedMean(Holding):
+    """The weighted mean of changes, each over its node's |a|_1, times the effective number of steps.
+
+    With weights p_i = n_i / n it is tau_eff sum_i p_i (x_i - x) / |a_i|_1, and tau_eff = sum_i p_i |a_i|_1 over the
+    updates that count, so that where all nodes step alike it is FedAvg's.
+
+    The sum is that of `Mean`, exact in any order, over weights n_i / |a_i|_1: no update is copied. Its mean, rounded to
+    the dtype of the updates, is scaled and rounded once more.
+
+    Parameters
+    ----------
+    admission : Admission
+        Judges the weights that are claimed, n_i.
+    steps : mapping of str to int, optional
+        How many local steps each node took; or given at the release. They are claims like the weights: a node without,
+        or with fewer than 1, does not count, for "bad steps".
+    local : LocalSteps
+    start : Model, optional
+        The round's model, where updates are models: the release is the next model. Unless given, updates are changes,
+        and so is the release.
+    effective_steps : float, optional
+        Tau_eff, where it shall not follow from the updates.
+    accumulator : "fixed" | "float64"
+        Of the `Mean`.
+    n_threads : int
+        They change no bit of the result.
+
+    References
+    ----------
+    Wang, Liu, Liang, Joshi, Poor (2020), Tackling the objective inconsistency problem in heterogeneous federated
+    optimization: FedNova's update.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from shoal_engine.federated.updates.update import Update
+    >>> mean = NormalizedMean()
+    >>> for node, change in (("a", [1.0, 0.0]), ("b", [0.0, 3.0])):
+    ...     mean.observe(Update.of_arrays({"w": np.array(change)}, node=node))
+    >>> mean.release({"a": 1, "b": 3}).model.arrays()["w"]
+    array([1., 1.])
+    """
+
+    steps: Mapping[str, int] | None = field(default=None, compare=False, repr=False)
+    local: LocalSteps = field(default_factory=LocalSteps)
+    start: Model | None = field(default=None, compare=False, repr=False)
+    effective_steps: float | None = None
+    accumulator: Literal["fixed", "float64"] = "fixed"
+    n_threads: int = field(default=1, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.effective_steps is not None and not 0 < self.effective_steps < math.inf:
+            msg = f"effective_steps are above 0 and finite; got {self.effective_steps}"
+            raise UpdateError(msg)
+
+    def release(self, steps: Mapping[str, int] | None = None) -> Aggregate:
+        """Return the normalized mean, or with `start` the next model.
+
+        Parameters
+        ----------
+        steps : mapping of str to int, optional
+            Instead of those of the construction.
+
+        Raises
+        ------
+        TooFewUpdates
+            Fewer updates are good than are needed.
+        UpdateError
+            No steps are given, or `start` is of another layout.
+        """
+        known = self.steps if steps is None else steps
+        if known is None:
+            msg = "updates are divided by local steps; give `steps` by node, here or at the construction"
+            raise UpdateError(msg)
+        admitted = self.admitted()
+        admitted = admitted.without(
+            {
+                place: line.out("bad steps")
+                for place, line in enumerate(admitted.lines)
+                if not 1 <= known.get(line.node, 0) <= MOST_STEPS
+            }
+        )
+        claims = {line.node: Fraction(line.weight) for line in admitted.lines}
+        lengths = {node: self.local.length(known[node]) for node in claims}
+        mean = Mean(self.admission, accumulator=self.accumulator, n_threads=self.n_threads)
+        for update, line in zip(admitted.updates, admitted.lines, strict=True):
+            # A length is at least 1: what was no larger than the admission allows still is not.
+            weight = line.weight / lengths[line.node]
+            mean._arrived.append((replace(update, weight=weight), replace(line, weight=weight)))
+        found = _released(mean, claims, admitted.refused)
+        factor = self._factor([line for line in found.lines if line.kept], claims, lengths)
+        lines = [replace(line, weight=float(claims[line.node])) for line in found.lines]
+        return Aggregate(_moved(found.model, self.start, factor), (*lines, *admitted.refused))
+
+    def _factor(self, kept: list[Line], claims: Mapping[str, Fraction], lengths: Mapping[str, float]) -> float:
+        """Return what makes the mean over divided weights the one over claims, times the effective steps; exactly."""
+        total = _sum(claims[line.node] for line in kept)
+        divided = _sum(Fraction(line.weight) for line in kept)
+        if self.effective_steps is not None:
+            return float(divided / total * Fraction(self.effective_steps))
+        walked = _sum(claims[line.node] * Fraction(lengths[line.node]) for line in kept)
+        return float(divided / total * (walked / total))
+
+
+def _released(mean: Mean, claims: Mapping[str, Fraction], refused: tuple[Line, ...]) -> Aggregate:
+    """Return the mean; where it fails, the reasons of those that were refused before stand beside the others'."""
+    try:
+        return mean.release()
+    except TooFewUpdates as error:
+        lines = [replace(line, weight=float(claims[line.node])) for line in error.lines]
+        told = tuple(sorted((*lines, *refused), key=lambda line: line.node))
+        raise TooFewUpdates(str(error), lines=told) from None
+
+
+def _sum(numbers: Iterable[Fraction]) -> Fraction:
+    return sum(numbers, Fraction(0))
+
+
+def _moved(mean: Model, start: Model | None, factor: float) -> Model:
+    """Return a mean change times a factor; or the start, moved by as much towards a mean model."""
+
+    def scaled(values: Floats) -> tuple[Floats]:
+        return (values * factor,)
+
+    def stepped(values: Floats, mean: Floats) -> tuple[Floats]:
+        return (values + factor * (mean - values),)
+
+    models = [mean] if start is None else [start, mean]
+    (found,) = combined(scaled if start is None else stepped, models, [models[0].layout])
+    return found

@@ -1,0 +1,1 @@
+"""Exact sums, distances and ranks over many updates."""

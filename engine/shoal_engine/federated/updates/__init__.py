@@ -1,0 +1,1 @@
+"""Models and updates: tensors, files, one round's records."""

@@ -1,0 +1,105 @@
+"""Updates: what a node sends back, and files of them, from which a round can be run again."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from shoal_engine.errors import UpdateError
+from shoal_engine.federated.updates.model import Model
+
+_NODE, _WEIGHT, _ROUND = b"shoal.node", b"shoal.weight", b"shoal.round"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Update:
+    """A model, or a change of one, with who sent it.
+
+    Attributes
+    ----------
+    model : Model
+    node : str
+        Who sent it; one update of each counts in a round.
+    weight : float
+        Claimed by the node, as a number of examples; judged where updates are admitted, not here.
+    round : int or None
+        For which it was made; None where nobody counts rounds.
+    """
+
+    model: Model
+    node: str
+    weight: float = 1.0
+    round: int | None = None
+
+    @classmethod
+    def of_arrays(
+        cls, arrays: Mapping[str, Any], *, node: str, weight: float = 1.0, round: int | None = None
+    ) -> "Update":
+        """Return an update over arrays, as `Model.of_arrays` does."""
+        return cls(Model.of_arrays(arrays), node, weight, round)
+
+    def told(self) -> dict[bytes, bytes]:
+        """Return everything but the model, as Arrow's metadata of a batch."""
+        told = {_NODE: self.node.encode(), _WEIGHT: repr(float(self.weight)).encode()}
+        return told if self.round is None else told | {_ROUND: str(self.round).encode()}
+
+
+def write_updates(target: str | Path | BinaryIO, updates: Iterable[Update]) -> int:
+    """Write updates of one layout into an Arrow IPC file, a batch each; return how many.
+
+    Raises
+    ------
+    UpdateError
+        There are none, or layouts differ: such updates go into files of their own.
+    """
+    found = iter(updates)
+    first = next(found, None)
+    if first is None:
+        msg = "there is no update to write; a file holds at least one"
+        raise UpdateError(msg)
+    schema, n = first.model.batch.schema, 0
+    with pa.ipc.new_file(str(target) if isinstance(target, Path) else target, schema) as writer:
+        for update in (first, *found):
+            if update.model.layout != first.model.layout:
+                msg = "updates of one file have the same tensors; write those of another layout into another file"
+                raise UpdateError(msg)
+            writer.write_batch(update.model.batch, custom_metadata=update.told())
+            n += 1
+    return n
+
+
+def read_updates(path: str | Path) -> Iterator[Update]:
+    """Yield the updates of an Arrow IPC file over the mapped file, without copying.
+
+    A batch that does not say who sent it is of a node with the file's name.
+
+    Raises
+    ------
+    UpdateError
+        The file is missing, damaged, or holds no tensors.
+    """
+    path = Path(path)
+    try:
+        reader = pa.ipc.open_file(pa.memory_map(str(path)))
+        for place in range(reader.num_record_batches):
+            batch, told = reader.get_batch_with_custom_metadata(place)
+            yield _read(
+                batch, dict(told or {}), path.stem if reader.num_record_batches == 1 else f"{path.stem}:{place}"
+            )
+    except (OSError, pa.ArrowException, UnicodeDecodeError):
+        msg = f"the updates in {str(path)!r} cannot be read; give an Arrow IPC file that `write_updates` wrote, whole"
+        raise UpdateError(msg) from None
+
+
+def _read(batch: pa.RecordBatch, told: dict[bytes, bytes], node: str) -> Update:
+    """Return an update from a batch and what its metadata tell."""
+    weight, round_text = told.get(_WEIGHT, b"1").decode(), told.get(_ROUND, b"").decode()
+    try:
+        number = float(weight)
+    except ValueError:
+        number = float("nan")
+    round_number = int(round_text) if re.fullmatch("[0-9]{1,18}", round_text) else None
+    return Update(Model(batch), told[_NODE].decode() if _NODE in told else node, number, round_number)

@@ -1,0 +1,1 @@
+"""Randomness: keystreams of a cryptographic generator, secure words, a secure order of rows."""

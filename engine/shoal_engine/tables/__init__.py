@@ -1,0 +1,1 @@
+"""Columns and rows of Arrow data as codes: encoding, grouping, packing, rebuilding."""

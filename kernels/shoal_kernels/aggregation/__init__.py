@@ -1,0 +1,1 @@
+"""Model updates: exact sums, order statistics, distances, combinations."""

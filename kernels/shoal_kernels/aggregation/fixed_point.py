@@ -1,0 +1,196 @@
+"""Weighted sums on a grid of whole numbers: what is added is rounded once, and sums are exact in any order."""
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, inlined, kernel, vector
+from shoal_kernels.aggregation.vector_sums import LANES as WIDTH
+from shoal_kernels.aggregation.vector_sums import MAGIC, adder
+
+TILE: Final = 32768
+"""Values whose sums stay in the second cache while every update is added to them."""
+BLOCK: Final = 1024
+"""Values of one update at a time."""
+LANES: Final = 64
+"""Sums of squares side by side: a fixed order of addition that vectorizes, the same on every machine."""
+REACH: Final = 2.0**51
+MAGIC_BITS: Final = int(np.float64(MAGIC).view(np.int64))
+
+
+@inlined
+def raised(value: Any, factor: float) -> np.int64:
+    """Return the nearest whole number of a product, and the bits of MAGIC beside it."""
+    return np.float64(np.float64(value) * factor + MAGIC).view(np.int64)
+
+
+@inlined
+def _add_squares(values: npt.NDArray[Any], lanes: npt.NDArray[Any]) -> None:
+    """Add the squares of a block to the lanes, in the values' own dtype."""
+    whole = len(values) // LANES * LANES
+    for block in range(0, whole, LANES):
+        for lane in range(LANES):
+            lanes[lane] += values[block + lane] * values[block + lane]
+    for place in range(whole, len(values)):
+        lanes[place - whole] += values[place] * values[place]
+
+
+@inlined
+def across(lanes: npt.NDArray[Any]) -> float:
+    """Return the sum of the lanes in float64."""
+    total = 0.0
+    for lane in range(LANES):
+        total += np.float64(lanes[lane])
+    return total
+
+
+def _measure(values: npt.NDArray[Any], lanes: npt.NDArray[Any], squares: npt.NDArray[np.float64]) -> None:
+    """Add up the squares of each tile.
+
+    Parameters
+    ----------
+    values : (n,) float32 or float64
+    lanes : (LANES,) of the same dtype, out
+        Scratch.
+    squares : (ceil(n / TILE),) float64, out
+        Infinite or no number where a value is, or where its square is too large for the dtype.
+    """
+    for tile in range(len(squares)):
+        lanes[:] = 0
+        _add_squares(values[tile * TILE : min(len(values), (tile + 1) * TILE)], lanes)
+        squares[tile] = across(lanes)
+
+
+def _fold(values: npt.NDArray[Any], factor: float, sums: npt.NDArray[np.int64]) -> None:
+    """Add values times a factor, each product rounded to a whole number, ties to even.
+
+    With the negative factor this is undone exactly.
+
+    Parameters
+    ----------
+    values : (n,) float32 or float64
+    factor : float64
+        Products must be at most REACH in size.
+    sums : (n,) int64, in and out
+    """
+    for place in range(len(values)):
+        sums[place] += raised(values[place], factor) - MAGIC_BITS
+
+
+def _scale(sums: npt.NDArray[np.int64], scale: float, means: npt.NDArray[Any]) -> None:
+    """Multiply sums by a scale.
+
+    Parameters
+    ----------
+    sums : (n,) int64
+    scale : float64
+    means : (n,) float32 or float64, out
+    """
+    for place in range(len(sums)):
+        means[place] = np.float64(sums[place]) * scale
+
+
+def _averager(dtype: str, value_at: Any, size_of: int) -> Any:
+    """Return the kernel over many updates for one dtype.
+
+    Parts of arrays are taken by address: slicing an array counts its references, atomically, in every block.
+    """
+    add_eight, add_four, add_two, add_one = (adder(dtype, n) for n in (8, 4, 2, 1))
+
+    def average_many(
+        addresses: npt.NDArray[np.uint64],
+        factors: npt.NDArray[np.float64],
+        scale: float,
+        start: int,
+        sums: npt.NDArray[np.int64],
+        squares: npt.NDArray[np.float64],
+        means: npt.NDArray[Any],
+    ) -> None:
+        """Add up one range of many updates as `_fold` does, tile by tile, scale it, and measure each on the way.
+
+        Parameters
+        ----------
+        addresses : (n_updates,) uint64
+            Of the first value of each; the caller keeps the arrays alive, contiguous and of one dtype.
+        factors : (n_updates,) float64
+            A product beyond REACH leaves the sums wrong; `squares` bound the values.
+        scale : float64
+            Times sums: a mean.
+        start : int
+            Of the range, in values.
+        sums : (TILE,) int64, out
+            Scratch.
+        squares : (ceil(n / TILE), n_updates) float64, out
+            As `_measure` tells them.
+        means : (n,) of the values' dtype, out
+        """
+        n_updates, n = len(addresses), len(means)
+        table, multipliers = np.uint64(addresses.ctypes.data), np.uint64(factors.ctypes.data)
+        totals, lengths = np.uint64(sums.ctypes.data), np.uint64(squares.ctypes.data)
+        squares[:] = 0.0
+        for tile in range(len(squares)):
+            length = min(n, (tile + 1) * TILE) - tile * TILE
+            first = start + tile * TILE
+            # All bits of MAGIC at once, modulo 2**64.
+            sums[:length] = np.int64(-n_updates) * np.int64(MAGIC_BITS)
+            u = 0
+            while u < n_updates:
+                left = n_updates - u
+                skip, row = np.uint64(8 * u), lengths + np.uint64(8 * (tile * n_updates + u))
+                for block in range(0, length // WIDTH * WIDTH, BLOCK):
+                    count = min(BLOCK, length // WIDTH * WIDTH - block)
+                    here = totals + np.uint64(8 * block)
+                    if left >= 8:
+                        add_eight(table + skip, first + block, count, multipliers + skip, here, row)
+                    elif left >= 4:
+                        add_four(table + skip, first + block, count, multipliers + skip, here, row)
+                    elif left >= 2:
+                        add_two(table + skip, first + block, count, multipliers + skip, here, row)
+                    else:
+                        add_one(table + skip, first + block, count, multipliers + skip, here, row)
+                group = 8 if left >= 8 else 4 if left >= 4 else 2 if left >= 2 else 1
+                for near in range(u, u + group):
+                    for i in range(length // WIDTH * WIDTH, length):
+                        at = addresses[near] + np.uint64((first + i) * size_of)
+                        value = array_at(value_at(at), 1)[0]
+                        sums[i] += raised(value, factors[near])
+                        squares[tile, near] += np.float64(value * value)
+                u += group
+            mean = means[tile * TILE : tile * TILE + length]
+            for i in range(length):
+                mean[i] = np.float64(sums[i]) * scale
+
+    return average_many
+
+
+_DTYPES: Final = {"float32": (types.float32, float32_at, 4), "float64": (types.float64, float64_at, 8)}
+
+MEASURE: dict[str, Kernel[Any, None]] = {
+    name: kernel(types.void(vector(value), value[::1], types.float64[::1]))(_measure)
+    for name, (value, _, _) in _DTYPES.items()
+}
+FOLD: dict[str, Kernel[Any, None]] = {
+    name: kernel(types.void(vector(value), types.float64, types.int64[::1]))(_fold)
+    for name, (value, _, _) in _DTYPES.items()
+}
+SCALE: dict[str, Kernel[Any, None]] = {
+    name: kernel(types.void(vector(types.int64), types.float64, value[::1]))(_scale)
+    for name, (value, _, _) in _DTYPES.items()
+}
+AVERAGE_MANY: dict[str, Kernel[Any, None]] = {
+    name: kernel(
+        types.void(
+            vector(types.uint64),
+            vector(types.float64),
+            types.float64,
+            types.int64,
+            types.int64[::1],
+            types.float64[:, ::1],
+            value[::1],
+        )
+    )(_averager(name, at, size))
+    for name, (value, at, size) in _DTYPES.items()
+}
+"""The kernels for each dtype of values."""

@@ -1,0 +1,1 @@
+"""Privacy models on one class: its histogram of sensitive values against the limits."""

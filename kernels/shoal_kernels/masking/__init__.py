@@ -1,0 +1,1 @@
+"""Masking of values: microaggregation, rank swapping, post-randomization, suppressed cells."""

@@ -1,0 +1,155 @@
+"""Which cells of each tuple stay, so that at least k rows agree on them.
+
+A run of rows that agree on a set of columns and are fewer than k is not split further: no larger set does better
+for them. Every subset is visited before a set, so the last choice that is better wins.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import kernel, matrix, vector
+from shoal_kernels.tables.stripped_partitions import Codes, Ints, columns_of, lowest_column, next_set, split_runs
+
+
+@kernel(
+    types.void(
+        matrix(types.uint32),
+        vector(types.int64),
+        vector(types.int64),
+        types.int64,
+        types.uint32[:, ::1],
+        types.uint32[:, ::1],
+        types.uint32[::1],
+        types.int64[::1],
+        types.int64[::1],
+        types.int64[::1],
+        types.int64[::1],
+        types.int64[::1],
+    )
+)
+def choose_kept(
+    codes: Codes,
+    weight: Ints,
+    worth: Ints,
+    k: int,
+    tuples: Codes,
+    bounds: Codes,
+    left_out: Codes,
+    first: Ints,
+    place: Ints,
+    n_runs: Ints,
+    kept: Ints,
+    kept_worth: Ints,
+) -> None:
+    """Choose for every tuple the set of columns of most worth on which at least `k` rows agree with it.
+
+    Parameters
+    ----------
+    codes : (d, n) uint32
+        Distinct tuples, column by column; d at most 62.
+    weight : (n,) int64
+        Rows of each tuple.
+    worth : (d,) int64
+        What a cell of each column is worth, at least 1.
+    k : int
+        At most the sum of `weight`.
+    tuples, bounds : (d + 1, n) and (d + 1, n + 1) uint32, in and out
+        The first row is one run of all tuples.
+    left_out : (n,) uint32, out
+    first, place : (largest number of codes,) int64
+        `first` is 0 everywhere.
+    n_runs : (d + 1,) int64, in and out
+        1 in the first place.
+    kept : (n,) int64, in and out
+        Bit masks; 0, no column, before.
+    kept_worth : (n,) int64, in and out
+        0 before.
+    """
+    d = codes.shape[0]
+    mask = next_set(0, d)
+    while mask < 1 << d:
+        columns = columns_of(mask)
+        n_runs[columns], _ = split_runs(
+            codes[lowest_column(mask)],
+            weight,
+            k,
+            tuples[columns - 1],
+            bounds[columns - 1],
+            n_runs[columns - 1],
+            tuples[columns],
+            bounds[columns],
+            left_out,
+            first,
+            place,
+        )
+        total = 0
+        for j in range(d):
+            if (mask >> j) & 1:
+                total += worth[j]
+        for t in tuples[columns, : bounds[columns, n_runs[columns]]]:
+            if total > kept_worth[t]:
+                kept[t], kept_worth[t] = mask, total
+        mask = next_set(mask, d)
+
+
+@kernel(
+    types.void(
+        matrix(types.uint16),
+        vector(types.int64),
+        vector(types.int64),
+        types.int64,
+        vector(types.int64),
+        types.uint16[::1],
+    )
+)
+def keep_more(
+    codes: npt.NDArray[np.uint16], weight: Ints, worth: Ints, k: int, order: Ints, kept: npt.NDArray[np.uint16]
+) -> None:
+    """Let tuples keep more cells where suppressed cells of others match them.
+
+    One tuple after the other is settled. Of those before it the suppressed cells match any value; of those
+    behind it nothing is used but their own values, so whatever they come to keep, the tuples that were counted
+    still match.
+
+    Parameters
+    ----------
+    codes : (d, n) uint16
+        Distinct tuples, column by column; d at most 16.
+    weight : (n,) int64
+    worth : (d,) int64
+    k : int
+    order : (any,) int64
+        The tuples to settle. The others keep all their cells.
+    kept : (n,) uint16, in and out
+        What each may keep if nobody's suppressed cells matched; all columns for those not in `order`.
+    """
+    d, n = codes.shape
+    n_sets = 1 << d
+    everything = np.uint16(n_sets - 1)
+    total, rows = np.zeros(n_sets, np.int64), np.empty(n_sets, np.int64)
+    for mask in range(n_sets):
+        for j in range(d):
+            total[mask] += ((mask >> j) & 1) * worth[j]
+    settled, differs = np.full(n, everything, np.uint16), np.empty(n, np.uint16)
+    for r in order:
+        differs[:] = 0
+        for j in range(d):
+            own, column, bit = codes[j, r], codes[j], np.uint16(1 << j)
+            for q in range(n):
+                differs[q] |= bit if column[q] != own else np.uint16(0)
+        rows[:] = 0
+        for q in range(n):
+            rows[np.int64(differs[q] & settled[q])] += weight[q]
+        # Rows that differ in no column outside of a set, for every set.
+        for j in range(d):
+            for mask in range(n_sets):
+                if (mask >> j) & 1:
+                    rows[mask] += rows[mask ^ (1 << j)]
+        best = np.int64(kept[r])
+        for mask in range(n_sets):
+            matching, so_far = rows[n_sets - 1 - mask], rows[n_sets - 1 - best]
+            better = total[mask] > total[best] or (total[mask] == total[best] and matching > so_far)
+            if matching >= k and better:
+                best = mask
+        kept[r] = settled[r] = np.uint16(best)

@@ -1,0 +1,228 @@
+"""Groups of at least k neighboring points: MDAV, V-MDAV, and the best groups along a line.
+
+Points have numbers, their rows, and every tie goes to the lowest. Callers number points by their values, so
+that groups do not depend on how a table was ordered.
+"""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import inner, kernel, matrix, vector
+from shoal_kernels.masking.kd_tree import KdTree, farthest, grow, nearest, square_distance, take_out
+from shoal_kernels.masking.outer_shell import farthest_from_center, make_shell
+
+Points = npt.NDArray[np.float64]
+Vector = npt.NDArray[np.int64]
+
+
+@inner
+def _gather(
+    tree: KdTree, point: Points, number: int, found: Vector, distance: Points, group: Vector, to: int, total: Points
+) -> None:
+    """Move a point and its nearest ones out of the tree into a group, and out of the total."""
+    take_out(tree, number)
+    n_found = nearest(tree, point[number], found, distance)
+    group[number] = to
+    total -= point[number]
+    for place in range(n_found):
+        take_out(tree, found[place])
+        group[found[place]] = to
+        total -= point[found[place]]
+
+
+@kernel(types.int64(matrix(types.float64), types.int64, types.int64[::1]))
+def mdav(point: Points, k: int, group: Vector) -> int:
+    """Group points by maximum distance to the average vector; return how many groups there are.
+
+    While at least 3k points are left: the point farthest from the average of those left takes its k - 1
+    nearest ones; of the others, the point farthest from it does the same. Of 2k or more that are left, the
+    point farthest from their average does so once more, and all others are the last group.
+
+    Parameters
+    ----------
+    point : (n, d) float64
+        Finite. The groups are exact where sums of the points are, in any order: multiples of a power of two
+        whose absolute sum stays below 2**53 times it.
+    k : int
+        1 to n.
+    group : (n,) int64, out
+        Group of each point, numbered in the order they are made; k to 2k - 1 points each.
+
+    References
+    ----------
+    Domingo-Ferrer, Torra (2005), Ordinal, continuous and heterogeneous k-anonymity through microaggregation,
+    Data Mining and Knowledge Discovery 11(2), algorithm MDAV-generic.
+    """
+    n, d = point.shape
+    tree = grow(point)
+    total = np.zeros(d)
+    for i in range(n):
+        total += point[i]
+    found, distance = np.empty(k - 1, np.int64), np.empty(k - 1)
+    group[:] = -1
+    shell = make_shell(d)
+    left, n_groups = n, 0
+    while left >= 3 * k:
+        first = farthest_from_center(tree, point, group, shell, total / left)
+        _gather(tree, point, first, found, distance, group, n_groups, total)
+        _gather(tree, point, farthest(tree, point[first]), found, distance, group, n_groups + 1, total)
+        left -= 2 * k
+        n_groups += 2
+    if left >= 2 * k:
+        _gather(tree, point, farthest(tree, total / left), found, distance, group, n_groups, total)
+        left -= k
+        n_groups += 1
+    for _ in range(left):
+        first = tree.least[0]
+        take_out(tree, first)
+        group[first] = n_groups
+    return n_groups + 1
+
+
+@inner
+def _from_center(point: Points) -> Vector:
+    """Return all points from the one farthest from the average of all to the nearest; ties in order."""
+    n, d = point.shape
+    center = np.zeros(d)
+    for i in range(n):
+        center += point[i]
+    center /= n
+    closeness = np.empty(n)
+    for i in range(n):
+        closeness[i] = -square_distance(point, i, center)
+    return np.argsort(closeness, kind="mergesort")
+
+
+@inner
+def _nearest_to_group(tree: KdTree, point: Points, member: Vector, found: Vector, distance: Points) -> int:
+    """Set ``found[0]`` to the point nearest to any of the members, lowest number first; return how many, 0 or 1."""
+    best, number = math.inf, -1
+    for place in range(member.shape[0]):
+        if nearest(tree, point[member[place]], found, distance) and (
+            distance[0] < best or (distance[0] == best and found[0] < number)
+        ):
+            best, number = distance[0], found[0]
+    found[0], distance[0] = number, best
+    return int(number >= 0)
+
+
+@kernel(types.int64(matrix(types.float64), types.int64, types.float64, types.int64[::1]))
+def v_mdav(point: Points, k: int, gain: float, group: Vector) -> int:
+    """Group points as MDAV does, one group at a time and of variable size; return how many groups there are.
+
+    While at least k points are left, the one farthest from the average of all takes its k - 1 nearest. The
+    group then grows, up to 2k - 1 points: the point left that is nearest to any of its members joins if it is
+    nearer to the group than `gain` times its distance to the nearest other point left, or if there is no
+    other. Points that are left at the end join the group with the nearest average, which may then hold more.
+
+    Parameters
+    ----------
+    point, k, group
+        As for `mdav`.
+    gain : float
+        At least 0.
+
+    References
+    ----------
+    Solanas, Martinez-Balleste (2006), V-MDAV: a multivariate microaggregation with variable group size,
+    COMPSTAT 2006.
+    """
+    n, d = point.shape
+    tree = grow(point)
+    outward = _from_center(point)
+    found, distance = np.empty(k - 1, np.int64), np.empty(k - 1)
+    one, at = np.empty(1, np.int64), np.empty(1)
+    two, both = np.empty(2, np.int64), np.empty(2)
+    member = np.empty(2 * k - 1, np.int64)
+    mean, size = np.zeros((n // k, d)), np.zeros(n // k, np.int64)
+    group[:] = -1
+    n_groups, seen = 0, 0
+    while tree.live[0] >= k:
+        while group[outward[seen]] >= 0:
+            seen += 1
+        member[0] = outward[seen]
+        take_out(tree, member[0])
+        nearest(tree, point[member[0]], found, distance)
+        member[1:k] = found
+        for place in range(1, k):
+            take_out(tree, member[place])
+        n_members = k
+        while n_members < 2 * k - 1 and _nearest_to_group(tree, point, member[:n_members], one, at):
+            # The point nearest to the candidate is itself, or one of equal values.
+            n_found = nearest(tree, point[one[0]], two, both)
+            if n_found == 2 and not at[0] < gain * gain * both[1]:
+                break
+            member[n_members] = one[0]
+            take_out(tree, one[0])
+            n_members += 1
+        for place in range(n_members):
+            group[member[place]] = n_groups
+            mean[n_groups] += point[member[place]]
+        size[n_groups] = n_members
+        mean[n_groups] /= n_members
+        n_groups += 1
+    _scatter(tree, point, mean[:n_groups], group)
+    return n_groups
+
+
+@inner
+def _scatter(tree: KdTree, point: Points, mean: Points, group: Vector) -> None:
+    """Let each point that is left join the group with the nearest mean, the first of equally near ones."""
+    while tree.live[0] > 0:
+        number = tree.least[0]
+        take_out(tree, number)
+        best = math.inf
+        for g in range(mean.shape[0]):
+            distance = square_distance(mean, g, point[number])
+            if distance < best:
+                best = distance
+                group[number] = g
+
+
+@kernel(types.int64(vector(types.float64), types.int64, types.int64[::1]))
+def best_on_line(value: npt.NDArray[np.float64], k: int, group: Vector) -> int:
+    """Group ascending values with the least sum of squared differences to the means; return how many groups.
+
+    The best groups are runs of k to 2k - 1 values, so they are a shortest path over the places between values.
+
+    Parameters
+    ----------
+    value : (n,) float64
+        Ascending, finite.
+    k : int
+        1 to n.
+    group : (n,) int64, out
+        Ascending.
+
+    References
+    ----------
+    Hansen, Mukherjee (2003), A polynomial algorithm for optimal univariate microaggregation, IEEE Transactions
+    on Knowledge and Data Engineering 15(4).
+    """
+    n = value.shape[0]
+    least = np.full(n + 1, np.inf)
+    least[0] = 0.0
+    cut = np.zeros(n + 1, np.int64)
+    for end in range(k, n + 1):
+        mean, spread = 0.0, 0.0
+        for size in range(1, min(2 * k - 1, end) + 1):
+            # Welford's update: no difference of large sums.
+            begin = end - size
+            gap = value[begin] - mean
+            mean += gap / size
+            spread += gap * (value[begin] - mean)
+            if size >= k and least[begin] + spread < least[end]:
+                least[end] = least[begin] + spread
+                cut[end] = begin
+    n_groups, end = 0, n
+    while end > 0:
+        n_groups += 1
+        end = cut[end]
+    end = n
+    for g in range(n_groups - 1, -1, -1):
+        group[cut[end] : end] = g
+        end = cut[end]
+    return n_groups

@@ -1,0 +1,55 @@
+"""Partners for rank swapping, from random words that the caller brings."""
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import kernel, vector
+from shoal_kernels.masking.post_randomization import below
+
+
+@kernel(types.void(vector(types.uint64), types.int64, types.int64[::1]))
+def pair_ranks(words: npt.NDArray[np.uint64], reach: int, partner: npt.NDArray[np.int64]) -> None:
+    """Pair each rank, from the lowest, with one of the free ranks at most `reach` above it, all alike.
+
+    A rank that finds no free one stays alone. One pass: the free ranks within reach are a list that a rank
+    enters once and leaves once.
+
+    Parameters
+    ----------
+    words : (n,) uint64
+        Uniform and independent.
+    reach : int
+        At least 1.
+    partner : (n,) int64, out
+        The rank that each rank is paired with; itself where alone.
+
+    References
+    ----------
+    Moore (1996), Controlled data-swapping techniques for masking public use microdata sets, US Bureau of the
+    Census, section 3.
+    """
+    n = partner.shape[0]
+    free, place = np.empty(n, np.int64), np.full(n, -1, np.int64)
+    n_free, seen = 0, 0
+    for rank in range(n):
+        partner[rank] = rank
+    for rank in range(n):
+        while seen < n and seen <= rank + reach:
+            free[n_free], place[seen] = seen, n_free
+            n_free += 1
+            seen += 1
+        if place[rank] < 0:
+            continue
+        for step in range(2):
+            # First the rank itself leaves the list, then its partner, if there is any.
+            if step == 1 and n_free == 0:
+                break
+            leaving = rank if step == 0 else free[below(words[rank], n_free)]
+            last = free[n_free - 1]
+            free[place[leaving]] = last
+            place[last] = place[leaving]
+            place[leaving] = -1
+            n_free -= 1
+            if step == 1:
+                partner[rank], partner[leaving] = leaving, rank

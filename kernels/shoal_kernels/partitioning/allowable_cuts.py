@@ -1,0 +1,188 @@
+"""The allowable cut nearest the median of one node in one dimension, under any models.
+
+A place r among the node's tuples, sorted by code, stands for the cut that leaves the tuples before it on the
+left. STRICT cuts fall between different codes; RELAXED ones between any two tuples.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from shoal_kernels._jit import inner
+from shoal_kernels.criteria.class_check import satisfies
+from shoal_kernels.criteria.privacy_models import Cells, Models
+from shoal_kernels.tables.dimensions import Dimensions, code_at
+
+STRICT = 0
+RELAXED = 1
+
+Vector = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
+
+
+class Bench(NamedTuple):
+    """Working memory for nodes of at most n tuples.
+
+    Attributes
+    ----------
+    low, high : (d,) int64
+        The node's lowest and highest code.
+    breadth : (d,) float64
+        The node's width; -1 where it cannot be cut or was tried.
+    code : (n,) int64
+        Codes of the node's tuples, from the lowest on.
+    by_code : (n,) int64
+        Places in the node, sorted by code.
+    before : (n + 1,) int64
+        Rows before each place of that order.
+    tally : (any,) int64
+    whole, below, above, rest : (n_values,) int64
+        Histograms of the node, of two left sides, and of one right side.
+    """
+
+    low: Vector
+    high: Vector
+    breadth: npt.NDArray[np.float64]
+    code: Vector
+    by_code: Vector
+    before: Vector
+    tally: Vector
+    whole: Vector
+    below: Vector
+    above: Vector
+    rest: Vector
+
+
+@inner
+def make_bench(dims: Dimensions, models: Models, n: int) -> Bench:
+    """Return working memory for nodes of at most `n` tuples."""
+    d, n_values = len(dims.kind), len(models.reference)
+    return Bench(
+        np.empty(d, np.int64),
+        np.empty(d, np.int64),
+        np.empty(d, np.float64),
+        np.empty(n, np.int64),
+        np.empty(n, np.int64),
+        np.empty(n + 1, np.int64),
+        np.empty(2 * n + 65, np.int64),
+        np.empty(n_values, np.int64),
+        np.empty(n_values, np.int64),
+        np.empty(n_values, np.int64),
+        np.empty(n_values, np.int64),
+    )
+
+
+@inner
+def sort_by_code(dims: Dimensions, words: Words, weight: Vector, node: Vector, j: int, bench: Bench) -> None:
+    """Sort the node's places by code, stably, and sum the rows before each."""
+    n, low = len(node), bench.low[j]
+    span = bench.high[j] - low + 1
+    code, by_code = bench.code[:n], bench.by_code[:n]
+    for p in range(n):
+        code[p] = code_at(dims, words, j, node[p]) - low
+    if span <= 2 * n + 64:
+        tally = bench.tally[: span + 1]
+        tally[:] = 0
+        for p in range(n):
+            tally[code[p] + 1] += 1
+        for c in range(span):
+            tally[c + 1] += tally[c]
+        for p in range(n):
+            by_code[tally[code[p]]] = p
+            tally[code[p]] += 1
+    else:
+        by_code[:] = np.argsort(code, kind="mergesort")
+    rows = 0
+    for r in range(n):
+        bench.before[r] = rows
+        rows += weight[node[by_code[r]]]
+    bench.before[n] = rows
+
+
+@inner
+def _next_place(bench: Bench, n: int, r: int, step: int, mode: int) -> int:
+    """Return the nearest place beyond `r` where a cut may fall, or 0."""
+    r += step
+    while 0 < r < n:
+        if mode == RELAXED or bench.code[bench.by_code[r]] != bench.code[bench.by_code[r - 1]]:
+            return r
+        r += step
+    return 0
+
+
+@inner
+def _nearest_median(bench: Bench, n: int, mode: int) -> int:
+    """Return the place with the least difference of rows between the sides, or 0 when there is none."""
+    rows = bench.before[n]
+    best = 0
+    r = _next_place(bench, n, 0, 1, mode)
+    while r > 0 and (best == 0 or abs(2 * bench.before[r] - rows) < abs(2 * bench.before[best] - rows)):
+        best = r
+        r = _next_place(bench, n, r, 1, mode)
+    return best
+
+
+@inner
+def _add(cells: Cells, node: Vector, by_code: Vector, first: int, last: int, sign: int, histogram: Vector) -> None:
+    for r in range(first, last):
+        i = node[by_code[r]]
+        for cell in range(cells.start[i], cells.start[i + 1]):
+            histogram[cells.value[cell]] += sign * cells.count[cell]
+
+
+@inner
+def _both_hold(models: Models, left: Vector, rows_left: int, rows: int, bench: Bench) -> bool:
+    if rows_left < models.k[0] or rows - rows_left < models.k[0]:
+        return False
+    if not satisfies(models, left, rows_left):
+        return False
+    for v in range(len(left)):
+        bench.rest[v] = bench.whole[v] - left[v]
+    return satisfies(models, bench.rest, rows - rows_left)
+
+
+@inner
+def allowable_place(models: Models, cells: Cells, node: Vector, bench: Bench, mode: int) -> int:
+    """Return the allowable place nearest the median, or 0.
+
+    Two histograms of a left side walk outward from the median; the nearer place is tried first.
+    """
+    n = len(node)
+    rows, k = bench.before[n], models.k[0]
+    lower = _nearest_median(bench, n, mode)
+    if lower == 0:
+        return 0
+    if len(models.kind) == 0:
+        least = min(bench.before[lower], rows - bench.before[lower])
+        return lower if least >= k else 0
+    below, above = bench.below, bench.above
+    below[:] = 0
+    _add(cells, node, bench.by_code, 0, lower, 1, below)
+    if _both_hold(models, below, bench.before[lower], rows, bench):
+        return lower
+    above[:] = below
+    upper = _next_place(bench, n, lower, 1, mode)
+    _add(cells, node, bench.by_code, lower, max(lower, upper), 1, above)
+    beyond = _next_place(bench, n, lower, -1, mode)
+    _add(cells, node, bench.by_code, beyond, lower, -1, below)
+    lower = beyond
+    while True:
+        if bench.before[lower] < k:
+            lower = 0
+        if upper > 0 and rows - bench.before[upper] < k:
+            upper = 0
+        if lower == 0 and upper == 0:
+            return 0
+        if upper == 0 or (lower > 0 and rows - 2 * bench.before[lower] <= 2 * bench.before[upper] - rows):
+            if _both_hold(models, below, bench.before[lower], rows, bench):
+                return lower
+            beyond = _next_place(bench, n, lower, -1, mode)
+            _add(cells, node, bench.by_code, beyond, lower, -1, below)
+            lower = beyond
+        else:
+            if _both_hold(models, above, bench.before[upper], rows, bench):
+                return upper
+            beyond = _next_place(bench, n, upper, 1, mode)
+            _add(cells, node, bench.by_code, upper, max(upper, beyond), 1, above)
+            upper = beyond

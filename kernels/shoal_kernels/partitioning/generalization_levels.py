@@ -1,0 +1,164 @@
+"""Ladders: how each dimension of a block of tuples generalizes, rung by rung.
+
+The rungs of a TREE dimension are the levels of its hierarchy. An ORDERED dimension has no hierarchy of its own
+and climbs by halves of its line; a SET dimension knows only the code and everything. Rungs that tell no two
+tuples of the block together that the rung below tells apart are left out.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from shoal_kernels._jit import inlined, inner, lean
+from shoal_kernels.tables.dimensions import ORDERED, SET, TREE, Dimensions, code_at
+
+HALVINGS = 6
+"""Times that an ORDERED dimension's line is halved."""
+
+
+class Ladder(NamedTuple):
+    """The rungs of all dimensions of n tuples.
+
+    Attributes
+    ----------
+    first : (d + 1,) int64
+        Dimension j has rungs ``first[j]`` up to ``first[j + 1]``; on the last of them all tuples are equal.
+    word : (n_rungs, n) uint64
+        What a tuple shows on a rung, as a random-looking number: a cell of several dimensions is told by the sum.
+    cost : (n_rungs, n) float64
+        What a row loses there, weighted: exact for TREE, the most it can lose for ORDERED, a guess for SET.
+    due : (n_rungs,) float64
+        Midway between the least and the mean cost of a row; never falls from rung to rung.
+    """
+
+    first: npt.NDArray[np.int64]
+    word: npt.NDArray[np.uint64]
+    cost: npt.NDArray[np.float64]
+    due: npt.NDArray[np.float64]
+
+
+@inlined
+def scramble(x: np.uint64) -> np.uint64:
+    """Return a number that looks random (the finalizer of SplitMix64: Steele, Lea and Flood 2014, figure 14)."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@inner
+def n_levels(dims: Dimensions, j: int) -> int:
+    """Return the number of rungs of dimension `j` before any is left out."""
+    if dims.kind[j] == TREE:
+        return int(dims.depth[j])
+    return HALVINGS + 2 if dims.kind[j] == ORDERED else 2
+
+
+@inner
+def node_at(dims: Dimensions, j: int, level: int, code: int) -> int:
+    """Return the number of the node above `code`; distinct within the level, and ascending runs for all but SET."""
+    if dims.kind[j] == TREE:
+        return int(dims.ancestor[dims.tree_start[j] + level * dims.size[j] + code])
+    if level == 0:
+        return code
+    if level == n_levels(dims, j) - 1:
+        return 0
+    return int(np.floor(dims.position[dims.start[j] + code] * 2.0 ** (HALVINGS + 1 - level)))
+
+
+@inner
+def cost_at(dims: Dimensions, j: int, level: int, code: int, k: int) -> float:
+    """Return what a row loses on a rung, weighted; of a SET, what the codes of `k` rows can lose."""
+    if level == 0:
+        return 0.0
+    if dims.kind[j] == TREE:
+        return dims.weight[j] * dims.share[node_at(dims, j, level, code)]
+    if dims.kind[j] == SET:
+        return dims.weight[j] * min(1.0, k / dims.size[j])
+    return dims.weight[j] * min(1.0, 2.0 ** (level - HALVINGS - 1))
+
+
+@inner
+def distinct_nodes(dims: Dimensions, j: int, level: int, codes: npt.NDArray[np.int64]) -> int:
+    """Return how many nodes of a level stand above `codes`, which ascend."""
+    count, last = 0, np.int64(-(2**62))
+    for code in codes:
+        node = node_at(dims, j, level, code)
+        count += 1 if node != last else 0
+        last = node
+    return count
+
+
+@inner
+def rank_codes(code: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
+    """Replace codes below `size` by their ranks among the distinct ones; return these, ascending."""
+    if size > 4 * code.shape[0]:
+        codes = np.unique(code)
+        code[:] = np.searchsorted(codes, code)
+        return codes
+    rank = np.full(size, -1, np.int64)
+    rank[code] = 0
+    codes = np.flatnonzero(rank == 0)
+    rank[codes] = np.arange(codes.shape[0])
+    code[:] = rank[code]
+    return codes
+
+
+@lean
+def fill(
+    code: npt.NDArray[np.int64],
+    weight: npt.NDArray[np.int64],
+    tuples: npt.NDArray[np.int64],
+    word_of: npt.NDArray[np.uint64],
+    cost_of: npt.NDArray[np.float64],
+    word: npt.NDArray[np.uint64],
+    cost: npt.NDArray[np.float64],
+) -> float:
+    """Write word and cost of each tuple by the rank of its code; return the middle of least and mean cost."""
+    total, rows, least = 0.0, 0, np.inf
+    for p in range(code.shape[0]):
+        word[p] = word_of[code[p]]
+        cost[p] = cost_of[code[p]]
+        least = min(least, cost[p])
+        total += cost[p] * weight[tuples[p]]
+        rows += weight[tuples[p]]
+    return float(0.5 * (least + total / rows))
+
+
+@inner
+def make_ladder(
+    dims: Dimensions,
+    words: npt.NDArray[np.uint64],
+    weight: npt.NDArray[np.int64],
+    tuples: npt.NDArray[np.int64],
+    k: int,
+) -> Ladder:
+    """Return the rungs of `tuples`, in their order."""
+    d, n = dims.kind.shape[0], tuples.shape[0]
+    most = 0
+    for j in range(d):
+        most += n_levels(dims, j)
+    word, cost, due = np.empty((most, n), np.uint64), np.empty((most, n)), np.zeros(most)
+    first = np.zeros(d + 1, np.int64)
+    code = np.empty(n, np.int64)
+    rung = 0
+    for j in range(d):
+        for p in range(n):
+            code[p] = code_at(dims, words, j, tuples[p])
+        codes = rank_codes(code, dims.size[j])
+        word_of, cost_of = np.empty(codes.shape[0], np.uint64), np.empty(codes.shape[0])
+        before = -1
+        for level in range(n_levels(dims, j)):
+            nodes = distinct_nodes(dims, j, level, codes)
+            if nodes == before:
+                continue
+            before = nodes
+            salt = scramble(np.uint64(j << 32 | level))
+            for c in range(codes.shape[0]):
+                word_of[c] = scramble(np.uint64(node_at(dims, j, level, codes[c])) ^ salt)
+                cost_of[c] = cost_at(dims, j, level, codes[c], k)
+            due[rung] = fill(code, weight, tuples, word_of, cost_of, word[rung], cost[rung])
+            rung += 1
+        first[j + 1] = rung
+    return Ladder(first, word[:rung], cost[:rung], due[:rung])

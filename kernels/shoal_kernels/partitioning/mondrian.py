@@ -1,0 +1,183 @@
+"""Mondrian (LeFevre, DeWitt, Ramakrishnan 2006) on packed tuples: strict and relaxed, under any models.
+
+A node is cut in the dimension of widest normalized range at the allowable place nearest the median of its
+rows: where ``abs(2 * rows on the left - rows)`` is least, the lower of two equals. A place is allowable when
+both sides satisfy every model. Where a dimension has none the next by width is tried (the lower number of two
+equals), and a node without any allowable cut is a class. The paper cuts at the median and stops where that
+fails; a column whose median is its lowest code can still be cut here.
+
+Strict: equal codes stay on one side. Relaxed: the tuples are single rows, sorted by code and then by index,
+and a cut may fall between any two.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import inner, kernel, matrix, vector
+from shoal_kernels.criteria.privacy_models import CELLS, MODELS, Cells, Models
+from shoal_kernels.partitioning.allowable_cuts import (
+    RELAXED,
+    Bench,
+    Vector,
+    Words,
+    allowable_place,
+    make_bench,
+    sort_by_code,
+)
+from shoal_kernels.partitioning.mondrian_widths import width
+from shoal_kernels.tables.dimensions import DIMENSIONS, Dimensions, code_at
+
+_MAX_WAITING = 65
+
+
+@inner
+def _measure(dims: Dimensions, words: Words, node: Vector, mode: int, bench: Bench) -> None:
+    """Set range and breadth of each dimension; -1 where it cannot be cut."""
+    for j in range(len(dims.kind)):
+        low, high = dims.size[j], -1
+        for i in node:
+            code = code_at(dims, words, j, i)
+            low, high = min(low, code), max(high, code)
+        bench.low[j], bench.high[j] = low, high
+        if low < high:
+            bench.breadth[j] = width(dims, j, low, high)
+        else:
+            bench.breadth[j] = -1.0
+    if mode == RELAXED and max(bench.breadth) < 0.0:
+        bench.breadth[0] = 0.0
+
+
+@inner
+def _split(node: Vector, place: int, bench: Bench) -> None:
+    """Move the tuples before `place` to the front of the node; both sides keep their order of index."""
+    n = len(node)
+    side = bench.code
+    for r in range(n):
+        side[bench.by_code[r]] = r >= place
+    behind = 0
+    front = 0
+    for p in range(n):
+        i = node[p]
+        if side[p] == 0:
+            node[front] = i
+            front += 1
+        else:
+            bench.by_code[behind] = i
+            behind += 1
+    for p in range(behind):
+        node[front + p] = bench.by_code[p]
+
+
+@inner
+def _cut(
+    dims: Dimensions,
+    models: Models,
+    words: Words,
+    weight: Vector,
+    cells: Cells,
+    node: Vector,
+    mode: int,
+    bench: Bench,
+) -> int:
+    """Cut a node; return its tuples on the left, 0 where no cut is allowable."""
+    rows = 0
+    for i in node:
+        rows += weight[i]
+    if rows < 2 * models.k[0]:
+        return 0
+    _measure(dims, words, node, mode, bench)
+    bench.whole[:] = 0
+    for i in node:
+        for cell in range(cells.start[i], cells.start[i + 1]):
+            bench.whole[cells.value[cell]] += cells.count[cell]
+    while True:
+        widest = 0
+        for j in range(1, len(bench.breadth)):
+            if bench.breadth[j] > bench.breadth[widest]:
+                widest = j
+        if bench.breadth[widest] < 0.0:
+            return 0
+        bench.breadth[widest] = -1.0
+        sort_by_code(dims, words, weight, node, widest, bench)
+        place = allowable_place(models, cells, node, bench, mode)
+        if place > 0:
+            _split(node, place, bench)
+            return place
+
+
+_INT, _VECTOR = types.int64, vector(types.int64)
+
+
+@kernel(
+    types.void(
+        DIMENSIONS,
+        MODELS,
+        matrix(types.uint64),
+        _VECTOR,
+        CELLS,
+        _VECTOR,
+        _INT,
+        _INT,
+        types.int64[::1],
+        types.uint8[::1],
+        types.int64[:, ::1],
+    )
+)
+def grow_tuples(
+    dims: Dimensions,
+    models: Models,
+    words: Words,
+    weight: Vector,
+    cells: Cells,
+    node: Vector,
+    mode: int,
+    emit: int,
+    order: Vector,
+    is_start: npt.NDArray[np.uint8],
+    pending: npt.NDArray[np.int64],
+) -> None:
+    """Cut one node to the end.
+
+    Parameters
+    ----------
+    dims, models, words, weight, cells
+        The table's tuples; in RELAXED mode single rows, each of weight 1.
+    node : (2,) int64
+        First place and place after the last in `order`.
+    mode : STRICT or RELAXED
+    emit : int
+        Nodes of at most so many tuples are left uncut in `pending`.
+    order : (n,) int64, in and out
+        Indices of tuples, ascending within the node; within each class afterwards.
+    is_start : (n,) uint8, out
+        1 is written where a class begins.
+    pending : (any, 2) int64, out
+        Nodes left uncut; rows after the last hold 0 in the second column.
+    """
+    bench = make_bench(dims, models, node[1] - node[0])
+    waiting = np.empty((_MAX_WAITING, 2), np.int64)
+    waiting[0] = node
+    n_waiting, n_pending = 1, 0
+    pending[:, 1] = 0
+    while n_waiting > 0:
+        n_waiting -= 1
+        start, stop = waiting[n_waiting]
+        n_left = 1
+        while n_left > 0:
+            if stop - start <= emit:
+                pending[n_pending] = start, stop
+                n_pending += 1
+                break
+            n_left = _cut(dims, models, words, weight, cells, order[start:stop], mode, bench)
+            middle = start + n_left
+            if n_left == 0:
+                is_start[start] = 1
+            elif n_left <= stop - middle:
+                waiting[n_waiting] = middle, stop
+                stop = middle
+                n_waiting += 1
+            else:
+                waiting[n_waiting] = start, middle
+                start = middle
+                n_waiting += 1

@@ -1,0 +1,295 @@
+"""Strict Mondrian for k-anonymity alone, on tuples that fit one 64-bit key: the fast road.
+
+Same cuts as `shoal_kernels.partitioning.mondrian`. Keys are partitioned in place, so a node is a range of keys and a
+cut moves 8 bytes a tuple (16 with a tag). Of two children the smaller is worked on first, so the stack
+of waiting nodes stays below log2(n).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import inlined, inner, kernel, vector
+from shoal_kernels.partitioning.mondrian_widths import width
+from shoal_kernels.tables.dimensions import DIMENSIONS, Dimensions
+
+Keys = npt.NDArray[np.uint64]
+Tags = Keys | None
+Pending = npt.NDArray[np.int64]
+Node = tuple[int, int, int]
+
+_MAX_WAITING = 65
+_BLOCK = 1024
+_MAX_BUCKETS = 4096
+_FEW = 24
+
+INDEX_BITS = 32
+"""A tag is ``weight << 32 | index``."""
+
+_INDEX_BITS = np.uint64(INDEX_BITS)
+_ONE = np.uint64(1)
+
+
+class _Bench(NamedTuple):
+    """Working memory: codes' ends and width of each dimension, and buckets of codes."""
+
+    low: Pending
+    high: Pending
+    breadth: npt.NDArray[np.float64]
+    bucket: Pending
+
+
+@inlined
+def _ranges(mask: Keys, shift: Pending, keys: Keys, node: Node, live: np.uint64, low: Pending, high: Pending) -> None:
+    """Set the lowest and highest code of each live dimension; fields are compared where they lie."""
+    d = len(shift)
+    for j in range(d):
+        low[j], high[j] = np.int64(mask[j]), 0
+    begin, stop, _ = node
+    while begin < stop:
+        end = min(begin + _BLOCK, stop)
+        for j in range(d):
+            if (live >> np.uint64(j)) & _ONE == 0:
+                continue
+            field = mask[j] << np.uint64(shift[j])
+            least, most = field, np.uint64(0)
+            for i in range(np.uint64(begin), np.uint64(end)):
+                code = keys[i] & field
+                least = min(least, code)
+                most = max(most, code)
+            low[j] = min(low[j], np.int64(least >> np.uint64(shift[j])))
+            high[j] = max(high[j], np.int64(most >> np.uint64(shift[j])))
+        begin = end
+
+
+@inlined
+def _rows(tags: Tags, i: int) -> int:
+    """Return the rows of the tuple at place i."""
+    return 1 if tags is None else int(np.int64(tags[i] >> _INDEX_BITS))
+
+
+@inner
+def _median(
+    keys: Keys, tags: Tags, node: Node, shift: np.uint64, mask: np.uint64, low: int, high: int, bucket: Pending
+) -> tuple[np.uint64, int, int]:
+    """Return the lowest code with half of the rows at or below it, the rows below it, and the rows on it.
+
+    Counts codes in as many buckets as the node can fill, then again within the bucket that holds the median,
+    so a small node never pays for a large domain.
+    """
+    start, stop, n_rows = node
+    base, span, below = np.uint64(low), np.uint64(high - low), 0
+    most_buckets = np.uint64(min(_MAX_BUCKETS, max(16, stop - start)))
+    while True:
+        bits = np.uint64(0)
+        while (span >> bits) >= most_buckets:
+            bits += _ONE
+        for b in range((span >> bits) + _ONE):
+            bucket[b] = 0
+        for i in range(np.uint64(start), np.uint64(stop)):
+            offset = ((keys[i] >> shift) & mask) - base
+            if offset <= span:
+                bucket[offset >> bits] += _rows(tags, i)
+        b = np.uint64(0)
+        while 2 * (below + bucket[b]) < n_rows:
+            below += bucket[b]
+            b += _ONE
+        skipped = b << bits
+        base += skipped
+        if bits == 0:
+            return base, below, bucket[b]
+        span = min(span - skipped, (_ONE << bits) - _ONE)
+
+
+@inlined
+def _cut_in_place(keys: Keys, tags: Tags, node: Node, field: np.uint64, bound: np.uint64) -> int:
+    """Move the keys whose field is below `bound` to the front; return where the others begin."""
+    middle = np.uint64(node[0])
+    for i in range(np.uint64(node[0]), np.uint64(node[1])):
+        key = keys[i]
+        keys[i] = keys[middle]
+        keys[middle] = key
+        if tags is not None:
+            tag = tags[i]
+            tags[i] = tags[middle]
+            tags[middle] = tag
+        middle += _ONE if (key & field) < bound else np.uint64(0)
+    return int(np.int64(middle))
+
+
+@inlined
+def _hopeless(tags: Tags, node: Node, k: int) -> bool:
+    """Return whether a small node has a tuple that leaves all others together fewer than k rows."""
+    heaviest = 0
+    if tags is not None and node[1] - node[0] <= _FEW:
+        for i in range(np.uint64(node[0]), np.uint64(node[1])):
+            heaviest = max(heaviest, _rows(tags, i))
+    return node[2] - heaviest < k
+
+
+@inlined
+def _measure(
+    dims: Dimensions, live: np.uint64, low: Pending, high: Pending, breadth: npt.NDArray[np.float64]
+) -> np.uint64:
+    """Set the width of each dimension, -1 where all codes are equal; return which are live still."""
+    for j in range(len(breadth)):
+        breadth[j] = -1.0
+        bit = _ONE << np.uint64(j)
+        if live & bit:
+            if low[j] < high[j]:
+                breadth[j] = width(dims, j, low[j], high[j])
+            else:
+                live ^= bit
+    return live
+
+
+@inlined
+def _widest(breadth: npt.NDArray[np.float64]) -> int:
+    widest = 0
+    for j in range(1, len(breadth)):
+        if breadth[j] > breadth[widest]:
+            widest = j
+    return widest
+
+
+@inlined
+def _cut(mask: Keys, shift: Pending, keys: Keys, tags: Tags, node: Node, k: int, bench: _Bench) -> tuple[int, int]:
+    """Cut a node; return where its right side begins, 0 where no cut is allowed, and the rows on the left.
+
+    Of all cuts in a dimension the one nearest the median has the larger smaller side, so where it leaves a
+    side with fewer than k rows, every other one does.
+    """
+    n_rows = node[2]
+    while True:
+        widest = _widest(bench.breadth)
+        if bench.breadth[widest] < 0.0:
+            return 0, 0
+        bench.breadth[widest] = -1.0
+        place, own = np.uint64(shift[widest]), mask[widest]
+        code, below, on = _median(keys, tags, node, place, own, bench.low[widest], bench.high[widest], bench.bucket)
+        rows_left = below
+        if 2 * (below + on) - n_rows < n_rows - 2 * below:
+            rows_left = below + on
+            code += _ONE
+        if rows_left >= k and n_rows - rows_left >= k:
+            return _cut_in_place(keys, tags, node, own << place, code << place), rows_left
+
+
+@inner
+def _grow(
+    dims: Dimensions,
+    shift: Pending,
+    keys: Keys,
+    tags: Tags,
+    k: int,
+    root: npt.NDArray[np.int64],
+    emit: int,
+    is_start: npt.NDArray[np.uint8],
+    pending: Pending,
+) -> None:
+    """Cut `root` (start, stop, rows) to the end; nodes of at most `emit` tuples go to `pending` instead.
+
+    Nodes are plain numbers and no array is sliced: counting references to slices cost more than the cuts.
+    """
+    d, mask = len(shift), dims.mask
+    waiting = np.empty((_MAX_WAITING, 3), np.int64)
+    waiting_live = np.empty(_MAX_WAITING, np.uint64)
+    bench = _Bench(np.empty(d, np.int64), np.empty(d, np.int64), np.empty(d), np.empty(_MAX_BUCKETS, np.int64))
+    live = ~np.uint64(0)
+    start, stop, rows = root[0], root[1], root[2]
+    n_waiting, n_pending = 0, 0
+    pending[:, 1] = 0
+    while True:
+        middle, rows_left = 0, 0
+        if stop - start <= emit:
+            pending[n_pending, 0], pending[n_pending, 1], pending[n_pending, 2] = start, stop, rows
+            n_pending += 1
+        else:
+            node = (start, stop, rows)
+            if rows >= 2 * k and not _hopeless(tags, node, k):
+                _ranges(mask, shift, keys, node, live, bench.low, bench.high)
+                live = _measure(dims, live, bench.low, bench.high, bench.breadth)
+                middle, rows_left = _cut(mask, shift, keys, tags, node, k, bench)
+            if middle == 0:
+                is_start[start] = 1
+        if middle == 0:
+            if n_waiting == 0:
+                return
+            n_waiting -= 1
+            start, stop, rows = waiting[n_waiting, 0], waiting[n_waiting, 1], waiting[n_waiting, 2]
+            live = waiting_live[n_waiting]
+            continue
+        waiting_live[n_waiting] = live
+        if middle - start <= stop - middle:
+            waiting[n_waiting, 0], waiting[n_waiting, 1] = middle, stop
+            waiting[n_waiting, 2] = rows - rows_left
+            stop, rows = middle, rows_left
+        else:
+            waiting[n_waiting, 0], waiting[n_waiting, 1] = start, middle
+            waiting[n_waiting, 2] = rows_left
+            start, rows = middle, rows - rows_left
+        n_waiting += 1
+
+
+_KEYS, _INT = types.uint64[::1], types.int64
+_VECTOR = vector(types.int64)
+_NODES, _STARTS = types.int64[:, ::1], types.uint8[::1]
+
+
+@kernel(types.void(DIMENSIONS, _VECTOR, _INT, _VECTOR, _INT, _KEYS, _STARTS, _NODES))
+def grow_keys(
+    dims: Dimensions,
+    shift: Pending,
+    k: int,
+    node: npt.NDArray[np.int64],
+    emit: int,
+    keys: Keys,
+    is_start: npt.NDArray[np.uint8],
+    pending: Pending,
+) -> None:
+    """Cut one node to the end; every tuple weighs one row.
+
+    Parameters
+    ----------
+    dims : Dimensions
+        `word` and `shift` are not read.
+    shift : (d,) int64
+        Place of each dimension in a key.
+    k : int
+    node : (3,) int64
+        First key, key after the last, rows.
+    emit : int
+        Nodes of at most so many tuples are left uncut in `pending`.
+    keys : (n,) uint64, in and out
+        The node's keys are permuted; bits outside the dimensions travel along.
+    is_start : (n,) uint8, out
+        1 is written where a class begins.
+    pending : (any, 3) int64, out
+        Nodes left uncut; rows after the last hold 0 in the second column.
+    """
+    _grow(dims, shift, keys, None, k, node, emit, is_start, pending)
+
+
+@kernel(types.void(DIMENSIONS, _VECTOR, _INT, _VECTOR, _INT, _KEYS, _KEYS, _STARTS, _NODES))
+def grow_tagged(
+    dims: Dimensions,
+    shift: Pending,
+    k: int,
+    node: npt.NDArray[np.int64],
+    emit: int,
+    keys: Keys,
+    tags: Keys,
+    is_start: npt.NDArray[np.uint8],
+    pending: Pending,
+) -> None:
+    """Do as `grow_keys`, with ``tags``, (n,) uint64, of weight and index moved along with the keys."""
+    _grow(dims, shift, keys, tags, k, node, emit, is_start, pending)
+
+
+@kernel(types.void(vector(types.uint64), _INT, _INT, _KEYS))
+def key_with_index(word: Keys, drop: int, index_bits: int, keys: Keys) -> None:
+    """Set ``keys`` to the words without their `drop` lowest bits, each followed by its index."""
+    for i in range(len(word)):
+        keys[i] = ((word[i] >> np.uint64(drop)) << np.uint64(index_bits)) | np.uint64(i)

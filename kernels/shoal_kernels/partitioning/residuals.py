@@ -1,0 +1,205 @@
+"""What a grouping loses in all, and tuples that join the class where that costs least."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import inner, kernel, matrix, vector
+from shoal_kernels.tables.dimensions import DIMENSIONS, SET, Dimensions, code_at, span_loss
+
+Ints = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
+
+
+class Extent(NamedTuple):
+    """What one class spans.
+
+    Attributes
+    ----------
+    low, high : (d,) int64
+        Lowest and highest code.
+    n_codes : (d,) int64
+        Distinct codes in a SET dimension.
+    bits : (total bit words,) uint64
+        Codes that occur in SET dimensions, laid out as `Dimensions` says.
+    """
+
+    low: Ints
+    high: Ints
+    n_codes: Ints
+    bits: Words
+
+
+@inner
+def make_extent(dims: Dimensions) -> Extent:
+    """Return working memory for an extent."""
+    d, n_words = dims.kind.shape[0], 0
+    for count in dims.bit_words:
+        n_words += count
+    return Extent(np.empty(d, np.int64), np.empty(d, np.int64), np.zeros(d, np.int64), np.zeros(n_words, np.uint64))
+
+
+@inner
+def enclose_tuples(extent: Extent, dims: Dimensions, words: Words, members: Ints) -> None:
+    """Make the extent that of `members`, at least one."""
+    extent.bits[:] = 0
+    for j in range(dims.kind.shape[0]):
+        low, high, count = np.int64(2**62), np.int64(-1), 0
+        for i in members:
+            code = code_at(dims, words, j, i)
+            low, high = min(low, code), max(high, code)
+            if dims.kind[j] == SET:
+                word, bit = dims.bit_start[j] + (code >> 6), np.uint64(1) << np.uint64(code & 63)
+                count += 1 if extent.bits[word] & bit == np.uint64(0) else 0
+                extent.bits[word] |= bit
+        extent.low[j], extent.high[j], extent.n_codes[j] = low, high, count
+
+
+@inner
+def row_loss(extent: Extent, dims: Dimensions) -> float:
+    """Return what one row of the class loses, 0 to 1."""
+    total = 0.0
+    for j in range(dims.kind.shape[0]):
+        if extent.low[j] == extent.high[j]:
+            continue
+        if dims.kind[j] == SET:
+            total += dims.weight[j] * extent.n_codes[j] / dims.size[j]
+        else:
+            total += dims.weight[j] * span_loss(dims, j, extent.low[j], extent.high[j])
+    return total
+
+
+@inner
+def row_loss_with(extent: Extent, dims: Dimensions, words: Words, i: int) -> float:
+    """Return what one row of the class would lose if tuple `i` joined it."""
+    total = 0.0
+    for j in range(dims.kind.shape[0]):
+        code = code_at(dims, words, j, i)
+        low, high = min(extent.low[j], code), max(extent.high[j], code)
+        if low == high:
+            continue
+        if dims.kind[j] == SET:
+            seen = (extent.bits[dims.bit_start[j] + (code >> 6)] >> np.uint64(code & 63)) & np.uint64(1)
+            total += dims.weight[j] * (extent.n_codes[j] + 1 - np.int64(seen)) / dims.size[j]
+        else:
+            total += dims.weight[j] * span_loss(dims, j, low, high)
+    return total
+
+
+@inner
+def sort_members(tuples: Ints, class_id: Ints, n_classes: int) -> tuple[Ints, Ints]:
+    """Return `tuples` class by class, those without a class (-1) first, and where each class begins."""
+    start = np.zeros(n_classes + 2, np.int64)
+    for c in class_id:
+        start[c + 2] += 1
+    for c in range(n_classes + 1):
+        start[c + 1] += start[c]
+    sorted_tuples = np.empty(tuples.shape[0], np.int64)
+    for p in range(tuples.shape[0]):
+        sorted_tuples[start[class_id[p] + 1]] = tuples[p]
+        start[class_id[p] + 1] += 1
+    return sorted_tuples, start
+
+
+@inner
+def weigh_joining(
+    extent: Extent,
+    dims: Dimensions,
+    words: Words,
+    weight: Ints,
+    members: Ints,
+    waiting: Ints,
+    c: int,
+    added: npt.NDArray[np.float64],
+    best: Ints,
+) -> None:
+    """Note class `c` for each of the `waiting` tuples that would add less to its loss than `added` tells so far."""
+    enclose_tuples(extent, dims, words, members)
+    rows, loss = 0, row_loss(extent, dims)
+    for i in members:
+        rows += weight[i]
+    for q in range(waiting.shape[0]):
+        i = waiting[q]
+        more = (rows + weight[i]) * row_loss_with(extent, dims, words, i) - rows * loss
+        if more < added[q]:
+            added[q], best[q] = more, c
+
+
+@inner
+def attach(dims: Dimensions, words: Words, weight: Ints, tuples: Ints, class_id: Ints, n_classes: int) -> None:
+    """Put each tuple that has no class (-1) into the class where it adds least to the loss of all rows.
+
+    The tuple that adds most goes first, and those that follow may find the class that it widened.
+
+    Parameters
+    ----------
+    tuples : (n,) int64
+    class_id : (n,) int64, in and out
+        Class of each of `tuples`, below `n_classes`, which is at least 1.
+    """
+    sorted_tuples, start = sort_members(tuples, class_id, n_classes)
+    left = np.flatnonzero(class_id < 0)
+    if left.shape[0] == 0:
+        return
+    added = np.full(left.shape[0], np.inf)
+    best = np.zeros(left.shape[0], np.int64)
+    extent = make_extent(dims)
+    for c in range(n_classes):
+        members = sorted_tuples[start[c] : start[c + 1]]
+        weigh_joining(extent, dims, words, weight, members, tuples[left], c, added, best)
+    for _ in range(left.shape[0]):
+        q = np.argmax(added)
+        class_id[left[q]], added[q] = best[q], -np.inf
+        joined = np.flatnonzero(class_id[left] == best[q])
+        members = np.append(sorted_tuples[start[best[q]] : start[best[q] + 1]], tuples[left[joined]])
+        waiting = np.flatnonzero(class_id[left] < 0)
+        added_now, best_now = added[waiting], best[waiting]
+        added_now[best_now == best[q]] = np.inf
+        weigh_joining(extent, dims, words, weight, members, tuples[left[waiting]], best[q], added_now, best_now)
+        added[waiting], best[waiting] = added_now, best_now
+
+
+@kernel(
+    types.void(
+        DIMENSIONS,
+        matrix(types.uint64),
+        vector(types.int64),
+        vector(types.int64),
+        vector(types.int64),
+        types.int64,
+        types.float64[::1],
+    )
+)
+def total_loss(
+    dims: Dimensions,
+    words: Words,
+    weight: Ints,
+    tuples: Ints,
+    class_id: Ints,
+    n_classes: int,
+    loss: npt.NDArray[np.float64],
+) -> None:
+    """Sum what all rows of a block lose.
+
+    Parameters
+    ----------
+    dims, words, weight : see `shoal_kernels.tables.dimensions`
+    tuples : (n,) int64
+    class_id : (n,) int64
+        Class of each of `tuples`, from 0 without gaps.
+    n_classes : int
+    loss : (1,) float64, out
+        Divided by the number of rows, this is the ncp.
+    """
+    sorted_tuples, start = sort_members(tuples, class_id, n_classes)
+    extent = make_extent(dims)
+    loss[0] = 0.0
+    for c in range(n_classes):
+        members = sorted_tuples[start[c] : start[c + 1]]
+        enclose_tuples(extent, dims, words, members)
+        rows = 0
+        for i in members:
+            rows += weight[i]
+        loss[0] += rows * row_loss(extent, dims)

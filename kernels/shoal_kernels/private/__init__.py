@@ -1,0 +1,1 @@
+"""Private queries: contribution bounding, sums of groups, integer noise in bulk."""

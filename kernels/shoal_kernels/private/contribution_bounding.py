@@ -1,0 +1,269 @@
+"""Contribution bounding: which groups, and which rows of each, count for every privacy unit.
+
+A unit's groups are chosen by their keyed scores, its rows in a group by the scores of their *ranks* among the
+unit's own rows of that group, sorted by value. Nothing else enters: no position, no code that depends on other
+units. So what is kept of a unit is a function of the key and the unit's own rows, and removing a unit takes away
+what was kept of it and changes nothing else: at most `max_groups` groups by at most `max_rows` rows each.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import inlined, inner, kernel, matrix, vector
+from shoal_kernels.private.grid_values import ABSENT
+from shoal_kernels.private.keyed_hash import score_pair, score_row
+from shoal_kernels.tables.radix_sort import LOWER_BITS, sort_upper
+
+FEW = 24
+"""Of so many candidates the best are found by counting; of more by a heap, whose worst case is better."""
+N_KEPT, N_PAIRS = 0, 1
+"""Places in `found`: rows kept, pairs of unit and group kept."""
+
+_U32, _U64, _I64, _VALUES = vector(types.uint32), vector(types.uint64), vector(types.int64), matrix(types.int32)
+
+
+@inlined
+def _beats(score: np.uint64, tie: int, other: np.uint64, other_tie: int) -> bool:
+    """Return whether a candidate is chosen before another."""
+    return bool(score < other or (score == other and tie < other_tie))
+
+
+@inner
+def _offer(
+    score: np.uint64,
+    tie: int,
+    item: int,
+    scores: npt.NDArray[np.uint64],
+    ties: npt.NDArray[np.int64],
+    items: npt.NDArray[np.int64],
+    size: int,
+    most: int,
+) -> int:
+    """Keep the `most` candidates that beat all others, in a heap whose root is the first to go; return its size."""
+    if size < most:
+        at = size
+        while at > 0 and _beats(scores[(at - 1) >> 1], ties[(at - 1) >> 1], score, tie):
+            up = (at - 1) >> 1
+            scores[at], ties[at], items[at] = scores[up], ties[up], items[up]
+            at = up
+        scores[at], ties[at], items[at] = score, tie, item
+        return size + 1
+    if not _beats(score, tie, scores[0], ties[0]):
+        return size
+    at = 0
+    while 2 * at + 1 < size:
+        child = 2 * at + 1
+        if child + 1 < size and _beats(scores[child], ties[child], scores[child + 1], ties[child + 1]):
+            child += 1
+        if _beats(scores[child], ties[child], score, tie):
+            break
+        scores[at], ties[at], items[at] = scores[child], ties[child], items[child]
+        at = child
+    scores[at], ties[at], items[at] = score, tie, item
+    return size
+
+
+@inner
+def _mark_best(
+    score: npt.NDArray[np.uint64], rank: npt.NDArray[np.uint32], most: int, chosen: npt.NDArray[np.bool_]
+) -> None:
+    """Mark the `most` candidates that beat all others."""
+    n = len(score)
+    if n <= most:
+        chosen[:] = True
+        return
+    if n <= FEW:
+        for i in range(n):
+            better = 0
+            for j in range(n):
+                better += np.int64((score[j] < score[i]) | ((score[j] == score[i]) & (rank[j] < rank[i])))
+            chosen[i] = better < most
+        return
+    scores, ties, items = np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int64)
+    size = 0
+    for i in range(n):
+        size = _offer(score[i], int(rank[i]), i, scores, ties, items, size, most)
+    chosen[:] = False
+    for i in range(most):
+        chosen[items[i]] = True
+
+
+@kernel(types.void(_U32, _U32, _U64, _U64, _U32, _U64, types.int64, types.boolean[::1]))
+def choose_pairs(
+    pair_unit: npt.NDArray[np.uint32],
+    pair_group: npt.NDArray[np.uint32],
+    unit_tag: npt.NDArray[np.uint64],
+    group_tag: npt.NDArray[np.uint64],
+    group_rank: npt.NDArray[np.uint32],
+    key: npt.NDArray[np.uint64],
+    max_groups: int,
+    chosen: npt.NDArray[np.bool_],
+) -> None:
+    """Choose the groups of every unit: those of the smallest scores.
+
+    Parameters
+    ----------
+    pair_unit, pair_group : (n_pairs,) uint32
+        Every group of every unit, once; those of one unit side by side.
+    unit_tag : (n_units,) uint64
+        Keyed digest of each unit's id.
+    group_tag : (n_groups,) uint64
+        Keyed digest of each group's key.
+    group_rank : (n_groups,) uint32
+        Place of each group in the order of the keys: decides where scores are equal.
+    key : (2,) uint64
+    max_groups : int, at least 1
+        L0.
+    chosen : (n_pairs,) bool, out
+    """
+    n = len(pair_unit)
+    score, other, rank = np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n, np.uint32)
+    for p in range(n):
+        score[p] = unit_tag[np.int64(pair_unit[p])]
+        other[p] = group_tag[np.int64(pair_group[p])]
+        rank[p] = group_rank[np.int64(pair_group[p])]
+    # A loop of its own, over nothing but these, is done several at a time.
+    for p in range(n):
+        score[p] = score_pair(key, score[p], other[p])
+    first = 0
+    for p in range(n):
+        if p + 1 == n or pair_unit[p + 1] != pair_unit[p]:
+            _mark_best(score[first : p + 1], rank[first : p + 1], max_groups, chosen[first : p + 1])
+            first = p + 1
+
+
+@inner
+def _sort_rows(rows: npt.NDArray[np.uint64], values: npt.NDArray[np.int32], spare: npt.NDArray[np.uint64]) -> None:
+    """Sort a pair's rows by their values, the first column first; what was in their upper halves is lost."""
+    lower = np.uint64((1 << LOWER_BITS) - 1)
+    for c in range(len(values) - 1, -1, -1):
+        for i in range(len(rows)):
+            row = rows[i] & lower
+            above = np.int64(values[c, np.int64(row)]) - np.int64(ABSENT)
+            rows[i] = (np.uint64(above) << np.uint64(LOWER_BITS)) | row
+        sort_upper(rows, spare)
+
+
+@inner
+def _put_best_first(
+    rows: npt.NDArray[np.uint64],
+    unit_tag: np.uint64,
+    group_tag: np.uint64,
+    key: npt.NDArray[np.uint64],
+    most: int,
+    scores: npt.NDArray[np.uint64],
+    ties: npt.NDArray[np.int64],
+    items: npt.NDArray[np.int64],
+    spare: npt.NDArray[np.uint64],
+) -> None:
+    """Put those of a pair's sorted rows first whose ranks have the smallest scores."""
+    size = 0
+    for rank in range(len(rows)):
+        score = score_row(key, unit_tag, group_tag, np.uint64(rank))
+        size = _offer(score, rank, rank, scores, ties, items, size, most)
+    for i in range(size):
+        spare[i] = rows[items[i]]
+    for i in range(size):
+        rows[i] = spare[i]
+
+
+@kernel(
+    types.void(
+        types.uint64[::1], _I64, _U32, vector(types.boolean), _VALUES, _U64, _U64, _U64, types.int64,
+        types.uint32[::1], types.uint32[::1], types.int64[::1], types.int64[::1],
+    )
+)  # fmt: skip
+def keep_rows(
+    words: npt.NDArray[np.uint64],
+    pair_begin: npt.NDArray[np.int64],
+    pair_unit: npt.NDArray[np.uint32],
+    chosen: npt.NDArray[np.bool_],
+    values: npt.NDArray[np.int32],
+    unit_tag: npt.NDArray[np.uint64],
+    group_tag: npt.NDArray[np.uint64],
+    key: npt.NDArray[np.uint64],
+    max_rows: int,
+    kept: npt.NDArray[np.uint32],
+    kept_group: npt.NDArray[np.uint32],
+    kept_end: npt.NDArray[np.int64],
+    found: npt.NDArray[np.int64],
+) -> None:
+    """Choose the rows of every pair of unit and group that was chosen.
+
+    Parameters
+    ----------
+    words : (m,) uint64, in and out
+        Group and place of each row, as `pair_rows` leaves them; pairs that lose rows are overwritten.
+    pair_begin : (n_pairs + 1,) int64
+    pair_unit : (n_pairs,) uint32
+    chosen : (n_pairs,) bool
+    values : (n_columns, m) int32
+    unit_tag, group_tag, key
+        As for `choose_pairs`.
+    max_rows : int, at least 1
+        L_infinity.
+    kept : (m,) uint32, out
+        Places of the rows that count, those of a pair side by side.
+    kept_group : (n_pairs,) uint32, out
+        Group of each pair that was chosen.
+    kept_end : (n_pairs,) int64, out
+        Where its rows end in `kept`.
+    found : (2,) int64, out
+        N_KEPT and N_PAIRS.
+    """
+    most = min(len(words), max_rows)
+    scores, ties, items = np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int64)
+    spare = np.empty(len(words), np.uint64)
+    n_kept, n = 0, 0
+    for p in range(len(pair_unit)):
+        if not chosen[p]:
+            continue
+        begin, size = pair_begin[p], pair_begin[p + 1] - pair_begin[p]
+        group = np.int64(words[begin] >> np.uint64(32))
+        if size > max_rows:
+            rows, tag = words[begin : begin + size], unit_tag[np.int64(pair_unit[p])]
+            _sort_rows(rows, values, spare)
+            _put_best_first(rows, tag, group_tag[group], key, max_rows, scores, ties, items, spare)
+            size = max_rows
+        for i in range(size):
+            kept[n_kept + i] = np.uint32(words[begin + i] & np.uint64(0xFFFFFFFF))
+        n_kept += size
+        kept_group[n] = np.uint32(group)
+        kept_end[n] = n_kept
+        n += 1
+    found[N_KEPT], found[N_PAIRS] = n_kept, n
+
+
+@kernel(types.void(_VALUES, _U32, vector(types.int64), vector(types.int64), vector(types.int64), types.int32[:, ::1]))
+def clip_sums(
+    values: npt.NDArray[np.int32],
+    kept: npt.NDArray[np.uint32],
+    kept_end: npt.NDArray[np.int64],
+    low: npt.NDArray[np.int64],
+    high: npt.NDArray[np.int64],
+    out: npt.NDArray[np.int32],
+) -> None:
+    """Sum the values of each pair of unit and group, and clamp the sum.
+
+    Parameters
+    ----------
+    values : (n_columns, m) int32
+    kept : (n_kept,) uint32
+    kept_end : (n_pairs,) int64
+        As `keep_rows` leaves them.
+    low, high : (n_columns,) int64
+    out : (n_columns, n_pairs) int32, out
+        ABSENT where none of the pair's rows holds a value.
+    """
+    for c in range(len(values)):
+        first = 0
+        for p in range(len(kept_end)):
+            total, present = np.int64(0), False
+            for i in range(first, kept_end[p]):
+                value = values[c, np.int64(kept[i])]
+                if value != ABSENT:
+                    total += np.int64(value)
+                    present = True
+            out[c, p] = np.int32(min(max(total, low[c]), high[c])) if present else np.int32(ABSENT)
+            first = kept_end[p]

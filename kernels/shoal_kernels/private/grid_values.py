@@ -1,0 +1,98 @@
+"""Values of any size become whole numbers between bounds: clamped, scaled by a power of two, rounded half to even.
+
+Each value is mapped for itself, so that a sum of what comes out depends on no order and rounds nothing.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import inlined, kernel, vector
+from shoal_kernels.tables.validity_bits import is_null
+
+ABSENT = -(1 << 31)
+"""Stands for a row that holds no value; no grid reaches it."""
+
+_BITS, _OUT = vector(types.uint8), types.int32[::1]
+
+
+@inlined
+def halve(value: int, bits: int) -> int:
+    """Return ``value / 2**bits`` rounded half to even; 0 <= bits <= 62."""
+    quotient = value >> bits
+    rest = value - (quotient << bits)
+    twice = rest << 1
+    whole = np.int64(1) << bits
+    if twice > whole or (twice == whole and quotient & 1 == 1):
+        quotient += 1
+    return quotient
+
+
+@kernel(types.void(vector(types.float64), types.float64, types.float64, types.float64, types.int32, _OUT))
+def place_floats(
+    values: npt.NDArray[np.float64], low: float, high: float, scale: float, missing: int, out: npt.NDArray[np.int32]
+) -> None:
+    """Put floats on a grid.
+
+    Parameters
+    ----------
+    values : (n,) float64
+        Any: infinities are clamped, NaN becomes `missing`.
+    low, high : float
+        Bounds, themselves on the grid.
+    scale : float
+        A power of two; ``high * scale`` is below 2**31 in size.
+    missing : int32
+    out : (n,) int32, out
+    """
+    for i in range(len(values)):
+        value = values[i]
+        inside = min(max(value, low), high)
+        out[i] = missing if value != value else np.int32(np.rint(inside * scale))
+
+
+@kernel(types.void(vector(types.int64), types.int64, types.int64, types.int64, types.int64, types.int64, _OUT))
+def place_integers(
+    values: npt.NDArray[np.int64],
+    least: int,
+    most: int,
+    exponent: int,
+    low: int,
+    high: int,
+    out: npt.NDArray[np.int32],
+) -> None:
+    """Put whole numbers on a grid, in integers throughout.
+
+    Parameters
+    ----------
+    values : (n,) int64
+    least, most : int
+        What values are clamped to first; not inside the bounds, and small enough to be scaled.
+    exponent : int, -62 to 32
+        Values are multiplied by 2**exponent.
+    low, high : int
+        The bounds on the grid.
+    out : (n,) int32, out
+    """
+    for i in range(len(values)):
+        value = min(max(values[i], least), most)
+        value = value << exponent if exponent >= 0 else halve(value, -exponent)
+        out[i] = np.int32(min(max(value, low), high))
+
+
+@kernel(types.void(_BITS, types.int64, types.int32, _OUT))
+def mark_missing(valid: npt.NDArray[np.uint8], valid_from: int, missing: int, out: npt.NDArray[np.int32]) -> None:
+    """Overwrite the rows that are null.
+
+    Parameters
+    ----------
+    valid : (any,) uint8
+        A bit for each row, least significant first.
+    valid_from : int
+        The bit of row 0.
+    missing : int32
+    out : (n,) int32, in and out
+    """
+    for i in range(len(out)):
+        if is_null(valid, valid_from + i):
+            out[i] = missing

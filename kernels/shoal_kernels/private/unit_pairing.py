@@ -1,0 +1,80 @@
+"""The rows of a bucket are brought together by unit and, within, by group: pairs, of which each is a run of rows."""
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import kernel, vector
+from shoal_kernels.tables.radix_sort import sort_upper
+
+_U32 = vector(types.uint32)
+
+
+@kernel(
+    types.void(
+        _U32,
+        _U32,
+        types.uint32,
+        types.int64[::1],
+        types.uint64[::1],
+        types.int64[::1],
+        types.uint32[::1],
+        types.int64[::1],
+    )
+)
+def pair_rows(
+    unit: npt.NDArray[np.uint32],
+    group: npt.NDArray[np.uint32],
+    bits: int,
+    start: npt.NDArray[np.int64],
+    words: npt.NDArray[np.uint64],
+    pair_begin: npt.NDArray[np.int64],
+    pair_unit: npt.NDArray[np.uint32],
+    n_pairs: npt.NDArray[np.int64],
+) -> None:
+    """Sort the rows of one bucket by unit and group.
+
+    Parameters
+    ----------
+    unit : (m,) uint32
+        Code of each row's unit; the lowest `bits` are the same in all of them.
+    group : (m,) uint32
+    bits : uint32
+        0 where the rows are of all buckets.
+    start : (n_units + 2,) int64, out
+        Room to work in; n_units is above ``unit >> bits`` everywhere.
+    words : (m,) uint64, out
+        Rows in their new order: the group in the upper half, the row's place in `unit` in the lower.
+    pair_begin : (m + 1,) int64, out
+        Where in `words` each pair of unit and group begins; the end of the last follows.
+    pair_unit : (m,) uint32, out
+        Code of each pair's unit; those of one unit lie side by side.
+    n_pairs : (1,) int64, out
+    """
+    m = len(unit)
+    start[:] = 0
+    for i in range(m):
+        start[np.int64(unit[i] >> bits) + 2] += 1
+    for u in range(2, len(start)):
+        start[u] += start[u - 1]
+    # A unit's cursor begins where its rows do, and ends where the next one's begin.
+    for i in range(m):
+        u = np.int64(unit[i] >> bits) + 1
+        words[start[u]] = (np.uint64(group[i]) << np.uint64(32)) | np.uint64(i)
+        start[u] += 1
+    low = np.uint32(0) if m == 0 else unit[0] & ((np.uint32(1) << bits) - np.uint32(1))
+    spare = np.empty(m, np.uint64)
+    n = 0
+    pair_begin[0] = 0
+    for u in range(len(start) - 2):
+        first, end = start[u], start[u + 1]
+        if first == end:
+            continue
+        sort_upper(words[first:end], spare)
+        code = np.uint32((np.uint32(u) << bits) | low)
+        for i in range(first, end):
+            pair_unit[n] = code
+            if i + 1 == end or (words[i] ^ words[i + 1]) >> np.uint64(32) != np.uint64(0):
+                n += 1
+                pair_begin[n] = i + 1
+    n_pairs[0] = n

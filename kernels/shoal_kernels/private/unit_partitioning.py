@@ -1,0 +1,77 @@
+"""Rows are sent to buckets by their unit, so that all rows of a unit lie in one bucket, whatever batch they came in."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import Kernel, kernel, vector
+from shoal_kernels.private.id_encoding import NO_UNIT
+
+BUCKET_BITS = 8
+"""A unit's bucket is the lowest bits of its code; the others are its number there."""
+N_BUCKETS = 1 << BUCKET_BITS
+LEFT_OUT = 0xFFFFFFFF
+"""Place of a row that is dropped."""
+
+_U32 = vector(types.uint32)
+
+
+@kernel(types.void(_U32, _U32, types.uint32, types.int64[::1], types.uint32[::1]))
+def bucket_places(
+    unit: npt.NDArray[np.uint32],
+    group: npt.NDArray[np.uint32],
+    n_groups: int,
+    bound: npt.NDArray[np.int64],
+    place: npt.NDArray[np.uint32],
+) -> None:
+    """Say where each row goes, so that buckets lie one after the other and rows keep their order within.
+
+    Parameters
+    ----------
+    unit : (n,) uint32
+        Rows without a unit are dropped.
+    group : (n,) uint32
+    n_groups : uint32
+        Rows of groups from here on are dropped.
+    bound : (N_BUCKETS + 1,) int64, out
+        Where each bucket begins.
+    place : (n,) uint32, out
+    """
+    mask = np.uint32(N_BUCKETS - 1)
+    bound[:] = 0
+    for i in range(len(unit)):
+        if unit[i] != NO_UNIT and group[i] < n_groups:
+            bound[np.int64(unit[i] & mask) + 1] += 1
+    for b in range(N_BUCKETS):
+        bound[b + 1] += bound[b]
+    cursor = bound[:-1].copy()
+    for i in range(len(unit)):
+        if unit[i] != NO_UNIT and group[i] < n_groups:
+            b = np.int64(unit[i] & mask)
+            place[i] = np.uint32(cursor[b])
+            cursor[b] += 1
+        else:
+            place[i] = np.uint32(LEFT_OUT)
+
+
+def _send(column: npt.NDArray[Any], place: npt.NDArray[np.uint32], out: npt.NDArray[Any]) -> None:
+    """Send a column's values, as their bits, to the places of their rows.
+
+    Parameters
+    ----------
+    column : (n,) uint8, uint16 or uint32
+    place : (n,) uint32
+    out : (rows that are not dropped,) as `column`, out
+    """
+    for i in range(len(column)):
+        if place[i] != LEFT_OUT:
+            out[np.int64(place[i])] = column[i]
+
+
+SEND: dict[str, Kernel[Any, None]] = {
+    name: kernel(types.void(vector(width), _U32, width[::1]))(_send)
+    for name, width in (("uint8", types.uint8), ("uint16", types.uint16), ("uint32", types.uint32))
+}
+"""The kernel for each dtype of columns."""

@@ -1,0 +1,1 @@
+"""Disclosure risk: sets of columns, minimal sample uniques, nearest records."""

@@ -1,0 +1,136 @@
+"""Walks over sets of columns: the classes of a set are joined from those of a superset, never from rows.
+
+A set of columns is a node of a lattice with two levels a column, kept and dropped, and a walk is a list of steps,
+depth first: each drops columns `first` to `last` - 1 from the classes of the last step one level above
+(LeFevre, DeWitt, Ramakrishnan 2005, "Incognito", section 3: the rollup property).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import inner, kernel, vector
+from shoal_kernels.full_domain.lattice import LATTICE, Ints, Lattice, Words, roll_up
+
+
+class Steps(NamedTuple):
+    """A walk over sets of columns, depth first; n steps.
+
+    Attributes
+    ----------
+    depth : (n,) int64, at least 1
+        Tuples lie at depth 0.
+    first, last : (n,) int64
+        Columns dropped; none where they are equal.
+    number : (n,) int64
+        Of the set reached, or -1 where it only leads to others.
+    """
+
+    depth: Ints
+    first: Ints
+    last: Ints
+    number: Ints
+
+
+_I, _U = vector(types.int64), vector(types.uint64)
+STEPS = types.NamedUniTuple(_I, 4, Steps)
+
+
+class _Classes(NamedTuple):
+    """Classes of all sets on the way to the present one, one set behind the other.
+
+    Attributes
+    ----------
+    words : (n_words, any) uint64
+    rows : (any,) int64
+    begin : (depths + 1,) int64
+        Where the classes at each depth begin, and those of the present set end.
+    class_of : (n_tuples,) uint32
+    slots : (a power of two,) uint32
+    level : (d,) int64
+        Zeros: the only level of the lattice is the one where a column is dropped.
+    """
+
+    words: Words
+    rows: Ints
+    begin: Ints
+    class_of: npt.NDArray[np.uint32]
+    slots: npt.NDArray[np.uint32]
+    level: Ints
+
+
+@inner
+def _start(lattice: Lattice, steps: Steps, words: Words, weight: Ints) -> _Classes:
+    """Lay the tuples at depth 0; memory that no step reaches is never touched."""
+    n, deepest = len(weight), 1
+    for depth in steps.depth:
+        deepest = max(deepest, depth)
+    room = (deepest + 1) * n
+    n_slots = 2
+    while n_slots < 2 * n:
+        n_slots *= 2
+    classes = _Classes(
+        np.empty((words.shape[0], room), np.uint64),
+        np.empty(room, np.int64),
+        np.zeros(deepest + 2, np.int64),
+        np.empty(n, np.uint32),
+        np.empty(n_slots, np.uint32),
+        np.zeros(len(lattice.size), np.int64),
+    )
+    classes.words[:, :n] = words
+    classes.rows[:n] = weight
+    classes.begin[1] = n
+    return classes
+
+
+@inner
+def _take(lattice: Lattice, steps: Steps, step: int, classes: _Classes) -> None:
+    """Join the classes of one step; its set then ends at ``begin[depth + 1]``."""
+    depth = steps.depth[step]
+    source, target = int(classes.begin[depth - 1]), int(classes.begin[depth])
+    n = roll_up(
+        lattice,
+        classes.level,
+        steps.first[step],
+        steps.last[step],
+        classes.words,
+        classes.rows,
+        source,
+        target - source,
+        target,
+        classes.class_of,
+        classes.slots,
+    )
+    classes.begin[depth + 1] = target + n
+
+
+@kernel(types.void(LATTICE, STEPS, types.Array(types.uint64, 2, "C", readonly=True), _I, types.int64[:, ::1]))
+def count_sets(lattice: Lattice, steps: Steps, words: Words, weight: Ints, figures: Ints) -> None:
+    """Count the classes of every set of columns that a walk reaches.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        One level a column, at which every code is represented by 0.
+    steps : Steps
+    words : (n_words, n) uint64
+    weight : (n,) int64
+    figures : (n_sets, 3) int64, out
+        For each number in the walk: classes, rows alone in their class, and ordered pairs of rows that share a
+        class; others are left as they are.
+    """
+    classes = _start(lattice, steps, words, weight)
+    for step in range(len(steps.depth)):
+        _take(lattice, steps, step, classes)
+        number = steps.number[step]
+        if number < 0:
+            continue
+        depth = steps.depth[step]
+        alone, alike = 0, 0
+        for rows in classes.rows[classes.begin[depth] : classes.begin[depth + 1]]:
+            alone += rows == 1
+            alike += rows * (rows - 1)
+        figures[number, 0] = classes.begin[depth + 1] - classes.begin[depth]
+        figures[number, 1], figures[number, 2] = alone, alike

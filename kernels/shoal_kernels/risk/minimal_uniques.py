@@ -1,0 +1,133 @@
+"""Minimal sample uniques: sets of columns in whose values a row stands alone, and in no smaller set.
+
+Every subset of a set is visited before it, and rows that stand alone in a set are not looked at again in those
+that are split from it; see `shoal_kernels.tables.stripped_partitions`.
+"""
+
+from numba import types
+
+from shoal_kernels._jit import inner, kernel, matrix, vector
+from shoal_kernels.tables.stripped_partitions import Codes, Ints, columns_of, lowest_column, next_set, split_runs
+
+_NONE = -1
+
+
+@inner
+def _holds_one(near: Ints, count: int, head: int, following: Ints, found: Ints, mask: int) -> bool:
+    """Tell whether a set contains one of the minimal uniques of a tuple."""
+    for e in range(min(count, len(near))):
+        if near[e] & mask == near[e]:
+            return True
+    entry = head
+    while entry != _NONE:
+        if found[entry] & mask == found[entry]:
+            return True
+        entry = following[entry]
+    return False
+
+
+@kernel(
+    types.void(
+        matrix(types.uint32),
+        vector(types.int64),
+        types.int64,
+        types.int64,
+        types.uint32[:, ::1],
+        types.uint32[:, ::1],
+        types.uint32[::1],
+        types.int64[::1],
+        types.int64[::1],
+        types.int64[:, ::1],
+        types.int64[::1],
+        types.int64[::1],
+        types.int64[::1],
+        types.int64[::1],
+        types.uint32[::1],
+        types.int64[::1],
+        types.int64[::1],
+    )
+)
+def find_minimal_uniques(
+    codes: Codes,
+    weight: Ints,
+    max_size: int,
+    budget: int,
+    tuples: Codes,
+    bounds: Codes,
+    alone: Codes,
+    first: Ints,
+    place: Ints,
+    near: Ints,
+    count: Ints,
+    head: Ints,
+    following: Ints,
+    found: Ints,
+    owner: Codes,
+    n_runs: Ints,
+    state: Ints,
+) -> None:
+    """Find the minimal sample uniques of every tuple; goes on where the last call stopped.
+
+    Parameters
+    ----------
+    codes : (d, n) uint32
+        Distinct tuples, column by column; d at most 62.
+    weight : (n,) int64
+        Rows of each tuple.
+    max_size : int
+        Largest set that is looked at, at least 1.
+    budget : int
+        Room that must be left in `found` to go on: at least n.
+    tuples, bounds : (max_size + 1, n) and (max_size + 1, n + 1) uint32, in and out
+        Runs of each prefix of a set, by its number of columns; the first row is one run of all tuples.
+    alone : (n,) uint32, out
+    first : (largest size,) int64, all 0
+    place : (largest size,) int64, out
+    near : (n, any) int64, in and out
+        The first masks of each tuple, side by side: nearly all of them are asked for again and again.
+    count : (n,) int64, in and out
+        Masks of each tuple, 0 before.
+    head : (n,) int64, in and out
+        Last entry of each tuple in `found` that has no place in `near`, -1 for none.
+    following : (as found,) int64, in and out
+        The entry before, -1 for none.
+    found : (any,) int64, in and out
+        Masks of minimal sample uniques.
+    owner : (as found,) uint32, in and out
+        The tuple of each.
+    n_runs : (max_size + 1,) int64, in and out
+        Runs of each prefix.
+    state : (2,) int64, in and out
+        The set that was looked at last, 0 before the first; entries in use. The set is at least 1 << d at the end.
+    """
+    mask, used = state[0], state[1]
+    last = 1 << codes.shape[0]
+    while mask < last and len(found) - used >= budget:
+        mask = next_set(mask, max_size)
+        if mask >= last:
+            break
+        columns = columns_of(mask)
+        n_runs[columns], n_alone = split_runs(
+            codes[lowest_column(mask)],
+            weight,
+            2,
+            tuples[columns - 1],
+            bounds[columns - 1],
+            n_runs[columns - 1],
+            tuples[columns],
+            bounds[columns],
+            alone,
+            first,
+            place,
+        )
+        for a in range(n_alone):
+            t = alone[a]
+            if not _holds_one(near[t], int(count[t]), int(head[t]), following, found, mask):
+                found[used], owner[used] = mask, t
+                if count[t] < near.shape[1]:
+                    near[t, count[t]] = mask
+                else:
+                    following[used], head[t] = head[t], used
+                count[t] += 1
+                used += 1
+    state[0], state[1] = mask, used

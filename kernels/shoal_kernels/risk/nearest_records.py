@@ -1,0 +1,68 @@
+"""Whether each record's own masked record is the nearest to it: distance-based record linkage, exact."""
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import inner, kernel, matrix, vector
+from shoal_kernels.masking.kd_tree import MAX_HEIGHT, KdTree, grow, least_distance, square_distance
+
+Points = npt.NDArray[np.float64]
+Vector = npt.NDArray[np.int64]
+
+
+@inner
+def _rows_as_near(tree: KdTree, weight: Vector, query: Points, distance: float) -> float:
+    """Return the rows exactly at a squared distance from a query; 0 as soon as any is nearer."""
+    first_leaf = (1 << tree.height) - 1
+    stack = np.empty(MAX_HEIGHT, np.int64)
+    stack[0] = 0
+    depth, rows = 1, 0.0
+    while depth > 0:
+        depth -= 1
+        node = stack[depth]
+        if least_distance(tree, node, query) > distance:
+            continue
+        if node >= first_leaf:
+            begin = tree.number.shape[0] * (node - first_leaf) >> tree.height
+            for p in range(begin, begin + tree.live[node]):
+                at = square_distance(tree.point, p, query)
+                if at < distance:
+                    return 0.0
+                if at == distance:
+                    rows += float(weight[tree.number[p]])
+            continue
+        left, right = 2 * node + 1, 2 * node + 2
+        # The nearer child comes first: a record that is nearer is found soon.
+        if least_distance(tree, left, query) < least_distance(tree, right, query):
+            left, right = right, left
+        stack[depth], stack[depth + 1] = left, right
+        depth += 2
+    return rows
+
+
+@kernel(
+    types.void(
+        matrix(types.float64), matrix(types.float64), vector(types.int64), vector(types.int64), types.float64[::1]
+    )
+)
+def link_nearest(original: Points, masked: Points, weight: Vector, own: Vector, chance: Points) -> None:
+    """Give the chance that a guess among the nearest masked records of each record is its own.
+
+    Parameters
+    ----------
+    original : (n, d) float64
+    masked : (m, d) float64
+        Distinct masked records, m >= 1.
+    weight : (m,) int64
+        Rows of each.
+    own : (n,) int64, below m
+        The masked record of each record.
+    chance : (n,) float64, out
+        One over the rows that are nearest, if the record's own is among them, else 0.
+    """
+    tree = grow(masked)
+    for i in range(original.shape[0]):
+        distance = square_distance(masked, own[i], original[i])
+        rows = _rows_as_near(tree, weight, original[i], distance)
+        chance[i] = 1.0 / rows if rows > 0 else 0.0

@@ -1,0 +1,58 @@
+"""What each class of tuples spans: lowest and highest code per dimension, and the codes of SET dimensions."""
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import kernel, matrix, vector
+from shoal_kernels.tables.dimensions import DIMENSIONS, SET, Dimensions, code_at
+
+
+@kernel(
+    types.void(
+        DIMENSIONS,
+        matrix(types.uint64),
+        vector(types.int64),
+        types.int64[:, ::1],
+        types.int64[:, ::1],
+        types.uint64[:, ::1],
+    )
+)
+def class_extents(
+    dims: Dimensions,
+    words: npt.NDArray[np.uint64],
+    class_of_tuple: npt.NDArray[np.int64],
+    low: npt.NDArray[np.int64],
+    high: npt.NDArray[np.int64],
+    bits: npt.NDArray[np.uint64],
+) -> None:
+    """Find the extent of each class.
+
+    Parameters
+    ----------
+    dims : Dimensions
+    words : (n_words, n) uint64
+    class_of_tuple : (n,) int64, each below n_classes; negative for a suppressed tuple, which is passed over
+    low, high : (d, n_classes) int64, out
+        Overwritten; an empty class has low = size and high = -1.
+    bits : (n_classes, total bit words) uint64, out
+        Bit ``code & 63`` of word ``bit_start + (code >> 6)`` tells that the code occurs.
+    """
+    d, n_classes = low.shape
+    bits[:] = 0
+    for j in range(d):
+        for c in range(n_classes):
+            low[j, c] = dims.size[j]
+            high[j, c] = -1
+        is_set = dims.kind[j] == SET
+        for i in range(class_of_tuple.shape[0]):
+            c = class_of_tuple[i]
+            if c < 0:
+                continue
+            code = code_at(dims, words, j, i)
+            if code < low[j, c]:
+                low[j, c] = code
+            if code > high[j, c]:
+                high[j, c] = code
+            if is_set:
+                bits[c, dims.bit_start[j] + (code >> 6)] |= np.uint64(1) << np.uint64(code & 63)

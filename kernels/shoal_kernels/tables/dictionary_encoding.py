@@ -1,0 +1,263 @@
+"""Values become codes in order of first appearance: by a table where values lie close, by hashing for text.
+
+Validity comes as Arrow keeps it, a bit for each row, least significant first; an empty array means that
+no row is null. Codes fit the dtype of the output: the caller knows how many there can be.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from shoal_kernels._jit import Kernel, inlined, kernel, lean, matrix, vector
+from shoal_kernels.tables.memory import word_at
+
+N_CODES, NULL_CODE, ROW = 0, 1, 2
+"""Places in `state`: codes given so far, the code of null or -1, the next row."""
+
+_WIDTHS = {"uint8": types.uint8, "uint16": types.uint16, "uint32": types.uint32, "uint64": types.uint64}
+_BITS, _STATE = vector(types.uint8), types.int64[::1]
+
+
+@lean
+def _is_null(valid: npt.NDArray[np.uint8], at: int) -> bool:
+    """Return whether the bit at `at` is unset."""
+    return (valid[at >> 3] >> np.uint8(at & 7)) & np.uint8(1) == np.uint8(0)
+
+
+@lean
+def _null_code(state: npt.NDArray[np.int64]) -> int:
+    """Return the code of null, giving it one on its first appearance."""
+    if state[NULL_CODE] < 0:
+        state[NULL_CODE] = state[N_CODES]
+        state[N_CODES] += 1
+    return state[NULL_CODE]
+
+
+def _encode_near(
+    values: npt.NDArray[Any],
+    base: int,
+    valid: npt.NDArray[np.uint8],
+    valid_from: int,
+    code_at: npt.NDArray[np.uint32],
+    seen: npt.NDArray[np.uint32],
+    state: npt.NDArray[np.int64],
+    codes: npt.NDArray[Any],
+) -> None:
+    """Encode whole numbers that lie close together.
+
+    Parameters
+    ----------
+    values : (n,) uint8, uint16, uint32 or uint64
+        Signed numbers as their bits; the difference from `base` is taken modulo the width.
+    base : uint64
+        The smallest value, as its bits.
+    valid : (any,) uint8, or empty
+    valid_from : int
+        The bit of row 0.
+    code_at : (span,) uint32, in and out
+        1 + the code of ``base + i``; 0 where it has not appeared.
+    seen : (at least the number of distinct values and null,) uint32, in and out
+        Value of each code, as its distance from `base`.
+    state : (3,) int64, in and out
+    codes : (n,) uint8, uint16 or uint32, out
+    """
+    mask = np.uint64((1 << (8 * values.itemsize - 1)) - 1) * np.uint64(2) + np.uint64(1)
+    nullable = len(valid) > 0
+    for i in range(len(values)):
+        if nullable and _is_null(valid, valid_from + i):
+            codes[i] = _null_code(state)
+            continue
+        near = np.int64((np.uint64(values[i]) - np.uint64(base)) & mask)
+        code = np.int64(code_at[near]) - 1
+        if code < 0:
+            code = state[N_CODES]
+            state[N_CODES] = code + 1
+            code_at[near] = code + 1
+            seen[code] = near
+        codes[i] = code
+
+
+ENCODE_NEAR: dict[tuple[str, str], Kernel[Any, None]] = {
+    (values, codes): kernel(
+        types.void(
+            vector(_WIDTHS[values]),
+            types.uint64,
+            _BITS,
+            types.int64,
+            types.uint32[::1],
+            types.uint32[::1],
+            _STATE,
+            _WIDTHS[codes][::1],
+        )
+    )(_encode_near)
+    for values in _WIDTHS
+    for codes in ("uint8", "uint16", "uint32")
+}
+"""The kernel for each dtype of values and of codes."""
+
+
+INLINE = 12
+"""Strings of up to so many bytes lie in their view; those of longer ones begin in `texts`."""
+
+
+@lean
+def _text_of(high: np.uint64, texts: npt.NDArray[np.uint64]) -> np.uint64:
+    """Return the address of a long string, from its view's buffer number and offset."""
+    return texts[np.int64(high & np.uint64(0xFFFFFFFF))] + (high >> np.uint64(32))
+
+
+@lean
+def _digest(low: np.uint64, high: np.uint64, texts: npt.NDArray[np.uint64]) -> np.uint64:
+    """Return what stands for a long string's second word in its hash: all its bytes."""
+    length = low & np.uint64(0xFFFFFFFF)
+    text = _text_of(high, texts)
+    # The last word may overlap the one before, so that nothing beyond the string is read.
+    mixed = word_at(text + length - np.uint64(8))
+    for at in range(0, np.int64(length) - 8, 8):
+        mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0x9E3779B97F4A7C15) + word_at(text + np.uint64(at))
+    return mixed
+
+
+@lean
+def _same_text(low: np.uint64, high: np.uint64, other_high: np.uint64, texts: npt.NDArray[np.uint64]) -> bool:
+    """Return whether two long strings of equal length and prefix are equal."""
+    length = low & np.uint64(0xFFFFFFFF)
+    text, other = _text_of(high, texts), _text_of(other_high, texts)
+    tail = length - np.uint64(8)
+    if word_at(text + tail) != word_at(other + tail):
+        return False
+    for at in range(0, np.int64(length) - 8, 8):
+        if word_at(text + np.uint64(at)) != word_at(other + np.uint64(at)):
+            return False
+    return True
+
+
+@inlined
+def _slot_of(low: np.uint64, high: np.uint64, shift: np.uint64) -> np.int64:
+    """Return where a view begins to look for its slot: the top bits of a multiplicative hash."""
+    mixed = (low ^ (high * np.uint64(0x9E3779B97F4A7C15))) * np.uint64(0xD6E8FEB86659FD93)
+    return np.int64((mixed ^ (mixed << np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15) >> shift)
+
+
+@kernel(
+    types.void(
+        matrix(types.uint64),
+        _BITS,
+        types.int64,
+        vector(types.uint64),
+        types.uint32[::1],
+        types.uint64[:, ::1],
+        _STATE,
+        types.uint32[::1],
+    )
+)
+def encode_views(
+    views: npt.NDArray[np.uint64],
+    valid: npt.NDArray[np.uint8],
+    valid_from: int,
+    texts: npt.NDArray[np.uint64],
+    slot: npt.NDArray[np.uint32],
+    seen: npt.NDArray[np.uint64],
+    state: npt.NDArray[np.int64],
+    codes: npt.NDArray[np.uint32],
+) -> None:
+    """Encode a string array by its 16-byte views.
+
+    A view holds length and bytes of a string of up to 12 bytes, zero-padded; of a longer one length, first
+    four bytes, number of the buffer and offset there, so that equal strings may have different views.
+
+    Parameters
+    ----------
+    views : (n, 2) uint64
+    valid : (any,) uint8, or empty
+    valid_from : int
+        The bit of row 0.
+    texts : (n_buffers,) uint64
+        Addresses of the buffers that long strings lie in.
+    slot : (a power of two, at least 2,) uint32, in and out
+        Hash table: 1 + code, or 0 for a free slot.
+    seen : (at most len(slot) // 2, 2) uint64, in and out
+        First view of each code; zeros for null.
+    state : (3,) int64, in and out
+        Stops before the first row that would need more codes than `seen` holds; ``state[ROW]`` says where.
+    codes : (n,) uint32, out
+    """
+    last = len(slot) - 1
+    bits = 0
+    while (1 << bits) < len(slot):
+        bits += 1
+    shift = np.uint64(64 - bits)
+    nullable = len(valid) > 0
+    for i in range(len(views)):
+        if state[N_CODES] == len(seen):
+            state[ROW] = i
+            return
+        if nullable and _is_null(valid, valid_from + i):
+            codes[i] = _null_code(state)
+            continue
+        low, high = views[i, 0], views[i, 1]
+        is_long = low & np.uint64(0xFFFFFFFF) > np.uint64(INLINE)
+        at = _slot_of(low, _digest(low, high, texts) if is_long else high, shift)
+        while True:
+            code = np.int64(slot[at]) - 1
+            if code < 0:
+                code = state[N_CODES]
+                state[N_CODES] = code + 1
+                slot[at] = code + 1
+                seen[code, 0], seen[code, 1] = low, high
+                break
+            if seen[code, 0] == low:
+                if seen[code, 1] == high:
+                    break
+                if is_long and _same_text(low, high, seen[code, 1], texts):
+                    break
+            at = (at + 1) & last
+        codes[i] = code
+    state[ROW] = len(views)
+
+
+@kernel(types.void(matrix(types.uint64), _STATE, vector(types.uint64), types.uint32[::1]))
+def rehash_views(
+    seen: npt.NDArray[np.uint64],
+    state: npt.NDArray[np.int64],
+    texts: npt.NDArray[np.uint64],
+    slot: npt.NDArray[np.uint32],
+) -> None:
+    """Enter the views seen so far into an empty, larger table; parameters as for `encode_views`."""
+    last = len(slot) - 1
+    bits = 0
+    while (1 << bits) < len(slot):
+        bits += 1
+    shift = np.uint64(64 - bits)
+    for code in range(state[N_CODES]):
+        if code == state[NULL_CODE]:
+            continue
+        low, high = seen[code, 0], seen[code, 1]
+        is_long = low & np.uint64(0xFFFFFFFF) > np.uint64(INLINE)
+        at = _slot_of(low, _digest(low, high, texts) if is_long else high, shift)
+        while slot[at] != 0:
+            at = (at + 1) & last
+        slot[at] = code + 1
+
+
+def _recode(codes: npt.NDArray[Any], table: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
+    """Look each code up.
+
+    Parameters
+    ----------
+    codes : (n,) uint8, uint16 or uint32
+    table : (n_codes,) uint8, uint16 or uint32
+    out : (n,) as `table`, out
+    """
+    for i in range(len(codes)):
+        out[i] = table[np.int64(codes[i])]
+
+
+RECODE: dict[tuple[str, str], Kernel[Any, None]] = {
+    (codes, out): kernel(types.void(vector(_WIDTHS[codes]), vector(_WIDTHS[out]), _WIDTHS[out][::1]))(_recode)
+    for codes in ("uint8", "uint16", "uint32")
+    for out in ("uint8", "uint16", "uint32")
+}
+"""The kernel for each dtype of codes and of the table."""
