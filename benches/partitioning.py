@@ -6,18 +6,18 @@ import polars as pl
 
 import shoal
 from shoal.io.observing import observe
+from shoal_engine.anonymity.criteria.binding import BoundTable, bind
 from shoal_engine.anonymity.fit import Method
 from shoal_engine.anonymity.methods.partitioning import partition
 from shoal_engine.anonymity.release.recoding import recode
-from shoal_engine.anonymity.table.observation import Table
 
 
-def table_of(frame: pl.DataFrame, policy: shoal.Policy, *, n_threads: int = 1) -> Table:
+def table_of(frame: pl.DataFrame, policy: shoal.Policy, *, n_threads: int = 1) -> BoundTable:
     """Return the distinct tuples of a frame."""
-    return observe(frame.lazy(), policy, carry=False, n_threads=n_threads).finish()
+    return bind(observe(frame.lazy(), policy, carry=False, n_threads=n_threads).finish())
 
 
-def classes(table: Table, method: Method, *, n_threads: int = 1) -> npt.NDArray[np.int64]:
+def classes(table: BoundTable, method: Method, *, n_threads: int = 1) -> npt.NDArray[np.int64]:
     """Return the class of each tuple."""
     return partition(
         table.space.arrays,
@@ -33,7 +33,7 @@ def classes(table: Table, method: Method, *, n_threads: int = 1) -> npt.NDArray[
     )
 
 
-def ncp(table: Table, class_of_tuple: npt.NDArray[np.int64]) -> float:
+def ncp(table: BoundTable, class_of_tuple: npt.NDArray[np.int64]) -> float:
     """Return the information loss of some classes: mean over rows and quasi-identifiers."""
     grouped = table.grouped
     recoding = recode(table.space.dimensions, table.space.arrays, grouped.words, grouped.weight, class_of_tuple)

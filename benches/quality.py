@@ -11,8 +11,8 @@ from benches.census import census
 from benches.measure.clock import Cost, timed
 from benches.measure.figure import Figure, Options
 from benches.partitioning import classes, ncp, table_of
+from shoal_engine.anonymity.criteria.binding import BoundTable
 from shoal_engine.anonymity.fit import Method
-from shoal_engine.anonymity.table.observation import Table
 
 KS: Final = (5, 10, 50)
 KINDS: Final[dict[adult.Kind, tuple[str, tuple[float, ...]]]] = {
@@ -47,7 +47,7 @@ def figures(options: Options) -> Iterator[Figure]:
     )
 
 
-def _adult(kind: adult.Kind, k: int, place: int, table: Table, runs: int) -> Iterator[Figure]:
+def _adult(kind: adult.Kind, k: int, place: int, table: BoundTable, runs: int) -> Iterator[Figure]:
     """Measure one kind of label and one k."""
     peer, marks = KINDS[kind]
     what = f"Adult, {kind}, k = {k}"
@@ -62,7 +62,7 @@ def _adult(kind: adult.Kind, k: int, place: int, table: Table, runs: int) -> Ite
             yield Figure(f"{what}: CPU time of {method}", cost.cpu_seconds, "s", SECONDS, "less", cost)
 
 
-def _against_mondrian(what: str, table: Table, mark: float, runs: int) -> Iterator[Figure]:
+def _against_mondrian(what: str, table: BoundTable, mark: float, runs: int) -> Iterator[Figure]:
     """Measure tight as a part of strict Mondrian."""
     mondrian, mondrian_cost = _loss(table, "mondrian", runs)
     tight, tight_cost = _loss(table, "tight", runs)
@@ -71,7 +71,7 @@ def _against_mondrian(what: str, table: Table, mark: float, runs: int) -> Iterat
     yield Figure(f"{what}: tight over mondrian", tight / mondrian, "×", mark, "less")
 
 
-def _loss(table: Table, method: Method, runs: int) -> tuple[float, Cost]:
+def _loss(table: BoundTable, method: Method, runs: int) -> tuple[float, Cost]:
     """Return the loss of a method's classes, and what it cost to find them."""
     found, cost = timed(lambda: classes(table, method), runs)
     return ncp(table, found), cost

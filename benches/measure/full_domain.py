@@ -17,8 +17,8 @@ from benches.measure.clock import timed
 from benches.measure.figure import Figure, Options
 from benches.partitioning import table_of
 from shoal.io.observing import observe
+from shoal_engine.anonymity.criteria.binding import BoundTable
 from shoal_engine.anonymity.methods.full_domain.search import Node, optimum, prepare
-from shoal_engine.anonymity.table.observation import Table
 from shoal_engine.tables.grouping import group
 
 K: Final = 5
@@ -55,7 +55,7 @@ def _optima(frame: pl.DataFrame, where: str, marks: dict[float, float], runs: in
         )
 
 
-def _optimum(table: Table, share: float) -> Node | None:
+def _optimum(table: BoundTable, share: float) -> Node | None:
     return optimum(prepare(table, table.policy.full_domain, limit=math.floor(share * table.n_rows)))
 
 

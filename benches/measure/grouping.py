@@ -9,7 +9,7 @@ from benches.census import QUASI_IDENTIFIERS, census
 from benches.measure.clock import Cost, timed
 from benches.measure.figure import Figure, Options
 from benches.partitioning import table_of
-from shoal.io.observing import threads
+from shoal.io.threads import threads
 from shoal_engine.tables.grouping import group
 
 ROWS = 50_000_000

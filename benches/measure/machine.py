@@ -4,7 +4,7 @@ import importlib.metadata
 import platform
 from pathlib import Path
 
-from shoal.io.observing import threads
+from shoal.io.threads import threads
 
 PACKAGES = ("shoal", "numba", "numpy", "polars", "pyarrow")
 

@@ -205,7 +205,7 @@ def _sources(path: str) -> "list[Path] | None":
 
 def _key(text: str, frame: "Private") -> "str | Bins":
     """Return a key column, or its bins; a column may itself be named like bins."""
-    from shoal.io.frames import schema_of
+    from shoal.io.lazy_frames import schema_of
     from shoal.queries.binning import evenly
 
     if text.count(":") < 3 or text in schema_of(frame.frame):

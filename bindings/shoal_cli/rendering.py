@@ -117,9 +117,10 @@ def show_report(report: "Report", policy: "Policy", output: str) -> None:
 
 def show_cost(report: "Report", output: str) -> None:
     """Print how a release was made and what it costs."""
+    peak = f", with at most {report.peak_bytes / 2**20:,.0f} MiB" if report.peak_bytes else ""
     _CONSOLE.print(
         f"Verified from its own rows and written to {output} by {report.method} in "
-        f"{report.seconds:.1f} s, with at most {report.peak_bytes / 2**20:,.0f} MiB. "
+        f"{report.seconds:.1f} s{peak}. "
         f"Loss (ncp) {report.loss.ncp:.4f}, average class {report.loss.average_class_size:.1f} rows, "
         f"{report.suppressed_rows:,} rows suppressed."
     )

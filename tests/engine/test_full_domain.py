@@ -19,7 +19,8 @@ from naive import lattice as naive
 from naive import sensitive
 from naive.trees_of_text import COLUMNS, TREES, roles, rows_of
 from shoal.io.observing import observe
-from shoal_engine.anonymity.criteria.people import people_policy, with_people
+from shoal_engine.anonymity.criteria.binding import BoundTable, bind
+from shoal_engine.anonymity.criteria.people import with_people
 from shoal_engine.anonymity.criteria.whole_table import with_k
 from shoal_engine.anonymity.methods.full_domain import lattice_table, objectives
 from shoal_engine.anonymity.methods.full_domain import search as full_domain
@@ -27,7 +28,7 @@ from shoal_engine.anonymity.methods.full_domain.heuristics import datafly, top_d
 from shoal_engine.anonymity.methods.full_domain.rounds import generalize
 from shoal_engine.anonymity.methods.full_domain.size_models import optimum_by_sizes
 from shoal_engine.anonymity.policy.table_models import accepts_of, least_and_sufficient_k
-from shoal_engine.anonymity.table.observation import Table
+from shoal_engine.anonymity.table.population import people_policy
 
 RELEASED_MODELS = [
     [],
@@ -37,7 +38,7 @@ RELEASED_MODELS = [
 ]
 
 
-def _observed(rows: list[tuple[str, ...]], k: int, models: list[object], **how: object) -> Table:
+def _observed(rows: list[tuple[str, ...]], k: int, models: list[object], **how: object) -> BoundTable:
     frame = pl.DataFrame(rows, schema=[*COLUMNS, "secret"], orient="row")
     policy = shoal.Policy(
         k=k,
@@ -45,7 +46,7 @@ def _observed(rows: list[tuple[str, ...]], k: int, models: list[object], **how: 
         sensitive={"secret": shoal.Sensitive(models=models)},
         full_domain=shoal.FullDomain(**how),
     )
-    return observe(frame.lazy(), policy, carry=False, n_threads=1).finish()
+    return bind(observe(frame.lazy(), policy, carry=False, n_threads=1).finish())
 
 
 def _holds(rows: list[tuple[str, ...]], k: int, models: list[object], members: list[int]) -> bool:
@@ -236,7 +237,7 @@ def _stated(text: str) -> tuple[int, list[object], list[object]] | None:
     return k, models, whole
 
 
-def _table(row: dict[str, str], k: int, models: list[object], whole: list[object]) -> Table:
+def _table(row: dict[str, str], k: int, models: list[object], whole: list[object]) -> BoundTable:
     """Observe Adult under a published conjunction, its other columns along their hierarchies.
 
     With a subset, that is the table and all of Adult its population.
@@ -255,7 +256,7 @@ def _table(row: dict[str, str], k: int, models: list[object], whole: list[object
     people = None
     if "subset=" in row["models"]:
         people = observe(everybody.lazy(), people_policy(policy), carry=False, n_threads=1)
-    table = with_people(observe(frame.lazy(), policy, carry=False, n_threads=1).finish(people))
+    table = with_people(bind(observe(frame.lazy(), policy, carry=False, n_threads=1).finish(people)))
     return with_k(table, least_and_sufficient_k(k, policy.models, table.n_rows)[0])
 
 

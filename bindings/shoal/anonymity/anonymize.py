@@ -13,10 +13,12 @@ from shoal.checks.population import observe_people, population_of
 from shoal.checks.repeated_identifiers import repeated_identifiers
 from shoal.checks.reproduction import reproducible
 from shoal.checks.undecided import refuse_undecided
-from shoal.io.frames import IntoFrame, schema_of
-from shoal.io.observing import OnProgress, observe, quietly, threads
+from shoal.io.frames import IntoFrame
+from shoal.io.lazy_frames import schema_of
+from shoal.io.observing import OnProgress, observe, quietly
 from shoal.io.reading_by_policy import read_by_policy, text_findings
 from shoal.io.released_frames import as_frame
+from shoal.io.threads import threads
 from shoal_engine.anonymity.criteria.assessment import Report, UtilityFigure
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.finding import Finding, open_findings
@@ -156,7 +158,7 @@ def anonymize(
     people = population_of(policy, population)
     with reproducible(policy, method, n_threads) as known:
         release, made = prepare(frame, policy, method, n_threads, tell, population=people, utility=utility)
-        known.append(made)
+        known.append(made.classes)
         tell("writing")
         released = pl.concat([as_frame(batch) for batch in release.batches()])
         del release  # and with it the table, before the recount takes memory of its own
@@ -211,7 +213,7 @@ def anonymize_file(
     people = population_of(policy, population)
     with reproducible(policy, method, n_threads) as known:
         release, made = prepare(frame, policy, method, n_threads, tell, population=people, utility=utility)
-        known.append(made)
+        known.append(made.classes)
         with writing.written_whole(output) as draft:
             tell("writing")
             separator = files.separator_of(output)

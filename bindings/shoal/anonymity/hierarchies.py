@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from shoal.io.frames import IntoFrame, batches, into_lazy, schema_of
+from shoal.io.frames import IntoFrame, into_lazy
+from shoal.io.lazy_frames import batches, schema_of
 from shoal_engine.anonymity.policy import hierarchies as specs
 from shoal_engine.errors import ColumnError, InputError
 

@@ -4,8 +4,9 @@ import polars as pl
 
 from shoal.checks.population import observe_people, population_of
 from shoal.io.frames import IntoFrame
-from shoal.io.observing import observe, threads
+from shoal.io.observing import observe
 from shoal.io.reading_by_policy import read_by_policy
+from shoal.io.threads import threads
 from shoal_engine.anonymity.policy.policy import Policy
 
 

@@ -1,7 +1,6 @@
 """The report of a release: recounted from its rows, held against what was promised, and priced."""
 
 import re
-import resource
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -160,12 +159,16 @@ def _notes(made: "Classes") -> "Iterator[str]":
 
 
 def peak_bytes() -> int:
-    """Return the most memory that this process ever held."""
+    """Return the most memory that this process ever held; 0 where the system does not say."""
     status = Path("/proc/self/status")
     if status.exists():
         # The resource usage of a child begins with the peak of its parent; this figure does not.
         found = re.search(r"^VmHWM:\s+(\d+) kB$", status.read_text(), re.MULTILINE)
         if found:
             return int(found[1]) * 1024
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -13,7 +13,8 @@ import msgspec
 import polars as pl
 
 from shoal.checks.reproduction import PACKAGES, policy_digest
-from shoal.io.frames import IntoFrame, into_lazy, read_to_end
+from shoal.io.frames import IntoFrame, into_lazy
+from shoal.io.lazy_frames import read_to_end
 from shoal_engine.anonymity.criteria.assessment import Report
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.errors import InputError

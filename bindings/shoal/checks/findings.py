@@ -2,9 +2,10 @@
 
 import polars as pl
 
-from shoal.io.frames import UNREADABLE, batches, read_to_end, schema_of
 from shoal.io.internal_names import internal
-from shoal.io.observing import check_readable, threads
+from shoal.io.lazy_frames import UNREADABLE, batches, read_to_end, schema_of
+from shoal.io.observing import check_readable
+from shoal.io.threads import threads
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.errors import InputError
 from shoal_engine.finding import Finding, in_order

@@ -56,6 +56,6 @@ def population_of(policy: Policy, given: IntoFrame | None) -> pl.LazyFrame | Non
 def observe_people(policy: Policy, people: pl.LazyFrame | None, *, n_threads: int) -> "Observation | None":
     """Observe the people of a policy, if there are any; raises as `observe`."""
     from shoal.io.observing import observe
-    from shoal_engine.anonymity.criteria.people import people_policy
+    from shoal_engine.anonymity.table.population import people_policy
 
     return None if people is None else observe(people, people_policy(policy), carry=False, n_threads=n_threads)

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from shoal.io.frames import read_to_end, schema_of
+from shoal.io.lazy_frames import read_to_end, schema_of
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.finding import Finding
 from shoal_engine.findings.units import repeated_identifier

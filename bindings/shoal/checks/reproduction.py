@@ -14,7 +14,7 @@ from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.errors import VerificationFailed
 
 if TYPE_CHECKING:
-    from shoal.anonymity.report import Made
+    from shoal_engine.anonymity.fit import Classes
 
 PACKAGES = ("shoal", "numba", "numpy", "pyarrow", "polars")
 """What a result can depend on."""
@@ -26,7 +26,7 @@ def policy_digest(policy: Policy) -> str:
 
 
 @contextmanager
-def reproducible(policy: Policy, method: str, n_threads: int | None) -> "Generator[list[Made]]":
+def reproducible(policy: Policy, method: str, n_threads: int | None) -> "Generator[list[Classes]]":
     """Say with a failed verification what it takes to reproduce it; what was made is appended once it is known.
 
     Raises
@@ -35,7 +35,7 @@ def reproducible(policy: Policy, method: str, n_threads: int | None) -> "Generat
         As it came, and in one line more: versions, method, models, types and number of distinct values of each
         quasi-identifier, rows, classes. No value stands in it; of the policy, only its numbers and a digest.
     """
-    made: list[Made] = []
+    made: list[Classes] = []
     try:
         yield made
     except VerificationFailed as failed:
@@ -53,9 +53,8 @@ def _of_policy(policy: Policy, method: str, n_threads: int | None) -> Iterator[s
     yield f"policy {policy_digest(policy)[:16]}"
 
 
-def _of_table(made: "Made") -> Iterator[str]:
+def _of_table(classes: "Classes") -> Iterator[str]:
     """Yield sizes and types of what was made."""
-    classes = made.classes
     rows = int(classes.class_rows.sum())
     yield f"{rows + classes.suppressed_rows} rows in {classes.class_rows.size} classes"
     kinds = Counter(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from shoal.io.frames import UNREADABLE, batches, schema_of
+from shoal.io.lazy_frames import UNREADABLE, batches, schema_of
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.errors import InputError, UndecidedColumn, UndecidedColumns
 

@@ -5,8 +5,10 @@ from typing import Literal
 
 import polars as pl
 
-from shoal.io.frames import IntoFrame, into_lazy, schema_of
-from shoal.io.observing import coded_columns, column_list, threads
+from shoal.io.frames import IntoFrame, into_lazy
+from shoal.io.lazy_frames import schema_of
+from shoal.io.observing import coded_columns, column_list
+from shoal.io.threads import threads
 
 
 def unique_sets(

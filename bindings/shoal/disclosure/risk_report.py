@@ -5,11 +5,13 @@ import numpy as np
 import polars as pl
 
 from shoal.io.frames import IntoFrame
-from shoal.io.observing import observe, threads
+from shoal.io.observing import observe
 from shoal.io.reading_by_policy import read_by_policy
+from shoal.io.threads import threads
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.roles import QuasiIdentifier
-from shoal_engine.anonymity.table.observation import Table, units_in
+from shoal_engine.anonymity.table.observation import units_in
+from shoal_engine.anonymity.table.table import Table
 from shoal_engine.errors import InputError, PolicyError
 from shoal_engine.risk.report import People, RiskReport
 
@@ -69,7 +71,7 @@ def risk(
     table = _observed(frame, policy, weights, threads(n_threads))
     rows, size = table.grouped.weight, units_in(table.units, table.grouped)
     attributes = {
-        column.name: attribute_risk(table.cells, rows, column.first, column.size) for column in table.modeling.columns
+        column.name: attribute_risk(table.cells, rows, column.first, column.size) for column in table.sensitive
     }
     people = _people(table, frame, population, sampling_fraction, weights, threads(n_threads))
     return report_risk(size, people, attributes, threshold=threshold)

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from shoal.io.frames import IntoFrame, into_lazy
-from shoal.io.observing import observe, threads
+from shoal.io.observing import observe
+from shoal.io.threads import threads
 from shoal_engine.anonymity.policy.policy import Policy
 
 

@@ -68,21 +68,6 @@ def sources(path: str | Path) -> list[Path]:
     return files
 
 
-def scan(path: str | Path) -> pl.LazyFrame:
-    """Open files as one lazy frame; delimited ones as `shoal.read_table` reads them without declarations.
-
-    Raises
-    ------
-    InputError
-        Nothing there, unreadable, truncated, or of an unknown format.
-    ColumnError
-        A header names a column twice, or files that are read together have other columns.
-    """
-    from shoal.io.reading import read_path
-
-    return read_path(path).frame
-
-
 def scan_binary(files: Sequence[Path]) -> pl.LazyFrame:
     """Open Parquet or IPC files as one lazy frame; columns stand in the order of the first file.
 

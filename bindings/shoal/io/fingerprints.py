@@ -14,7 +14,8 @@ from pathlib import Path
 import polars as pl
 
 from shoal.io.files import sources
-from shoal.io.frames import IntoFrame, schema_of
+from shoal.io.frames import IntoFrame
+from shoal.io.lazy_frames import schema_of
 
 
 def fingerprint(frame: IntoFrame, lazy: pl.LazyFrame) -> str:

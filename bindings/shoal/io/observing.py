@@ -1,12 +1,11 @@
 """A Polars frame, observed batch by batch."""
 
-import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
 
-from shoal.io.frames import NOT_ARROW, UNREADABLE, batches, read_to_end, schema_of
+from shoal.io.lazy_frames import NOT_ARROW, UNREADABLE, batches, read_to_end, schema_of
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.table.observation import Observation, check_columns, counted_columns, needed_columns
 from shoal_engine.errors import ColumnError, InputError, PolicyError
@@ -18,20 +17,8 @@ OnProgress: TypeAlias = Callable[[str], None]
 """Is told what begins: reading, grouping, partitioning, writing, verifying."""
 
 
-MOST_THREADS = 1 << 16
-
-
 def quietly(step: str) -> None:
     """Tell nobody what begins."""
-
-
-def threads(n_threads: int | None) -> int:
-    """Return how many threads to use: as asked, else one for each core that this process may use."""
-    if n_threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    from shoal_engine.differential.exact_numbers import count
-
-    return count(n_threads, name="n_threads", most=MOST_THREADS)
 
 
 def observe(frame: pl.LazyFrame, policy: Policy, *, carry: bool, n_threads: int, in_order: bool = False) -> Observation:

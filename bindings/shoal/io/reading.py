@@ -9,8 +9,9 @@ import polars as pl
 
 from shoal.io.declared_types import type_of, typed, without_nulls
 from shoal.io.files import format_of, scan_binary, sources, unreadable
-from shoal.io.frames import UNREADABLE, read_to_end
+from shoal.io.lazy_frames import UNREADABLE, read_to_end
 from shoal.io.surviving_types import Remark, surviving_types
+from shoal.io.threads import threads
 from shoal_engine.declarations.column_format import ColumnFormat
 from shoal_engine.declarations.declarations import Declarations
 from shoal_engine.declarations.file_format import FileFormat
@@ -116,6 +117,19 @@ def read_path(
         raise unreadable(path) from None
 
 
+def scan(path: str | Path) -> pl.LazyFrame:
+    """Open files as one lazy frame; delimited ones as `shoal.read_table` reads them without declarations.
+
+    Raises
+    ------
+    InputError
+        Nothing there, unreadable, truncated, or of an unknown format.
+    ColumnError
+        A header names a column twice, or files that are read together have other columns.
+    """
+    return read_path(path).frame
+
+
 def read_total(path: str | Path, declared: Declarations = _NOTHING) -> pl.LazyFrame:
     """Read files so that no row can change a type, a schema or an error: declared types, else text.
 
@@ -196,8 +210,6 @@ def _read_delimited(
                 yield batch
             if file.records is not None and rows != file.records:
                 raise unreadable(file.text.path)
-
-    from shoal.io.observing import threads
 
     seen = surviving_types(batches(), free, threads(None))
     types = dict(seen.types)

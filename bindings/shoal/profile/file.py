@@ -4,7 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
-from shoal.io.frames import UNREADABLE, IntoFrame, into_lazy
+from shoal.io.frames import IntoFrame, into_lazy
+from shoal.io.lazy_frames import UNREADABLE
 from shoal.profile.vocabulary import concepts_of
 from shoal_engine.declarations.declarations import Declarations
 from shoal_engine.declarations.file_format import FileFormat

@@ -6,7 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from shoal.io.frames import IntoFrame, read_to_end
+from shoal.io.frames import IntoFrame
+from shoal.io.lazy_frames import read_to_end
 from shoal.profile import figures
 from shoal.profile import policy as _look_policy
 from shoal.profile.columns import Evidence, gather

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import polars as pl
 
 from shoal.io.files import check_output, separator_of
-from shoal.io.observing import threads
+from shoal.io.threads import threads
 from shoal.io.writing import write, written_whole
 from shoal_engine.differential.exact_numbers import Exact, count, positive
 from shoal_engine.differential.named_choices import check_choice

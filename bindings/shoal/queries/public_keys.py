@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from shoal.io.frames import UNREADABLE, IntoFrame, into_lazy, schema_of
+from shoal.io.frames import IntoFrame, into_lazy
+from shoal.io.lazy_frames import UNREADABLE, schema_of
 from shoal_engine.errors import ColumnError, InputError, PolicyError
 
 if TYPE_CHECKING:

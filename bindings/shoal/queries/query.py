@@ -11,8 +11,10 @@ import polars as pl
 
 from shoal.io.declared_types import typed
 from shoal.io.fingerprints import fingerprint
-from shoal.io.frames import UNREADABLE, IntoFrame, batches, into_lazy, schema_of
-from shoal.io.observing import check_readable, threads
+from shoal.io.frames import IntoFrame, into_lazy
+from shoal.io.lazy_frames import UNREADABLE, batches, schema_of
+from shoal.io.observing import check_readable
+from shoal.io.threads import threads
 from shoal.queries.binning import Bins, bin_keys
 from shoal.queries.plan import Plan, make_plan
 from shoal.queries.public_keys import public_keys

@@ -12,7 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from shoal.io.frames import UNREADABLE, IntoFrame, into_lazy, schema_of
+from shoal.io.frames import IntoFrame, into_lazy
+from shoal.io.lazy_frames import UNREADABLE, schema_of
 from shoal_engine.errors import ColumnError, InputError, PolicyError
 
 _COMPARING = {"Eq", "EqValidity", "NotEq", "NotEqValidity", "Lt", "LtEq", "Gt", "GtEq", "And", "Or", "Xor"}

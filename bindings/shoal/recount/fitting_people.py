@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from shoal.io.frames import read_to_end, schema_of
 from shoal.io.internal_names import internal
+from shoal.io.lazy_frames import read_to_end, schema_of
 from shoal.recount.reading_labels import Codes, Reading, read_labels
 from shoal_engine.errors import ColumnError
 

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from shoal.io.frames import schema_of
 from shoal.io.internal_names import internal
+from shoal.io.lazy_frames import schema_of
 from shoal_engine.errors import ColumnError
 
 _ROW, _ITEM, _ROWS, _UNIT = internal("row"), internal("item"), internal("rows"), internal("unit")

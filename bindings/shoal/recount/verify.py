@@ -13,7 +13,8 @@ from shoal.checks.findings import released_findings
 from shoal.checks.population import population_of
 from shoal.checks.repeated_identifiers import repeated_identifiers
 from shoal.checks.undecided import refuse_undecided
-from shoal.io.frames import UNREADABLE, IntoFrame, schema_of
+from shoal.io.frames import IntoFrame
+from shoal.io.lazy_frames import UNREADABLE, schema_of
 from shoal.recount.recounting_items import least_support
 from shoal.recount.recounting_tables import table_figures
 from shoal.recount.regrouping import Ground, regroup

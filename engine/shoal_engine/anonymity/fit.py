@@ -7,18 +7,19 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from shoal_engine.anonymity.criteria.binding import BoundTable
 from shoal_engine.anonymity.criteria.people import check_method, with_outside
 from shoal_engine.anonymity.criteria.unit_criteria import UnitJudge
 from shoal_engine.anonymity.criteria.whole_table import least_k_that_holds, with_k
 from shoal_engine.anonymity.methods.joined_classes import joined, unions_may_break
 from shoal_engine.anonymity.methods.partitioning import not_met, partition
-from shoal_engine.anonymity.methods.unit_classes import counted_by_units, settled_in_units
+from shoal_engine.anonymity.methods.unit_classes import bind_units_and_people, settled_in_units
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.table_models import least_and_sufficient_k
 from shoal_engine.anonymity.release.item_recoding import ItemRecoding, recode_items
 from shoal_engine.anonymity.release.recoding import Recoding, recode
 from shoal_engine.anonymity.table.dimensions import Dimension
-from shoal_engine.anonymity.table.observation import Table
+from shoal_engine.anonymity.table.table import Table
 from shoal_engine.errors import PolicyError, PolicyNotMet
 from shoal_kernels._jit import freeze
 from shoal_kernels.criteria.privacy_models import Cells
@@ -62,7 +63,7 @@ class Fit:
 
     Attributes
     ----------
-    table : Table
+    table : BoundTable
         As observed; by row rather than by distinct tuple for the relaxed method.
     class_of_tuple : (n,) int64
         Negative where suppressed.
@@ -73,7 +74,7 @@ class Fit:
         What becomes of the items of set-valued columns.
     """
 
-    table: Table
+    table: BoundTable
     class_of_tuple: npt.NDArray[np.int64]
     classes: Classes
     levels_of_class: npt.NDArray[np.int64] | None = None
@@ -95,7 +96,7 @@ def fit(table: Table, *, method: Method, n_threads: int) -> Fit:
         raise PolicyError(msg)
     policy = table.policy
     check_method(policy, table.space, method)
-    counted = counted_by_units(table)
+    counted = bind_units_and_people(table)
     least, sufficient = least_and_sufficient_k(policy.k, policy.models, table.n_rows)
     n, one = (table.n_rows, "row") if table.units is None else (table.units.size, "unit")
     if n < least:
@@ -115,7 +116,7 @@ def fit(table: Table, *, method: Method, n_threads: int) -> Fit:
     return _with_items(found)
 
 
-def _fit_with(table: Table, method: Method, n_threads: int) -> Fit:
+def _fit_with(table: BoundTable, method: Method, n_threads: int) -> Fit:
     """Find classes that each hold the table's models."""
     max_suppressed = math.floor(table.policy.suppress * table.n_rows)
     if method == "full-domain":
@@ -134,14 +135,14 @@ def _fit_with(table: Table, method: Method, n_threads: int) -> Fit:
     return _fit(table, class_of_tuple, _recoded(table, class_of_tuple))
 
 
-def _recoded(table: Table, class_of_tuple: npt.NDArray[np.int64]) -> Recoding:
+def _recoded(table: BoundTable, class_of_tuple: npt.NDArray[np.int64]) -> Recoding:
     """Return what classes that are cut state."""
     grouped = table.grouped
     return recode(table.space.dimensions, table.space.arrays, grouped.words, grouped.weight, class_of_tuple)
 
 
 def _cut_in_units(
-    table: Table, method: Literal["tight", "mondrian", "mondrian-relaxed"], max_suppressed: int, n_threads: int
+    table: BoundTable, method: Literal["tight", "mondrian", "mondrian-relaxed"], max_suppressed: int, n_threads: int
 ) -> tuple[npt.NDArray[np.int64], Recoding]:
     """Return classes that hold k units, and what they state.
 
@@ -166,7 +167,7 @@ def _cut_in_units(
     return best
 
 
-def _loss_of(table: Table, class_of_tuple: npt.NDArray[np.int64], recoding: Recoding) -> float:
+def _loss_of(table: BoundTable, class_of_tuple: npt.NDArray[np.int64], recoding: Recoding) -> float:
     """Return what the rows of a release lose, a suppressed row everything."""
     weight, kept = table.grouped.weight, class_of_tuple >= 0
     rows = np.bincount(class_of_tuple[kept], weights=weight[kept], minlength=recoding.loss_of_class.shape[1])
@@ -196,7 +197,7 @@ def _with_items(fitted: Fit) -> Fit:
 
 
 def _partitioned(
-    table: Table,
+    table: BoundTable,
     method: Literal["tight", "mondrian", "mondrian-relaxed"],
     max_suppressed: int,
     n_threads: int,
@@ -235,7 +236,7 @@ def _partitioned(
     return trimmed, class_of_tuple
 
 
-def _generalized(table: Table, max_suppressed: int) -> Fit:
+def _generalized(table: BoundTable, max_suppressed: int) -> Fit:
     """Return classes that move every quasi-identifier to levels of its hierarchy."""
     from shoal_engine.anonymity.methods.full_domain.level_recoding import check_outputs, recode_levels
     from shoal_engine.anonymity.methods.full_domain.rounds import generalize
@@ -255,7 +256,7 @@ def _generalized(table: Table, max_suppressed: int) -> Fit:
 
 
 def _fit(
-    table: Table, class_of_tuple: npt.NDArray[np.int64], recoding: Recoding, *, notes: tuple[str, ...] = ()
+    table: BoundTable, class_of_tuple: npt.NDArray[np.int64], recoding: Recoding, *, notes: tuple[str, ...] = ()
 ) -> Fit:
     """Return a table with its classes and what they say."""
     weight, kept = table.grouped.weight, class_of_tuple >= 0
@@ -273,7 +274,7 @@ def _fit(
     return Fit(table, class_of_tuple, classes)
 
 
-def by_row(table: Table) -> Table:
+def by_row(table: BoundTable) -> BoundTable:
     """Return the table with every row a tuple of its own, in the order of the distinct tuples.
 
     The relaxed cuts of LeFevre et al. 2006 (section 2.2) may part rows of equal values.
@@ -283,7 +284,7 @@ def by_row(table: Table) -> Table:
     order = np.argsort(grouped.tuple_of_row, kind="stable")
     place = np.empty(order.size, np.uint32)
     place[order] = np.arange(order.size, dtype=np.uint32)
-    columns = table.modeling.columns
+    columns = table.sensitive
     value = np.array([column.value[table.coded[column.name][1][order]] for column in columns], np.int64)
     mass = np.ones(order.size, np.int64) if table.weights is None else table.weights.of_row[order]
     cells = Cells(

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.criteria.assessment import Assessment, SensitiveReach
-from shoal_engine.anonymity.criteria.binding import models_of
+from shoal_engine.anonymity.criteria.binding import declare_models, with_reference
 from shoal_engine.anonymity.criteria.combinations import combinations_reach
 from shoal_engine.anonymity.criteria.measures import worst
 from shoal_engine.anonymity.criteria.people import people_figures
@@ -26,7 +26,8 @@ from shoal_engine.anonymity.policy.value_models import (
     Recursive,
 )
 from shoal_engine.anonymity.table.item_sets import least_support
-from shoal_engine.anonymity.table.observation import Table
+from shoal_engine.anonymity.table.sensitive import number_values
+from shoal_engine.anonymity.table.table import Table
 from shoal_engine.anonymity.table.unit_matching import least_carried
 from shoal_engine.anonymity.table.units import Shares, shares_of, summed, weighed_cells
 
@@ -87,8 +88,8 @@ def _table_figures(table: Table, members: npt.NDArray[np.int64]) -> dict[str, fl
 def _reached(table: Table, shares: Shares | None) -> dict[str, SensitiveReach]:
     """Measure every sensitive column, in one pass over the classes."""
     policy = _measuring(table.policy)
-    modeling = models_of(policy, {name: domain for name, (domain, _) in table.coded.items()})
-    if not modeling.columns:
+    columns = number_values(policy.sensitive, {name: domain for name, (domain, _) in table.coded.items()})
+    if not columns:
         return {}
     tuples = np.arange(table.grouped.n_tuples, dtype=np.int64)
     rows = table.grouped.tuple_of_row
@@ -96,8 +97,9 @@ def _reached(table: Table, shares: Shares | None) -> dict[str, SensitiveReach]:
     in_units = shares is not None and shares.grid > 1
     if shares is not None and in_units:
         assert rows is not None
-        cells = weighed_cells(rows, table.values, modeling.n_values, shares.weight, tuples.size)
-    models = modeling.with_reference(summed(cells.value, cells.count, modeling.n_values))
+        cells = weighed_cells(rows, table.values, table.n_values, shares.weight, tuples.size)
+    declared = declare_models(policy, columns)
+    models = with_reference(declared, columns, summed(cells.value, cells.count, table.n_values))
     figures = iter(worst(cells, tuples, tuples.size, models).tolist())
     reached = {name: _reach(role, figures) for name, role in table.policy.sensitive.items()}
     if not in_units:

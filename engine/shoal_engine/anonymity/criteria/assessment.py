@@ -190,7 +190,7 @@ class Report(Assessment, frozen=True, kw_only=True):
     seconds : float
         Wall time.
     peak_bytes : int
-        Most memory that the process ever held.
+        Most memory that the process ever held; 0 where the system does not say.
     dropped : sequence of str
         Columns that the policy does not name.
     notes : sequence of str

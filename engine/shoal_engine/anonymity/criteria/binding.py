@@ -1,17 +1,15 @@
-"""From a policy and the values of its sensitive columns to the models that kernels check."""
+"""From a policy and a table's sensitive values to the models that kernels check."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.hierarchies.trees import order_ranks, plant
-from shoal_engine.anonymity.policy.hierarchies import Order
+from shoal_engine.anonymity.hierarchies.trees import plant
 from shoal_engine.anonymity.policy.policy import Policy
-from shoal_engine.anonymity.policy.roles import Sensitive
 from shoal_engine.anonymity.policy.table_models import LKC
 from shoal_engine.anonymity.policy.value_models import (
     Alpha,
@@ -23,74 +21,77 @@ from shoal_engine.anonymity.policy.value_models import (
     Model,
     Recursive,
 )
-from shoal_engine.anonymity.table.dimensions import domain_of
+from shoal_engine.anonymity.table.sensitive import SensitiveColumn
+from shoal_engine.anonymity.table.table import Table
+from shoal_engine.anonymity.table.units import Weights
 from shoal_kernels._jit import freeze
 from shoal_kernels.criteria import privacy_models as kernel
-
-if TYPE_CHECKING:
-    from shoal_engine.tables.columns import Domain
 
 _CLOSE = {"equal": kernel.CLOSE_EQUAL, "ordered": kernel.CLOSE_ORDERED, "hierarchical": kernel.CLOSE_TREE}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SensitiveColumn:
-    """One sensitive column, bound to its values.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundTable(Table):
+    """A table with the models that its classes must meet; only this can be cut into classes.
 
     Attributes
     ----------
-    name : str
-    role : Sensitive
-    domain : Domain
-    first : int
-        The column owns values ``first`` up to ``first + size`` of the common numbering.
-    size : int
-        Distinct values, null included; under a declared order all that are declared.
-    value : (domain size,) int64
-        Value of each domain code in the common numbering.
-    """
-
-    name: str
-    role: Sensitive
-    domain: "Domain"
-    first: int
-    size: int
-    value: npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Modeling:
-    """The models of a policy, bound to the values of a table.
-
-    Attributes
-    ----------
-    columns : tuple of SensitiveColumn
-        Every sensitive column, in the policy's order, also those without model.
+    declared : Models
+        Those of the sensitive columns as the policy declares them, without reference; k in units or rows.
     models : Models
-        For kernels; frozen. `reference` is 0 everywhere until `with_reference`.
+        Those that bind classes while they are made, with the table's own distribution as reference.
+    weights : Weights or None
+        What rows and tuples weigh, where `cells` and `models` count weights and not rows: see
+        `shoal_engine.anonymity.criteria.unit_criteria`.
     """
 
-    columns: tuple[SensitiveColumn, ...]
+    declared: kernel.Models
     models: kernel.Models
+    weights: Weights | None = None
 
     @property
-    def n_values(self) -> int:
-        """Values of all columns together."""
-        return len(self.models.reference)
+    def mass(self) -> npt.NDArray[np.int64]:
+        """Return what k is counted in, by tuple: weights of units, or rows."""
+        return self.grouped.weight if self.weights is None else self.weights.of_tuple
 
-    def with_reference(self, count: npt.NDArray[np.int64]) -> kernel.Models:
-        """Return the models with the shares that values have in the whole table.
+    @property
+    def grid(self) -> int:
+        """Return what one unit weighs in `mass`."""
+        return 1 if self.weights is None else self.weights.grid
 
-        Parameters
-        ----------
-        count : (n_values,) int64
-            Rows with each value; every column's sum to the table's rows.
-        """
-        reference = np.zeros(self.n_values)
-        for column in self.columns:
-            own = slice(column.first, column.first + column.size)
-            reference[own] = count[own] / max(1, int(count[own].sum()))
-        return freeze(self.models._replace(reference=reference))
+
+def bind(table: Table) -> BoundTable:
+    """Bind the models of a table's policy to its values.
+
+    Raises
+    ------
+    HierarchyError
+        The hierarchy of a distance is malformed or does not cover the values.
+    """
+    declared = declare_models(table.policy, table.sensitive)
+    count = np.bincount(table.cells.value, weights=table.cells.count, minlength=table.n_values)
+    observed = {one.name: getattr(table, one.name) for one in fields(Table)}
+    models = with_reference(declared, table.sensitive, count.astype(np.int64))
+    return BoundTable(**observed, declared=declared, models=models)
+
+
+def with_reference(
+    models: kernel.Models, columns: Sequence[SensitiveColumn], count: npt.NDArray[np.int64]
+) -> kernel.Models:
+    """Return the models with the shares that values have in the whole table.
+
+    Parameters
+    ----------
+    models : Models
+    columns : sequence of SensitiveColumn
+    count : (n_values,) int64
+        Rows with each value; every column's sum to the table's rows.
+    """
+    reference = np.zeros(count.size)
+    for column in columns:
+        own = slice(column.first, column.first + column.size)
+        reference[own] = count[own] / max(1, int(count[own].sum()))
+    return freeze(models._replace(reference=reference))
 
 
 class _Row(NamedTuple):
@@ -104,46 +105,24 @@ class _Row(NamedTuple):
     ancestor: npt.NDArray[np.int64]
 
 
-def models_of(policy: Policy, domains: "Mapping[str, Domain]") -> Modeling:
-    """Bind the models of a policy to the values of a table.
-
-    Values keep the order of their column, a null, a value of its own, first; under an ordered distance with a
-    declared order, values follow that order.
+def declare_models(policy: Policy, columns: Sequence[SensitiveColumn]) -> kernel.Models:
+    """Return the models of sensitive columns as kernels see them, frozen; `reference` is 0 everywhere.
 
     Parameters
     ----------
     policy : Policy
-    domains : mapping of str to Domain
-        One for each sensitive column; others are passed over.
+    columns : sequence of SensitiveColumn
+        In the policy's order, with the roles whose models are meant.
 
     Raises
     ------
-    ColumnError
-        A column is not there, or its type cannot take its hierarchy.
     HierarchyError
-        A hierarchy is malformed or does not cover the values.
+        The hierarchy of a distance is malformed or does not cover the values.
     """
-    columns: list[SensitiveColumn] = []
-    rows: list[_Row] = []
-    first = 0
     # Shares of combinations are bound through those of the classes that make them up.
     implied = [Alpha(alpha=model.c) for model in policy.models if isinstance(model, LKC)]
-    for name, role in policy.sensitive.items():
-        column = _bound(name, role, domain_of(name, domains), first)
-        columns.append(column)
-        rows += [_row(model, column, policy.folder) for model in (*role.models, *implied)]
-        first += column.size
-    return Modeling(tuple(columns), _models(policy.k, rows, first))
-
-
-def _bound(name: str, role: Sensitive, domain: "Domain", first: int) -> SensitiveColumn:
-    """Give the values of a column the numbers from `first` on."""
-    order = next((m.hierarchy for m in role.models if isinstance(m, Closeness) and m.distance == "ordered"), None)
-    if not isinstance(order, Order):
-        return SensitiveColumn(name, role, domain, first, domain.size, np.arange(domain.size) + first)
-    value = np.full(domain.size, first)
-    value[domain.has_null :] = first + domain.has_null + order_ranks(order, domain.values, column=name)
-    return SensitiveColumn(name, role, domain, first, len(order.values) + domain.has_null, value)
+    rows = [_row(model, column, policy.folder) for column in columns for model in (*column.role.models, *implied)]
+    return _models(policy.k, rows, sum(column.size for column in columns))
 
 
 def _row(model: Model, column: SensitiveColumn, folder: str | Path) -> _Row:

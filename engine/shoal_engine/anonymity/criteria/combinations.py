@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.table.observation import Table
+from shoal_engine.anonymity.table.table import Table
 from shoal_kernels.tables.dimensions import Dimensions
 
 Vector = npt.NDArray[np.int64]
@@ -28,7 +28,7 @@ def combinations_reach(table: Table, l: int, members: Vector) -> tuple[int, floa
     grouped, dims, cells = table.grouped, table.space.arrays, table.cells
     codes = [_codes(dims, grouped.words, j) for j in range(len(dims.kind))]
     tuple_of_cell = np.repeat(np.arange(grouped.n_tuples), np.diff(cells.start))
-    n_values = max(1, table.modeling.n_values)
+    n_values = max(1, table.n_values)
     fewest, surest = table.n_rows, 0.0
     for columns in combinations(range(len(codes)), min(l, len(codes))):
         group = np.zeros(grouped.n_tuples, np.int64)

@@ -1,4 +1,4 @@
-"""People behind a table: how many of a population share each tuple, and the models that are counted in them.
+"""Models that are counted in the people behind a table.
 
 A class's people are summed like the counts of a sensitive value that every row has, so the methods meet k-map as
 they meet any model of a class. A tuple of the population that is not in the table belongs to no class; only
@@ -7,101 +7,23 @@ may fit more people than are counted, which only lowers the risk.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from shoal_engine.anonymity.policy.people_models import DeltaPresence, KMap
 from shoal_engine.anonymity.policy.table_models import of_people
-from shoal_engine.errors import InputError, PolicyError
+from shoal_engine.anonymity.table.population import Ints, Words
+from shoal_engine.errors import PolicyError
 from shoal_kernels._jit import freeze
 from shoal_kernels.criteria import privacy_models as kernel
-from shoal_kernels.tables.merging import merge_tuples
 
 if TYPE_CHECKING:
+    from shoal_engine.anonymity.criteria.binding import BoundTable
     from shoal_engine.anonymity.policy.policy import Policy
     from shoal_engine.anonymity.table.dimensions import Space
-    from shoal_engine.anonymity.table.observation import Table
-    from shoal_engine.tables.grouping import Grouped
-
-Ints = npt.NDArray[np.int64]
-Words = npt.NDArray[np.uint64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class People:
-    """A population, counted over the quasi-identifiers of a table.
-
-    Attributes
-    ----------
-    own : (n_tuples,) int64
-        People of each tuple of the table, those of its rows included.
-    outside_words, outside : (n_words, m) uint64, (m,) int64
-        Tuples that the table does not hold, and their people.
-    """
-
-    own: Ints
-    outside_words: Words
-    outside: Ints
-
-
-def people_policy(policy: "Policy") -> "Policy":
-    """Return the policy by which a population is observed: its quasi-identifiers alone."""
-    return msgspec.structs.replace(
-        policy,
-        k=max(2, policy.k),
-        models=(),
-        identifiers={},
-        sensitive={},
-        set_valued={},
-        insensitive={},
-        population="",
-        unit="",
-        undecided={},
-    )
-
-
-def count_people(sample: "Grouped", population: "Grouped", counted: Ints | None = None) -> People:
-    """Count the people of each tuple; both groupings are over the same sizes.
-
-    Parameters
-    ----------
-    sample, population : Grouped
-    counted : (n_tuples,) int64, optional
-        People of each tuple of the sample; its rows unless given.
-
-    Raises
-    ------
-    InputError
-        Some tuple has fewer people than the sample counts in it.
-    """
-    n, m = sample.n_tuples, population.n_tuples
-    words, weight = np.empty((len(sample.words), n + m), np.uint64), np.empty(n + m, np.int64)
-    own_at, other_at, kept = np.empty(n, np.uint32), np.empty(m, np.uint32), np.zeros(1, np.int64)
-    merge_tuples(
-        np.ascontiguousarray(sample.words),
-        np.zeros(n, np.int64),
-        np.ascontiguousarray(population.words),
-        population.weight,
-        words,
-        weight,
-        own_at,
-        other_at,
-        kept,
-    )
-    people = weight[: kept[0]]
-    if (people[own_at] < (sample.weight if counted is None else counted)).any():
-        msg = (
-            "population smaller than the sample: some class of the table has more rows than the population has people; "
-            "give the population that the table was drawn from, with its columns coded alike"
-        )
-        raise InputError(msg)
-    absent = np.ones(int(kept[0]), np.bool_)
-    absent[own_at] = False
-    return People(people[own_at], np.ascontiguousarray(words[:, : kept[0]][:, absent]), people[absent])
+    from shoal_engine.anonymity.table.table import Table
 
 
 def check_method(policy: "Policy", space: "Space", method: str) -> None:
@@ -131,13 +53,13 @@ def check_method(policy: "Policy", space: "Space", method: str) -> None:
         raise PolicyError(msg)
 
 
-def with_people(table: "Table") -> "Table":
+def with_people(table: "BoundTable") -> "BoundTable":
     """Return the table with its people among the cells, and the models that count them among its models."""
     models = of_people(table.policy.models)
     if table.people is None or not models:
         return table
     start, value, count = table.cells
-    place, n_values = start[1:], table.modeling.n_values
+    place, n_values = start[1:], table.n_values
     cells = kernel.Cells(
         start + np.arange(start.size),
         np.insert(value, place, n_values),
@@ -173,7 +95,7 @@ def _with_rows(models: kernel.Models, added: Sequence[KMap | DeltaPresence], n_v
     )
 
 
-def with_outside(table: "Table") -> tuple[Words, Ints, kernel.Cells]:
+def with_outside(table: "BoundTable") -> tuple[Words, Ints, kernel.Cells]:
     """Return the tuples, their rows and cells, those of people outside the table behind them without rows."""
     words, weight, cells = table.grouped.words, table.grouped.weight, table.cells
     if table.people is None or not of_people(table.policy.models):
@@ -182,7 +104,7 @@ def with_outside(table: "Table") -> tuple[Words, Ints, kernel.Cells]:
     start, value, count = cells
     joined = kernel.Cells(
         np.append(start, start[-1] + 1 + np.arange(outside.size)),
-        np.append(value, np.full(outside.size, table.modeling.n_values)),
+        np.append(value, np.full(outside.size, table.n_values)),
         np.append(count, outside),
     )
     return (

@@ -14,25 +14,25 @@ from shoal_kernels._jit import freeze
 from shoal_kernels.criteria import privacy_models as kernel
 
 if TYPE_CHECKING:
-    from shoal_engine.anonymity.table.observation import Table
+    from shoal_engine.anonymity.criteria.binding import BoundTable
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 
-def with_units(table: "Table", segment_of_tuple: Ints) -> "Table":
+def with_units(table: "BoundTable", segment_of_tuple: Ints) -> "BoundTable":
     """Return the table with the weights of its rows among its cells, and models that count them.
 
     Parameters
     ----------
-    table : Table
+    table : BoundTable
         As observed: without people of a population among its cells.
     segment_of_tuple : (n_tuples,) int64
         Segments that no class reaches across.
 
     Returns
     -------
-    Table
+    BoundTable
         The table itself where it has no units, or no unit has two rows in a segment: rows count units then.
     """
     rows = table.grouped.tuple_of_row
@@ -42,7 +42,7 @@ def with_units(table: "Table", segment_of_tuple: Ints) -> "Table":
     if shares.grid == 1:
         return table
     n_tuples = table.grouped.n_tuples
-    cells = weighed_cells(rows, table.values, max(1, table.modeling.n_values), shares.weight, n_tuples)
+    cells = weighed_cells(rows, table.values, max(1, table.n_values), shares.weight, n_tuples)
     models = counting_units(table.models, shares.grid)
     k = models.k * shares.grid
     return replace(
@@ -88,7 +88,7 @@ def without_absent(models: kernel.Models, kept: Flags) -> kernel.Models:
 
 
 def with_weighed_cells(
-    table: "Table", cells: kernel.Cells, models: kernel.Models
+    table: "BoundTable", cells: kernel.Cells, models: kernel.Models
 ) -> tuple[kernel.Cells, kernel.Models]:
     """Return cells that state what each tuple weighs as a value of its own, and models that read it there.
 
@@ -135,20 +135,20 @@ class UnitJudge:
 
     Parameters
     ----------
-    table : Table
+    table : BoundTable
     models : Models
         Of the sensitive columns, as the policy states them: k in units, reference not read.
     """
 
-    def __init__(self, table: "Table") -> None:
+    def __init__(self, table: "BoundTable") -> None:
         assert table.units is not None
         assert table.grouped.tuple_of_row is not None
         self._units = table.units
         self._tuple_of_row = table.grouped.tuple_of_row
         self._values = table.values
-        self._models = table.modeling.models
+        self._models = table.declared
         self._declared = np.zeros(self._models.reference.size, np.bool_)
-        for column in table.modeling.columns:
+        for column in table.sensitive:
             # Values of a declared order keep their ranks, whether they occur or not.
             self._declared[column.first : column.first + column.size] = column.size != column.domain.size
         self._k = int(table.models.k[0]) // table.grid

@@ -7,14 +7,14 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from shoal_engine.anonymity.criteria.binding import BoundTable
 from shoal_engine.anonymity.policy.table_models import TableModel, sizes_hold
-from shoal_engine.anonymity.table.observation import Table
 from shoal_kernels._jit import freeze
 
 Made = TypeVar("Made")
 
 
-def with_k(table: Table, k: int) -> Table:
+def with_k(table: BoundTable, k: int) -> BoundTable:
     """Return the table with models that ask for `k` rows, or units, of each class."""
     if int(table.models.k[0]) == k * table.grid:
         return table

@@ -12,27 +12,27 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from shoal_engine.anonymity.criteria.binding import BoundTable
 from shoal_engine.anonymity.criteria.measures import holding
 from shoal_engine.anonymity.methods.suppression import with_released_shares
 from shoal_engine.anonymity.release.recoding import Recoding
-from shoal_engine.anonymity.table.observation import Table
 from shoal_engine.anonymity.table.tuples import codes_of
 from shoal_kernels.criteria.privacy_models import DELTA, GRASSBERGER
 
 Ints = npt.NDArray[np.int64]
 
 
-def unions_may_break(table: Table) -> bool:
+def unions_may_break(table: BoundTable) -> bool:
     """Return whether the union of two classes that satisfy the models may miss one."""
     return bool(np.isin(table.models.kind, (DELTA, GRASSBERGER)).any())
 
 
-def joined(table: Table, class_of_tuple: Ints, recoded: Callable[[Ints], Recoding]) -> Ints | None:
+def joined(table: BoundTable, class_of_tuple: Ints, recoded: Callable[[Ints], Recoding]) -> Ints | None:
     """Join classes that say the same, and those that do not hold then with their nearest.
 
     Parameters
     ----------
-    table : Table
+    table : BoundTable
     class_of_tuple : (n,) int64
         Numbered from 0 without gaps; negative where suppressed. Each class satisfies the models by itself.
     recoded : callable
@@ -79,7 +79,7 @@ def _numbered(class_of_tuple: Ints) -> Ints:
     return result
 
 
-def _segments(table: Table) -> Ints:
+def _segments(table: BoundTable) -> Ints:
     """Return a number for each tuple that is the same where rows may share a class: by which columns are null."""
     dims, words = table.space.arrays, table.grouped.words
     segment = np.zeros(words.shape[1], np.int64)
@@ -88,7 +88,7 @@ def _segments(table: Table) -> Ints:
     return segment
 
 
-def _nearest(table: Table, class_of_tuple: Ints, segment: Ints, one: int) -> int | None:
+def _nearest(table: BoundTable, class_of_tuple: Ints, segment: Ints, one: int) -> int | None:
     """Return the class whose mean codes are nearest to those of class `one`, among those that may share its class."""
     dims, grouped = table.space.arrays, table.grouped
     kept = class_of_tuple >= 0

@@ -10,29 +10,33 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from shoal_engine.anonymity.criteria.binding import BoundTable, bind
 from shoal_engine.anonymity.criteria.people import with_people
 from shoal_engine.anonymity.criteria.unit_criteria import UnitJudge, with_units
 from shoal_engine.anonymity.methods.partitioning import segment_numbers
-from shoal_engine.anonymity.table.observation import Table
+from shoal_engine.anonymity.table.table import Table
 from shoal_engine.errors import PolicyNotMet
 
 Ints = npt.NDArray[np.int64]
 
 
-def counted_by_units(table: Table) -> Table:
-    """Return the table as classes are made of it: with the weights of its units, and the people of a population."""
+def bind_units_and_people(table: Table) -> BoundTable:
+    """Bind a table's models as classes are made: with the weights of its units, and the people of a population."""
+    bound = bind(table)
     if table.units is None:
-        return with_people(table)
+        return with_people(bound)
     segment_of_tuple = segment_numbers(table.space.arrays, table.grouped.words, table.space.apart)
-    return with_people(with_units(table, segment_of_tuple))
+    return with_people(with_units(bound, segment_of_tuple))
 
 
-def settled_in_units(table: Table, class_of_tuple: Ints, untrimmed: Ints, *, state: Callable[[Ints], Ints]) -> Ints:
+def settled_in_units(
+    table: BoundTable, class_of_tuple: Ints, untrimmed: Ints, *, state: Callable[[Ints], Ints]
+) -> Ints:
     """Return classes that hold every model in units.
 
     Parameters
     ----------
-    table : Table
+    table : BoundTable
         With the weights of its units.
     class_of_tuple : (n,) int64
         Numbered from 0 without gaps, those of one segment in a row; negative where left out.

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from shoal_engine.anonymity.release.item_recoding import ItemRecoding
 from shoal_engine.anonymity.release.pseudonyms import load_key, pseudonyms, pseudonyms_by_class
 from shoal_engine.anonymity.release.recoding import Recoding
-from shoal_engine.anonymity.table.observation import Table
+from shoal_engine.anonymity.table.table import Table
 from shoal_engine.errors import ColumnError
 from shoal_engine.randomness.shuffling import secure_permutation
 from shoal_engine.tables.columns import Domain

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from shoal_engine.anonymity.release.recoding import Recoding
 from shoal_engine.anonymity.table.dimensions import Dimension
-from shoal_engine.anonymity.table.observation import Table
+from shoal_engine.anonymity.table.table import Table
 from shoal_engine.errors import VerificationFailed
 
 

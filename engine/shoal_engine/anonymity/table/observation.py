@@ -3,95 +3,25 @@
 import difflib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shoal_engine.anonymity.criteria.binding import Modeling, models_of
-from shoal_engine.anonymity.criteria.people import People, count_people
 from shoal_engine.anonymity.policy.hierarchies import counts_rows
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.table_models import of_people
-from shoal_engine.anonymity.table.dimensions import Space, bind
+from shoal_engine.anonymity.table.dimensions import bind
 from shoal_engine.anonymity.table.item_sets import ItemSets, distinct, entries_of
-from shoal_engine.anonymity.table.units import Units, Weights, shares_of, units_of
+from shoal_engine.anonymity.table.population import count_people
+from shoal_engine.anonymity.table.sensitive import number_values
+from shoal_engine.anonymity.table.table import Codes, Table
+from shoal_engine.anonymity.table.units import Units, shares_of, units_of
 from shoal_engine.errors import ColumnError, InputError, PolicyError
 from shoal_engine.tables.columns import ColumnEncoder, Domain, count_codes, narrowest, recode
 from shoal_engine.tables.grouping import Grouped, cells, group
 from shoal_engine.transforming.specs import grouped_columns
-from shoal_kernels.criteria.privacy_models import Cells, Models
-
-Codes = npt.NDArray[np.unsignedinteger]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table as the methods see it: distinct tuples with their weights and sensitive values.
-
-    Attributes
-    ----------
-    policy : Policy
-    space : Space
-        The quasi-identifiers as dimensions.
-    grouped : Grouped
-        Distinct tuples, and the tuple of each row.
-    modeling : Modeling
-        The sensitive columns, and the models that bind them.
-    cells : Cells
-        Sensitive values of each tuple.
-    models : Models
-        The models with the table's own distribution as reference.
-    coded : dict of column to (Domain, codes of the rows)
-        Sensitive columns, and identifiers that become pseudonyms.
-    sets : dict of column to ItemSets
-        Set-valued columns, row by row.
-    carried : dict of column to pa.Array
-        Insensitive columns, as they came.
-    people : People or None
-        The population, where a model is counted in it.
-    units : Units or None
-        Whose each row is, where the policy names a unit.
-    weights : Weights or None
-        What rows and tuples weigh, where `cells` and `models` count weights and not rows: see `models.unit_models`.
-    notes : tuple of str
-        What transformations did, for the report.
-    """
-
-    policy: Policy
-    space: Space
-    grouped: Grouped
-    modeling: Modeling
-    cells: Cells
-    models: Models
-    coded: dict[str, tuple[Domain, Codes]]
-    sets: dict[str, ItemSets]
-    carried: dict[str, pa.Array]
-    people: People | None = None
-    units: Units | None = None
-    weights: Weights | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def n_rows(self) -> int:
-        """Return the number of rows."""
-        return int(self.grouped.weight.sum())
-
-    @property
-    def mass(self) -> npt.NDArray[np.int64]:
-        """Return what k is counted in, by tuple: weights of units, or rows."""
-        return self.grouped.weight if self.weights is None else self.weights.of_tuple
-
-    @property
-    def grid(self) -> int:
-        """Return what one unit weighs in `mass`."""
-        return 1 if self.weights is None else self.weights.grid
-
-    @property
-    def values(self) -> "list[npt.NDArray[np.int64]]":
-        """Return the sensitive value of each row in the common numbering, column by column."""
-        return [column.value[self.coded[column.name][1]] for column in self.modeling.columns]
+from shoal_kernels.criteria.privacy_models import Cells
 
 
 def check_columns(names: Iterable[str], present: Sequence[str]) -> None:
@@ -234,10 +164,10 @@ class Observation:
             if counts_rows(role.hierarchy)
         }
         space = bind(self._policy, domains, counts)
-        modeling = models_of(self._policy, domains)
+        sensitive = number_values(self._policy.sensitive, domains)
         codes = [self._final(d.name, d.kernel_code[remaps[d.name]]) for d in space.dimensions]
         sizes = [dimension.size for dimension in space.dimensions]
-        row_ids = self._carry or bool(modeling.columns) or bool(self._policy.unit)
+        row_ids = self._carry or bool(sensitive) or bool(self._policy.unit)
         grouped = group(codes, sizes, n_threads=self._n_threads, row_ids=row_ids)
         del codes
         coded = {name: (domains[name], self._final(name, remaps[name])) for name in list(self._codes)}
@@ -248,24 +178,22 @@ class Observation:
             counted = units_in(units, grouped)
             people = count_people(grouped, group(codes, sizes, n_threads=self._n_threads, row_ids=False), counted)
             del codes
-        values = [(column.value - column.first).astype(np.uint32)[coded[column.name][1]] for column in modeling.columns]
+        values = [(column.value - column.first).astype(np.uint32)[coded[column.name][1]] for column in sensitive]
         value_cells = no_cells(grouped.n_tuples)
-        if grouped.tuple_of_row is not None and modeling.columns:
+        if grouped.tuple_of_row is not None and sensitive:
             value_cells = cells(
                 grouped.tuple_of_row,
                 values,
-                [column.size for column in modeling.columns],
+                [column.size for column in sensitive],
                 n_tuples=grouped.n_tuples,
                 n_threads=self._n_threads,
             )
-        count = np.bincount(value_cells.value, weights=value_cells.count, minlength=modeling.n_values)
         return Table(
             policy=self._policy,
             space=space,
             grouped=grouped,
-            modeling=modeling,
+            sensitive=sensitive,
             cells=value_cells,
-            models=modeling.with_reference(count.astype(np.int64)),
             coded=coded,
             sets={name: self._item_sets(name) for name in self._item_encoders},
             carried={name: _joined(parts) for name, parts in self._carried.items()},

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from shoal_engine.anonymity.criteria.binding import BoundTable
 from shoal_engine.anonymity.criteria.measures import chosen_models
 from shoal_engine.anonymity.criteria.people import bounds_on_people
 from shoal_engine.anonymity.criteria.promises import in_words, size_promises, table_in_words
@@ -18,10 +19,10 @@ from shoal_engine.anonymity.methods.full_domain.lattice import n_nodes
 from shoal_engine.anonymity.methods.full_domain.objectives import FullDomain
 from shoal_engine.anonymity.methods.full_domain.search import Node, Search, every_visited, prepare, visited
 from shoal_engine.anonymity.methods.full_domain.size_models import accepted, node_of_classes
-from shoal_engine.anonymity.methods.unit_classes import counted_by_units
+from shoal_engine.anonymity.methods.unit_classes import bind_units_and_people
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.table_models import LKC, accepts_of, least_and_sufficient_k, of_people
-from shoal_engine.anonymity.table.observation import Table
+from shoal_engine.anonymity.table.table import Table
 from shoal_kernels._jit import freeze
 from shoal_kernels.criteria.privacy_models import K_MAP, WEIGHED
 
@@ -62,12 +63,12 @@ def lattice_table(table: Table, how: FullDomain) -> LatticeTable:
     """
     policy = table.policy
     least, _ = least_and_sufficient_k(policy.k, policy.models, table.n_rows)
-    table = counted_by_units(table)
-    search = prepare(with_k(table, least), how, limit=math.floor(policy.suppress * table.n_rows))
+    bound = bind_units_and_people(table)
+    search = prepare(with_k(bound, least), how, limit=math.floor(policy.suppress * table.n_rows))
     shape = [one.n_levels for one in search.levels]
     nodes = n_nodes(search.levels)
     levels = np.stack(np.unravel_index(np.arange(nodes), shape)).astype(np.int64)
-    in_units, promises = table.weights is not None, dict(size_promises(policy))
+    in_units, promises = bound.weights is not None, dict(size_promises(policy))
     accepts = accepts_of(policy.models)
     alone = {named: _only(search, places, k=k).models for named, places, k in _alone(policy)}
     met = {named: np.zeros(nodes, np.bool_) for named in [*alone, *promises]}
@@ -86,13 +87,13 @@ def lattice_table(table: Table, how: FullDomain) -> LatticeTable:
                 node = node_of_classes(search, of_node, seen.words, seen.rows, accepted(seen.rows, seen.holds, accepts))
         suppressed[number], classes[number], cost[number] = node.suppressed, node.n_classes, node.cost
     if in_units and is_affordable(search):
-        exact = [_in_units(with_k(table, least), search, of_node) for of_node in map(tuple, levels.T.tolist())]
+        exact = [_in_units(with_k(bound, least), search, of_node) for of_node in map(tuple, levels.T.tolist())]
         suppressed, classes = (np.array([getattr(n, of) for n, _ in exact]) for of in ("suppressed", "n_classes"))
         cost = np.array([node.cost for node, _ in exact])
         met |= {named: np.array([held[named] for _, held in exact]) for named in exact[0][1]}
     feasible: npt.NDArray[np.bool_] = suppressed <= search.limit
     if in_units and promises:
-        counted = _exact_sizes(table, search, levels)
+        counted = _exact_sizes(bound, search, levels)
         met |= {named: np.array([holds(sizes) for sizes in counted]) for named, holds in promises.items()}
         if accepts is not None:
             # No node is trimmed for these models then: it holds them as it is, or not.
@@ -100,9 +101,9 @@ def lattice_table(table: Table, how: FullDomain) -> LatticeTable:
     return LatticeTable(levels, suppressed, classes, cost, feasible, met)
 
 
-def _in_units(table: Table, search: Search, levels: tuple[int, ...]) -> tuple[Node, dict[str, bool]]:
+def _in_units(table: BoundTable, search: Search, levels: tuple[int, ...]) -> tuple[Node, dict[str, bool]]:
     """Return a node whose classes are counted in units, and which models they all meet, those of people apart."""
-    judge, n_own = UnitJudge(table), table.modeling.models.kind.size
+    judge, n_own = UnitJudge(table), table.declared.kind.size
     bare = _only(search, [j for j, kind in enumerate(search.models.kind) if kind == K_MAP], k=1)
     seen = visited(bare, levels)
     n = seen.rows.size
@@ -116,7 +117,7 @@ def _in_units(table: Table, search: Search, levels: tuple[int, ...]) -> tuple[No
     return node_of_classes(search, levels, seen.words, seen.rows, holds), met
 
 
-def _exact_sizes(table: Table, search: Search, levels: Ints) -> list[Ints]:
+def _exact_sizes(table: BoundTable, search: Search, levels: Ints) -> list[Ints]:
     """Return the units of each class of every node."""
     judge, n = UnitJudge(table), table.grouped.n_tuples
     every = [classes_at(search, of_node) for of_node in map(tuple, levels.T.tolist())]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from shoal_engine.anonymity.criteria.binding import BoundTable
 from shoal_engine.anonymity.criteria.measures import chosen_models, class_sizes, satisfied
 from shoal_engine.anonymity.criteria.unit_criteria import UnitJudge
 from shoal_engine.anonymity.methods.full_domain.classes import (
@@ -40,7 +41,6 @@ from shoal_engine.anonymity.methods.full_domain.search import (
 from shoal_engine.anonymity.methods.full_domain.size_models import Accepts, by_sizes
 from shoal_engine.anonymity.methods.suppression import SUPPRESSED, with_released_shares
 from shoal_engine.anonymity.policy.table_models import accepts_of
-from shoal_engine.anonymity.table.observation import Table
 from shoal_engine.anonymity.table.tuples import subset_of
 from shoal_kernels._jit import freeze
 from shoal_kernels.criteria.privacy_models import K_MAP
@@ -83,12 +83,12 @@ class FullDomainClasses:
         return tuple(told)
 
 
-def generalize(table: Table, how: FullDomain, *, limit: int) -> FullDomainClasses | None:
+def generalize(table: BoundTable, how: FullDomain, *, limit: int) -> FullDomainClasses | None:
     """Return the classes of a table, or None where no node is feasible.
 
     Parameters
     ----------
-    table : Table
+    table : BoundTable
     how : FullDomain
     limit : int
         Rows that may be suppressed.
@@ -107,7 +107,7 @@ def generalize(table: Table, how: FullDomain, *, limit: int) -> FullDomainClasse
     return None
 
 
-def _in_rounds(table: Table, how: FullDomain, search: Search, n_rounds: int) -> FullDomainClasses | None:
+def _in_rounds(table: BoundTable, how: FullDomain, search: Search, n_rounds: int) -> FullDomainClasses | None:
     """Return the classes of so many rounds, those of people outside the table included; None where they do not hold."""
     accepts = accepts_of(table.policy.models) if how.is_exact and table.weights is None else None
     judge = None if table.weights is None else UnitJudge(table)
@@ -149,7 +149,7 @@ def _on_part(judge: UnitJudge, tuples: Ints, n_tuples: int) -> Exact:
     return holding
 
 
-def _restricted(table: Table, how: FullDomain, whole: Search, tuples: Ints, *, last: bool) -> Search:
+def _restricted(table: BoundTable, how: FullDomain, whole: Search, tuples: Ints, *, last: bool) -> Search:
     """Return the search over some of the tuples; before the last round all but one class may be left over."""
     words, weight, cells = subset_of(whole.words, whole.weight, whole.cells, tuples)
     # k units have k rows at least.

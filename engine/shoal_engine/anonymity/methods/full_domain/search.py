@@ -14,12 +14,12 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from shoal_engine.anonymity.criteria.binding import BoundTable
 from shoal_engine.anonymity.criteria.people import with_outside
 from shoal_engine.anonymity.criteria.unit_criteria import with_weighed_cells
 from shoal_engine.anonymity.methods.full_domain.lattice import Levels, lattice_arrays, levels_of, n_nodes
 from shoal_engine.anonymity.methods.full_domain.objectives import FullDomain, bind_objective, check_objective
 from shoal_engine.anonymity.table.dimensions import Space
-from shoal_engine.anonymity.table.observation import Table
 from shoal_engine.anonymity.table.tuples import codes_of
 from shoal_engine.errors import PolicyError
 from shoal_kernels.criteria.privacy_models import (
@@ -138,7 +138,7 @@ class Search:
         return tuple(int(level[p]) for p in place)
 
 
-def prepare(table: Table, how: FullDomain, *, limit: int) -> Search:
+def prepare(table: BoundTable, how: FullDomain, *, limit: int) -> Search:
     """Return the search over a table's lattice.
 
     Raises
