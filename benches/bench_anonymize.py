@@ -11,7 +11,7 @@ from benches.census import QUASI_IDENTIFIERS, census
 from benches.floor import class_sizes
 from benches.peers import calling
 from benches.scale import N_ROWS, PEER_ROWS
-from shoal_engine.anonymity.fit import Method
+from shoal_engine.anonymity.policy.methods import Method
 
 K = 10
 

@@ -9,7 +9,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benches import census_policies, partitioning
 from benches.census import QUASI_IDENTIFIERS, census
 from benches.scale import N_ROWS
-from shoal_engine.anonymity.fit import Method
+from shoal_engine.anonymity.policy.methods import Method
 
 K = 10
 

@@ -7,8 +7,8 @@ import polars as pl
 import shoal
 from shoal.io.observing import observe
 from shoal_engine.anonymity.criteria.binding import BoundTable, bind
-from shoal_engine.anonymity.fit import Method
 from shoal_engine.anonymity.methods.partitioning import partition
+from shoal_engine.anonymity.policy.methods import Method
 from shoal_engine.anonymity.release.recoding import recode
 
 

@@ -12,7 +12,7 @@ from benches.measure.clock import Cost, timed
 from benches.measure.figure import Figure, Options
 from benches.partitioning import classes, ncp, table_of
 from shoal_engine.anonymity.criteria.binding import BoundTable
-from shoal_engine.anonymity.fit import Method
+from shoal_engine.anonymity.policy.methods import Method
 
 KS: Final = (5, 10, 50)
 KINDS: Final[dict[adult.Kind, tuple[str, tuple[float, ...]]]] = {

@@ -12,7 +12,7 @@ from benches.census import QUASI_IDENTIFIERS, census
 from benches.measure.clock import timed
 from benches.measure.figure import Figure, Options
 from benches.partitioning import classes, table_of
-from shoal_engine.anonymity.fit import Method
+from shoal_engine.anonymity.policy.methods import Method
 from shoal_engine.anonymity.table.table import Table
 
 ROWS = 2_000_000

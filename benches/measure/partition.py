@@ -8,7 +8,7 @@ from benches.census import census
 from benches.measure.clock import timed
 from benches.measure.figure import Figure, Options
 from benches.partitioning import classes, table_of
-from shoal_engine.anonymity.fit import Method
+from shoal_engine.anonymity.policy.methods import Method
 
 ROWS = 10_000_000
 K = 10

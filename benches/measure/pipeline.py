@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benches.measure.clock import child
 from benches.measure.figure import Figure, Options
-from shoal_engine.anonymity.fit import Method
+from shoal_engine.anonymity.policy.methods import Method
 
 ROWS = 20_000_000
 RATIO = 6.0

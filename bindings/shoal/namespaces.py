@@ -3,7 +3,7 @@
 Polars types namespaces that others register as Any; ``Shoal(df)`` is the same object, and checkers know it.
 """
 
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import polars as pl
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shoal.profile.look import Look
     from shoal.recount.verify import Verification
     from shoal_engine.anonymity.criteria.assessment import Assessment
+    from shoal_engine.anonymity.policy.methods import Method
     from shoal_engine.anonymity.policy.policy import Policy
 
 
@@ -36,7 +37,7 @@ class CountOptions(TypedDict, total=False):
 class AnonymizeOptions(CountOptions, total=False):
     """Options of `shoal.anonymize`."""
 
-    method: Literal["tight", "mondrian", "mondrian-relaxed", "full-domain"]
+    method: Method
     utility: bool
     on_progress: "OnProgress | None"
 

@@ -12,6 +12,7 @@ from shoal_cli.ledger_commands import ledger
 from shoal_cli.main import FINDINGS, MET, NOT_VERIFIED, run, with_progress
 from shoal_cli.options import ACCEPT, JSON, THREADS, accepting, print_json
 from shoal_cli.query_commands import audit, noise, query
+from shoal_engine.anonymity.policy.methods import METHODS
 
 if TYPE_CHECKING:
     from shoal_engine.anonymity.policy.policy import Policy
@@ -182,7 +183,7 @@ def risk(
 @click.option("--t", "t", type=float, help="Largest distance of a class to the table.")
 @click.option(
     "--method",
-    type=click.Choice(["tight", "mondrian", "mondrian-relaxed", "full-domain"]),
+    type=click.Choice(METHODS),
     default="tight",
     show_default=True,
 )

@@ -193,7 +193,7 @@ def test_output__no_space_left(tmp_path: Path) -> None:
 
 PAUSED = """
 import sys, time
-from shoal import writing
+from shoal.io import writing
 import shoal_cli
 honest = writing.write
 def write(*args, **options):

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import shoal
-from shoal.io import frames
+from shoal.io import lazy_frames
 
 TABLE = pl.DataFrame(
     {
@@ -80,5 +80,5 @@ def test_verify__where_polars_panics(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_unreadable__lets_interrupts_pass() -> None:
     for kind in (KeyboardInterrupt, SystemExit, MemoryError, GeneratorExit):
-        assert not issubclass(kind, frames.UNREADABLE)
-    assert issubclass(pl.exceptions.PanicException, frames.UNREADABLE)
+        assert not issubclass(kind, lazy_frames.UNREADABLE)
+    assert issubclass(pl.exceptions.PanicException, lazy_frames.UNREADABLE)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 import shoal
 from naive import releases
 from naive.releases import Case, cases
-from shoal.io import files, writing
+from shoal.io import reading, writing
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "tsv", "ipc"])
@@ -35,7 +35,7 @@ def test_anonymize_file__the_file_holds_the_release(
     assert report.loss.ncp == pytest.approx(expected.report.loss.ncp)
     assert report.sensitive["disease"].t == pytest.approx(expected.report.sensitive["disease"].t)
     if kind not in ("csv", "tsv"):
-        read = files.scan(folder / f"out.{kind}").collect()
+        read = reading.scan(folder / f"out.{kind}").collect()
         assert read.rows() == expected.frame.rows()
     found = shoal.verify(folder / f"out.{kind}", policy)
     assert found.met, found
@@ -46,7 +46,7 @@ def test_anonymize_file__the_file_holds_the_release(
 def test_scan__csv_codes_with_leading_zeros_stay_text(tmp_path: Path) -> None:
     lines = [f"{10000 + i},{i}" for i in range(20_000)] + ["02108,7"]
     (tmp_path / "in.csv").write_text("zip,n\n" + "\n".join(lines) + "\n")
-    frame = files.scan(tmp_path / "in.csv").collect()
+    frame = reading.scan(tmp_path / "in.csv").collect()
     assert frame.schema == {"zip": pl.String, "n": pl.Int64}
     assert frame["zip"][-1] == "02108"
 
@@ -54,7 +54,7 @@ def test_scan__csv_codes_with_leading_zeros_stay_text(tmp_path: Path) -> None:
 def test_scan__csv_types_hold_for_every_row_and_file(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x,y,z\n" + "1,1,1\n" * 20_000 + "1,1.5,1\n")
     (tmp_path / "b.csv").write_text("x,y,z\nlast,2,1.5\n")
-    frame = files.scan(tmp_path / "*.csv").collect()
+    frame = reading.scan(tmp_path / "*.csv").collect()
     assert frame.schema == {"x": pl.String, "y": pl.Float64, "z": pl.Float64}
     assert frame.row(-1) == ("last", 2.0, 1.5)
 
@@ -62,7 +62,7 @@ def test_scan__csv_types_hold_for_every_row_and_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_scan__finds_the_separator(separator: str, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text(separator.join("abc") + "\n" + separator.join("123") + "\n")
-    assert files.scan(tmp_path / "in.csv").collect().rows() == [(1, 2, 3)]
+    assert reading.scan(tmp_path / "in.csv").collect().rows() == [(1, 2, 3)]
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "ipc"])
@@ -70,7 +70,7 @@ def test_scan__names_with_brackets_are_files_before_they_are_globs(kind: str, tm
     path = tmp_path / f"in[1].{kind}"
     getattr(pl.DataFrame({"a": [1]}), f"write_{kind}")(path)
     getattr(pl.DataFrame({"a": [2]}), f"write_{kind}")(tmp_path / f"in1.{kind}")
-    assert files.scan(path).collect().rows() == [(1,)]
+    assert reading.scan(path).collect().rows() == [(1,)]
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "ipc"])
@@ -79,14 +79,14 @@ def test_scan__folders_and_globs(kind: str, tmp_path: Path) -> None:
         getattr(pl.DataFrame({"a": [i]}), f"write_{kind}")(tmp_path / f"part{i}.{kind}")
     (tmp_path / ".draft.part").write_text("")
     for source in (tmp_path, str(tmp_path / f"*.{kind}"), tmp_path / f"part[012].{kind}"):
-        assert files.scan(source).collect()["a"].to_list() == [0, 1, 2]
+        assert reading.scan(source).collect()["a"].to_list() == [0, 1, 2]
 
 
 def test_scan__formats_do_not_mix(tmp_path: Path) -> None:
     pl.DataFrame({"a": [1]}).write_csv(tmp_path / "in.csv")
     pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "in.parquet")
     with pytest.raises(shoal.InputError, match="one format"):
-        files.scan(tmp_path)
+        reading.scan(tmp_path)
 
 
 def test_anonymize_file__labels_that_csv_could_misread(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_anonymize_file__types_survive(tmp_path: Path) -> None:
     policy = shoal.Policy.of(k=2, quasi_identifiers=["a"], insensitive=list(carried))
     for kind in ("parquet", "csv", "ipc"):
         shoal.anonymize_file(people, tmp_path / f"out.{kind}", policy)
-        found = files.scan(tmp_path / f"out.{kind}").collect()
+        found = reading.scan(tmp_path / f"out.{kind}").collect()
         assert found.height == 2
         if kind != "csv":
             assert set(found.drop("a").rows()) == set(people.drop("a").rows())

@@ -14,6 +14,7 @@ import pytest
 import shoal
 from benches import adult
 from shoal_engine.anonymity.policy.hierarchies import Prefix
+from shoal_engine.anonymity.policy.methods import METHODS
 
 K = 4
 
@@ -48,7 +49,7 @@ def unique_share(frame: pl.DataFrame, columns: list[str]) -> float:
     return frame.select(pl.struct(columns).is_unique().mean()).item()
 
 
-@pytest.mark.parametrize("method", ["tight", "mondrian", "mondrian-relaxed", "full-domain"])
+@pytest.mark.parametrize("method", METHODS)
 def test_release_and_verification__state_the_same(people: pl.DataFrame, method: Any) -> None:
     quasi = {"age": shoal.QuasiIdentifier(hierarchy=shoal.Intervals(width=[10, 30], lower=0, upper=90))}
     quasi["sex"] = shoal.QuasiIdentifier(hierarchy=Prefix())

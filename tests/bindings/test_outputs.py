@@ -138,7 +138,7 @@ def test_commands__in_a_folder_that_cannot_be_written(sealed: Path, tmp_path: Pa
 FULL = """
 import io, sys, polars as pl
 from pathlib import Path
-from shoal import writing
+from shoal.io import writing
 rows = pl.DataFrame({"x": range(1000)})
 table = rows.to_arrow()
 for kind in ("parquet", "csv", "ipc"):

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import shoal
 from naive import sensitive, units
 from shoal_cli.commands import cli
+from shoal_engine.anonymity.policy.methods import METHODS
 
 VALUES = ["d0", "d1", "d2", "d3"]
 ROWS = st.lists(
@@ -26,7 +27,6 @@ ROWS = st.lists(
     min_size=8,
     max_size=40,
 )
-METHODS = ["tight", "mondrian", "mondrian-relaxed", "full-domain"]
 MODELS: list[Any] = [
     shoal.Distinct(l=2),
     shoal.Distinct(l=3),

@@ -47,7 +47,6 @@ _WIDE: dict[str, Kind] = {
     "__rows": Kind(pl.Int16(), [1, 2, 3], [PLAIN, BOUNDS]),
     "__class": Kind(pl.Categorical(), ["x", "y", "z"], [PLAIN]),
 }
-METHODS = ("tight", "mondrian", "mondrian-relaxed", "full-domain")
 
 
 @st.composite

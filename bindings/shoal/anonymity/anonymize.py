@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -20,6 +20,7 @@ from shoal.io.reading_by_policy import read_by_policy, text_findings
 from shoal.io.released_frames import as_frame
 from shoal.io.threads import threads
 from shoal_engine.anonymity.criteria.assessment import Report, UtilityFigure
+from shoal_engine.anonymity.policy.methods import Method
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.finding import Finding, open_findings
 
@@ -95,7 +96,7 @@ def anonymize(
     frame: IntoFrame,
     policy: Policy,
     *,
-    method: Literal["tight", "mondrian", "mondrian-relaxed", "full-domain"] = "tight",
+    method: Method = "tight",
     population: IntoFrame | None = None,
     utility: bool = False,
     n_threads: int | None = None,
@@ -111,7 +112,8 @@ def anonymize(
         Polars, anything with the Arrow PyCapsule interface, or a path to Parquet, CSV or IPC files.
     policy : Policy
         The role of each column and what the release must hold. A column that it does not name is dropped.
-    method : "tight" | "mondrian" | "mondrian-relaxed" | "full-domain"
+    method : str
+        One of `METHODS`: "tight", "mondrian", "mondrian-relaxed" or "full-domain".
         The least loss that is reached in near-linear time; or the cuts of LeFevre et al. 2006, strict
         (equal values stay together) or relaxed.
     population : frame, table or path, optional
@@ -174,7 +176,7 @@ def anonymize_file(
     policy: Policy,
     *,
     certificate: str | Path | None = None,
-    method: Literal["tight", "mondrian", "mondrian-relaxed", "full-domain"] = "tight",
+    method: Method = "tight",
     population: IntoFrame | None = None,
     utility: bool = False,
     n_threads: int | None = None,
@@ -233,7 +235,7 @@ def anonymize_file(
 def prepare(
     frame: IntoFrame,
     policy: Policy,
-    method: Literal["tight", "mondrian", "mondrian-relaxed", "full-domain"],
+    method: Method,
     n_threads: int | None,
     tell: OnProgress,
     *,

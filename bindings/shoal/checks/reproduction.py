@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from shoal_engine.anonymity.criteria.promises import in_words, table_in_words
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.errors import VerificationFailed
 
@@ -48,8 +47,8 @@ def _of_policy(policy: Policy, method: str, n_threads: int | None) -> Iterator[s
     """Yield what does not depend on the table."""
     yield ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     yield f"method {method}, {n_threads or 'all'} threads, k = {policy.k}, suppress = {policy.suppress}"
-    yield from map(table_in_words, policy.models)
-    yield from (in_words(model) for role in policy.sensitive.values() for model in role.models)
+    yield from (model.describe() for model in policy.models)
+    yield from (model.describe() for role in policy.sensitive.values() for model in role.models)
     yield f"policy {policy_digest(policy)[:16]}"
 
 

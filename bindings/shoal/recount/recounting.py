@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from shoal_engine.anonymity.criteria.promises import field_of
 from shoal_engine.anonymity.policy.value_models import Alpha, BetaLikeness, DeltaDisclosure, Entropy, Model
 
 
@@ -47,7 +46,7 @@ class Further:
 
 def further(models: Sequence[Model]) -> Mapping[str, Further]:
     """Return the measures that models ask for, by the field that tells them; the common ones are not among them."""
-    found = {field_of(model): _further(model) for model in models}
+    found = {model.figure[0]: _further(model) for model in models}
     return {field: measure for field, measure in found.items() if measure is not None}
 
 

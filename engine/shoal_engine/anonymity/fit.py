@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,7 @@ from shoal_engine.anonymity.criteria.whole_table import least_k_that_holds, with
 from shoal_engine.anonymity.methods.joined_classes import joined, unions_may_break
 from shoal_engine.anonymity.methods.partitioning import not_met, partition
 from shoal_engine.anonymity.methods.unit_classes import bind_units_and_people, settled_in_units
+from shoal_engine.anonymity.policy.methods import METHODS, CutMethod, Method
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.table_models import least_and_sufficient_k
 from shoal_engine.anonymity.release.item_recoding import ItemRecoding, recode_items
@@ -24,9 +24,7 @@ from shoal_engine.errors import PolicyError, PolicyNotMet
 from shoal_kernels._jit import freeze
 from shoal_kernels.criteria.privacy_models import Cells
 
-Method: TypeAlias = Literal["tight", "mondrian", "mondrian-relaxed", "full-domain"]
 MIN_K = 2
-METHODS: tuple[Method, ...] = ("tight", "mondrian", "mondrian-relaxed", "full-domain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +140,7 @@ def _recoded(table: BoundTable, class_of_tuple: npt.NDArray[np.int64]) -> Recodi
 
 
 def _cut_in_units(
-    table: BoundTable, method: Literal["tight", "mondrian", "mondrian-relaxed"], max_suppressed: int, n_threads: int
+    table: BoundTable, method: CutMethod, max_suppressed: int, n_threads: int
 ) -> tuple[npt.NDArray[np.int64], Recoding]:
     """Return classes that hold k units, and what they state.
 
@@ -198,7 +196,7 @@ def _with_items(fitted: Fit) -> Fit:
 
 def _partitioned(
     table: BoundTable,
-    method: Literal["tight", "mondrian", "mondrian-relaxed"],
+    method: CutMethod,
     max_suppressed: int,
     n_threads: int,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -37,6 +37,10 @@ class PolicyValue(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     def _check(self) -> None:
         """Raise PolicyError where fields contradict each other."""
 
+    def tag(self) -> str:
+        """Return the name of this kind of value in a policy."""
+        return str(type(self).__struct_config__.tag)
+
 
 def _whole_numbers(values: Iterable[Any]) -> Iterator[int]:
     """Yield the whole numbers among values, also those in lists and mappings."""

@@ -14,7 +14,7 @@ from shoal_engine.anonymity.criteria.measures import worst
 from shoal_engine.anonymity.criteria.people import people_figures
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.roles import Sensitive
-from shoal_engine.anonymity.policy.table_models import LKC, kind_of, of_sizes
+from shoal_engine.anonymity.policy.table_models import LKC, of_sizes
 from shoal_engine.anonymity.policy.value_models import (
     Alpha,
     BetaLikeness,
@@ -78,7 +78,7 @@ def _shares(table: Table) -> Shares | None:
 
 def _table_figures(table: Table, members: npt.NDArray[np.int64]) -> dict[str, float]:
     """Measure the models that bind the table as a whole, given the members of each class."""
-    figures = {kind_of(model): model.measure(members) for model in of_sizes(table.policy.models)}
+    figures = {model.tag(): model.measure(members) for model in of_sizes(table.policy.models)}
     for model in table.policy.models:
         if isinstance(model, LKC):
             figures["lkc-k"], figures["lkc-c"] = combinations_reach(table, model.l, members)

@@ -1,12 +1,13 @@
 """From distinct tuples to equivalence classes: which method cuts, and what must never share a class."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.methods.suppression import SUPPRESSED, with_released_shares
+from shoal_engine.anonymity.policy.methods import CutMethod
 from shoal_engine.anonymity.table.tuples import subset_of
 from shoal_engine.errors import PolicyNotMet
 from shoal_kernels.criteria.privacy_models import Cells, Models
@@ -22,7 +23,7 @@ def partition(
     *,
     apart: npt.NDArray[np.int64],
     apart_names: Sequence[str],
-    method: Literal["tight", "mondrian", "mondrian-relaxed"],
+    method: CutMethod,
     max_suppressed: int,
     n_threads: int,
     rows: npt.NDArray[np.int64] | None = None,

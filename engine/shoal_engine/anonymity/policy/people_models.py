@@ -79,6 +79,14 @@ class KMap(PolicyValue, frozen=True, tag_field="kind", tag="k-map"):
         """Tell whether the k that is met is enough."""
         return figure >= self.k
 
+    def met_by(self, figures: Mapping[str, float]) -> bool:
+        """Return whether the figures of a table meet the model; a missing one does not."""
+        return self.holds(figures.get(self.tag(), 0.0))
+
+    def describe(self) -> str:
+        """Return the model with its parameters, in words."""
+        return f"{self.k}-map"
+
     def sufficient_k(self, n_rows: int) -> int:
         """Return the rows that a class of a table of `n_rows` needs.
 
@@ -148,8 +156,17 @@ class DeltaPresence(PolicyValue, frozen=True, tag_field="kind", tag="delta-prese
 
     @property
     def counts_people(self) -> bool:
-        """Tell whether people are counted in a table of them."""
+        """Return True: people are always counted in a table of them."""
         return True
+
+    def met_by(self, figures: Mapping[str, float]) -> bool:
+        """Return whether the figures of a table meet the model; missing ones do not."""
+        least, most = figures.get("presence-least", 0.0), figures.get("presence-most", math.inf)
+        return least >= self.at_least and most <= self.at_most
+
+    def describe(self) -> str:
+        """Return the model with its parameters, in words."""
+        return f"({self.at_least:g}, {self.at_most:g})-presence"
 
 
 def check_countable(quasi_identifiers: "Mapping[str, QuasiIdentifier]") -> None:

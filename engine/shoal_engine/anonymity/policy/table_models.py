@@ -5,7 +5,7 @@ so that a method that only knows k can meet it.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
@@ -20,7 +20,34 @@ from shoal_engine.errors import PolicyError
 Sizes = npt.NDArray[np.int64]
 
 
-class AverageRisk(PolicyValue, frozen=True, tag_field="kind", tag="average-risk"):
+class _AtMost(PolicyValue, frozen=True):
+    """A model that limits one figure of the class sizes from above.
+
+    Attributes
+    ----------
+    at_most : float
+    """
+
+    at_most: float
+
+    def _check(self) -> None:
+        """Check that the limit is a number."""
+        check_finite("at_most", self.at_most)
+
+    def holds(self, figure: float) -> bool:
+        """Return whether a figure is low enough; NaN is not."""
+        return figure <= self.at_most
+
+    def met_by(self, figures: Mapping[str, float]) -> bool:
+        """Return whether the figures of a table meet the model; a missing one does not."""
+        return self.holds(figures.get(self.tag(), math.nan))
+
+    def describe(self) -> str:
+        """Return the model with its parameters, in words."""
+        return f"{self.tag()} of at most {self.at_most:g}"
+
+
+class AverageRisk(_AtMost, frozen=True, tag_field="kind", tag="average-risk"):
     """The mean over rows of 1 / (rows of the class), which is classes / rows, is at most `at_most`.
 
     The marketer risk of El Emam, Dankar 2008 for a table that is its own population; ARX's
@@ -29,17 +56,9 @@ class AverageRisk(PolicyValue, frozen=True, tag_field="kind", tag="average-risk"
 
     at_most: Annotated[float, Meta(gt=0, le=1)]
 
-    def _check(self) -> None:
-        """Check that the limit is a number."""
-        check_finite("at_most", self.at_most)
-
     def measure(self, sizes: Sizes) -> float:
         """Return the average risk of classes of these rows, (n_classes,) int64."""
         return sizes.size / max(1, int(sizes.sum()))
-
-    def holds(self, figure: float) -> bool:
-        """Tell whether an average risk is low enough."""
-        return figure <= self.at_most
 
     def sufficient_k(self, n_rows: int) -> int:
         """Return the k whose classes always hold the model."""
@@ -47,22 +66,14 @@ class AverageRisk(PolicyValue, frozen=True, tag_field="kind", tag="average-risk"
         return math.ceil(1 / self.at_most) if self.at_most > 1 / MOST else MOST
 
 
-class SampleUniqueness(PolicyValue, frozen=True, tag_field="kind", tag="sample-uniqueness"):
+class SampleUniqueness(_AtMost, frozen=True, tag_field="kind", tag="sample-uniqueness"):
     """At most the share `at_most` of the rows stand alone in their class; ARX's SampleUniqueness."""
 
     at_most: Annotated[float, Meta(ge=0, le=1)]
 
-    def _check(self) -> None:
-        """Check that the limit is a number."""
-        check_finite("at_most", self.at_most)
-
     def measure(self, sizes: Sizes) -> float:
         """Return the share of rows that stand alone, for classes of these rows."""
         return int((sizes == 1).sum()) / max(1, int(sizes.sum()))
-
-    def holds(self, figure: float) -> bool:
-        """Tell whether few enough rows stand alone."""
-        return figure <= self.at_most
 
     def sufficient_k(self, n_rows: int) -> int:
         """Return the k whose classes always hold the model."""
@@ -70,7 +81,7 @@ class SampleUniqueness(PolicyValue, frozen=True, tag_field="kind", tag="sample-u
         return 2
 
 
-class PopulationUniqueness(PolicyValue, frozen=True, tag_field="kind", tag="population-uniqueness"):
+class PopulationUniqueness(_AtMost, frozen=True, tag_field="kind", tag="population-uniqueness"):
     """At most the share `at_most` of the people in the population stand alone there, as estimated from the classes.
 
     Attributes
@@ -112,10 +123,6 @@ class PopulationUniqueness(PolicyValue, frozen=True, tag_field="kind", tag="popu
         fraction = self.sampling_fraction or min(1.0, rows / (self.population or rows))
         return population_uniques(size, count, sampling_fraction=fraction, estimator=self.estimator) or math.nan
 
-    def holds(self, figure: float) -> bool:
-        """Tell whether few enough people stand alone; not a number does not hold."""
-        return figure <= self.at_most
-
     def sufficient_k(self, n_rows: int) -> int:
         """Return the k whose classes always hold the model.
 
@@ -156,6 +163,14 @@ class LKC(PolicyValue, frozen=True, tag_field="kind", tag="lkc"):
         del n_rows
         return self.k
 
+    def met_by(self, figures: Mapping[str, float]) -> bool:
+        """Return whether the figures of a table meet the model; missing ones do not."""
+        return figures.get("lkc-k", 0) >= self.k and figures.get("lkc-c", 1.0) <= self.c
+
+    def describe(self) -> str:
+        """Return the model with its parameters, in words."""
+        return f"LKC-privacy (L = {self.l}, K = {self.k}, C = {self.c:g})"
+
 
 SizeModel: TypeAlias = AverageRisk | SampleUniqueness | PopulationUniqueness | KMap
 """Models that follow from the sizes of all classes."""
@@ -190,8 +205,3 @@ def accepts_of(models: Sequence[TableModel]) -> Callable[[Sizes], bool] | None:
     if not bound:
         return None
     return lambda sizes: all(model.holds(model.measure(sizes)) for model in bound)
-
-
-def kind_of(model: TableModel) -> str:
-    """Return the name under which a model stands in a policy and its figure in an assessment."""
-    return str(type(model).__struct_config__.tag)

@@ -2,6 +2,10 @@
 
 Shares are written q, of the class, and p, of the whole released table. A null is a value. Every docstring says
 which definition is meant, and how ARX and pycanon, whose figures people compare with, differ from it.
+
+Each model names its figure, where `SensitiveReach` holds what the worst class reaches under it (a field, and a key in
+it where there are several), says whether a figure meets the limit, and describes itself. Kernels check and measure it
+(`shoal_kernels.criteria`), `criteria.binding` gives it to them, and `shoal.recount.recounting` measures it again.
 """
 
 import math
@@ -14,6 +18,9 @@ from shoal_engine.anonymity.policy.hierarchies import Hierarchy, Order, is_grown
 from shoal_engine.declarations.policy_values import MOST, PolicyValue
 from shoal_engine.errors import PolicyError
 
+ROUNDING = 1e-9
+"""Relative slack for figures that two programs add up in different orders; counts have none."""
+
 
 class Distinct(PolicyValue, frozen=True, tag_field="kind", tag="distinct"):
     """Every class holds at least `l` distinct values (Machanavajjhala et al. 2007, section 3).
@@ -22,6 +29,19 @@ class Distinct(PolicyValue, frozen=True, tag_field="kind", tag="distinct"):
     """
 
     l: Annotated[int, Meta(ge=1, le=MOST)]
+
+    @property
+    def figure(self) -> tuple[str, str | None]:
+        """Return where `SensitiveReach` holds the figure of the worst class."""
+        return "l_distinct", None
+
+    def holds(self, figure: float) -> bool:
+        """Return whether a figure meets the limit."""
+        return figure >= self.l
+
+    def describe(self) -> str:
+        """Return the model with its parameters, in words."""
+        return f"distinct {self.l}-diversity"
 
 
 class Entropy(PolicyValue, frozen=True, tag_field="kind", tag="entropy"):
@@ -49,6 +69,19 @@ class Entropy(PolicyValue, frozen=True, tag_field="kind", tag="entropy"):
         """Check that the limit is a number."""
         check_finite("l", self.l)
 
+    @property
+    def figure(self) -> tuple[str, str | None]:
+        """Return where `SensitiveReach` holds the figure of the worst class."""
+        return ("l_entropy" if self.estimator == "shannon" else "l_entropy_grassberger"), None
+
+    def holds(self, figure: float) -> bool:
+        """Return whether a figure meets the limit."""
+        return figure >= self.l * (1 - ROUNDING)
+
+    def describe(self) -> str:
+        """Return the model with its parameters, in words."""
+        return f"entropy {self.l:g}-diversity" + ("" if self.estimator == "shannon" else f" ({self.estimator})")
+
 
 class Recursive(PolicyValue, frozen=True, tag_field="kind", tag="recursive"):
     """The most frequent value is rarer than `c` times those from rank `l` on (ibid., definition 4.2).
@@ -67,6 +100,19 @@ class Recursive(PolicyValue, frozen=True, tag_field="kind", tag="recursive"):
     def _check(self) -> None:
         """Check that the factor is a number."""
         check_finite("c", self.c)
+
+    @property
+    def figure(self) -> tuple[str, str | None]:
+        """Return where `SensitiveReach` holds the figure of the worst class."""
+        return "c_recursive", str(self.l)
+
+    def holds(self, figure: float) -> bool:
+        """Return whether a figure meets the limit."""
+        return figure < self.c
+
+    def describe(self) -> str:
+        """Return the model with its parameters, in words."""
+        return f"recursive ({self.c:g}, {self.l})-diversity"
 
 
 class Closeness(PolicyValue, frozen=True, tag_field="kind", tag="closeness"):
@@ -109,6 +155,19 @@ class Closeness(PolicyValue, frozen=True, tag_field="kind", tag="closeness"):
             msg = "distance = 'equal' takes no `hierarchy`; leave it out, or ask for another distance"
             raise PolicyError(msg)
 
+    @property
+    def figure(self) -> tuple[str, str | None]:
+        """Return where `SensitiveReach` holds the figure of the worst class."""
+        return "closeness", self.distance
+
+    def holds(self, figure: float) -> bool:
+        """Return whether a figure meets the limit."""
+        return figure <= self.t + ROUNDING
+
+    def describe(self) -> str:
+        """Return the model with its parameters, in words."""
+        return f"{self.t:g}-closeness ({self.distance} distance)"
+
 
 class DeltaDisclosure(PolicyValue, frozen=True, tag_field="kind", tag="delta-disclosure"):
     """In every class ``abs(log(q / p)) < delta`` for every value (Brickell, Shmatikov 2008, section 4).
@@ -141,6 +200,19 @@ class DeltaDisclosure(PolicyValue, frozen=True, tag_field="kind", tag="delta-dis
         """Return delta in nats."""
         return self.delta * math.log(2) if self.log == "binary" else self.delta
 
+    @property
+    def figure(self) -> tuple[str, str | None]:
+        """Return where `SensitiveReach` holds the figure of the worst class."""
+        return ("delta_disclosure" if self.absent == "ignored" else "delta_disclosure_strict"), None
+
+    def holds(self, figure: float) -> bool:
+        """Return whether a figure meets the limit."""
+        return figure < self.nats
+
+    def describe(self) -> str:
+        """Return the model with its parameters, in words."""
+        return f"{self.delta:g}-disclosure privacy" + ("" if self.absent == "ignored" else " (absent values infinite)")
+
 
 class BetaLikeness(PolicyValue, frozen=True, tag_field="kind", tag="beta-likeness"):
     """No value gains more than `beta` in a class: ``(q - p) / p <= beta`` (Cao, Karras 2012, equation 1).
@@ -167,6 +239,19 @@ class BetaLikeness(PolicyValue, frozen=True, tag_field="kind", tag="beta-likenes
         """Check that the limit is a number."""
         check_finite("beta", self.beta)
 
+    @property
+    def figure(self) -> tuple[str, str | None]:
+        """Return where `SensitiveReach` holds the figure of the worst class."""
+        return ("beta_enhanced" if self.enhanced else "beta_basic"), None
+
+    def holds(self, figure: float) -> bool:
+        """Return whether a figure meets the limit."""
+        return figure <= self.beta + ROUNDING * (1 + self.beta)
+
+    def describe(self) -> str:
+        """Return the model with its parameters, in words."""
+        return f"{'enhanced' if self.enhanced else 'basic'} {self.beta:g}-likeness"
+
 
 class Alpha(PolicyValue, frozen=True, tag_field="kind", tag="alpha"):
     """No value takes more than the share `alpha` of a class (Wong et al. 2006, section 2).
@@ -191,6 +276,19 @@ class Alpha(PolicyValue, frozen=True, tag_field="kind", tag="alpha"):
     def _check(self) -> None:
         """Check that the limit is a number."""
         check_finite("alpha", self.alpha)
+
+    @property
+    def figure(self) -> tuple[str, str | None]:
+        """Return where `SensitiveReach` holds the figure of the worst class."""
+        return ("alpha_declared" if self.values else "alpha"), None
+
+    def holds(self, figure: float) -> bool:
+        """Return whether a figure meets the limit."""
+        return figure <= self.alpha
+
+    def describe(self) -> str:
+        """Return the model with its parameters, in words."""
+        return f"the largest share alpha = {self.alpha:g}"
 
 
 Model: TypeAlias = Distinct | Entropy | Recursive | Closeness | DeltaDisclosure | BetaLikeness | Alpha

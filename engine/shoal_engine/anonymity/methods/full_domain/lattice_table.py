@@ -10,7 +10,7 @@ import numpy.typing as npt
 from shoal_engine.anonymity.criteria.binding import BoundTable
 from shoal_engine.anonymity.criteria.measures import chosen_models
 from shoal_engine.anonymity.criteria.people import bounds_on_people
-from shoal_engine.anonymity.criteria.promises import in_words, size_promises, table_in_words
+from shoal_engine.anonymity.criteria.promises import size_promises
 from shoal_engine.anonymity.criteria.unit_criteria import UnitJudge
 from shoal_engine.anonymity.criteria.whole_table import with_k
 from shoal_engine.anonymity.methods.full_domain.classes import classes_at
@@ -133,12 +133,12 @@ def _alone(policy: Policy) -> Iterator[tuple[str, list[int], int]]:
     implied = sum(isinstance(model, LKC) for model in policy.models)
     for column, role in policy.sensitive.items():
         for model in role.models:
-            yield f"{in_words(model)} of {column!r}", [place], 1
+            yield f"{model.describe()} of {column!r}", [place], 1
             place += 1
         place += implied
     for model in of_people(policy.models):
         n = len(bounds_on_people(model))
-        yield table_in_words(model), list(range(place, place + n)), 1
+        yield model.describe(), list(range(place, place + n)), 1
         place += n
 
 
