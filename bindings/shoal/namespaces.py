@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import polars as pl
 
+from shoal_engine.anonymity.policy.methods import Method
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from shoal.profile.look import Look
     from shoal.recount.verify import Verification
     from shoal_engine.anonymity.criteria.assessment import Assessment
-    from shoal_engine.anonymity.policy.methods import Method
     from shoal_engine.anonymity.policy.policy import Policy
 
 
