@@ -38,14 +38,14 @@ def test_columns__an_unknown_one_is_named_with_the_nearest(tmp_path: Path) -> No
 
 def test_columns__duplicates_in_a_csv_header(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("age,age\n1,2\n3,4\n")
-    refused(tmp_path / "in.csv", tmp_path, AGE, shoal.ColumnError, "'age' stands more than once")
+    refused(tmp_path / "in.csv", tmp_path, AGE, shoal.ColumnError, "'age' appears more than once")
 
 
 def test_columns__duplicates_in_pandas_and_arrow(tmp_path: Path) -> None:
     twice = pd.DataFrame([[1, 2], [3, 4]], columns=["age", "age"])
-    refused(twice, tmp_path, AGE, shoal.ColumnError, "'age' stands more than once")
+    refused(twice, tmp_path, AGE, shoal.ColumnError, "'age' appears more than once")
     table = pa.table([pa.array([1, 2]), pa.array([1, 2])], names=["age", "age"])
-    refused(table, tmp_path, AGE, shoal.ColumnError, "'age' stands more than once")
+    refused(table, tmp_path, AGE, shoal.ColumnError, "'age' appears more than once")
 
 
 def test_columns__all_null(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_table__empty(tmp_path: Path) -> None:
 def test_files__missing_or_of_unknown_format(tmp_path: Path) -> None:
     refused(tmp_path / "no.parquet", tmp_path, AGE, shoal.InputError, "no file")
     (tmp_path / "in.xls").write_text("age\n1\n")
-    refused(tmp_path / "in.xls", tmp_path, AGE, shoal.InputError, "cannot tell one format")
+    refused(tmp_path / "in.xls", tmp_path, AGE, shoal.InputError, "cannot detect one format")
     refused(pl.scan_parquet(tmp_path / "no.parquet"), tmp_path, AGE, shoal.InputError, "cannot be resolved")
 
 

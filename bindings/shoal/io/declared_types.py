@@ -1,4 +1,4 @@
-"""Texts turned into what they were declared to stand for; one that does not fit becomes null, whatever others say."""
+"""Expressions that convert texts to their declared types; a text that does not fit becomes null."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _DAY_NS = 86400 * 10**9
 
 
 def without_nulls(text: pl.Expr, nulls: Sequence[str]) -> pl.Expr:
-    """Return texts of which some stand for null."""
+    """Return texts with those in `nulls` replaced by null."""
     return pl.when(text.is_in(list(nulls))).then(None).otherwise(text) if nulls else text
 
 
@@ -39,12 +39,12 @@ def type_of(declared: ColumnFormat) -> pl.DataType:
 
 
 def typed(text: pl.Expr, declared: ColumnFormat) -> pl.Expr:
-    """Return what texts were declared to stand for: a total mapping, null where a text does not fit.
+    """Convert texts to their declared type; null where a text does not fit.
 
     Parameters
     ----------
     text : pl.Expr
-        Texts, null where they stand for null.
+        Texts with declared nulls already replaced.
     declared : ColumnFormat
     """
     if declared.type == "text":
@@ -65,9 +65,9 @@ def typed(text: pl.Expr, declared: ColumnFormat) -> pl.Expr:
 
 
 def _number(text: pl.Expr, declared: ColumnFormat) -> pl.Expr:
-    """Return numbers with the declared signs; thousands stand in groups of three, or not at all."""
+    """Convert numbers with the declared signs; groups of thousands are optional."""
     sign, group = declared.decimal_sign, declared.thousands_sign
-    # In brackets, as not every sign may be escaped: a space that does not break may not.
+    # In brackets, as not every sign may be escaped: a no-break space may not.
     point = f"[{sign}]"
     whole = rf"(?:\d+|\d{{1,3}}(?:[{group}]\d{{3}})+)" if group else r"\d+"
     if declared.type == "integer":
@@ -87,19 +87,19 @@ def _number(text: pl.Expr, declared: ColumnFormat) -> pl.Expr:
 
 
 def _date(text: pl.Expr, declared: ColumnFormat) -> pl.Expr:
-    """Return dates."""
+    """Convert dates."""
     if declared.unit is not None:
-        ns = _whole(text, declared.unit)
+        ns = _integer_ns(text, declared.unit)
         return (ns // _DAY_NS).cast(pl.Int32, strict=False).cast(pl.Date)
     found = text.str.to_date(declared.format or "%Y-%m-%d", strict=False)
     return _in_century(found, declared.pivot)
 
 
 def _datetime(text: pl.Expr, declared: ColumnFormat) -> pl.Expr:
-    """Return points in time, in the declared zone if there is one."""
+    """Convert datetimes, to the declared zone if there is one."""
     zone = declared.zone
     if declared.unit is not None:
-        found = _whole(text, declared.unit)
+        found = _integer_ns(text, declared.unit)
         point = found.cast(pl.Datetime("ns")) if declared.unit == "ns" else (found // 1000).cast(pl.Datetime("us"))
         return point if zone is None else point.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
     if declared.format is None:
@@ -107,8 +107,8 @@ def _datetime(text: pl.Expr, declared: ColumnFormat) -> pl.Expr:
         local = pl.coalesce(iso.str.to_datetime(form, strict=False, time_unit="us") for form in _ISO_DATETIMES)
         if zone is None:
             return local
-        told = iso.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us", time_zone="UTC")
-        return pl.coalesce(told.dt.convert_time_zone(zone), _zoned(local, zone))
+        with_offset = iso.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us", time_zone="UTC")
+        return pl.coalesce(with_offset.dt.convert_time_zone(zone), _zoned(local, zone))
     if "%z" in declared.format:
         found = text.str.to_datetime(declared.format, strict=False, time_unit="us", time_zone="UTC")
         return _in_century(found, declared.pivot).dt.convert_time_zone(zone or "UTC")
@@ -117,22 +117,22 @@ def _datetime(text: pl.Expr, declared: ColumnFormat) -> pl.Expr:
 
 
 def _zoned(local: pl.Expr, zone: str) -> pl.Expr:
-    """Return local times in their zone: the earlier of two, and null where clocks leave an hour out."""
+    """Attach a zone to local times: the earlier one if ambiguous, null if the clocks skip it."""
     return local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
 
 
 def _time(text: pl.Expr, declared: ColumnFormat) -> pl.Expr:
-    """Return times of day."""
+    """Convert times of day."""
     if declared.unit is not None:
-        ns = _whole(text, declared.unit)
+        ns = _integer_ns(text, declared.unit)
         return pl.when(ns.is_between(0, _DAY_NS - 1)).then(ns).cast(pl.Time)
     if declared.format is not None:
         return text.str.to_time(declared.format, strict=False)
     return pl.coalesce(text.str.to_time(form, strict=False) for form in ("%H:%M:%S%.f", "%H:%M"))
 
 
-def _whole(text: pl.Expr, unit: str) -> pl.Expr:
-    """Return whole numbers of a unit in nanoseconds; null beyond what 64 bits hold."""
+def _integer_ns(text: pl.Expr, unit: str) -> pl.Expr:
+    """Convert integers in `unit` to nanoseconds; null if 64 bits overflow."""
     number = pl.when(text.str.contains(r"^[+-]?\d+$")).then(text).cast(pl.Int64, strict=False)
     most = (2**63 - 1) // _SECONDS[unit]
     return pl.when(number.is_between(-most, most)).then(number) * _SECONDS[unit]

@@ -1,4 +1,4 @@
-"""Delimited text as a table of text: what is damaged is told with its line before any row is used."""
+"""Delimited text as a table of text; damage is reported with its line number before any row is used."""
 
 import dataclasses
 import io
@@ -26,14 +26,14 @@ class DelimitedText:
     text : RawText
     header : Header
     names : tuple of str
-        What the columns are called, in the order of the file.
+        Names of the columns, in the order of the file.
     kept : tuple of str
     hollow : bool
-        Some lines hold nothing and are left out.
+        Some lines are empty and are left out.
     records : int, optional
-        Rows, where they were counted.
+        Number of rows, if counted.
     original : RawText and Header, optional
-        What lines are counted in, where `text` is a copy.
+        Source of line numbers, if `text` is a copy.
     """
 
     text: RawText
@@ -45,7 +45,7 @@ class DelimitedText:
     original: tuple[RawText, Header] | None = None
 
     def scan(self, declared: FileFormat, *, total: bool) -> pl.LazyFrame:
-        """Return the rows as text; with `total`, whatever a row holds."""
+        """Return the rows as text; with `total`, damaged rows are accepted."""
         names, dialect = self.names, self.header.dialect
         plain = self.header.names == names
         source = self.text.path if self.text.content is None else io.BytesIO(self.text.content)
@@ -68,7 +68,7 @@ class DelimitedText:
         return frame if self.kept == names else frame.select(self.kept)
 
     def line_of(self, row: int) -> int:
-        """Return the line that a row begins on; rows are counted from 0, lines from 1."""
+        """Return the line number, from 1, of a row, from 0."""
         text, header = self.original or (self.text, self.header)
         records = numbered_records(text, header.dialect, header.lines)
         filled = (line for line, record in records if any(record))
@@ -76,12 +76,12 @@ class DelimitedText:
 
 
 def open_delimited(path: Path, declared: FileFormat, *, total: bool = False) -> DelimitedText:
-    """Look at one file: header, and unless `total` every line.
+    """Open one file: read its header and, without `total`, check every line.
 
     Raises
     ------
     InputError
-        The file is no delimited text, or a line is damaged; the message has its number.
+        The file is not delimited text, or a line is damaged; the message has its number.
     ColumnError
         A column is named twice.
     """
@@ -98,8 +98,8 @@ def open_delimited(path: Path, declared: FileFormat, *, total: bool = False) -> 
         names = ("", *names)
     if structure.odd_quotes and header.dialect.quote:
         content = rewritten(text, header.dialect, header.lines, names)
-        told = Header(dataclasses.replace(header.dialect, comment=None), names, 0, 1)
-        called = _delimited(text, told, names, declared, hollow=False, records=None)
+        copied = Header(dataclasses.replace(header.dialect, comment=None), names, 0, 1)
+        called = _delimited(text, copied, names, declared, hollow=False, records=None)
         return dataclasses.replace(called, text=RawText(text.path, content), original=(text, header))
     return _delimited(text, header, names, declared, hollow=structure.hollow, records=structure.records)
 
@@ -107,7 +107,7 @@ def open_delimited(path: Path, declared: FileFormat, *, total: bool = False) -> 
 def _delimited(
     text: RawText, header: Header, names: tuple[str, ...], declared: FileFormat, *, hollow: bool, records: int | None
 ) -> DelimitedText:
-    """Return a file whose lines are known; columns without a name are called by their place, or left out."""
+    """Return a file whose lines were checked; unnamed columns are named by position, or left out."""
     prefix = "unnamed_" if declared.unnamed == "drop" else declared.unnamed
     called = tuple(name or f"{prefix}{place}" for place, name in enumerate(names, 1))
     twice = next((name for place, name in enumerate(called) if name in called[:place]), None)
@@ -123,9 +123,9 @@ def _delimited(
 
 
 def _has_row_names(text: RawText, header: Header, structure: Structure) -> bool:
-    """Tell whether every row has one value more than the header: names of rows, as R writes them.
+    """Return whether every row has one value more than the header: row names, as R writes them.
 
-    Rows that all end in a separator look the same, but hold nothing after it.
+    Rows that all end in a separator have an empty extra value and do not qualify.
     """
     width = len(header.names)
     if structure.widths.size != structure.records or (structure.widths != width + 1).any():
@@ -158,7 +158,7 @@ def _ragged(text: RawText, header: Header, structure: Structure) -> InputError:
 
 
 def check_same_columns(files: Sequence[DelimitedText]) -> None:
-    """Check that files have the same columns, in whatever order.
+    """Check that files have the same columns, in any order.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The header of a delimited file: its separator, its names, and the line after it."""
+"""Header of a delimited file: separator, column names and the first data line."""
 
 import io
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 _SEPARATORS = ",;\t|"
 _HEAD_BYTES = 1 << 16
 _LOOKED_AT = 50
-"""Records that the separator is told by."""
+"""Records examined to detect the separator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Names of the columns, as they stand in the file, and where the rows begin.
+    """Names of the columns as written in the file, and where the rows begin.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ def header_of(text: "RawText", declared: "FileFormat", *, by_rows: bool) -> Head
     text : RawText
     declared : FileFormat
     by_rows : bool
-        Whether rows may tell the separator, besides the header.
+        Whether to detect the separator from rows as well as the header.
 
     Raises
     ------
@@ -74,14 +74,14 @@ def header_of(text: "RawText", declared: "FileFormat", *, by_rows: bool) -> Head
     names = tuple(name.removeprefix("\ufeff") if place == 0 else name for place, name in enumerate(first))
     twice = next((name for place, name in enumerate(names) if name and name in names[:place]), None)
     if twice is not None:
-        msg = f"column {twice!r} stands more than once in the header of {text.name!r}; rename one"
+        msg = f"column {twice!r} appears more than once in the header of {text.name!r}; rename one"
         raise ColumnError(msg)
     through = before + reader.line_num
     return Header(dialect, names, before, _lines_before(lines, declared, start=through))
 
 
 def _head_lines(text: "RawText", declared: "FileFormat") -> list[str]:
-    """Return the first lines, the header among them; the last line may be a part of one.
+    """Return the first lines, including the header; the last may be incomplete.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def _head_lines(text: "RawText", declared: "FileFormat") -> list[str]:
 
 
 def _lines_before(lines: Sequence[str], declared: "FileFormat", *, start: int | None = None) -> int:
-    """Return how many lines stand before the header, or the first row: those to skip, comments and blank ones."""
+    """Return the number of skipped, comment and blank lines before the header or the first row."""
     at = declared.skip if start is None else start
     while at < len(lines):
         line = lines[at]
@@ -117,7 +117,7 @@ def _lines_before(lines: Sequence[str], declared: "FileFormat", *, start: int | 
 
 
 def _likeliest(lines: Sequence[str], declared: "FileFormat", *, by_rows: bool) -> str:
-    """Return the separator whose number in the header, outside of quotes, most rows share; else the most frequent."""
+    """Return the separator that gives most rows as many values as the header; ties: the most frequent in the header."""
     start = _lines_before(lines, declared)
     best, most = ",", (0.0, 0)
     for separator in _SEPARATORS:

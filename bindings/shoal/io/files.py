@@ -1,4 +1,4 @@
-"""Tables on disk: Parquet, CSV and IPC in, and where a table may be put."""
+"""Files of tables: finding Parquet, CSV and IPC inputs, and checking output paths."""
 
 import errno
 import os
@@ -30,7 +30,7 @@ _GLOB = frozenset("*?[")
 
 
 def format_of(path: str | Path) -> Format | None:
-    """Return the format that a file's name tells, or None; delimited text may be compressed: .csv.gz."""
+    """Return the format of a file by its suffix, or None; delimited text may be compressed: .csv.gz."""
     path = Path(path)
     if path.suffix.lower() in _COMPRESSED:
         inner = _FORMATS.get(Path(path.stem).suffix.lower(), "csv")
@@ -55,7 +55,7 @@ def sources(path: str | Path) -> list[Path]:
     Raises
     ------
     InputError
-        There is none, their formats differ, or the format is unknown.
+        No file is found, formats differ, or the format is unknown.
     """
     files = _existing(Path(path))
     if not files:
@@ -63,13 +63,13 @@ def sources(path: str | Path) -> list[Path]:
         raise InputError(msg)
     formats = {format_of(found) for found in files}
     if len(formats) != 1 or None in formats:
-        msg = f"cannot tell one format for {str(path)!r}; name files .parquet, .csv, .tsv, .ipc, .arrow or .feather"
+        msg = f"cannot detect one format for {str(path)!r}; name files .parquet, .csv, .tsv, .ipc, .arrow or .feather"
         raise InputError(msg)
     return files
 
 
 def scan_binary(files: Sequence[Path]) -> pl.LazyFrame:
-    """Open Parquet or IPC files as one lazy frame; columns stand in the order of the first file.
+    """Open Parquet or IPC files as one lazy frame, with columns in the order of the first file.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def scan_binary(files: Sequence[Path]) -> pl.LazyFrame:
 
 
 def _check_same(first: Path, expected: pl.Schema, file: Path, schema: pl.Schema) -> None:
-    """Check that a file has the columns of the first one, in whatever order."""
+    """Check that a file has the columns of the first one, in any order."""
     for one, names, other in ((file, expected, schema), (first, schema, expected)):
         lacking = next((name for name in names if name not in other), None)
         if lacking is not None:
@@ -112,12 +112,12 @@ def _check_same(first: Path, expected: pl.Schema, file: Path, schema: pl.Schema)
 
 def unreadable(path: str | Path) -> InputError:
     """Return the error for input that cannot be read; never quotes its content."""
-    msg = f"cannot read {str(path)!r}: it is truncated, damaged or not of the format that its name tells"
+    msg = f"cannot read {str(path)!r}: it is truncated, damaged or not of the format that its suffix names"
     return InputError(msg)
 
 
 def check_output(output: Path, inputs: Sequence[str | Path]) -> Format:
-    """Check that `output` can be written and is no part of the inputs: files, folders or globs.
+    """Check that `output` can be written and is not part of the inputs: files, folders or globs.
 
     Raises
     ------
@@ -126,14 +126,14 @@ def check_output(output: Path, inputs: Sequence[str | Path]) -> Format:
     """
     kind = format_of(output)
     if kind is None or output.suffix.lower() in _COMPRESSED:
-        msg = f"cannot tell the format of {str(output)!r}; name it .parquet, .csv, .tsv, .ipc, .arrow or .feather"
+        msg = f"cannot detect the format of {str(output)!r}; name it .parquet, .csv, .tsv, .ipc, .arrow or .feather"
         raise OutputError(msg)
     check_folder(output, inputs)
     return kind
 
 
 def check_folder(output: Path, inputs: Sequence[str | Path]) -> None:
-    """Check that a file can be put at `output` and is no part of `inputs`: files, folders or globs.
+    """Check that a file can be written at `output` and is not part of `inputs`: files, folders or globs.
 
     Raises
     ------
@@ -165,14 +165,14 @@ def check_folder(output: Path, inputs: Sequence[str | Path]) -> None:
 
 
 def _try_writing(folder: Path) -> None:
-    """Make an empty file and remove it: what cannot be written is to be known before the work is done."""
+    """Create an empty file and remove it, so that an unwritable folder is found before the work is done."""
     probe = folder / f".{secrets.token_hex(8)}.part"
     os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     probe.unlink()
 
 
 def _is_part_of(file: Path, source: Path) -> bool:
-    """Tell whether reading `source` reads `file`, or would once `file` is there."""
+    """Return whether `source` includes `file`, or would if `file` existed."""
     if source.resolve() == file or (source.is_dir() and source.resolve() in file.parents):
         return True
     if any(found.resolve() == file or (file.exists() and found.samefile(file)) for found in _existing(source)):
@@ -182,7 +182,7 @@ def _is_part_of(file: Path, source: Path) -> bool:
 
 
 def _matches(file: Path, pattern: Path) -> bool:
-    """Tell whether a glob, whose ``**`` stands for any folders, matches a path."""
+    """Return whether a glob, with ``**`` for any folders, matches a path."""
     if "**" in pattern.parts:
         stem = Path(*pattern.parts[: pattern.parts.index("**")])
         return stem.resolve() in file.parents and file.match(pattern.name)
@@ -191,5 +191,5 @@ def _matches(file: Path, pattern: Path) -> bool:
 
 
 def separator_of(path: Path) -> str:
-    """Return what separates the values of a delimited file of this name."""
+    """Return the separator of a delimited file by its suffix."""
     return "\t" if path.suffix.lower() == ".tsv" else ","

@@ -1,10 +1,10 @@
-"""What tells data from other data in a ledger, and tells nothing else of them.
+"""Fingerprints that identify data in a ledger without revealing anything about the rows.
 
-Whoever holds the ledger may compute fingerprints of data that they guess. So nothing goes in that depends on the rows:
-a digest of content, or of sizes, confirms a guess of it, and one row more or less changes both, which no noise hides.
-What goes in is what is known without looking at any row: where the files are, when each was written last (so that a
-file that was written anew is told from the one before), and the names and types of the columns. That is enough to tell
-whether two lines are about the same files; it proves nothing about what they held.
+A holder of the ledger can compute fingerprints of guessed data. So a fingerprint must not depend on the rows:
+a digest of contents or sizes confirms a guess, and one row more or less changes both without any noise.
+It covers only facts known without reading a row: paths of the files, modification times (a rewritten file differs
+from the one before), and names and types of the columns. That shows whether two entries are about the same files; it
+proves nothing about their contents.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ def fingerprint(frame: IntoFrame, lazy: pl.LazyFrame) -> str:
     Parameters
     ----------
     frame : frame, table or path
-        As it was given; only of paths are files known.
+        As given by the user; files are known only for paths.
     lazy : pl.LazyFrame
         The same, opened.
 
@@ -40,8 +40,8 @@ def fingerprint(frame: IntoFrame, lazy: pl.LazyFrame) -> str:
     True
     """
     files = sources(frame) if isinstance(frame, str | Path) else []
-    told = {
+    facts = {
         "files": [[str(file.resolve()), file.stat().st_mtime_ns] for file in files],
         "columns": [[name, str(kind)] for name, kind in schema_of(lazy).items()],
     }
-    return f"sha256:{hashlib.sha256(json.dumps(told).encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return f"sha256:{hashlib.sha256(json.dumps(facts).encode('utf-8', 'surrogatepass')).hexdigest()}"

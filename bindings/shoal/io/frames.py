@@ -1,4 +1,4 @@
-"""What may come in as a frame: anything that speaks Arrow, turned into one lazy Polars frame."""
+"""Input frames: anything with the Arrow interface, turned into one lazy Polars frame."""
 
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -22,18 +22,18 @@ IntoFrame: TypeAlias = pl.DataFrame | pl.LazyFrame | ArrowStream | str | Path
 
 
 def into_lazy(frame: IntoFrame) -> pl.LazyFrame:
-    """Return `frame` as a lazy Polars frame; nothing is copied that Arrow can share.
+    """Return `frame` as a lazy Polars frame, without copies where Arrow can share memory.
 
     Raises
     ------
     InputError
-        A path cannot be read, or a frame cannot be taken over through Arrow.
+        A path cannot be read, or a frame cannot be converted through Arrow.
     ColumnError
         Two columns have the same name, or one has the name of a pattern.
     ForkError
-        The process was forked from one in which work had begun.
+        The process was forked from one that had started work.
     TypeError
-        The object is no frame.
+        The object is not a frame.
     """
     check_process()
     lazy = _as_lazy(frame)
@@ -42,7 +42,7 @@ def into_lazy(frame: IntoFrame) -> pl.LazyFrame:
 
 
 def _as_lazy(frame: IntoFrame) -> pl.LazyFrame:
-    """Return what came in as a lazy frame; raises as `into_lazy` does."""
+    """Return the input as a lazy frame; raises as `into_lazy` does."""
     from shoal_engine.errors import InputError
 
     if isinstance(frame, pl.LazyFrame):
@@ -76,5 +76,5 @@ def _check_names(frame: Any) -> None:
     names = [str(name) for name in getattr(schema, "names", getattr(frame, "columns", ()))]
     for name in names:
         if names.count(name) > 1:
-            msg = f"column {name!r} stands more than once in the table; rename one"
+            msg = f"column {name!r} appears more than once in the table; rename one"
             raise ColumnError(msg)

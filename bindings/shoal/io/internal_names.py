@@ -1,4 +1,4 @@
-"""Names of columns that code adds to people's tables: none of them can be the name of a column of theirs."""
+"""Names of internal columns that cannot collide with the user's columns."""
 
 import secrets
 
@@ -6,5 +6,5 @@ _OF_THIS_PROCESS = secrets.token_hex(16)
 
 
 def internal(name: str) -> str:
-    """Return a column name that no table has, as it holds 128 bits that were drawn when this process began."""
+    """Return a column name that no table has: it contains 128 random bits drawn once per process."""
     return f"{name} {_OF_THIS_PROCESS}"

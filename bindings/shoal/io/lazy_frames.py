@@ -1,4 +1,4 @@
-"""Lazy Polars frames run to their end, whole or in batches, with errors that quote no cell."""
+"""Lazy Polars frames collected whole or in batches, with errors that quote no cell."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BATCH_ROWS = 1 << 20
-"""Rows that are observed at a time."""
+"""Rows per batch."""
 
 NOT_ARROW = (pl.Int128, pl.UInt128, pl.Object)
-"""Types of Polars that have no place in an Arrow batch."""
+"""Polars types that an Arrow batch cannot hold."""
 
 UNREADABLE = (pl.exceptions.PolarsError, OSError, pl.exceptions.PanicException)
-"""What Polars raises on input that is damaged, missing or not of its schema. A panic is no Exception of Python's."""
+"""Errors of Polars on input that is damaged, missing or not of its schema; a panic is not a Python `Exception`."""
 
 
 def read_to_end(frame: pl.LazyFrame, *, streaming: bool = False) -> pl.DataFrame:
-    """Return the rows of a lazy frame, read to their end.
+    """Collect all rows of a lazy frame.
 
     Raises
     ------
@@ -37,12 +37,12 @@ def read_to_end(frame: pl.LazyFrame, *, streaming: bool = False) -> pl.DataFrame
 
 
 def schema_of(frame: pl.LazyFrame) -> pl.Schema:
-    """Return the columns of a lazy frame.
+    """Return the schema of a lazy frame.
 
     Raises
     ------
     InputError
-        What the frame is made of cannot be read.
+        A source of the frame cannot be read.
     ColumnError
         A column has the name of a pattern.
     """
@@ -58,12 +58,12 @@ def schema_of(frame: pl.LazyFrame) -> pl.Schema:
 
 
 def _check_patterns(names: Iterable[str]) -> None:
-    """Check that no column has a name that Polars takes for several columns.
+    """Check that no column has a name that Polars reads as a pattern of columns.
 
     Raises
     ------
     ColumnError
-        One has; the message names it.
+        A column has such a name; the message has it.
     """
     from shoal_engine.errors import ColumnError
 
@@ -80,9 +80,9 @@ def batches(frame: pl.LazyFrame, columns: list[str], *, in_order: bool = False) 
     ----------
     frame : pl.LazyFrame
     columns : list of str
-        None of them makes batches without columns, which still know how many rows they have.
+        If empty, batches have no columns but still their number of rows.
     in_order : bool
-        Keep the order of rows; without it, batches come as they are ready.
+        Keep the order of rows; otherwise batches are yielded as they are ready.
 
     Yields
     ------
@@ -98,9 +98,9 @@ def batches(frame: pl.LazyFrame, columns: list[str], *, in_order: bool = False) 
 
 
 def _rows_alone(frame: pl.LazyFrame) -> "Iterator[Any]":
-    """Yield batches without columns: as long as those of any column are, of which the first that Arrow takes is read.
+    """Yield batches without columns, as long as those of the first column that Arrow can hold.
 
-    A count by other means, such as a file's own metadata or its line ends, may differ from the rows that are read.
+    A count from file metadata or line ends may differ from the rows that are read.
     """
     import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""Whether every line of a delimited file has the values that its header names, told by line number."""
+"""Check of the lines of a delimited file: number of values, quotes and encoding, with line numbers."""
 
 import codecs
 import contextlib
@@ -25,7 +25,7 @@ _CR, _LF = 13, 10
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How the values of a line are told apart."""
+    """Separator, quote character and comment prefix of a delimited file."""
 
     separator: str
     quote: str
@@ -37,36 +37,36 @@ class Dialect:
         return cls(separator, declared.quote, declared.comment)
 
     def records(self, lines: Iterator[str], *, strict: bool = False) -> "csv._reader":
-        """Read records; comment lines are passed over."""
+        """Return a reader of records; comment lines are skipped."""
         options = {"delimiter": self.separator, "strict": strict}
         quoting = {"quotechar": self.quote} if self.quote else {"quoting": csv.QUOTE_NONE}
         return csv.reader(lines, **options, **quoting)  # pyright: ignore[reportArgumentType]
 
     def uncommented(self, lines: Iterator[str]) -> Iterator[str]:
-        """Turn comment lines into blank ones, which keep the numbers of the lines after them."""
+        """Replace comment lines by blank ones, so that line numbers stay the same."""
         comment = self.comment
         return lines if comment is None else ("\n" if line.startswith(comment) else line for line in lines)
 
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What the lines after the header look like.
+    """Structure of the lines after the header.
 
     Attributes
     ----------
     records : int, optional
-        Records that are not hollow; None where quoted nothings leave that open.
+        Number of records that are not empty; None if quoted empty values leave it open.
     hollow : bool
-        Some lines are blank or hold separators only: they are no people.
+        Some lines are blank or only separators; they are not rows.
     widths : (n,) int64
-        Values of each record that is not hollow, as far as they differ from the header's; empty where none does.
+        Number of values of each non-empty record whose number differs from the header's.
     lines : (n,) int64
         Their line numbers, counted from 1.
     ends_open : bool
         The last line has no end.
     last_line : int
     odd_quotes : bool
-        Quotes stand within values that are not quoted: readers differ in what they make of them.
+        Quotes occur inside unquoted values, which readers parse differently.
     """
 
     records: int | None
@@ -89,7 +89,7 @@ def long_values() -> Generator[None]:
 
 
 class _Unclear(Exception):  # noqa: N818
-    """Quotes stand where they open or close nothing: only a reader of records can tell the lines."""
+    """Quotes occur where they open or close nothing: only a record reader can split the lines."""
 
 
 def structure_of(text: "RawText", dialect: Dialect, first_line: int, width: int) -> Structure:
@@ -98,7 +98,7 @@ def structure_of(text: "RawText", dialect: Dialect, first_line: int, width: int)
     Raises
     ------
     InputError
-        The file is not UTF-8, holds NUL bytes, or a quote that nothing closes; the message has the line number.
+        The file is not UTF-8, has NUL bytes, or an unclosed quote; the message has the line number.
     """
     if len(dialect.comment or "") > 1:
         return _read_structure(text, dialect, first_line, width)
@@ -130,7 +130,7 @@ def _scanned_structure(text: "RawText", dialect: Dialect, first_line: int, width
 
 
 class _Scan:
-    """Blocks of a file, of which separators and line ends outside of quotes are counted."""
+    """Counter of separators and line ends outside quotes, fed with blocks of a file."""
 
     def __init__(self, dialect: Dialect, first_line: int, width: int) -> None:
         self._separator, self._quote = ord(dialect.separator), dialect.quote.encode()
@@ -144,7 +144,7 @@ class _Scan:
         self._lines: list[npt.NDArray[np.int64]] = []
 
     def see(self, block: bytes) -> None:
-        """Count the whole records of one more block."""
+        """Count the complete records of one more block."""
         whole = self._rest + block
         if self._skip:
             whole = self._past_header(whole)
@@ -154,7 +154,7 @@ class _Scan:
         self._rest = whole[end:]
 
     def finish(self) -> Structure:
-        """Count what has no line end, and sum up."""
+        """Count a last record without a line end, and return the totals."""
         ends_open = bool(self._rest)
         if self._rest and not self._skip:
             rest = self._rest + b"\n"
@@ -184,7 +184,7 @@ class _Scan:
         return whole[at:]
 
     def _end_of_records(self, whole: bytes) -> int:
-        """Return where the last record of some bytes ends: after a line end outside of quotes."""
+        """Return the end of the last record in `whole`: after a line end outside quotes."""
         if self._skip:
             return 0
         if not self._quote or self._quote not in whole:
@@ -196,7 +196,7 @@ class _Scan:
         return int(ends[-1]) + 1 if ends.size else 0
 
     def _count(self, array: "npt.NDArray[np.uint8]", whole: bytes) -> None:
-        """Count the values of the records in some bytes that end with one."""
+        """Count the values of each record; the bytes end with a record."""
         separators, ends = array == self._separator, array == _LF
         n_lines = int(ends.sum())
         line_of_end = None
@@ -213,23 +213,23 @@ class _Scan:
         line = np.arange(1, at.size + 1) if line_of_end is None else line_of_end
         first = np.concatenate([[1], line[:-1] + 1])
         hollow = length == count
-        told = ~hollow
+        filled = ~hollow
         if self._comment:
             comment = array[np.minimum(start, array.size - 1)] == self._comment[0]
             if self._quote and self._quote in whole:
                 raise _Unclear
-            told &= ~comment
+            filled &= ~comment
             hollow &= ~comment
         self._hollow |= bool(hollow.any())
-        self._records += int(told.sum())
-        wrong = told & (count != self._width - 1)
+        self._records += int(filled.sum())
+        wrong = filled & (count != self._width - 1)
         self._widths.append(count[wrong] + 1)
         self._lines.append(first[wrong] + self._line - 1)
         self._line += n_lines
 
 
 def _inside(array: "npt.NDArray[np.uint8]", quote: int) -> "npt.NDArray[np.bool_]":
-    """Return which bytes stand inside of quotes; a doubled quote closes and opens again."""
+    """Return which bytes are inside quotes; a doubled quote closes and opens again."""
     return (np.cumsum(array == quote, dtype=np.uint32) & 1).astype(np.bool_)
 
 
@@ -247,7 +247,7 @@ def _check_quotes(array: "npt.NDArray[np.uint8]", inside: "npt.NDArray[np.bool_]
 
 
 def _read_structure(text: "RawText", dialect: Dialect, first_line: int, width: int) -> Structure:
-    """Count the values of every record with the csv module, which reads what a scan cannot tell."""
+    """Count the values of every record with the csv module, for files that a scan cannot split."""
     records, hollow, quoted_nothing = 0, False, False
     widths: list[int] = []
     lines: list[int] = []
@@ -272,7 +272,7 @@ def _read_structure(text: "RawText", dialect: Dialect, first_line: int, width: i
 
 
 def rewritten(text: "RawText", dialect: Dialect, first_line: int, header: Sequence[str]) -> bytes:
-    """Return header and records with quotes as every reader takes them; a value that is quoted nothing becomes null."""
+    """Return header and records with standard quotes; a quoted empty value becomes null."""
     stream = io.StringIO(newline="")
     options = {"quotechar": dialect.quote} if dialect.quote else {"quoting": csv.QUOTE_NONE, "quotechar": None}
     writer = csv.writer(stream, delimiter=dialect.separator, lineterminator="\n", **options)  # pyright: ignore[reportArgumentType]
@@ -282,7 +282,7 @@ def rewritten(text: "RawText", dialect: Dialect, first_line: int, header: Sequen
 
 
 def numbered_records(text: "RawText", dialect: Dialect, first_line: int) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record after the first lines, with the number of the line that it begins on.
+    """Yield each record after the first lines, with the number of its first line.
 
     Raises
     ------

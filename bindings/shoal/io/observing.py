@@ -1,4 +1,4 @@
-"""A Polars frame, observed batch by batch."""
+"""Observation of a Polars frame, batch by batch."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from shoal_engine.tables.grouping import Codes
 
 OnProgress: TypeAlias = Callable[[str], None]
-"""Is told what begins: reading, grouping, partitioning, writing, verifying."""
+"""Called with the step that begins: reading, grouping, partitioning, writing, verifying."""
 
 
 def quietly(step: str) -> None:
-    """Tell nobody what begins."""
+    """Report no step."""
 
 
 def observe(frame: pl.LazyFrame, policy: Policy, *, carry: bool, n_threads: int, in_order: bool = False) -> Observation:
-    """Observe every row of a frame, in its order if asked to.
+    """Observe every row of a frame, in order if `in_order`.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def check_readable(schema: pl.Schema, columns: Sequence[str]) -> None:
 
 
 def column_list(columns: Sequence[str]) -> list[str]:
-    """Return names of columns as a list; PolicyError where it names none, or one twice."""
+    """Return names of columns as a list; raise PolicyError if it is empty or has duplicates."""
     names = list(columns)
     if isinstance(columns, str) or not names or len(set(names)) != len(names):
         msg = "columns is a list that names at least one column, and each once"
@@ -74,7 +74,7 @@ def column_list(columns: Sequence[str]) -> list[str]:
 
 
 def collected(frame: pl.LazyFrame, columns: list[str]) -> pl.DataFrame:
-    """Return a whole table, some of whose columns are to go through Arrow.
+    """Collect a whole table, after a check that Arrow can hold the given columns.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def collected(frame: pl.LazyFrame, columns: list[str]) -> pl.DataFrame:
 
 
 def coded_columns(frame: pl.LazyFrame, columns: list[str], *, n_threads: int) -> "tuple[list[Codes], list[int]]":
-    """Return codes of whole columns, equal where values are, and how many there are in each; null is a value.
+    """Return the codes of whole columns and the number of distinct values of each; null is a value.
 
     Raises
     ------

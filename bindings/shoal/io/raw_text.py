@@ -1,4 +1,4 @@
-"""What the bytes of a delimited file are: compressed, in which encoding, or no text at all."""
+"""Bytes of a delimited file: decompressed, decoded to UTF-8, and refused if not text."""
 
 import codecs
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shoal_engine.declarations.file_format import FileFormat
 
 BLOCK_BYTES = 1 << 23
-"""Bytes that are looked at a time."""
+"""Bytes read at a time."""
 _HEAD_BYTES = 1 << 16
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2"}
 _NO_TEXT = {
@@ -42,7 +42,7 @@ class RawText:
     ----------
     path : Path
     content : bytes, optional
-        The text where the file itself holds it otherwise; None where it is as it should be.
+        The text as UTF-8 with line feeds; None if the file already is.
     """
 
     path: Path
@@ -72,12 +72,12 @@ class RawText:
 
 
 def raw_text(path: Path, declared: "FileFormat") -> RawText:
-    """Return the text of a file; only what is not UTF-8 as it lies there is held in memory.
+    """Return the text of a file; kept in memory only if the file is not plain UTF-8.
 
     Raises
     ------
     InputError
-        The file is empty, no text, or not of the declared encoding.
+        The file is empty, not text, or not in the declared encoding.
     """
     with path.open("rb") as stream:
         head = stream.read(_HEAD_BYTES)
@@ -97,7 +97,7 @@ def raw_text(path: Path, declared: "FileFormat") -> RawText:
 
 
 def _check_is_text(path: Path, head: bytes) -> None:
-    """Refuse what is no delimited text by its first bytes."""
+    """Raise InputError if the first bytes are not of delimited text."""
     if not head.strip(b"\xef\xbb\xbf \t\r\n"):
         msg = f"{path.name!r} is empty: there is no header line and no row; it may be truncated"
         raise InputError(msg)

@@ -1,4 +1,4 @@
-"""`read_table`: a file as it is written and as it was declared; what was not declared stays text where in doubt."""
+"""`read_table`: files read as declared; undeclared columns of text stay text unless a type changes no value."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _NOTHING = Declarations()
 _ROWS_AT_ONCE = 1 << 16
 
 Guess = Literal["survives", "number", "date"]
-"""What a column of text may become unsaid: a type that all its values survive, or what its role asks for."""
+"""Types for undeclared columns of text: one that every value survives, or one that the role needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +56,20 @@ def read_table(
     Parameters
     ----------
     path : str or Path
-        A file, a folder or a glob; Parquet and IPC files say their own types.
+        A file, a folder or a glob; Parquet and IPC files have types of their own.
     file : FileFormat or mapping, optional
         How delimited files are written: encoding, separator, texts that stand for null.
     columns : mapping of str to ColumnFormat, mapping or name of a type, optional
-        What the texts of columns stand for.
+        Declared types of columns.
 
     Raises
     ------
     InputError
-        There is no such file, a line is damaged, or a text is not what was declared; the message has its line.
+        There is no such file, a line is damaged, or a text is not of its declared type; the message has the line.
     ColumnError
         A declared column is not there, or a header names one twice.
     PolicyError
-        A declaration says what there is not.
+        A declaration is invalid.
 
     Examples
     --------
@@ -101,11 +101,11 @@ def read_path(
     path : str or Path
     declared : Declarations
     as_text : collection of str
-        Columns whose texts stay as they are where nobody declared them.
+        Undeclared columns that stay text.
     wanted : mapping of str to Guess, optional
-        Columns of which their role asks for numbers or dates: these also take texts that do not survive.
+        Columns whose role needs numbers or dates; these may change the spelling of a value.
     only : collection of str, optional
-        Columns that matter: others of a delimited file stay text, unread.
+        Columns to convert; others of a delimited file stay text.
     """
     files = sources(path)
     try:
@@ -118,14 +118,14 @@ def read_path(
 
 
 def scan(path: str | Path) -> pl.LazyFrame:
-    """Open files as one lazy frame; delimited ones as `shoal.read_table` reads them without declarations.
+    """Open files as one lazy frame, as `shoal.read_table` does without declarations.
 
     Raises
     ------
     InputError
-        Nothing there, unreadable, truncated, or of an unknown format.
+        No file, or it is unreadable, truncated or of an unknown format.
     ColumnError
-        A header names a column twice, or files that are read together have other columns.
+        A header names a column twice, or files that are read together differ in columns.
     """
     return read_path(path).frame
 
@@ -133,7 +133,7 @@ def scan(path: str | Path) -> pl.LazyFrame:
 def read_total(path: str | Path, declared: Declarations = _NOTHING) -> pl.LazyFrame:
     """Read files so that no row can change a type, a schema or an error: declared types, else text.
 
-    A text that is not of its declared type is null. Nothing is looked at but the header of each file.
+    A text that is not of its declared type is null. Only the header of each file is read.
     """
     files = sources(path)
     try:
@@ -147,7 +147,7 @@ def read_total(path: str | Path, declared: Declarations = _NOTHING) -> pl.LazyFr
 
 
 def as_declared(frame: pl.LazyFrame, declared: Declarations) -> pl.LazyFrame:
-    """Read the columns of text of a frame as they were declared: null where a text is not what was declared."""
+    """Convert text columns of a frame to their declared types; null where a text does not fit."""
     if not declared.columns:
         return frame
     schema = frame.collect_schema()
@@ -156,14 +156,14 @@ def as_declared(frame: pl.LazyFrame, declared: Declarations) -> pl.LazyFrame:
 
 
 def declared_frame(frame: pl.LazyFrame, declared: Declarations) -> Reading:
-    """Read the columns of text of a frame as they were declared; columns of other types stay what they are.
+    """Convert text columns of a frame to their declared types; other columns are unchanged.
 
     Raises
     ------
     ColumnError
         A declared column is not there, or of another type than declared.
     InputError
-        A text is not what was declared; the message has its row.
+        A text is not of its declared type; the message has its row.
     """
     if not declared.columns:
         return Reading(frame)
@@ -191,7 +191,7 @@ def _read_delimited(
     wanted: Mapping[str, Guess],
     only: Collection[str] | None,
 ) -> Reading:
-    """Read delimited files: declared columns as declared, others as what every value of them survives."""
+    """Read delimited files: declared columns as declared, others as a type that every value survives."""
     opened = _opened(files, declared, total=False)
     names = opened[0].kept
     _check_declared(declared, names)
@@ -223,7 +223,7 @@ def _read_delimited(
 
 
 def _opened(files: Sequence[Path], declared: Declarations, *, total: bool) -> list["DelimitedText"]:
-    """Look at every file, and check that they have the same columns."""
+    """Open every file, and check that they have the same columns."""
     from shoal.io.delimited import check_same_columns, open_delimited
 
     opened = [open_delimited(file, declared.file, total=total) for file in files]
@@ -243,7 +243,7 @@ def _text_of(opened: Sequence["DelimitedText"], declared: Declarations, *, total
 
 
 def _file_text(file: "DelimitedText", declared: Declarations, *, total: bool) -> pl.LazyFrame:
-    """Return the rows of one file as text, null where a text was declared to stand for it."""
+    """Return the rows of one file as text, with declared nulls replaced."""
     frame = file.scan(declared.file, total=total)
     if not declared.file.nulls and not any(one.nulls for one in declared.columns.values()):
         return frame
@@ -257,12 +257,12 @@ def _nulled(declared: Declarations, name: str) -> pl.Expr:
 
 
 def _declared_expressions(declared: Declarations, schema: Mapping[str, pl.DataType]) -> list[pl.Expr]:
-    """Return how declared columns are read.
+    """Return the expressions that convert declared columns.
 
     Raises
     ------
     ColumnError
-        A column that is no text is of another type than declared.
+        A column that is not text has another type than declared.
     """
     found: list[pl.Expr] = []
     for name, one in declared.columns.items():
@@ -280,7 +280,7 @@ def _declared_expressions(declared: Declarations, schema: Mapping[str, pl.DataTy
 
 
 def _is_declared(kind: pl.DataType, one: ColumnFormat) -> bool:
-    """Tell whether a type that is no text is the declared one."""
+    """Return whether a type other than text is the declared one."""
     match one.type:
         case "integer":
             return kind.is_integer()
@@ -297,7 +297,7 @@ def _is_declared(kind: pl.DataType, one: ColumnFormat) -> bool:
 
 
 def _as_wanted(text: pl.LazyFrame, name: str, kind: Guess) -> dict[str, pl.Expr]:
-    """Return how a column is read that its role says to hold numbers or dates; nothing if some value is none."""
+    """Return the expression for a column whose role needs numbers or dates; empty if a value does not fit."""
     tried = ("integer", "float") if kind == "number" else ("date", "datetime")
     for one in tried:
         value = typed(pl.col(name), ColumnFormat(type=one))
@@ -308,7 +308,7 @@ def _as_wanted(text: pl.LazyFrame, name: str, kind: Guess) -> dict[str, pl.Expr]
 
 
 def _check_declared(declared: Declarations, names: Sequence[str]) -> None:
-    """Check that every declared column is there."""
+    """Check that every declared column exists."""
     import difflib
 
     for name in declared.columns:
@@ -320,7 +320,7 @@ def _check_declared(declared: Declarations, names: Sequence[str]) -> None:
 
 
 def _first_misfit(batch: pl.DataFrame, declared: Declarations) -> tuple[str, int] | None:
-    """Return the first column with a text that is not what was declared, and its row."""
+    """Return the first column with a text that is not of its declared type, and the row."""
     for name, one in declared.columns.items():
         if one.type == "text" or name not in batch.columns:
             continue
@@ -331,7 +331,7 @@ def _first_misfit(batch: pl.DataFrame, declared: Declarations) -> tuple[str, int
 
 
 def _check_fits(batch: pl.DataFrame, declared: Declarations, file: "DelimitedText", before: int) -> None:
-    """Check that declared columns hold what was declared, in rows that come after `before` others of the file."""
+    """Check that values have their declared types; the batch starts at row `before` of the file."""
     found = _first_misfit(batch, declared)
     if found is not None:
         column, row = found
@@ -339,11 +339,11 @@ def _check_fits(batch: pl.DataFrame, declared: Declarations, file: "DelimitedTex
 
 
 def _misfit(column: str, declared: ColumnFormat, place: str) -> InputError:
-    """Return the error for a text that is not what was declared."""
+    """Return the error for a text that is not of its declared type."""
     form = f" with format {declared.format!r}" if declared.format else ""
     form += f" with scale {declared.scale}" if declared.scale is not None else ""
     msg = (
-        f"column {column!r} is declared as {declared.type}{form}, and what {place} holds is none; correct it there, "
+        f"column {column!r} is declared as {declared.type}{form}, and {place} does not fit; correct it there, "
         "declare its text among `nulls`, or declare the column as text"
     )
     return InputError(msg)

@@ -1,4 +1,4 @@
-"""A table read for a policy: as it declares, with numbers and dates where roles ask for them, and what stayed text."""
+"""Tables read for a policy: declared types, numbers and dates where roles need them, remarks on the rest."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,14 +24,14 @@ _DECLARED = {
 
 
 def read_by_policy(frame: IntoFrame, policy: Policy, *, population: bool = False) -> Reading:
-    """Read a table as its policy declares; without a declaration a role that needs numbers or dates is one.
+    """Read a table as its policy declares; a role that needs numbers or dates counts as a declaration.
 
     Parameters
     ----------
     frame : frame, table or path
     policy : Policy
     population : bool
-        Whether it is the table of the people, which need not have all columns.
+        Whether it is the population table, which need not have all columns.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def read_by_policy(frame: IntoFrame, policy: Policy, *, population: bool = False
 def text_findings(remarks: Iterable[Remark], policy: Policy) -> list[Finding]:
     """Return a note for each column of the policy that looks like numbers or dates and was read as text.
 
-    Counts below k are not told.
+    Counts below k are not shown.
     """
     found: list[Finding] = []
     for one in remarks:
@@ -74,7 +74,7 @@ def text_findings(remarks: Iterable[Remark], policy: Policy) -> list[Finding]:
 
 
 def _wanted(policy: Policy) -> dict[str, Guess]:
-    """Return the quasi-identifiers whose role says that they are numbers or dates."""
+    """Return the quasi-identifiers whose role needs numbers or dates."""
     found: dict[str, Guess] = {}
     for name, role in policy.quasi_identifiers.items():
         kind = _kind_of(role)
@@ -84,7 +84,7 @@ def _wanted(policy: Policy) -> dict[str, Guess]:
 
 
 def _kind_of(role: "QuasiIdentifier") -> Guess | None:
-    """Return what a role says its values to be, if anything."""
+    """Return the type that a role needs, or None."""
     if role.kind == "number" or isinstance(role.hierarchy, Intervals) or role.output == "mean":
         return "number"
     if role.kind == "date" or isinstance(role.hierarchy, Dates):
@@ -95,6 +95,6 @@ def _kind_of(role: "QuasiIdentifier") -> Guess | None:
 
 
 def _of_quasi_identifiers(policy: Policy) -> Declarations:
-    """Return the declarations of quasi-identifiers: those that a population has too."""
+    """Return the declarations of quasi-identifiers, which a population also has."""
     columns = {name: one for name, one in policy.column.items() if name in policy.quasi_identifiers}
     return Declarations(policy.file, columns)

@@ -1,4 +1,4 @@
-"""Frames that are handed out: of the released values alone, whatever the memory held that they came from."""
+"""Frames handed to users: copies without the memory of suppressed or filtered values."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ def as_frame(batch: Any) -> pl.DataFrame:
 def rebuilt_frame(frame: pl.DataFrame) -> pl.DataFrame:
     """Return a frame of the same values in memory of its own.
 
-    A frame that was filtered, or some of whose cells were set to null, still holds what stood there: in buffers of
+    A frame that was filtered, or had cells set to null, still holds the old values: in buffers of
     text that its rows share, under nulls, and among the categories of a column. An Enum keeps those of its
     categories that occur. A Categorical becomes text, as its categories are those of the whole process.
     """
@@ -45,7 +45,7 @@ def _rebuilt_series(column: pl.Series) -> pl.Series:
 
 
 def _without_unused(kind: Any, array: "pa.Array") -> Any:
-    """Return a type whose enums have the categories that occur in `array`, and which has text for categories."""
+    """Return the type with enums cut to the categories in `array`, and text in place of Categorical."""
     match kind:
         case pl.Enum():
             occurring = set(array.to_pylist()) if len(array) else set()

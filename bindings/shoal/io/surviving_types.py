@@ -1,8 +1,8 @@
-r"""Which columns of text are numbers or dates though nobody says so: those whose every value survives the way back.
+r"""Detection of undeclared numbers and dates: columns of text whose every value survives a round trip.
 
 A text survives a type if writing the value that it is read as gives the text again, character by character: ``30``
-is an integer, ``042``, ``+5`` and ``1_000`` are none; ``2.5`` is a float, ``250.10`` and ``1E3`` are none. So equal
-values are equal texts, and no type can merge what the file keeps apart.
+is an integer, ``042``, ``+5`` and ``1_000`` are not; ``2.5`` is a float, ``250.10`` and ``1E3`` are not. So equal
+values are equal texts, and no type merges values that differ in the file.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 import polars as pl
 
 _SAMPLE = 2000
-"""Values of a column that tell which types it could have."""
+"""Values of a column from which candidate types are chosen."""
 _MOSTLY = 0.5
 """A column with a larger share of values that look like numbers or dates is worth a remark if it stays text."""
 _LARGEST_EXACT = 1 << 53
-"""Whole numbers beyond are no floats without loss."""
+"""Larger integers are not exact as floats."""
 _DAY = r"\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./](?:\d{4}|\d{2})"
 _LOOKS = {
     "number": r"^\s*[+-]?(?:\d[\d.,'_\s]*|[.,]\d+)(?:[eE][+-]?\d+)?\s*$",
@@ -37,9 +37,9 @@ class Remark:
     looks_like : str
         number, date, datetime or time.
     in_the_way : int
-        Values that would not survive.
+        Number of values that would not survive.
     values : int
-        Values of the column, without null.
+        Number of values of the column, without null.
     """
 
     column: str
@@ -50,12 +50,12 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Surviving:
-    """What a table of text was found to hold.
+    """Detected types of a table of text.
 
     Attributes
     ----------
     types : mapping of str to expression
-        How the columns that are no text are read.
+        Expressions for the columns that do not stay text.
     remarks : tuple of Remark
     rows : int
     """
@@ -67,7 +67,7 @@ class Surviving:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A type that a column of text may have: which texts survive it, and how they are read."""
+    """A candidate type: which texts survive it, and the expression that converts them."""
 
     looks: str
     fits: Callable[[pl.Series], pl.Series]
@@ -76,7 +76,7 @@ class _Candidate:
 
 @dataclass(slots=True)
 class _Column:
-    """What has been seen of one column."""
+    """Counts of one column so far."""
 
     name: str
     values: int = 0
@@ -85,7 +85,7 @@ class _Column:
     misfits: dict[str, int] = field(default_factory=dict)
 
     def see(self, column: pl.Series) -> None:
-        """Count the values that do not survive, type by type."""
+        """Count the values that do not survive each candidate type."""
         known = column.drop_nulls()
         if not len(known):
             return
@@ -103,7 +103,7 @@ class _Column:
         whole = False
         for name, candidate in self.candidates.items():
             if whole and candidate.looks == "number":
-                # Whole numbers have no point, and all but the largest are floats without loss.
+                # Integers have no point, and all but the largest are exact as floats.
                 missed = len(known) if name == "float" else int((known.cast(pl.Int64).abs() > _LARGEST_EXACT).sum())
             else:
                 missed = len(known) - int(candidate.fits(known).sum())
@@ -122,14 +122,14 @@ class _Column:
         self.misfits = {name: self.misfits[name] for name in kept}
 
     def reading(self) -> "Callable[[pl.Expr], pl.Expr] | None":
-        """Return how the column is read, None where it stays text."""
+        """Return the conversion of the column, or None if it stays text."""
         for name, candidate in (self.candidates or {}).items():
             if not self.misfits[name]:
                 return candidate.read
         return None
 
     def remark(self) -> Remark | None:
-        """Return what is to be said of a column that stays text."""
+        """Return the remark on a column that looks typed and stays text, or None."""
         if not self.looks or self.reading() is not None or not self.misfits:
             return None
         return Remark(self.name, self.looks, min(self.misfits.values()), self.values)
@@ -143,7 +143,7 @@ def surviving_types(batches: Iterable[pl.DataFrame], columns: Sequence[str], n_t
     batches : iterable of pl.DataFrame
         Text, null where there is no value.
     columns : sequence of str
-        Columns to look at.
+        Columns to examine.
     n_threads : int
     """
     seen = [_Column(name) for name in columns]
@@ -163,7 +163,7 @@ def surviving_types(batches: Iterable[pl.DataFrame], columns: Sequence[str], n_t
 
 
 def _candidates(sample: pl.Series) -> dict[str, _Candidate]:
-    """Return the types that are tried, the narrowest first; the form of dates and times is that of the first value."""
+    """Return the candidate types, narrowest first; dates and times have the format of the first value."""
     first = str(sample[0])
     found = {
         "integer": _Candidate("number", _is_integer, lambda text: text.cast(pl.Int64)),
@@ -178,30 +178,30 @@ def _candidates(sample: pl.Series) -> dict[str, _Candidate]:
 
 
 def _is_integer(text: pl.Series) -> pl.Series:
-    """Tell which texts are whole numbers as they are written back."""
+    """Return which texts are integers that survive."""
     return _same(text.cast(pl.Int64, strict=False).cast(pl.String), text)
 
 
 def _is_repr(text: pl.Series) -> pl.Series:
-    """Tell which texts are floats as they are written back, 2.0 among them."""
+    """Return which texts are floats that survive, including 2.0."""
     number = text.cast(pl.Float64, strict=False)
     return (_same(number.cast(pl.String), text) & _keeps_sign(number)) | _is_small(text)
 
 
 def _is_short(text: pl.Series) -> pl.Series:
-    """Tell which texts are floats as they are written back if whole numbers have no point: 2, never 2.0."""
+    """Return which texts are floats that survive if integers are written without a point: 2, not 2.0."""
     number = text.cast(pl.Float64, strict=False)
     short = number.cast(pl.String).str.strip_suffix(".0")
     return (_same(short, text) & _keeps_sign(number)) | _is_small(text)
 
 
 def _keeps_sign(number: pl.Series) -> pl.Series:
-    """Tell which numbers are finite and no negative zero, which is another text and the same number."""
+    """Return which numbers are finite and not negative zero, which equals 0 but is another text."""
     return number.is_finite().fill_null(value=False) & ~((number == 0) & (1 / number < 0)).fill_null(value=False)
 
 
 def _is_small(text: pl.Series) -> pl.Series:
-    """Tell which texts are numbers with an exponent as Python writes them: 1e-07."""
+    """Return which texts are numbers with an exponent as Python writes them: 1e-07."""
     with_exponent = text.str.contains(r"^-?\d(?:\.\d+)?e[+-]\d{2,3}$")
     if not with_exponent.any():
         return with_exponent
@@ -211,19 +211,19 @@ def _is_small(text: pl.Series) -> pl.Series:
 
 
 def _same(written: pl.Series, text: pl.Series) -> pl.Series:
-    """Tell where two texts are the same; null is none."""
+    """Return where two texts are equal; False for null."""
     return (written == text).fill_null(value=False)
 
 
 def _matches_date(text: pl.Series) -> pl.Series:
-    """Tell which texts are dates of the calendar in ISO 8601."""
+    """Return which texts are valid dates in ISO 8601."""
     return text.str.contains(rf"^{_DATE}$") & text.str.to_date("%Y-%m-%d", strict=False).dt.year().is_between(
         1, 9999
     ).fill_null(value=False)
 
 
 def _datetime_like(first: str) -> _Candidate:
-    """Return the type of points in time that are written as the first one: as precise, with the same sign between."""
+    """Return the candidate for datetimes written like the first one: same precision, same separator."""
     between, rest = first[10:11], first[11:]
     zone = "UTC" if rest.endswith("Z") else None
     clock, pattern = _clock(rest.removesuffix("Z"))
@@ -246,7 +246,7 @@ def _datetime_like(first: str) -> _Candidate:
 
 
 def _time_like(first: str) -> _Candidate:
-    """Return the type of times of day that are written as the first one."""
+    """Return the candidate for times of day written like the first one."""
     clock, pattern = _clock(first)
 
     def read(text: pl.Expr) -> pl.Expr:
@@ -260,7 +260,7 @@ def _time_like(first: str) -> _Candidate:
 
 
 def _clock(text: str) -> tuple[str, str]:
-    """Return the format and the pattern of a time of day that is written like `text`."""
+    """Return the format and the pattern of times of day written like `text`."""
     whole, _, fraction = text.partition(".")
     if whole.count(":") < 2:
         return "%H:%M", r"\d{2}:\d{2}"

@@ -1,4 +1,4 @@
-"""Tables onto disk: under their final name only when whole, and of the types that the frame has.
+"""Writing of tables: a file gets its name only when complete, and keeps the types of the frame.
 
 Parquet and IPC keep every type. Delimited text keeps values: a time with a zone is written with its offset, as
 ``2024-03-31T03:30:00.000000+02:00``, a duration by ISO 8601, as ``PT3H``; lists, structs and bytes are refused.
@@ -24,7 +24,7 @@ _DIGITS = {"ms": 3, "us": 6, "ns": 9}
 
 @contextlib.contextmanager
 def written_whole(output: Path) -> Generator[Path]:
-    """Give a hidden path beside `output`; rename it to `output` when the block ends well, remove it otherwise.
+    """Yield a hidden path next to `output`; rename it to `output` on success, remove it on failure.
 
     Raises
     ------
@@ -50,12 +50,12 @@ def written_whole(output: Path) -> Generator[Path]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, unless it is there.
+    """Create a folder and its parents if missing.
 
     Raises
     ------
     OutputError
-        It cannot be made, or is a file.
+        It cannot be created, or is a file.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def make_folder(folder: Path) -> None:
 
 
 def _remove(draft: Path) -> str:
-    """Remove a file if it is there; return what is true then. What went wrong before is for the caller to tell."""
+    """Remove a file if it exists; return a sentence on the outcome for the caller's message."""
     try:
         draft.unlink(missing_ok=True)
     except OSError as error:
@@ -74,7 +74,7 @@ def _remove(draft: Path) -> str:
 
 
 def _reason(error: OSError) -> str:
-    """Return why the system refused; never the text of another library."""
+    """Return the system's reason for an error; never the text of another library."""
     return os.strerror(error.errno) if error.errno else "the system refused without a reason"
 
 
@@ -97,7 +97,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write(batches: "Iterator[Any]", schema: Any, output: Path, kind: Format, *, separator: str) -> None:
-    """Write Arrow record batches to one file; dictionaries as what they stand for.
+    """Write Arrow record batches to one file, dictionaries as their values.
 
     Parameters
     ----------
@@ -124,8 +124,8 @@ def write(batches: "Iterator[Any]", schema: Any, output: Path, kind: Format, *, 
             with pq.ParquetWriter(output, schema, compression="zstd", store_schema=False) as writer:
                 for batch in batches:
                     writer.write_batch(batch)
-                # Types that Parquet lacks (zones, durations) are told by the schema; that of the writer would tell
-                # dictionaries where the values are meant.
+                # Types that Parquet lacks (zones, durations) are in the Arrow schema; that of the writer would declare
+                # dictionaries instead of values.
                 stored = base64.b64encode(plain.serialize().to_pybytes())
                 writer.add_key_value_metadata({"ARROW:schema": stored.decode()})
         case "ipc":
@@ -136,14 +136,14 @@ def write(batches: "Iterator[Any]", schema: Any, output: Path, kind: Format, *, 
             with output.open("wb") as sink:
                 for number, batch in enumerate(batches):
                     part = pl.DataFrame([_as_text(column) for column in pl.DataFrame(batch).iter_columns()])
-                    # Polars, given the file, does not tell why the system refuses.
+                    # Polars, given the file, does not report the system's error.
                     text = io.BytesIO()
                     part.write_csv(text, include_header=number == 0, separator=separator)
                     sink.write(text.getbuffer())
 
 
 def write_frame(frame: pl.DataFrame, output: Path) -> None:
-    """Write a frame that is no release to a file whose suffix tells the format; lists are joined for CSV.
+    """Write a frame that is not a release, in the format of the suffix; lists are joined for CSV.
 
     Raises
     ------
@@ -160,20 +160,20 @@ def write_frame(frame: pl.DataFrame, output: Path) -> None:
 
 
 def open_as(path: Path, kind: Format, schema: pl.Schema, *, separator: str) -> pl.LazyFrame:
-    """Open a file that was just written, whose format and columns are known whatever its name."""
+    """Open a file that was just written, with known format and columns."""
     match kind:
         case "parquet":
             return pl.scan_parquet(path, glob=False)
         case "ipc":
             return pl.scan_ipc(path, glob=False)
         case "csv":
-            # Nothing is counted in columns of these types, and Polars reads neither.
+            # Columns of these types are not counted, and Polars cannot parse them.
             text = {name: pl.String() for name, dtype in schema.items() if isinstance(dtype, pl.Duration | pl.Null)}
             return pl.scan_csv(path, separator=separator, schema=pl.Schema({**schema, **text}), glob=False)
 
 
 def _as_text(column: pl.Series) -> pl.Series:
-    """Return a column as delimited text holds it."""
+    """Return a column as written to delimited text."""
     match column.dtype:
         case pl.Datetime(time_zone=str(), time_unit=unit):
             return column.dt.to_string(f"%Y-%m-%dT%H:%M:%S%.{_DIGITS[unit]}f%:z")
@@ -184,7 +184,7 @@ def _as_text(column: pl.Series) -> pl.Series:
 
 
 def _plain(kind: Any) -> Any:
-    """Return the type of the values that a dictionary stands for."""
+    """Return the value type of a dictionary, or the type itself."""
     import pyarrow as pa
 
     return kind.value_type if pa.types.is_dictionary(kind) else kind
@@ -196,7 +196,7 @@ def _check_text(schema: Any) -> None:
     Raises
     ------
     OutputError
-        A column has none; the message names it.
+        A column does not; the message names it and its type.
     """
     import pyarrow.types as types
 
@@ -210,12 +210,12 @@ def _check_text(schema: Any) -> None:
 
 
 def _check_parquet(schema: Any) -> None:
-    """Check that no column has structs without a field, which Parquet has no place for.
+    """Check that no column has structs without fields, which Parquet cannot hold.
 
     Raises
     ------
     OutputError
-        A column has; the message names it.
+        A column has; the message names it and its type.
     """
     for column in schema:
         if _holds_nothing(column.type):
@@ -226,7 +226,7 @@ def _check_parquet(schema: Any) -> None:
 
 
 def _holds_nothing(kind: Any) -> bool:
-    """Return whether a type is, or has within, a struct without fields."""
+    """Return whether a type is or contains a struct without fields."""
     import pyarrow as pa
 
     fields = [kind.field(number) for number in range(kind.num_fields)]
@@ -234,7 +234,7 @@ def _holds_nothing(kind: Any) -> bool:
 
 
 def _check_nothing(schema: Any) -> None:
-    """Take every type."""
+    """Accept every type."""
 
 
 _CHECKS: dict[Format, Callable[[Any], None]] = {
