@@ -166,5 +166,5 @@ def test_look__its_policy_is_refused_until_a_person_decides() -> None:
         "fnlwgt": {"proposal": "quasi_identifier"},
         "flag": {"proposal": "quasi_identifier"},
     }
-    assert "75% distinct, tells 83% of row pairs apart" in text
+    assert "75% distinct, 83% of row pairs differ" in text
     assert "insensitive." not in text

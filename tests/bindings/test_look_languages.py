@@ -12,7 +12,7 @@ import pytest
 
 from shoal.profile.columns import gather
 from shoal.profile.look import look
-from shoal.profile.rules import Verdict, judge
+from shoal.profile.rules import Verdict, classify
 from shoal.profile.vocabulary import FOLDER, concepts_of
 
 ID, QUASI, SENSITIVE, UNDECIDED = "identifier", "quasi_identifier", "sensitive", "undecided"
@@ -183,37 +183,39 @@ NO_IDENTIFIERS: list[tuple[str, list[Any]]] = [
 ]
 
 
-def _judged(name: str, values: list[Any]) -> Verdict:
-    return judge(gather(pl.Series(name, values, strict=False)))
+def _classified(name: str, values: list[Any]) -> Verdict:
+    return classify(gather(pl.Series(name, values, strict=False)))
 
 
 @pytest.mark.parametrize(("name", "values", "role"), HEADERS)
 def test_judge__names_of_columns_in_many_languages(name: str, values: list[str], role: str) -> None:
-    assert _judged(name, values).role == role
+    assert _classified(name, values).role == role
 
 
 @pytest.mark.parametrize(("values", "role"), VALUES)
 def test_judge__values_without_a_name(values: list[Any], role: str) -> None:
-    assert _judged("x", values).role == role
+    assert _classified("x", values).role == role
 
 
 @pytest.mark.parametrize(("name", "values"), NO_IDENTIFIERS)
 def test_judge__values_that_contradict_a_name_are_undecided(name: str, values: list[Any]) -> None:
-    verdict = _judged(name, values)
+    verdict = _classified(name, values)
     assert (verdict.role, verdict.proposal) == (UNDECIDED, QUASI)
 
 
 def test_judge__identifying_columns_are_never_kept() -> None:
-    kept = [name for name, values, role in HEADERS if role in (ID, QUASI) and _judged(name, values).role == SENSITIVE]
+    kept = [
+        name for name, values, role in HEADERS if role in (ID, QUASI) and _classified(name, values).role == SENSITIVE
+    ]
     assert kept == []
-    assert {_judged("x", values).role for values, _ in VALUES} <= {ID, QUASI, UNDECIDED}
+    assert {_classified("x", values).role for values, _ in VALUES} <= {ID, QUASI, UNDECIDED}
 
 
 @pytest.mark.parametrize(("name", "values", "role"), HEADERS)
 def test_judge__spelling_of_a_name_does_not_matter(name: str, values: list[str], role: str) -> None:
     apart = name.replace("-", " ").replace("_", " ")
     spellings = {name.upper(), name.lower(), apart.replace(" ", "_"), apart.replace(" ", "."), f"  {name} "}
-    assert {_judged(spelling, values).role for spelling in spellings if not _is_camel(name)} <= {role}
+    assert {_classified(spelling, values).role for spelling in spellings if not _is_camel(name)} <= {role}
 
 
 def _is_camel(name: str) -> bool:
@@ -313,7 +315,7 @@ def test_words__each_word_leads_to_its_role(language: dict[str, Any]) -> None:
         seen = gather(numbers if concept == "phone" else words)
         for word in group if concept in _ROLE_OF else []:
             name = word.strip("~*")
-            if judge(replace(seen, name=name)).role != _ROLE_OF[concept]:
+            if classify(replace(seen, name=name)).role != _ROLE_OF[concept]:
                 wrong.append(word)
     assert wrong == []
 
@@ -323,8 +325,8 @@ def test_words__values_of_each_language_are_known(language: dict[str, Any]) -> N
     values = language["values"]
     assert {"sex", "marital_status", "yes_no", "months", "countries"} <= values.keys()
     for concept in ("sex", "marital_status", "countries"):
-        assert _judged("x", [*values[concept], *values[concept]]).role == QUASI
+        assert _classified("x", [*values[concept], *values[concept]]).role == QUASI
     assert len(values["months"]) >= 12
     for month in values["months"]:
         if len(month) > 2 and " " not in month:
-            assert _judged("x", [f"3. {month} 2020", f"17. {month} 2021"]).role == QUASI, month
+            assert _classified("x", [f"3. {month} 2020", f"17. {month} 2021"]).role == QUASI, month

@@ -1,1 +1,1 @@
-"""Profile a table of people: what its columns are, and a policy to start from; Safe Harbor."""
+"""Profile of a table of people: roles of its columns, a draft policy, and Safe Harbor identifiers."""

@@ -1,4 +1,4 @@
-"""What can be seen in a column: types, shares, shapes and known values; never a value itself."""
+"""Statistics of a column: type, shares, shapes and known values; never a value itself."""
 
 from dataclasses import dataclass, field
 
@@ -9,50 +9,50 @@ from shoal.profile import shapes as _look_shapes
 from shoal.profile.vocabulary import concepts_of, known_share
 
 SHAPED_ROWS = 20_000
-"""Values of a column that are held against the patterns."""
+"""Values of a column that are matched against the patterns."""
 _VOCABULARIES = ("sex", "marital_status", "yes_no", "months", "countries")
 _KNOWN_VALUES = 300
-"""A column of more distinct values is none of a known vocabulary."""
+"""A column with more distinct values is not matched against vocabularies."""
 _MOSTLY = 0.8
 _NEARLY_ALL = 0.95
 _FEW = 5
-"""Fewer distinct values may pass as telephone numbers by chance."""
+"""Fewer distinct values may pass as telephone numbers by coincidence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of a column; shares are of its values, nulls left out.
+    """Statistics of one column; shares refer to its values without nulls, unless stated otherwise.
 
     Attributes
     ----------
     distinctness : float or None
-        Distinct values / rows, a null counted as a value; None where values cannot be compared.
+        Distinct values / rows, with null as a value; None if values cannot be compared.
     separation : float or None
-        Share of the pairs of rows that the column tells apart.
+        Share of row pairs that differ in this column.
     unique : float or None
-        Share of the rows that no other row equals in this column.
+        Share of rows whose value is unique.
     nulls : float
-        Share of the rows without a value.
+        Share of rows that are null.
     rows, values, distinct : int
-        Rows; rows with a value; distinct values, a null not counted.
+        Number of rows, of rows with a value, and of distinct values without null.
     shapes : dict of str to float
-        Share of each of `_look_shapes.SHAPES`; empty for columns that are not text or integers.
+        Share of each of `shapes.SHAPES`; empty for columns that are not text or integers.
     known : dict of str to float
-        Share of values of each vocabulary, such as words for sexes and countries.
+        Share of values in each vocabulary, such as words for sexes and countries.
     length : float
         Mean number of characters; 0 for columns that are not text.
     numbered : float
-        Share of texts with five digits or more.
+        Share of texts with at least five digits.
     low, high : float or None
-        Ends of a numeric column.
+        Minimum and maximum of a numeric column.
     fine : float
-        Share of floats with three decimals or more; 0 for other types.
+        Share of floats with at least three decimals; 0 for other types.
     whole : bool
-        Whether all values are whole numbers, as floats are where a table had nulls.
+        Whether all values are integers, possibly stored as floats because of nulls.
     register : str or None
-        The national number that the values are.
+        Kind of national number that the values pass as.
     phones : bool
-        Whether values pass as telephone numbers.
+        Whether the values pass as telephone numbers.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Evidence:
 
     @property
     def concepts(self) -> frozenset[str]:
-        """Return what the column's name speaks of."""
+        """Return the concepts that the column's name refers to."""
         return concepts_of(self.name)
 
     @property
@@ -86,7 +86,7 @@ class Evidence:
         return is_text(self.dtype)
 
     def has(self, *shapes: str, least: float = _MOSTLY) -> bool:
-        """Return whether the values that have one of these shapes are at least so large a share."""
+        """Return whether at least the share `least` of values has one of these shapes."""
         return sum(self.shapes.get(shape, 0.0) for shape in shapes) >= least
 
 
@@ -96,7 +96,7 @@ def is_text(dtype: pl.DataType) -> bool:
 
 
 def gather(column: pl.Series) -> Evidence:
-    """Return what can be seen in one column of at least one row."""
+    """Compute the statistics of one column of at least one row."""
     rows, nulls = len(column), column.null_count()
     seen: dict[str, object] = {"nulls": nulls / rows, "values": rows - nulls}
     if not (column.dtype.is_nested() or isinstance(column.dtype, pl.Object | pl.Null)):
@@ -114,10 +114,10 @@ def gather(column: pl.Series) -> Evidence:
 
 
 def _of_text(some: pl.Series) -> dict[str, object]:
-    """Return what the values of a text column show."""
+    """Compute the statistics of a text column."""
     counts = _look_shapes.counted(some)
-    told = counts.filter(~pl.col("text").is_in(_look_shapes.NULL_TEXTS))
-    counts = told if told.height else counts
+    known_texts = counts.filter(~pl.col("text").is_in(_look_shapes.NULL_TEXTS))
+    counts = known_texts if known_texts.height else counts
     shapes = _look_shapes.shares_of(counts)
     weight = pl.col("rows") / pl.col("rows").sum()
     length, numbered = counts.select(
@@ -142,7 +142,7 @@ def _of_text(some: pl.Series) -> dict[str, object]:
 
 
 def _of_numbers(column: pl.Series, some: pl.Series) -> dict[str, object]:
-    """Return what the values of a numeric column show."""
+    """Compute the statistics of a numeric column."""
     low, high = column.min(), column.max()
     seen: dict[str, object] = {
         "low": None if low is None else float(low),  # pyright: ignore[reportArgumentType]
@@ -165,7 +165,7 @@ def _of_numbers(column: pl.Series, some: pl.Series) -> dict[str, object]:
 
 
 def _of_registers(counts: pl.DataFrame, shapes: dict[str, float]) -> dict[str, object]:
-    """Return whether values are national or telephone numbers; only those that may be are looked at."""
+    """Return whether values are national or telephone numbers; checked only if their shapes allow it."""
     if max(shapes[shape] for shape in ("date", "date_other", "date_digits", "date_named")) >= _MOSTLY:
         return {}
     found: dict[str, object] = {}

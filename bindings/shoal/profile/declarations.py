@@ -1,4 +1,4 @@
-"""What the texts of a column may stand for: declarations that a look proposes, and the share of values that fit."""
+"""Proposed declarations of text columns: type, format and nulls, with the share of values that fit."""
 
 import datetime as dt
 import re
@@ -15,14 +15,14 @@ from shoal_engine.declarations.column_format import ColumnFormat
 
 _NULL_NUMBERS = ("-1", "-7", "-8", "-9", "-77", "-88", "-99", "-999", "-9999", "99", "999", "9999", "99999")
 _PROBED = 5_000
-"""Distinct texts on which forms are tried; the one that is proposed is held against all."""
+"""Distinct texts on which formats are tried; the proposed one is checked on all."""
 _COUNTED = 100_000
 """Distinct values up to which all rows are counted at once."""
 _LEAST_FIT = 0.9
 _MISSING = "numbers far from all others may stand for missing values: decide"
 _NO_VALUE = "words that may stand for missing values: decide"
 _CODES = frozenset({"health", "medication", "postcode", "phone", "id_number", "patient_number", "account"})
-"""Names of columns whose digits are no numbers."""
+"""Concepts of columns whose digits are codes, not numbers."""
 _MEASURES = frozenset({"income", "amount", "body", "age", "pay_rate", "coordinates"})
 _YEARS_BACK = 99
 _DAYS = (
@@ -35,24 +35,24 @@ _SIGNS = (
     *((".", ""), (",", ""), (",", "."), (".", ","), (",", " "), (",", "\u00a0"), (",", "\u202f"), (".", " ")),
     *((".", "'"), (".", "\u2019")),
 )
-"""Decimal sign, and sign between thousands."""
+"""Decimal sign and thousands sign."""
 _HAS_CLOCK = r"\d:\d\d"
 _NUMBER = r"^[+-]?(\d[\d.,' \x{00a0}\x{202f}]*|[.,]\d+)([eE][+-]?\d+)?$"
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A declaration that a column's texts suggest.
+    """A proposed declaration of a column.
 
     Attributes
     ----------
     column : str
     fields : dict
-        What stands in the section ``[column.NAME]``.
+        Entries of the section ``[column.NAME]``.
     fit : float
-        Share of the values, without null, that are of this form.
+        Share of the values, without null, that fit.
     note : str
-        What a person has to know or decide; empty where nothing is in doubt.
+        Open question for a person to decide; empty if there is no doubt.
     """
 
     column: str
@@ -62,19 +62,19 @@ class Proposal:
 
     @property
     def is_sure(self) -> bool:
-        """Return whether every value fits, and no other reading does."""
+        """Return whether every value fits without doubt."""
         return self.fit == 1.0 and not self.note
 
 
 def propose(column: pl.Series, distinct: int) -> Proposal | None:
-    """Return what a column should be declared as, or None where nothing is to be declared.
+    """Return the proposed declaration of a column, or None if it needs no declaration.
 
     Parameters
     ----------
     column : pl.Series
-        Of a table as it was read: text that stayed text, or integers that may hold codes for missing values.
+        Column of a table as read: text that stayed text, or integers that may hold codes for missing values.
     distinct : int
-        Its distinct values; of very many, a part is looked at.
+        Number of its distinct values; if very large, a part is examined.
     """
     if column.dtype.is_integer():
         return _missing_codes(column)
@@ -89,7 +89,7 @@ def propose(column: pl.Series, distinct: int) -> Proposal | None:
 
 
 def _of_text(name: str, counts: pl.DataFrame) -> Proposal | None:
-    """Return what counted texts should be declared as."""
+    """Return the proposed declaration of counted texts."""
     texts = counts.get_column("text")
     nulls = [text for text in NULL_TEXTS if (texts == text).any()]
     left = counts.filter(~pl.col("text").is_in(nulls))
@@ -99,7 +99,7 @@ def _of_text(name: str, counts: pl.DataFrame) -> Proposal | None:
     if fields is None or (fields["type"] in ("integer", "float") and concepts_of(name) & _CODES):
         return Proposal(name, {"type": "text", "nulls": nulls}, 1.0, _NO_VALUE) if nulls else None
     if fields == {"type": "integer"} and not nulls:
-        # Written as text though it survives as a number: somebody chose that.
+        # Stored as text although it would survive as a number: a deliberate choice.
         return None
     if fields["type"] in ("integer", "float"):
         codes = _codes_among(left, ColumnFormat(**fields))
@@ -113,7 +113,7 @@ def _of_text(name: str, counts: pl.DataFrame) -> Proposal | None:
 
 
 def _missing_codes(column: pl.Series) -> Proposal | None:
-    """Return a declaration of integers that are out of the range of all others, as -9 and 999 are."""
+    """Return a declaration with the integers outside the range of all others as nulls, such as -9 and 999."""
     if not {str(column.min()), str(column.max())} & set(_NULL_NUMBERS):
         return None
     counts = column.drop_nulls().cast(pl.String).alias("text").value_counts(name="rows")
@@ -122,7 +122,7 @@ def _missing_codes(column: pl.Series) -> Proposal | None:
 
 
 def _codes_among(counts: pl.DataFrame, declared: ColumnFormat) -> list[str]:
-    """Return the usual codes for missing values that lie far from all other numbers."""
+    """Return the usual codes for missing values that are far from all other numbers."""
     present = [code for code in _NULL_NUMBERS if (counts.get_column("text") == code).any()]
     if not present:
         return []
@@ -136,7 +136,7 @@ def _codes_among(counts: pl.DataFrame, declared: ColumnFormat) -> list[str]:
 
 
 def _form(texts: pl.Series) -> tuple[dict[str, Any] | None, str]:
-    """Return the declaration that most of some distinct texts fit, and what is in doubt."""
+    """Return the declaration that most distinct texts fit, and the open question, if any."""
     plain = texts.str.strip_chars()
     numbers = float(plain.str.contains(_NUMBER).sum()) / len(plain)
     dotted = plain.str.contains(r"^\d{1,4}\.\d{1,2}\.\d{2,4}$").mean()
@@ -153,7 +153,7 @@ def _form(texts: pl.Series) -> tuple[dict[str, Any] | None, str]:
     fitting = [fields for share, fields in tried if share == best]
     both = [fields["format"] for fields in fitting if "format" in fields]
     if len(fitting) > 1 and _day_and_month(both):
-        return fitting[0], f"day and month cannot be told apart, or it is {both[1]}: decide"
+        return fitting[0], f"day and month are ambiguous, it may be {both[1]}: decide"
     return fitting[0], "two forms in one column" if best < 1.0 and _several(tried, best) else ""
 
 
@@ -163,12 +163,12 @@ def _several(tried: Sequence[tuple[float, dict[str, Any]]], best: float) -> bool
 
 
 def _day_and_month(forms: Sequence[str]) -> bool:
-    """Return whether two forms differ in the order of day and month alone."""
+    """Return whether two formats differ only in the order of day and month."""
     return len(forms) > 1 and sorted(forms[0]) == sorted(forms[1])
 
 
 def _moments(plain: pl.Series) -> Iterator[dict[str, Any]]:
-    """Yield declarations of dates and times that are worth trying."""
+    """Yield candidate declarations of dates and times."""
     if plain.str.contains(r"\d").sum() * 2 < len(plain):
         return
     clock = plain.str.contains(_HAS_CLOCK).sum() * 2 > len(plain)
@@ -221,7 +221,7 @@ def _fit(counts: pl.DataFrame, declared: ColumnFormat) -> float:
 
 
 def described(proposal: Proposal) -> str:
-    """Return a declaration in words, for a terminal.
+    """Return a one-line description of a declaration, for a terminal.
 
     Examples
     --------
@@ -236,12 +236,12 @@ def described(proposal: Proposal) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Return a field as it is shown."""
+    """Return the display text of a field."""
     return (
         " ".join(map(str, value)) if isinstance(value, list) else repr(value) if isinstance(value, str) else str(value)
     )
 
 
 def _percent(share: float) -> str:
-    """Return a share in percent, never rounded to nothing."""
+    """Return a share in percent, never rounded to 0."""
     return "<0.1 %" if share < 0.001 else re.sub(r"%$", " %", f"{share:.1%}")

@@ -1,4 +1,4 @@
-"""Shares of rows that columns single out, alone and together."""
+"""Shares of unique rows, for sets of columns."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -12,9 +12,9 @@ _COMBINED_COLUMNS = 10
 
 
 def unique_share(table: pl.DataFrame, names: Sequence[str]) -> float | None:
-    """Return the share of rows that no other row equals on all of these columns; None without columns.
+    """Return the share of unique rows on a set of columns; None without columns.
 
-    Rows are told apart by a hash of 64 bits: among a million rows, two different ones agree with probability 3e-8.
+    Rows are compared by a 64-bit hash: among a million rows, two different ones collide with probability 3e-8.
     """
     useful = [name for name in names if table.schema[name] != pl.Null]
     if not useful:
@@ -25,7 +25,7 @@ def unique_share(table: pl.DataFrame, names: Sequence[str]) -> float | None:
 def riskiest(table: pl.DataFrame, candidates: Sequence[Evidence]) -> pl.DataFrame:
     """Return pairs and triples of candidates with their share of unique rows, the riskiest first.
 
-    The work is bounded: the candidates that separate most rows, and as many rows as `table` has.
+    The work is bounded: only the `_COMBINED_COLUMNS` candidates with most differing row pairs are combined.
     """
     ranked = sorted(candidates, key=lambda seen: -(seen.separation or 0.0))[:_COMBINED_COLUMNS]
     names = [seen.name for seen in candidates if seen in ranked]
@@ -53,13 +53,13 @@ def riskiest(table: pl.DataFrame, candidates: Sequence[Evidence]) -> pl.DataFram
 
 
 def _packed(names: Sequence[str]) -> pl.Expr:
-    """Return one key of the codes of up to three columns.
+    """Return a packed key of the codes of up to three columns.
 
-    Codes stay below 2^20 (at most `_COMBINED_ROWS` values, and a null), so they lie side by side in 64 bits.
+    Codes are below 2^20 (at most `_COMBINED_ROWS` values and a null), so three fit into 64 bits.
     """
     return pl.sum_horizontal(pl.col(name).cast(pl.UInt64) * 2 ** (20 * i) for i, name in enumerate(names))
 
 
 def _code(column: pl.Series) -> pl.Series:
-    """Return a number for each value, 0 for a null; equal values and only they have equal numbers."""
+    """Return dense integer codes of the values, 0 for null."""
     return column.rank("dense").fill_null(0)

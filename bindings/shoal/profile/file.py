@@ -1,4 +1,4 @@
-"""A table for a look: a delimited file is read even where it is written in an unusual way, and that is reported."""
+"""Reading of a table for its profile: unusual encodings and separators of delimited files are detected and reported."""
 
 from pathlib import Path
 
@@ -12,12 +12,12 @@ from shoal_engine.declarations.file_format import FileFormat
 from shoal_engine.errors import InputError
 
 _ENCODINGS = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257", "latin-1")
-"""Of Western and Central Europe, Cyrillic, Greek, Turkish and Baltic letters; the last one reads any bytes."""
+"""Western and Central European, Cyrillic, Greek, Turkish and Baltic encodings; the last one decodes any bytes."""
 _BLOCK = 1 << 20
 
 
 def opened(frame: IntoFrame) -> tuple[pl.LazyFrame, FileFormat]:
-    """Return a frame lazily, and what is to be declared of its file.
+    """Return a lazy frame and the file format to declare for it.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def opened(frame: IntoFrame) -> tuple[pl.LazyFrame, FileFormat]:
 
 
 def _in_another_encoding(path: str | Path) -> tuple[pl.LazyFrame, FileFormat] | None:
-    """Return a delimited file that is no UTF-8, read in the encoding that it may have."""
+    """Return a delimited file that is not UTF-8, with its likeliest encoding, or None."""
     from shoal.io.reading import read_path
 
     if _is_utf8(path):
@@ -51,7 +51,7 @@ def _in_another_encoding(path: str | Path) -> tuple[pl.LazyFrame, FileFormat] | 
             lazy.head(1).collect()
         except (InputError, *UNREADABLE):
             continue
-        # The right one is the one in which most names of columns are words.
+        # The likeliest encoding makes most column names known words.
         known = sum(bool(concepts_of(name)) for name in lazy.collect_schema().names())
         if best is None or known > best[0]:
             separator = _unusual_separator(path, declared)
@@ -60,7 +60,7 @@ def _in_another_encoding(path: str | Path) -> tuple[pl.LazyFrame, FileFormat] | 
 
 
 def _is_utf8(path: str | Path) -> bool:
-    """Return whether the first file is no delimited text, or text in UTF-8."""
+    """Return whether the first file is UTF-8 text or not delimited text at all."""
     import codecs
 
     from shoal.io.files import format_of, sources
@@ -80,7 +80,7 @@ def _is_utf8(path: str | Path) -> bool:
 
 
 def _unusual_separator(path: str | Path, declared: FileFormat) -> str | None:
-    """Return the separator of a delimited file that is neither a comma nor the tab of a .tsv file."""
+    """Return the separator of a delimited file, or None for a comma, or a tab in a .tsv file."""
     from shoal.io.delimited import open_delimited
     from shoal.io.files import format_of, sources
 

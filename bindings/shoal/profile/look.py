@@ -1,4 +1,4 @@
-"""A first look at a table: what each column seems to be, and which columns together single people out."""
+"""`look`: profile of a table, with a guessed role for each column and the column sets that make rows unique."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ from shoal.profile import policy as _look_policy
 from shoal.profile.columns import Evidence, gather
 from shoal.profile.declarations import Proposal, described, propose
 from shoal.profile.file import opened
-from shoal.profile.rules import Verdict, judge_all
+from shoal.profile.rules import Verdict, classify_all
 from shoal_engine.declarations.file_format import FileFormat
 from shoal_engine.errors import InputError
 
 EXAMINED_ROWS = 1_000_000
-"""Rows of a larger table that are examined where the caller does not say."""
+"""Default number of rows examined of a larger table."""
 _COMBINED_ROWS = 100_000
 _SCHEMA: dict[str, Any] = {
     "column": pl.String,
@@ -36,34 +36,34 @@ _SCHEMA: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Look:
-    """What a first look found. Holds names of columns and shares, never a cell's value.
+    """Profile of a table: names of columns and shares, never a cell's value.
 
     Attributes
     ----------
     frame : pl.DataFrame
         One row a column: ``column``, ``type``, ``role`` (identifier, quasi_identifier, sensitive or undecided),
         ``proposal`` (of an undecided column: identifier or quasi_identifier), ``reason``, ``distinct`` (distinct
-        values), ``distinctness`` (distinct values / rows), ``unique_rows`` (share of rows that no other equals in this
-        column), ``separation`` (share of row pairs told apart), ``nulls`` (share of rows).
+        values), ``distinctness`` (distinct values / rows), ``unique_rows`` (share of rows with a unique value in this
+        column), ``separation`` (share of row pairs that differ), ``nulls`` (share of rows).
     combinations : pl.DataFrame
         Pairs and triples of quasi-identifiers, riskiest first: ``columns``, ``unique_rows`` (share of the
-        rows combined that no other equals in these columns), ``separation``.
+        rows that are unique in these columns), ``separation``.
     unique_on_undecided : float or None
-        Share of the rows examined that no other row equals on all undecided columns; None where no column is.
+        Share of examined rows that are unique on all undecided columns together; None if no column is undecided.
     unique_on_quasi_identifiers : float or None
-        The same on all columns guessed to be quasi-identifiers.
+        The same for all columns guessed to be quasi-identifiers.
     rows : int
-        Rows of the table.
+        Number of rows of the table.
     examined_rows : int
-        Rows that the shares speak of. In a part of a table more rows are unique than in the whole.
+        Number of rows behind the shares. More rows are unique in a sample than in the whole table.
     combined_rows : int
-        Rows that `combinations` speaks of; at most `examined_rows`.
+        Number of rows behind `combinations`; at most `examined_rows`.
     declarations : pl.DataFrame
-        Columns whose texts may be numbers, dates or nulls once a person declares them: ``column``, ``declaration``
-        in words, ``fit`` (share of values of that form), ``note`` (what is in doubt), ``sure`` (all values fit and
+        Proposed declarations of texts as numbers, dates or nulls: ``column``, ``declaration``
+        in words, ``fit`` (share of values that fit), ``note`` (open question), ``sure`` (all values fit and
         nothing is in doubt).
     file : FileFormat
-        How a delimited file is written where that is unusual: its encoding and separator.
+        Encoding and separator of a delimited file, if unusual.
     """
 
     frame: pl.DataFrame
@@ -75,7 +75,7 @@ class Look:
     combined_rows: int
     declarations: pl.DataFrame
     file: FileFormat = field(default_factory=FileFormat)
-    _judged: Sequence[tuple[Evidence, Verdict]] = field(default=())
+    _classified: Sequence[tuple[Evidence, Verdict]] = field(default=())
     _proposals: Sequence[Proposal] = field(default=())
 
     def __repr__(self) -> str:
@@ -88,11 +88,11 @@ class Look:
 
     @property
     def undecided(self) -> tuple[str, ...]:
-        """Columns that a person has to decide on."""
-        return tuple(seen.name for seen, verdict in self._judged if verdict.role == "undecided")
+        """Names of the columns that a person has to decide on."""
+        return tuple(seen.name for seen, verdict in self._classified if verdict.role == "undecided")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything that was found as plain values."""
+        """Return the profile as plain values."""
         return {
             "rows": self.rows,
             "examined_rows": self.examined_rows,
@@ -107,29 +107,29 @@ class Look:
         }
 
     def policy_toml(self, k: int | None) -> str:
-        """Return the guess as a commented policy in TOML; with undecided columns, nothing is released by it.
+        """Return the profile as a commented draft policy in TOML; undecided columns block a release.
 
         Parameters
         ----------
         k : int or None
-            Rows that every class must hold. None leaves it commented out: the text is a policy only once
+            Minimum number of rows of every class. None leaves it commented out: the text is a policy only once
             somebody has chosen.
         """
-        return _look_policy.write(self._judged, k, self._proposals, self.file)
+        return _look_policy.write(self._classified, k, self._proposals, self.file)
 
 
 def look(frame: IntoFrame, *, sample_rows: int | None = None) -> Look:
-    """Guess the role of every column, and find the columns that single people out.
+    """Guess the role of every column, and find the columns that make rows unique.
 
-    Values count before names, in the languages of Europe. What no rule fits without doubt is undecided: a person
+    Values count before names, in the languages of Europe. A column that no rule fits is undecided: a person
     decides, and only a person calls a column insensitive.
 
     Parameters
     ----------
     frame : IntoFrame
-        Any table; a lazy one is read once for its length and once for the rows examined.
+        Any table; a lazy one is read once for its number of rows and once for the examined rows.
     sample_rows : int, optional
-        Examine at most so many rows, evenly spread over the table. Without it, `EXAMINED_ROWS`.
+        Maximum number of rows to examine, evenly spread over the table. Default: `EXAMINED_ROWS`.
 
     Raises
     ------
@@ -159,14 +159,14 @@ def look(frame: IntoFrame, *, sample_rows: int | None = None) -> Look:
     step = -(-rows // (sample_rows or EXAMINED_ROWS))
     table = read_to_end(lazy.gather_every(step) if step > 1 else lazy)
     evidence = [gather(column) for column in table.get_columns()]
-    judged = list(zip(evidence, judge_all(evidence), strict=True))
+    classified = list(zip(evidence, classify_all(evidence), strict=True))
     columns = table.get_columns()
     proposals = [found for one, seen in zip(columns, evidence, strict=True) if (found := propose(one, seen.distinct))]
-    candidates = [seen for seen, verdict in judged if verdict.role == "quasi_identifier"]
-    undecided = [seen.name for seen, verdict in judged if verdict.role == "undecided"]
+    candidates = [seen for seen, verdict in classified if verdict.role == "quasi_identifier"]
+    undecided = [seen.name for seen, verdict in classified if verdict.role == "undecided"]
     combined = table.gather_every(-(-table.height // _COMBINED_ROWS))
     return Look(
-        frame=_described(judged),
+        frame=_described(classified),
         combinations=figures.riskiest(combined, candidates),
         unique_on_undecided=figures.unique_share(table, undecided),
         unique_on_quasi_identifiers=figures.unique_share(table, [seen.name for seen in candidates]),
@@ -175,7 +175,7 @@ def look(frame: IntoFrame, *, sample_rows: int | None = None) -> Look:
         combined_rows=combined.height,
         declarations=_declared(proposals),
         file=file,
-        _judged=tuple(judged),
+        _classified=tuple(classified),
         _proposals=tuple(proposals),
     )
 
@@ -187,7 +187,7 @@ def _declared(proposals: Sequence[Proposal]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema | {"note": pl.String, "sure": pl.Boolean}, orient="row")
 
 
-def _described(judged: Sequence[tuple[Evidence, Verdict]]) -> pl.DataFrame:
+def _described(classified: Sequence[tuple[Evidence, Verdict]]) -> pl.DataFrame:
     """Return one row for each column."""
     rows = [
         (
@@ -202,6 +202,6 @@ def _described(judged: Sequence[tuple[Evidence, Verdict]]) -> pl.DataFrame:
             seen.separation,
             seen.nulls,
         )
-        for seen, verdict in judged
+        for seen, verdict in classified
     ]
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")

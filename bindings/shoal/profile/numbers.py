@@ -1,20 +1,20 @@
-"""Numbers that a register gave to one person: telephone and national numbers, held against their rules."""
+"""Telephone and national numbers, detected by their validation rules."""
 
 import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 SAMPLE = 60
-"""Values that are checked."""
+"""Maximum number of values that are checked."""
 _MOST = 0.8
 _FEW = 5
-"""Below this many values all of them have to pass."""
+"""With fewer values, all of them have to pass."""
 _REGIONS = (
     *("DE", "FR", "GB", "ES", "IT", "PL", "NL", "BE", "AT", "CH", "SE", "DK", "NO", "FI", "PT", "IE", "CZ", "SK"),
     *("HU", "RO", "BG", "GR", "HR", "SI", "EE", "LV", "LT", "IS", "LU", "MT", "CY", "TR", "UA", "RU", "RS"),
     *("US", "BR", "MX", "IN", "JP", "AU"),
 )
-"""Where numbers without a country code may be from; Canada's are as those of the United States."""
+"""Regions tried for numbers without a country code; Canada's numbers have the rules of the United States."""
 _RULES: dict[str, str] = {
     "nl.bsn": "Dutch citizen service numbers (BSN)",
     "fr.nir": "French social security numbers (NIR)",
@@ -61,16 +61,16 @@ _RULES: dict[str, str] = {
     "imei": "IMEI numbers of telephones",
     "eu.vat": "VAT numbers",
 }
-"""Module of python-stdnum, and what its numbers are."""
+"""Module of python-stdnum, and name of its numbers."""
 
 
 def national_number(values: Sequence[str]) -> str | None:
-    """Return which national number nearly all values are, or None.
+    """Return the kind of national number that nearly all values pass as, or None.
 
     Parameters
     ----------
     values : sequence of str
-        Distinct values, of which at most `SAMPLE` are checked; they go nowhere else.
+        Distinct values; at most `SAMPLE` are checked, and none is kept.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def national_number(values: Sequence[str]) -> str | None:
 
 
 def is_phone(values: Sequence[str]) -> bool:
-    """Return whether nearly all values are valid telephone numbers, of any region or of one.
+    """Return whether nearly all values are valid telephone numbers, international or of one region.
 
     Examples
     --------
@@ -116,17 +116,17 @@ def is_phone(values: Sequence[str]) -> bool:
 
 
 def _some(values: Sequence[str]) -> list[str]:
-    """Return evenly spread values, at most `SAMPLE`."""
+    """Return at most `SAMPLE` evenly spread values."""
     return list(values[:: max(1, -(-len(values) // SAMPLE))])
 
 
 def _least(n: int) -> int:
-    """Return how many of n values have to pass."""
+    """Return the number of values out of `n` that have to pass."""
     return n if n < _FEW else -(-int(n * _MOST * 100) // 100)
 
 
 def _passes(values: Sequence[str], rule: Callable[[str], Any]) -> bool:
-    """Return whether enough values follow a rule; stops as soon as too many do not."""
+    """Return whether enough values pass a rule; stops as soon as too many fail."""
     least, failed = _least(len(values)), 0
     for value in values:
         failed += not (value.isascii() and rule(value))

@@ -1,4 +1,4 @@
-"""A guess written down as a commented policy."""
+"""Draft policy in commented TOML, written from a profile."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from shoal_engine.declarations.file_format import FileFormat
 _SECTIONS = {
     "identifier": "Names a person: dropped. Keyed pseudonyms: action = 'pseudonym', key_env = 'SHOAL_KEY'.",
     "quasi_identifier": "With others it may point at a person: generalized.",
-    "sensitive": "What nobody should be able to tell of a person: kept, and bound by its models.",
+    "sensitive": "What nobody should learn about a person: kept, and bound by its models.",
     "undecided": "Nobody has decided on these, and nothing is released before somebody does. For each, write\n"
     "# quasi_identifier for undecided if others may know its values, identifier if they lead to one person,\n"
     "# sensitive if they are what nobody may learn, insensitive if nobody can know them; and delete its proposal.",
@@ -47,31 +47,31 @@ _NO_QUASI = """\
 
 
 def write(
-    judged: Sequence[tuple[Evidence, Verdict]],
+    classified: Sequence[tuple[Evidence, Verdict]],
     k: int | None,
     proposals: Sequence[Proposal] = (),
     file: FileFormat | None = None,
 ) -> str:
-    """Return a policy as commented TOML; no cell value is in it.
+    """Return a draft policy as commented TOML, without any cell value.
 
     Parameters
     ----------
-    judged : sequence of (Evidence, Verdict)
+    classified : sequence of (Evidence, Verdict)
         Every column of the table.
     k : int or None
-        Rows that every class must hold; None leaves the choice open: no policy until it is made.
+        Minimum number of rows of every class; None leaves it commented out, and the text is not yet a policy.
     proposals : sequence of Proposal
-        What columns of text may be declared as; in doubt only as a comment.
+        Proposed declarations of text columns; commented out if in doubt.
     file : FileFormat, optional
-        How the delimited file is written.
+        Encoding and separator of the delimited file.
     """
     parts = [_HEADER, _NO_K if k is None else tomli_w.dumps({"k": k})]
     types = {one.column: one.fields["type"] for one in proposals if one.is_sure}
-    units = [tomli_w.dumps({"unit": seen.name}) for seen in _units(judged)]
+    units = [tomli_w.dumps({"unit": seen.name}) for seen in _units(classified)]
     if units:
         parts.append("".join([_UNIT, units[0], *(f"# {other}" for other in units[1:])]))
     for section, meaning in _SECTIONS.items():
-        mine = [(seen, verdict) for seen, verdict in judged if verdict.role == section]
+        mine = [(seen, verdict) for seen, verdict in classified if verdict.role == section]
         if mine:
             parts.append(f"# {meaning}\n")
         elif section == "quasi_identifier":
@@ -82,7 +82,7 @@ def write(
 
 
 def _declarations(proposals: Sequence[Proposal], file: FileFormat | None) -> Iterator[str]:
-    """Yield the sections that say how texts are read; those in doubt commented out."""
+    """Yield the sections that declare how texts are read; commented out if in doubt."""
     written = {name: getattr(file, name) for name in ("encoding", "separator") if getattr(file, name, None)}
     if proposals or written:
         yield _DECLARED
@@ -95,14 +95,14 @@ def _declarations(proposals: Sequence[Proposal], file: FileFormat | None) -> Ite
             yield comment + (lines if one.is_sure else "".join(f"# {line}\n" for line in lines.splitlines()))
 
 
-def _units(judged: Sequence[tuple[Evidence, Verdict]]) -> list[Evidence]:
-    """Return identifiers whose values repeat and may be people: keys first, then what names people.
+def _units(classified: Sequence[tuple[Evidence, Verdict]]) -> list[Evidence]:
+    """Return candidates for the privacy unit: identifiers whose values repeat, keys first, then names.
 
-    A row without a value could be anybody's, and a column with such rows is no unit.
+    A null could be anybody, so a column with nulls is not a candidate.
     """
     able = [
         (seen, verdict.reason)
-        for seen, verdict in judged
+        for seen, verdict in classified
         if verdict.role == "identifier" and seen.name and not seen.nulls and 1 < seen.distinct < seen.values
     ]
     keys = [seen for seen, reason in able if reason == "name: a key" or seen.register is not None]
@@ -115,22 +115,22 @@ def _column(seen: Evidence, verdict: Verdict, declared: str) -> str:
     if not seen.name:
         return "# A column without a name is left out, and so dropped: name it to keep it.\n"
     lines = tomli_w.dumps({verdict.role: {seen.name: _entries(seen, verdict, declared)}})
-    told = ""
+    statistics = ""
     if seen.separation is not None and seen.distinctness is not None:
-        told = f"; {_share(seen.distinctness)} distinct, tells {_share(seen.separation)} of row pairs apart"
-    comment = f"# {verdict.reason}{told}{f'; {_share(seen.nulls)} nulls' if seen.nulls else ''}\n"
+        statistics = f"; {_share(seen.distinctness)} distinct, {_share(seen.separation)} of row pairs differ"
+    comment = f"# {verdict.reason}{statistics}{f'; {_share(seen.nulls)} nulls' if seen.nulls else ''}\n"
     return comment + lines + (_MODELS if verdict.role == "sensitive" else "")
 
 
 def _share(share: float) -> str:
-    """Return a share in whole percent, never rounded to all or nothing."""
+    """Return a share in percent without decimals, never rounded to 0 or 100."""
     if 0.0 < share < 0.01:
         return "under 1%"
     return "over 99%" if 0.99 < share < 1.0 else f"{share:.0%}"
 
 
 def _entries(seen: Evidence, verdict: Verdict, declared: str) -> dict[str, Any]:
-    """Return what the policy says of a column beyond its role."""
+    """Return the entries of a column in the policy, other than its role."""
     if verdict.role == "undecided":
         return {"proposal": verdict.proposal}
     if verdict.role != "quasi_identifier":

@@ -1,4 +1,4 @@
-"""The role that a column's values and its name suggest: values first, and in doubt a person decides."""
+"""Rules that guess the role of a column from its values, then its name; in doubt a person decides."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,9 +18,9 @@ _MOSTLY = 0.8
 _NEARLY_ALL = 0.95
 _FREE_TEXT_LENGTH = 40
 _FEW_ROWS = 20
-"""Below this many values, distinctness says nothing."""
+"""With fewer values, distinctness is not informative."""
 _CODES = 60
-"""Up to this many distinct values, each often, are a code and no key."""
+"""At most this many distinct values, each frequent, are a code and not a key."""
 _OFTEN = 20
 _DECIDE = "decide"
 
@@ -64,7 +64,7 @@ _SENSITIVE = frozenset({"health", "medication", "income", "religion", "belief", 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A role, the one that is proposed where nobody decided, why, and what a policy should know of the column."""
+    """Guessed role of a column, with its reason, a proposal if undecided, and a hint for the policy."""
 
     role: Role
     reason: str
@@ -72,8 +72,8 @@ class Verdict:
     hint: Hint = ""
 
 
-def judge(seen: Evidence) -> Verdict:
-    """Return the role that values and name suggest; undecided with a proposal where no rule fits without doubt."""
+def classify(seen: Evidence) -> Verdict:
+    """Return the guessed role of a column; undecided with a proposal if no rule fits without doubt."""
     if seen.values == 0:
         return _doubt("quasi_identifier", "only nulls")
     if seen.distinctness is None or seen.dtype == pl.Binary:
@@ -85,9 +85,9 @@ def judge(seen: Evidence) -> Verdict:
     return _doubt(by_distinctness(seen), f"no rule fits: {_DECIDE}")
 
 
-def judge_all(columns: Sequence[Evidence]) -> list[Verdict]:
-    """Return the roles of a table's columns; neighbors may be coordinates together."""
-    verdicts = [judge(seen) for seen in columns]
+def classify_all(columns: Sequence[Evidence]) -> list[Verdict]:
+    """Return the guessed roles of all columns; two adjacent columns may be coordinates together."""
+    verdicts = [classify(seen) for seen in columns]
     for left, (one, two) in enumerate(pairwise(columns)):
         if "undecided" == verdicts[left].role == verdicts[left + 1].role and (
             _may_be_point(one, two) or _may_be_point(two, one)
@@ -99,17 +99,17 @@ def judge_all(columns: Sequence[Evidence]) -> list[Verdict]:
 
 
 def by_distinctness(seen: Evidence) -> Proposal:
-    """Return what a column about which nothing is known may be: a key if hardly a value repeats."""
-    return "identifier" if tells_apart(seen) and not _is_measure(seen) else "quasi_identifier"
+    """Return the proposal for a column that no rule fits: identifier if hardly a value repeats."""
+    return "identifier" if is_nearly_distinct(seen) and not _is_measure(seen) else "quasi_identifier"
 
 
-def tells_apart(seen: Evidence) -> bool:
-    """Return whether hardly any two rows share a value."""
+def is_nearly_distinct(seen: Evidence) -> bool:
+    """Return whether nearly all values are distinct."""
     return seen.values >= _FEW_ROWS and seen.distinct >= _NEARLY_ALL * seen.values
 
 
 def contradicts_name(seen: Evidence) -> bool:
-    """Return whether values cannot be the identifier of which the column's name speaks."""
+    """Return whether values cannot be the identifier that the column's name suggests."""
     if seen.distinct < 1 or seen.distinctness is None:
         return False
     return _by_two_values(seen) is not None
@@ -120,17 +120,17 @@ def _doubt(proposal: Proposal, reason: str) -> Verdict:
 
 
 def _is_constant(seen: Evidence) -> bool:
-    """Return whether all of several rows have the same value."""
+    """Return whether all rows, at least two, have the same value."""
     return seen.distinct == 1 and seen.rows > 1 and not seen.nulls
 
 
 def _is_measure(seen: Evidence) -> bool:
-    """Return whether values are quantities, of which many may be distinct."""
+    """Return whether values are quantities, which may be distinct without being keys."""
     return (seen.dtype.is_numeric() and not seen.whole) or seen.has("fraction") or "amount" in seen.concepts
 
 
 def _by_identifying_shape(seen: Evidence) -> Verdict | None:
-    """Judge values that are made to reach or name one person."""
+    """Classify values that identify or reach one person by design."""
     if seen.has(*DATES):
         return None
     for shape, what in IDENTIFYING_SHAPES.items():
@@ -150,7 +150,7 @@ def _by_identifying_shape(seen: Evidence) -> Verdict | None:
 
 
 def _by_moment(seen: Evidence) -> Verdict | None:
-    """Judge dates and times, as a type or as text."""
+    """Classify dates and times, typed or as text."""
     if _is_constant(seen):
         return None
     what = "birth date" if "birth_date" in seen.concepts else "values: dates"
@@ -168,23 +168,23 @@ def _by_moment(seen: Evidence) -> Verdict | None:
 
 
 def _by_place(seen: Evidence) -> Verdict | None:
-    """Judge coordinates that are text."""
+    """Classify coordinates written as text."""
     if _is_constant(seen):
         return None
     if seen.has("point", "geometry", "degrees", "plus_code"):
-        return Verdict("identifier" if tells_apart(seen) else "quasi_identifier", "values: coordinates")
+        return Verdict("identifier" if is_nearly_distinct(seen) else "quasi_identifier", "values: coordinates")
     return None
 
 
 def _by_constant(seen: Evidence) -> Verdict | None:
-    """Leave a column of one value to a person."""
+    """Leave a column with one distinct value to a person."""
     if _is_constant(seen):
         return _doubt("quasi_identifier", f"one value only: {_DECIDE}")
     return None
 
 
 def _by_two_values(seen: Evidence) -> Verdict | None:
-    """Judge columns of two values: no identifiers, whatever their name."""
+    """Classify columns of two values: never identifiers, even if the name suggests it."""
     flags = seen.known.get("yes_no", 0.0) == 1.0 or (seen.whole and seen.low == 0.0 and seen.high == 1.0)
     letters = seen.is_text and seen.length == 1.0 and seen.values > seen.distinct
     if seen.distinct > 2 or not (flags or letters or seen.dtype == pl.Boolean or seen.values >= _FEW_ROWS):
@@ -198,7 +198,7 @@ def _by_two_values(seen: Evidence) -> Verdict | None:
 
 
 def _by_known_values(seen: Evidence) -> Verdict | None:
-    """Judge values that are words for sexes, marital states, countries or months."""
+    """Classify values that are words for sexes, marital states, countries or months."""
     if seen.distinct < 2:
         return None
     for concept, what in (("sex", "sexes"), ("marital_status", "marital states"), ("months", "months")):
@@ -210,7 +210,7 @@ def _by_known_values(seen: Evidence) -> Verdict | None:
 
 
 def _by_rating(seen: Evidence) -> Verdict | None:
-    """Leave small whole numbers that rate something to a person, and what may be pay."""
+    """Leave ratings (small integers) and possible pay to a person."""
     concepts = seen.concepts
     small = seen.whole and seen.low is not None and seen.high is not None and seen.low >= 0 and seen.high <= 10
     if "rating" in concepts and small:
@@ -221,11 +221,11 @@ def _by_rating(seen: Evidence) -> Verdict | None:
 
 
 def _by_sensitive_name(seen: Evidence) -> Verdict | None:
-    """Judge names of what people keep to themselves."""
+    """Classify columns with the names of private facts."""
     concepts = seen.concepts
     if not concepts & _SENSITIVE or concepts & _STRONGER_THAN_SENSITIVE:
         return None
-    if concepts & _KEYS and tells_apart(seen):
+    if concepts & _KEYS and is_nearly_distinct(seen):
         return None
     numeric = seen.dtype.is_numeric() or seen.has("fraction")
     if seen.is_text and not numeric and seen.values >= _FEW_ROWS and seen.distinct * 2 > seen.values:
@@ -238,13 +238,13 @@ def _by_sensitive_name(seen: Evidence) -> Verdict | None:
 
 
 def _by_identifier_name(seen: Evidence) -> Verdict | None:
-    """Judge names of a person, of a way to reach one, or of a key; values that cannot be that leave a doubt."""
+    """Classify columns named like persons, contacts or keys; undecided if the values do not match the name."""
     concepts = seen.concepts
     facts = concepts & _KNOWN_FACTS.keys()
     asked = concepts & (_NAMES | _REACH | _KEYS)
     if asked == frozenset({"name"}) and (facts or "thing" in concepts):
         asked = frozenset()
-    if asked <= _KEYS and facts & {"postcode", "age", "birth_date", "coordinates"} and not tells_apart(seen):
+    if asked <= _KEYS and facts & {"postcode", "age", "birth_date", "coordinates"} and not is_nearly_distinct(seen):
         asked = frozenset()
     if not asked:
         return None
@@ -256,7 +256,7 @@ def _by_identifier_name(seen: Evidence) -> Verdict | None:
 
 
 def _fits(seen: Evidence, asked: frozenset[str]) -> bool:
-    """Return whether values can be what an identifier's name says."""
+    """Return whether values can be the identifier that the name suggests."""
     fraction = seen.has("fraction") or (seen.dtype.is_numeric() and not seen.whole)
     if fraction or seen.dtype == pl.Boolean or seen.dtype.is_temporal():
         return False
@@ -267,16 +267,16 @@ def _fits(seen: Evidence, asked: frozenset[str]) -> bool:
     if "phone" in asked:
         return False
     if asked & _NAMES and not about:
-        return (seen.is_text and seen.length > 1.0) or tells_apart(seen)
+        return (seen.is_text and seen.length > 1.0) or is_nearly_distinct(seen)
     if "address" in asked and not about:
-        return (seen.is_text and seen.length > 3.0 and not coded) or tells_apart(seen)
+        return (seen.is_text and seen.length > 3.0 and not coded) or is_nearly_distinct(seen)
     if "email" in asked:
-        return tells_apart(seen) and not about
-    return tells_apart(seen) or not (coded or about)
+        return is_nearly_distinct(seen) and not about
+    return is_nearly_distinct(seen) or not (coded or about)
 
 
 def _by_postcode(seen: Evidence) -> Verdict | None:
-    """Judge postcodes: by name, or text that has the shape throughout."""
+    """Classify postcodes: by name, or by the shape of nearly all texts."""
     hint: Hint = "zip" if seen.is_text else ""
     if "postcode" in seen.concepts:
         return Verdict("quasi_identifier", "name: postcode", hint=hint)
@@ -286,20 +286,20 @@ def _by_postcode(seen: Evidence) -> Verdict | None:
 
 
 def _by_known_fact(seen: Evidence) -> Verdict | None:
-    """Judge names of what neighbors, colleagues and registers know."""
+    """Classify columns with names of facts that neighbors, colleagues and registers know."""
     concepts = seen.concepts
     facts = [concept for concept in _KNOWN_FACTS if concept in concepts]
     if not facts:
         return None
     if "rating" in concepts or (concepts & {"question", "thing", "amount"} and facts == ["occupation"]):
         return _doubt(by_distinctness(seen), f"no rule fits: {_DECIDE}")
-    if seen.is_text and tells_apart(seen) and seen.length > _FREE_TEXT_LENGTH:
+    if seen.is_text and is_nearly_distinct(seen) and seen.length > _FREE_TEXT_LENGTH:
         return Verdict("identifier", "values: free text")
     return Verdict("quasi_identifier", f"name: {_KNOWN_FACTS[facts[0]]}")
 
 
 def _by_content(seen: Evidence) -> Verdict | None:
-    """Judge columns whose name says nothing: names of people, free text, and values that hardly repeat."""
+    """Classify by values alone: names of people, free text, and values that hardly repeat."""
     notes = "notes" in seen.concepts
     if seen.is_text and seen.has("person") and seen.distinct > seen.values * 0.05:
         return Verdict("identifier", "values: names of people")
@@ -309,15 +309,15 @@ def _by_content(seen: Evidence) -> Verdict | None:
         return _doubt("identifier", f"name: free text: {_DECIDE}")
     if seen.is_text and seen.has("plate") and seen.distinct > seen.values * 0.05:
         return Verdict("identifier", "values: number plates")
-    if (seen.is_text or seen.dtype.is_integer()) and not _is_measure(seen) and tells_apart(seen):
+    if (seen.is_text or seen.dtype.is_integer()) and not _is_measure(seen) and is_nearly_distinct(seen):
         return Verdict("identifier", "values: nearly all distinct")
-    if tells_apart(seen):
+    if is_nearly_distinct(seen):
         return _doubt("quasi_identifier", f"nearly all distinct: {_DECIDE}")
     return None
 
 
 def _may_be_point(latitude: Evidence, longitude: Evidence) -> bool:
-    """Return whether two columns of floats can be the parts of points on the globe."""
+    """Return whether two columns of floats can be latitude and longitude."""
     ends = (latitude.low, latitude.high, longitude.low, longitude.high)
     if min(latitude.fine, longitude.fine) < _MOSTLY or any(end is None for end in ends):
         return False
@@ -339,4 +339,4 @@ _RULES: tuple[Callable[[Evidence], Verdict | None], ...] = (
     _by_known_fact,
     _by_content,
 )
-"""Rules in order of strength; the first that says something counts."""
+"""Rules in order of priority; the first that returns a verdict decides."""

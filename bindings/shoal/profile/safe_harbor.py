@@ -1,4 +1,4 @@
-"""`safe_harbor`: columns that hold what the HIPAA Safe Harbor rule says must go."""
+"""`safe_harbor`: columns with identifiers that the HIPAA Safe Harbor rule requires to remove."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ _SCHEMA = {
     "share": pl.Float64,
 }
 _NUMBERED = ("zip", "card", "date_digits", "month")
-"""Shapes that any number may have: only text that has them tells."""
+"""Shapes that any number may have: only text with them is evidence."""
 _CALENDAR = ("months", "weekdays")
 _KNOWN_VALUES = 300
 _NEARLY_ALL = 0.95
@@ -30,19 +30,19 @@ _NEARLY_ALL = 0.95
 def safe_harbor(frame: IntoFrame) -> pl.DataFrame:
     """Find columns that hold identifiers of the HIPAA Safe Harbor rule, by name and by content.
 
-    The labels of a release count like the values that they name: intervals, sets, redacted codes, and bounds.
+    Labels of a release are read as the values that they cover: intervals, sets, redacted codes, and bounds.
 
     Parameters
     ----------
     frame : frame, table or path
-        Text is examined on at most 20,000 evenly spread values a column, dates, ages and ZIP codes on all.
+        Text is examined on at most 20,000 evenly spread values per column; dates, ages and ZIP codes on all.
 
     Returns
     -------
     pl.DataFrame
         One row for each finding, in the order of the columns: `column`, `identifier`, `paragraph` of 45 CFR
-        164.514(b)(2)(i), `evidence` in words, and `share` of the values, null where only the name speaks. Never a
-        value. An empty frame means that nothing was found, not that nothing is there: names in free text, photographs
+        164.514(b)(2)(i), `evidence` in words, and `share` of the values, null if only the name matches. No
+        values. An empty frame means that nothing was detected, not that nothing is there: names in free text, photos
         and fingerprints have no pattern.
 
     Raises
@@ -68,7 +68,7 @@ def safe_harbor(frame: IntoFrame) -> pl.DataFrame:
 
 
 def _findings(column: pl.Series) -> Iterator[tuple[str, str, str, str, float | None]]:
-    """Yield what one column gives away, each paragraph once."""
+    """Yield the findings of one column, each paragraph once."""
     values = column.drop_nulls()
     if is_text(values.dtype):
         values = values.cast(pl.String)
@@ -76,15 +76,15 @@ def _findings(column: pl.Series) -> Iterator[tuple[str, str, str, str, float | N
             return
     if not len(values):
         return
-    told: set[str] = set()
+    reported: set[str] = set()
     for identifier, paragraph, evidence, share in (*_by_content(values), *_by_name(column)):
-        if paragraph not in told:
-            told.add(paragraph)
+        if paragraph not in reported:
+            reported.add(paragraph)
             yield column.name, identifier, paragraph, evidence, share
 
 
 def _by_content(values: pl.Series) -> Iterator[tuple[str, str, str, float | None]]:
-    """Yield what types, sizes and shapes of values show."""
+    """Yield findings from types, sizes and shapes of values."""
     dtype, concepts = values.dtype, concepts_of(values.name)
     if dtype == pl.Date or isinstance(dtype, pl.Datetime):
         share = _finer_than_years(values)
@@ -105,45 +105,45 @@ def _by_content(values: pl.Series) -> Iterator[tuple[str, str, str, float | None
 
 
 def _by_shape(values: pl.Series) -> Iterator[tuple[str, str, str, float | None]]:
-    """Yield what the shapes of values and of the parts of labels show."""
+    """Yield findings from the shapes of values and of parts of labels."""
     counts = shapes.counted(values.gather_every(-(-len(values) // SHAPED_ROWS)))
     shares = labels.shape_shares(counts)
-    # Of the labels that say something; the share that is reported is of all.
-    told = labels.told_share(counts)
+    # Thresholds are relative to informative labels; the reported share is relative to all.
+    informative = labels.informative_share(counts)
     # Dates and social security numbers have the shape of telephone numbers too.
     shares["phone"] -= sum(shares[shape] for shape in (*shapes.DATES, "ssn"))
     if labels.only_years(counts):
         shares["date"] = 0.0
     for shape, (identifier, paragraph, least) in BY_SHAPE.items():
-        if shares[shape] >= least * told and (shape not in _NUMBERED or values.dtype == pl.String):
+        if shares[shape] >= least * informative and (shape not in _NUMBERED or values.dtype == pl.String):
             yield identifier, paragraph, f"values have the shape of {identifier}", shares[shape]
     if values.dtype == pl.String and counts.height <= _KNOWN_VALUES:
         pairs = list(labels.parts(counts).select("text", "rows").iter_rows())
         pairs = [(text, rows) for text, rows in pairs if text != labels.EVERYTHING]
         for concept in _CALENDAR:
-            share = known_share(pairs, concept) * told
-            if share >= _NEARLY_ALL * told:
+            share = known_share(pairs, concept) * informative
+            if share >= _NEARLY_ALL * informative:
                 yield "dates", "(C)", f"values are {concept}", share
 
 
 def _by_name(column: pl.Series) -> Iterator[tuple[str, str, str, float | None]]:
-    """Yield what the words of a column's name say, unless its values cannot be that."""
+    """Yield findings from the words of a column's name, unless its values contradict it."""
     found = by_name(column.name)
     if not found or column.dtype == pl.Boolean or contradicts_name(gather(column)):
         return
     for identifier, paragraph in found:
-        yield identifier, paragraph, f"the column's name speaks of {identifier}", None
+        yield identifier, paragraph, f"the column's name suggests {identifier}", None
 
 
 def _zip_codes(values: pl.Series) -> Iterator[tuple[str, str, str, float | None]]:
-    """Yield ZIP codes finer than three digits, or of the areas where three are too many."""
+    """Yield findings on ZIP codes: more than three digits, or three digits of a restricted area."""
     codes = labels.parts(shapes.counted(values))
     digits = pl.col("text").str.replace_all(r"\D", "")
     if values.dtype.is_integer():
         # Numbers of more than three digits have lost their leading zeros.
         digits = pl.when(digits.str.len_chars() > 3).then(digits.str.zfill(5)).otherwise(digits)
     codes = codes.with_columns(
-        # Digits behind a mark are not the first of the code.
+        # Digits after a masking character are not the first ones of the code.
         finer=(digits.str.len_chars() > 3) | pl.col("text").str.contains(r"^[*#xX.]+.*\d"),
         few=(digits.str.len_chars() > 0) & digits.str.zfill(3).is_in(RESTRICTED_ZIP3),
     )
@@ -155,5 +155,5 @@ def _zip_codes(values: pl.Series) -> Iterator[tuple[str, str, str, float | None]
 
 
 def _finer_than_years(values: pl.Series) -> float:
-    """Return the share of dates, unless all are the first of January: those stand for years."""
+    """Return 1, or 0 if all dates are the first of January, which stand for years."""
     return 0.0 if bool(((values.dt.month() == 1) & (values.dt.day() == 1)).all()) else 1.0

@@ -1,4 +1,4 @@
-"""What the labels of a release name: the ends of an interval, the members of a set, or a value by itself."""
+"""Parts of the labels of a release: ends of an interval, members of a set, or a single value."""
 
 import polars as pl
 
@@ -6,16 +6,16 @@ from shoal.profile import shapes
 
 EVERYTHING = "*"
 OLDEST = 89
-"""Years; who is older falls into one category."""
+"""Age in years; older people belong in one category."""
 _LABEL = r"^[\[({].*[\])}]$"
 _TOP_AGE = r"(?i)^\s*(90\s*(\+|(or|and)\s+(older|over|above|more))|(>=|≥)\s*90|>\s*89)\s*$"
-"""The one category that the rule leaves to all who are older."""
+"""The single category of the rule for all older people."""
 _OPEN_TOP = r"^\[90, ?(\d+\)|\*[\])]|inf\)|∞\))$"
 _FIRST_OF_YEAR, _LAST_OF_YEAR = r"^\d{4}-01-01([T ]00:00(:00(\.0+)?)?)?$", r"^\d{4}-12-31([T ].*)?$"
 
 
 def parts(counts: pl.DataFrame) -> pl.DataFrame:
-    """Return the parts of counted labels: `label`, a number, `text` of one part, and `rows` of its label.
+    """Return the parts of counted labels: `label` (index), `text` of one part, and `rows` of its label.
 
     Examples
     --------
@@ -33,15 +33,15 @@ def share_of(labels: pl.DataFrame, flag: str) -> float:
     return float(by_label.select((pl.col(flag) * pl.col("rows")).sum() / pl.col("rows").sum()).item())
 
 
-def told_share(counts: pl.DataFrame) -> float:
-    """Return the share of rows whose label says more than that there is a value."""
+def informative_share(counts: pl.DataFrame) -> float:
+    """Return the share of rows whose label is not the root `*`."""
     rows = pl.col("rows")
-    told = (pl.col("text") != EVERYTHING) * rows
-    return float(counts.select(told.sum() / rows.sum()).item())
+    informative = (pl.col("text") != EVERYTHING) * rows
+    return float(counts.select(informative.sum() / rows.sum()).item())
 
 
 def shape_shares(counts: pl.DataFrame) -> dict[str, float]:
-    """Return, for each shape, the share of rows whose label has a part of it."""
+    """Return, for each shape, the share of rows with a label that contains it."""
     if not counts.get_column("text").str.contains(_LABEL).any():
         return shapes.shares_of(counts)
     listed = parts(counts)
@@ -50,7 +50,7 @@ def shape_shares(counts: pl.DataFrame) -> dict[str, float]:
 
 
 def only_years(counts: pl.DataFrame) -> bool:
-    """Return whether all dates begin or end a year: those stand for years."""
+    """Return whether every date is the first or last day of a year, which stand for years."""
     texts = parts(counts).get_column("text")
     dates = texts.filter(texts.str.contains(shapes.SHAPES["date"][1]))
     ends = dates.str.contains(_FIRST_OF_YEAR) | dates.str.contains(_LAST_OF_YEAR)
@@ -58,16 +58,16 @@ def only_years(counts: pl.DataFrame) -> bool:
 
 
 def share_above_89(values: pl.Series) -> float:
-    """Return the share of ages, and of labels of ages, that name an age above 89.
+    """Return the share of ages, or labels of ages, above 89.
 
-    An interval without its upper end, as ``[85, 90)``, names no age of 90; one label may stand for 90 and older.
+    A half-open interval such as ``[85, 90)`` does not include 90; one label may stand for 90 and older.
     """
     if values.dtype != pl.String:
         return float((values > OLDEST).sum()) / len(values)
     counts = shapes.counted(values)
     text = pl.col("text")
     numbers = text.str.extract_all(r"\d+(\.\d+)?").cast(pl.List(pl.Float64))
-    # Only one label may begin at 90: two of them tell those apart who are older.
+    # Only one label may begin at 90: two would distinguish older people.
     tops = counts.filter(numbers.list.min() > OLDEST).height
     open_top = text.str.contains(_OPEN_TOP) if tops == 1 else pl.lit(value=False)
     without_end = text.str.ends_with(")") & (numbers.list.last() == OLDEST + 1) & (numbers.list.len() == 2)

@@ -1,4 +1,4 @@
-"""Which pattern points at which paragraph of 45 CFR 164.514(b)(2)(i)."""
+"""Patterns for each paragraph of 45 CFR 164.514(b)(2)(i)."""
 
 import re
 
@@ -6,7 +6,7 @@ from shoal.profile.vocabulary import concepts_of, words_of
 
 
 def _words(*alternatives: str) -> re.Pattern[str]:
-    """Return the pattern of any of these words in a name between bars."""
+    """Return the pattern of any of these words in a name with underscores around words."""
     return re.compile("_(" + "|".join(alternatives) + ")(?=_)")
 
 
@@ -42,9 +42,9 @@ BY_SHAPE = {
     "zip": ("geography", "(B)", 0.95),
     "person": ("names", "(A)", 0.8),
 }
-"""Identifier and paragraph of each shape in `_look_shapes.SHAPES`, and the least share of values that tells.
+"""Identifier and paragraph of each shape in `shapes.SHAPES`, and the minimum share of values for a finding.
 
-One in a hundred is more than an accident, but for shapes that other values have too.
+One percent is more than an accident, except for shapes that other values also have.
 """
 
 _BY_NAME = [
@@ -79,7 +79,7 @@ _BY_CONCEPT = {
 
 
 def by_name(name: str) -> list[tuple[str, str]]:
-    """Return identifiers and paragraphs of which the words of a column's name speak, in any known language."""
+    """Return the identifiers and paragraphs that a column's name suggests, in any known language."""
     key = "_" + "_".join(words_of(name)) + "_"
     found = [(identifier, paragraph) for pattern, identifier, paragraph in _BY_NAME if pattern.search(key)]
     concepts = concepts_of(name)

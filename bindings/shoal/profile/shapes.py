@@ -1,4 +1,4 @@
-"""Shapes of values as text: what regular expressions can say of a column, on its distinct values."""
+"""Shapes of texts: regular expressions matched on the distinct values of a column."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ NULL_TEXTS = (
         "\\N",
     ),
 )
-"""Texts that usually stand for a value that is not known."""
+"""Texts that usually stand for a missing value."""
 _DAY = r"(0?[1-9]|[12]\d|3[01])"
 _YEAR = r"(\d{4}|['’]?\d{2})"
 _CLOCK = r"([T ,]+\d{1,2}[:.h]\d{2}.*)?"
@@ -102,18 +102,18 @@ SHAPES: dict[str, tuple[str, str]] = {
         r"\p{Lu}[\p{L}'’.\-]* ?){1,4}$",
     ),
 }
-"""A sign that every value of the shape has (9 for any digit, x for none in particular), and its regular expression."""
+"""Character that every value of the shape has (9: any digit, x: no test), and its regular expression."""
 
 DATES = ("date", "date_other", "date_digits", "date_named")
 _NEEDS_MONTH = ("date_named", "month_named")
 _MOST_MONTHS = 0.5
 _CHECKED_MONTHS = 200
-"""Distinct values whose month is looked up."""
+"""Maximum number of distinct values whose month is looked up."""
 _WORD = r"(\p{L}[\p{L}\p{M}]{2,})"
 
 
 def counted(values: pl.Series) -> pl.DataFrame:
-    """Return distinct values as text, without blanks around them, and how often each occurs: `text` and `rows`."""
+    """Count distinct values, as text without surrounding blanks: columns `text` and `rows`."""
     counts = values.alias("text").value_counts(name="rows")
     return counts.select(pl.col("text").cast(pl.String).str.strip_chars(), pl.col("rows").cast(pl.Float64))
 
@@ -140,7 +140,7 @@ def shares_of(counts: pl.DataFrame) -> dict[str, float]:
 
 
 def flagged(counts: pl.DataFrame) -> pl.DataFrame:
-    """Return counted texts with a column for each shape that some of them may have."""
+    """Return counted texts with a boolean column for each shape that may occur."""
     text = pl.col("text")
     signs = sorted({sign for sign, _ in SHAPES.values()} - {"x", "9"})
     asked = [text.str.contains(sign, literal=True).any().alias(sign) for sign in signs]
@@ -158,7 +158,7 @@ def flagged(counts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _month_share(texts: pl.Series) -> float:
-    """Return the share of texts of which some word is the name of a month."""
+    """Return the share of texts that contain the name of a month."""
     known = vocabulary("months")
     some = texts.gather_every(-(-len(texts) // _CHECKED_MONTHS))
     words = [[plain(word) for word in row] for row in some.str.extract_all(_WORD).to_list()]
@@ -166,7 +166,7 @@ def _month_share(texts: pl.Series) -> float:
 
 
 def passes_luhn(text: pl.Expr) -> pl.Expr:
-    """Return whether the digits pass the check of ISO/IEC 7812-1, annex B."""
+    """Return whether the digits pass the Luhn check of ISO/IEC 7812-1, annex B."""
     backwards = text.str.replace_all(r"\D", "").str.reverse()
     digits = [backwards.str.slice(i, 1).cast(pl.Int32, strict=False).fill_null(0) for i in range(19)]
     doubled = [digit * 2 - 9 * (digit > 4).cast(pl.Int32) if i % 2 else digit for i, digit in enumerate(digits)]

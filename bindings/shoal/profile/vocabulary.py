@@ -1,4 +1,4 @@
-"""Words of many languages by which columns and their values are known; the tables are in the folder `words`."""
+"""Vocabulary of column names and values in many languages; the tables are in the folder `words`."""
 
 import re
 import tomllib
@@ -11,17 +11,17 @@ from pathlib import Path
 
 FOLDER = Path(__file__).with_name("words")
 _SHORT = 3
-"""Letters of a word that counts only as a whole name."""
+"""Words of at most this many letters match only a whole name."""
 _PHRASE = 4
-"""Words of the longest phrase."""
+"""Number of words of the longest phrase."""
 _SQUASHED = 6
-"""Letters that a name written without blanks needs."""
+"""Minimum number of letters of a phrase to match without blanks."""
 _LETTERS = str.maketrans(
     {"ø": "o", "đ": "d", "ł": "l", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ħ": "h", "'": "", "’": ""}
     | {"ʼ": "", "·": "", "`": ""}
 )
 _TWO_LETTERS = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}
-"""How letters are written where a keyboard lacks them; the other way is the letter without its mark."""
+"""Two-letter spellings of letters that a plain keyboard lacks."""
 _FILLERS = frozenset(
     [
         *("a", "af", "al", "an", "av", "d", "da", "das", "de", "dei", "del", "della", "dello", "dem", "den", "der"),
@@ -30,11 +30,11 @@ _FILLERS = frozenset(
         *("tat", "the", "to", "u", "ur", "van", "voor", "y", "z", "και", "на", "и", "του", "της", "των"),
     ]
 )
-"""Words that a phrase is the same without."""
+"""Words that are ignored in names."""
 
 
 def fold(text: str) -> str:
-    """Return text in lower case without diacritics: what is written alike in any spelling.
+    """Return text in lower case without diacritics, so that spellings compare equal.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def fold(text: str) -> str:
 
 
 def words_of(name: str) -> list[str]:
-    """Return the words of a column's name, folded; numbers are left out.
+    """Return the folded words of a column's name, without numbers.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def words_of(name: str) -> list[str]:
 
 
 def _initials_joined(words: Sequence[str]) -> list[str]:
-    """Return words with single letters in a row as one word: D.O.B. is dob."""
+    """Return words with runs of single letters joined: D.O.B. becomes dob."""
     out: list[str] = []
     for single, group in groupby(words, key=lambda word: len(word) == 1):
         run = list(group)
@@ -70,7 +70,7 @@ def _initials_joined(words: Sequence[str]) -> list[str]:
 
 
 def _camel_apart(name: str) -> str:
-    """Return the name with a bar before each word that begins with a capital."""
+    """Return the name with an underscore before each capitalized word."""
     out: list[str] = []
     for i, letter in enumerate(name):
         if letter.isupper() and i and name[i - 1] != "_":
@@ -83,7 +83,7 @@ def _camel_apart(name: str) -> str:
 
 @dataclass(slots=True)
 class _Index:
-    """Words of headers, ready to be looked up; each leads to the concepts that it stands for."""
+    """Index from words of column names to concepts."""
 
     phrases: dict[str, set[str]] = field(default_factory=dict)
     whole: dict[str, set[str]] = field(default_factory=dict)
@@ -91,10 +91,10 @@ class _Index:
     beginnings: dict[str, set[str]] = field(default_factory=dict)
     endings: dict[str, set[str]] = field(default_factory=dict)
     spelled: dict[str, set[str]] = field(default_factory=dict)
-    """Words with diacritics, as they are spelled: lön is pay, and lon a longitude."""
+    """Words with their diacritics: lön is pay, lon is longitude."""
 
     def add(self, concept: str, word: str) -> None:
-        """Add a word as a file of words writes it."""
+        """Add a word in the notation of the vocabulary files."""
         if not word.isascii() and "*" not in word:
             self.spelled.setdefault(_spelled(word.lstrip("~")), set()).add(concept)
         for spelling in {word, _two_letters(word)}:
@@ -110,7 +110,7 @@ class _Index:
                 self.squashed.setdefault(letters, set()).add(concept)
 
     def spans(self, words: Sequence[str]) -> list[tuple[int, int, int, set[str]]]:
-        """Return first word, end, letters and concepts of all that is known in a name."""
+        """Return all matches in a name: first word, end, number of letters, concepts."""
         found: list[tuple[int, int, int, set[str]]] = []
         for start in range(len(words)):
             for end in range(start + 1, min(start + _PHRASE, len(words)) + 1):
@@ -130,12 +130,12 @@ class _Index:
 
 
 def _spelled(name: str) -> str:
-    """Return a name in lower case with its diacritics, and single blanks between words."""
+    """Return a name in lower case with its diacritics and single blanks between words."""
     return " ".join(re.split(r"[\W_]+", unicodedata.normalize("NFC", name.casefold()))).strip()
 
 
 def _two_letters(word: str) -> str:
-    """Return a word without the letters that a plain keyboard lacks."""
+    """Return a word with letters that a plain keyboard lacks spelled as two."""
     return "".join(_TWO_LETTERS.get(letter, letter) for letter in word.lower())
 
 
@@ -147,7 +147,7 @@ def _files() -> tuple[Mapping[str, Mapping[str, Sequence[str]]], ...]:
 
 @cache
 def _headers() -> _Index:
-    """Return the words of all languages' headers."""
+    """Return the index of column names in all languages."""
     index = _Index()
     for language in _files():
         for concept, words in language.get("headers", {}).items():
@@ -157,7 +157,7 @@ def _headers() -> _Index:
 
 
 def _outdoes(other: tuple[int, int, int, set[str]], span: tuple[int, int, int, set[str]]) -> bool:
-    """Return whether another match is of a longer phrase around this one, or of more letters of the same words."""
+    """Return whether `other` covers `span` with more words, or with more letters of the same words."""
     around = other[0] <= span[0] and span[1] <= other[1]
     longer = other[1] - other[0] - (span[1] - span[0])
     return around and (longer > 0 or (longer == 0 and other[2] > span[2]))
@@ -165,9 +165,9 @@ def _outdoes(other: tuple[int, int, int, set[str]], span: tuple[int, int, int, s
 
 @cache
 def concepts_of(name: str) -> frozenset[str]:
-    """Return what the words of a column's name speak of, in any language.
+    """Return the concepts that a column's name refers to, in any language.
 
-    A word within a longer phrase does not count: a ``country of birth`` is a country and no date of birth.
+    A word within a longer phrase is ignored: ``country of birth`` is a country and not a date of birth.
 
     Examples
     --------
@@ -196,12 +196,12 @@ def vocabulary(concept: str) -> frozenset[str]:
 
 
 def plain(value: str) -> str:
-    """Return a value folded, with single blanks and without a full stop at its end."""
+    """Return a folded value with single blanks and without a final full stop."""
     return " ".join(fold(value).strip().rstrip(".").split())
 
 
 def known_share(values: Iterable[tuple[str, int]], concept: str) -> float:
-    """Return the share of counted values that are of a concept's vocabulary."""
+    """Return the share of counted values in a concept's vocabulary."""
     known = vocabulary(concept)
     rows = inside = 0
     for value, count in values:
