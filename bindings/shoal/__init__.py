@@ -1,7 +1,7 @@
-"""Use data about people without exposing any of them.
+"""Privacy engine: k-anonymity, differential privacy and federated learning for tables of people.
 
-`assess` tells how exposed they are, `anonymize` releases a table in which nobody stands out, `verify` recounts
-a release from its rows alone. The same functions hang on Polars frames as ``df.shoal`` and ``lf.shoal``.
+`assess` measures the privacy of a table, `anonymize` releases a k-anonymous table, and `verify` checks a release
+from its rows alone. The same functions are methods of ``df.shoal`` and ``lf.shoal``.
 """
 
 import importlib
@@ -13,7 +13,7 @@ from shoal import forking as forking  # notes forks from now on
 from shoal import namespaces as namespaces  # registers the Polars namespaces
 
 _SUBMODULES = ("dp", "federated", "flower")
-# Names are loaded at first use, so that importing shoal costs little more than polars; the stub lists them once.
+# Names are loaded on first use, so that importing shoal costs little more than Polars; the stub is the one list.
 _STUB = (pkgutil.get_data(__name__, "__init__.pyi") or b"").decode()
 _HOME = {name: module for module, name in re.findall(r"^from (\w+\.\S+) import (\w+) as \2$", _STUB, re.MULTILINE)}
 

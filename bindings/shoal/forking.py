@@ -1,6 +1,6 @@
-"""A process that was forked after work began has none of the threads that did it, and would wait for them for ever.
+"""Detection of processes forked after work began, which lack the worker threads and would deadlock.
 
-What is asked for there is refused instead.
+Calls in such a process raise `ForkError` instead.
 """
 
 import os
@@ -14,7 +14,7 @@ _orphaned = False
 
 
 def check_process() -> None:
-    """Note that this process is in use; called before any work on a frame.
+    """Record that this process is in use; called before any work on a frame.
 
     Raises
     ------
@@ -24,7 +24,7 @@ def check_process() -> None:
     global _used
     if _orphaned:
         msg = (
-            "this process was forked from one in which shoal or Polars had begun work, so its threads are missing; "
+            "this process was forked after shoal or Polars had begun work in its parent, so threads are missing; "
             'start processes by "spawn" or "forkserver": multiprocessing.get_context("spawn")'
         )
         raise ForkError(msg)
@@ -32,7 +32,7 @@ def check_process() -> None:
 
 
 def _pool_runs() -> bool:
-    """Return whether Polars has begun work by itself, where threads have names that can be read."""
+    """Return whether Polars has started its threads, if thread names can be read."""
     try:
         return any((thread / "comm").read_text().startswith("polars-0") for thread in _THREADS.iterdir())
     except OSError:
@@ -40,13 +40,13 @@ def _pool_runs() -> bool:
 
 
 def _before() -> None:
-    """Note in the parent what the child cannot find out."""
+    """Record in the parent whether it is in use, for the child."""
     global _used
     _used = _used or _pool_runs()
 
 
 def _in_child() -> None:
-    """Note in the child that the threads of its parent are missing."""
+    """Record in the child that the threads of its parent are missing."""
     global _orphaned
     _orphaned = _orphaned or _used
 

@@ -1,6 +1,6 @@
-"""``df.shoal`` and ``lf.shoal``: the public functions, hung on Polars frames. No logic here.
+"""``df.shoal`` and ``lf.shoal``: the public functions as methods of Polars frames, without logic of their own.
 
-Polars types namespaces that others register as Any; ``Shoal(df)`` is the same object, and checkers know it.
+Type checkers see registered namespaces as Any; ``Shoal(df)`` is the same object with types.
 """
 
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -53,7 +53,7 @@ class VerifyOptions(TypedDict, total=False):
 @pl.api.register_lazyframe_namespace("shoal")
 @pl.api.register_dataframe_namespace("shoal")
 class Shoal:
-    """Privacy of this frame; see the functions of the same names."""
+    """Public functions of shoal applied to this frame; see the functions of the same names."""
 
     def __init__(self, frame: pl.DataFrame | pl.LazyFrame) -> None:
         self._frame = frame
@@ -71,19 +71,19 @@ class Shoal:
         return assess(self._frame, policy, **options)
 
     def anonymize(self, policy: "Policy", **options: Unpack[AnonymizeOptions]) -> "Anonymized":
-        """Release a table in which nobody stands out; see `shoal.anonymize`."""
+        """Anonymize the table and verify the release; see `shoal.anonymize`."""
         from shoal.anonymity.anonymize import anonymize
 
         return anonymize(self._frame, policy, **options)
 
     def lattice(self, policy: "Policy", **options: Unpack[CountOptions]) -> pl.DataFrame:
-        """Measure every node of full-domain generalization; see `shoal.lattice`."""
+        """List every node of the generalization lattice; see `shoal.lattice`."""
         from shoal.anonymity.lattice import lattice
 
         return lattice(self._frame, policy, **options)
 
     def verify(self, policy: "Policy", **options: Unpack[VerifyOptions]) -> "Verification":
-        """Recount a released table; see `shoal.verify`."""
+        """Check a released table against a policy; see `shoal.verify`."""
         from shoal.recount.verify import verify
 
         return verify(self._frame, policy, **options)

@@ -1,4 +1,4 @@
-"""Compile every kernel ahead of its first use."""
+"""Compilation of all kernels before their first use."""
 
 import importlib
 import pkgutil
@@ -11,7 +11,7 @@ def warm() -> tuple[Path | None, int]:
     Returns
     -------
     path or None
-        Where the compiled kernels are kept; None where nothing can be written, so that nothing was kept.
+        Cache directory of the compiled kernels; None if no cache can be written.
     int
         Number of kernels.
     """

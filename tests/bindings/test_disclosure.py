@@ -168,7 +168,7 @@ def test_risk__nothing_known_of_the_population() -> None:
     found = shoal.risk(SAMPLE, POLICY)
     assert found.journalist is None
     assert (found.marketer, found.population_uniques) == (pytest.approx(4 / 6), {})
-    with pytest.raises(shoal.PolicyError, match="nothing tells of the population"):
+    with pytest.raises(shoal.PolicyError, match="the population is not described"):
         shoal.individual_risk(SAMPLE, POLICY)
 
 

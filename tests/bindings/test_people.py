@@ -218,7 +218,7 @@ def test_population__is_given_where_it_is_needed_and_only_there() -> None:
     policy = shoal.Policy(k=1, models=[shoal.KMap(k=2)], quasi_identifiers=_X)
     plain = shoal.Policy(k=2, quasi_identifiers=_X)
     for ask in (shoal.anonymize, shoal.assess, shoal.lattice, shoal.verify):
-        with pytest.raises(shoal.PolicyError, match="there is none; give"):
+        with pytest.raises(shoal.PolicyError, match="and none is given; give"):
             ask(sample, policy)
         with pytest.raises(shoal.PolicyError, match="no model of the policy is counted"):
             ask(sample, plain, population=_SIX)

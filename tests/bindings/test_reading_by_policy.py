@@ -140,7 +140,7 @@ def test_verify__a_certificate_is_of_one_table_and_policy(tmp_path: Path) -> Non
     assert any("digest differs" in one for one in shoal.verify(path, policy, certificate=paper).broken)
     assert shoal.verify(path, policy).met
     paper.write_text("{}")
-    with pytest.raises(shoal.InputError, match="no certificate"):
+    with pytest.raises(shoal.InputError, match="not a certificate"):
         shoal.verify(path, policy, certificate=paper)
 
 

@@ -1,1 +1,1 @@
-"""Anonymize and assess tables; build hierarchies; transform columns; suppress cells."""
+"""Anonymization and assessment of tables, hierarchies, transforms of columns, and local suppression."""

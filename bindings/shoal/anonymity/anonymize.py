@@ -1,4 +1,4 @@
-"""`anonymize`: observe a table, find classes, release, and recount the release before anyone sees it."""
+"""`anonymize`: observe a table, form classes, generalize, and verify the release before returning it."""
 
 import time
 from dataclasses import dataclass, field, replace
@@ -35,9 +35,9 @@ class Anonymized:
     Attributes
     ----------
     frame : pl.DataFrame
-        The released rows; also handed out through the Arrow PyCapsule interface.
+        The released rows; also exported through the Arrow PyCapsule interface.
     report : Report
-        What the release reaches and what it costs.
+        Measured values, information loss and findings of the release.
     policy : Policy
     """
 
@@ -50,7 +50,7 @@ class Anonymized:
         return self.frame.__arrow_c_stream__(requested_schema)
 
     def __repr__(self) -> str:
-        """Return one line."""
+        """Return a one-line summary."""
         r = self.report
         return (
             f"Anonymized(rows={r.rows}, k={r.k}, equivalence_classes={r.equivalence_classes}, "
@@ -58,7 +58,7 @@ class Anonymized:
         )
 
     def _repr_html_(self) -> str:
-        """Return the findings, and some released rows."""
+        """Return the findings and some released rows as HTML."""
         r = self.report
         head = f"<p><b>{r.rows:,} rows, k = {r.k}</b>; {len(r.findings)} findings, {len(self.open_findings)} open</p>"
         lines = "".join(f"<li><code>{escape(f.code)}</code> {escape(f.text)}</li>" for f in r.findings)
@@ -67,9 +67,9 @@ class Anonymized:
 
     @property
     def utility(self) -> pl.DataFrame:
-        """Return every measure of utility: measure, column (null for all together) and value.
+        """Return the measures of utility: measure, column (null for all columns together) and value.
 
-        Empty unless ``anonymize(..., utility=True)`` asked for it.
+        Empty unless the release was made with ``anonymize(..., utility=True)``.
         """
         schema = {"measure": pl.String, "column": pl.String, "value": pl.Float64}
         rows = [(figure.measure, figure.column, figure.value) for figure in self.report.utility]
@@ -77,7 +77,7 @@ class Anonymized:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Return what the release does not protect, the worst first; accepted findings hold their reason."""
+        """Return the remaining risks of the release, worst first; accepted findings have their reason."""
         return self.report.findings
 
     @property
@@ -102,28 +102,28 @@ def anonymize(
     n_threads: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> Anonymized:
-    """Release a table in which nobody stands out, verified from its own rows.
+    """Anonymize a table, and verify the release from its own rows.
 
-    What the release does not protect stands in its findings; none of them raises.
+    Remaining risks are reported as findings; they never raise an error.
 
     Parameters
     ----------
     frame : frame, table or path
         Polars, anything with the Arrow PyCapsule interface, or a path to Parquet, CSV or IPC files.
     policy : Policy
-        The role of each column and what the release must hold. A column that it does not name is dropped.
+        The role of each column and the models that the release must meet. Columns that it does not name are dropped.
     method : str
-        One of `METHODS`: "tight", "mondrian", "mondrian-relaxed" or "full-domain".
-        The least loss that is reached in near-linear time; or the cuts of LeFevre et al. 2006, strict
-        (equal values stay together) or relaxed.
+        "tight", "mondrian", "mondrian-relaxed" or "full-domain".
+        Lowest loss in near-linear time (tight); or the cuts of LeFevre et al. 2006, strict
+        (equal values stay together) or relaxed; or full-domain generalization.
     population : frame, table or path, optional
-        The people that models are counted in, in place of the file that the policy names.
+        Table of the population, instead of the file that the policy names.
     utility : bool
-        Measure everything that the release keeps; see `Anonymized.utility`.
+        Whether to measure utility; see `Anonymized.utility`.
     n_threads : int, optional
-        All cores that this process may use, unless given; the classes do not depend on it.
+        Number of threads; results do not depend on it. Default: all cores that this process may use.
     on_progress : callable, optional
-        Is told the name of each step as it begins.
+        Called with the name of each step as it begins.
 
     Returns
     -------
@@ -134,13 +134,13 @@ def anonymize(
     ColumnError, HierarchyError, InputError
         The table does not fit the policy, or its population.
     PolicyError
-        The method cannot hold the policy, or a model is counted in people and there is no table of them.
+        The method does not support the policy, or a model needs a population and none is given.
     UndecidedColumns
-        Nobody has decided on a column of the policy; carries what is seen of each.
+        The policy has undecided columns; the error has statistics of each.
     PolicyNotMet
-        No release of this table can meet the policy; carries the nearest that can.
+        No release of this table can meet the policy; the error has the nearest policy that can be met.
     VerificationFailed
-        The release, recounted, does not hold what was promised; nothing is returned.
+        The recounted release does not meet the policy; nothing is returned.
 
     References
     ----------
@@ -156,15 +156,15 @@ def anonymize(
     ['[21, 23]', '[44, 46]']
     """
     started = time.perf_counter()
-    tell = on_progress or quietly
+    on_step = on_progress or quietly
     people = population_of(policy, population)
     with reproducible(policy, method, n_threads) as known:
-        release, made = prepare(frame, policy, method, n_threads, tell, population=people, utility=utility)
+        release, made = prepare(frame, policy, method, n_threads, on_step, population=people, utility=utility)
         known.append(made.classes)
-        tell("writing")
+        on_step("writing")
         released = pl.concat([as_frame(batch) for batch in release.batches()])
         del release  # and with it the table, before the recount takes memory of its own
-        tell("verifying")
+        on_step("verifying")
         rows = released.lazy()
         report = report_of(rows, made, population=people, method=method, started=started, n_threads=n_threads)
     return Anonymized(released, report, policy)
@@ -182,16 +182,16 @@ def anonymize_file(
     n_threads: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> Report:
-    """Release a table into a file, which appears under its name only when it is whole and verified.
+    """Anonymize a table into a file, which gets its name only when complete and verified.
 
     Parameters
     ----------
     frame : frame, table or path
     output : path
-        Its suffix tells the format: .parquet, .csv, .tsv, .ipc, .arrow or .feather.
+        Path with the suffix of a format: .parquet, .csv, .tsv, .ipc, .arrow or .feather.
     policy : Policy
     certificate : path, optional
-        Where to write what was promised, reached and with which versions, as JSON.
+        Path for the certificate of the release, as JSON.
     method, population, utility, n_threads, on_progress
         As for `anonymize`.
 
@@ -206,7 +206,7 @@ def anonymize_file(
     from shoal.io import files, writing
 
     started = time.perf_counter()
-    tell = on_progress or quietly
+    on_step = on_progress or quietly
     output = Path(output)
     inputs = [frame] if isinstance(frame, (str, Path)) else []
     kind = files.check_output(output, inputs)
@@ -214,15 +214,15 @@ def anonymize_file(
         files.check_folder(Path(certificate), [*inputs, output])
     people = population_of(policy, population)
     with reproducible(policy, method, n_threads) as known:
-        release, made = prepare(frame, policy, method, n_threads, tell, population=people, utility=utility)
+        release, made = prepare(frame, policy, method, n_threads, on_step, population=people, utility=utility)
         known.append(made.classes)
         with writing.written_whole(output) as draft:
-            tell("writing")
+            on_step("writing")
             separator = files.separator_of(output)
             writing.write(release.batches(), release.schema, draft, kind, separator=separator)
             columns = pl.DataFrame(release.schema.empty_table()).cast({pl.Categorical: pl.String}).schema
             del release
-            tell("verifying")
+            on_step("verifying")
             rows = writing.open_as(draft, kind, columns, separator=separator)
             report = report_of(rows, made, population=people, method=method, started=started, n_threads=n_threads)
             if certificate is not None:
@@ -237,12 +237,12 @@ def prepare(
     policy: Policy,
     method: Method,
     n_threads: int | None,
-    tell: OnProgress,
+    on_step: OnProgress,
     *,
     population: pl.LazyFrame | None,
     utility: bool,
 ) -> "tuple[Release, Made]":
-    """Observe, fit and recode; return the release with what is to be reported of it."""
+    """Observe, fit and recode a table; return the release and the facts for its report."""
     from shoal_engine.anonymity.fit import fit
     from shoal_engine.anonymity.linked_rows import check_linked_rows
     from shoal_engine.anonymity.release.release import Release
@@ -250,18 +250,18 @@ def prepare(
     from shoal_engine.findings.kept_columns import determined_quasi_identifiers
 
     n_threads = threads(n_threads)
-    tell("reading")
+    on_step("reading")
     reading = read_by_policy(frame, policy)
     lazy = reading.frame
     names = schema_of(lazy).names()
     refuse_undecided(lazy, policy)
-    # Relaxed cuts may part equal rows, so which row goes where follows the order of rows.
+    # Relaxed cuts may separate equal rows, so the result depends on the order of rows.
     in_order = method == "mondrian-relaxed"
     observation = observe(lazy, policy, carry=True, n_threads=n_threads, in_order=in_order)
     people = observe_people(policy, population, n_threads=n_threads)
-    tell("grouping")
+    on_step("grouping")
     table = observation.finish(people)
-    tell("partitioning")
+    on_step("partitioning")
     fitted = fit(table, method=method, n_threads=n_threads)
     check_representatives(fitted.table, fitted.classes.recoding, fitted.class_of_tuple)
     check_linked_rows(fitted)

@@ -1,4 +1,4 @@
-"""`assess`: how exposed the people in a table are, before anything is done to it."""
+"""`assess`: privacy of a table before it is anonymized."""
 
 import msgspec
 import polars as pl
@@ -19,17 +19,17 @@ def assess(
 ) -> Assessment:
     """Measure the equivalence classes of a table: k, risk, and l and t of its sensitive columns.
 
-    Its findings tell what the columns that are to be kept give away by themselves, which no release changes.
+    Its findings report the risks of columns that a release would keep unchanged.
 
     Parameters
     ----------
     frame : frame, table or path
     policy : Policy
-        Names quasi-identifiers and sensitive columns; its models are not enforced here.
+        Policy with quasi-identifiers and sensitive columns; its models are not enforced here.
     population : frame, table or path, optional
-        The people that models are counted in, in place of the file that the policy names.
+        Table of the population, instead of the file that the policy names.
     n_threads : int, optional
-        All cores that this process may use, unless given.
+        Number of threads. Default: all cores that this process may use.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def assess(
     ColumnError, HierarchyError, InputError
         The table does not fit the policy or its population, or has no rows.
     PolicyError
-        A model is counted in people and there is no table of them, or there is one and no such model.
+        A model needs a population and none is given, or one is given and no model needs it.
 
     Examples
     --------

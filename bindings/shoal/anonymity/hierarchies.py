@@ -1,4 +1,4 @@
-"""Hierarchies as tables: built from values, read from ARX's CSV files, looked at, and written."""
+"""Hierarchies as tables: built from values, or read from and written to ARX's CSV files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,28 +22,28 @@ class Hierarchy:
     Attributes
     ----------
     frame : pl.DataFrame
-        One row a leaf, one text column a level: ``leaf``, ``level_1`` and so on; the last is the root.
+        One row per leaf, one text column per level: ``leaf``, ``level_1`` and so on; the last is the root.
     """
 
     frame: pl.DataFrame
 
     @property
     def n_levels(self) -> int:
-        """Levels, leaves and root included."""
+        """Number of levels, including leaves and root."""
         return self.frame.width
 
     @property
     def n_leaves(self) -> int:
-        """Leaves of the hierarchy."""
+        """Number of leaves."""
         return self.frame.height
 
     def write_csv(self, path: str | Path) -> None:
-        """Write ``leaf;level 1;...;*`` rows in UTF-8, as ARX reads them and `NamedTree(file=...)` does.
+        """Write ``leaf;level 1;...;*`` rows in UTF-8, the format of ARX and of `NamedTree(file=...)`.
 
         Raises
         ------
         HierarchyError
-            The rows are not one tree by their names, because two nodes of a level have the same.
+            The names do not define one tree, because two nodes of a level have the same name.
         OutputError
             The file cannot be written.
         """
@@ -58,7 +58,7 @@ class Hierarchy:
             write_tree(rows, draft)
 
     def named_tree(self) -> specs.NamedTree:
-        """Return the same hierarchy as a part of a policy, its nodes written out.
+        """Return the hierarchy as a `NamedTree` for a policy.
 
         Raises
         ------
@@ -70,7 +70,7 @@ class Hierarchy:
         return specs.NamedTree(nodes=nodes_of(self.frame.rows()))
 
     def __repr__(self) -> str:
-        """Tell its size."""
+        """Return a one-line summary."""
         return f"Hierarchy({self.n_leaves} leaves, {self.n_levels} levels)"
 
 
@@ -81,26 +81,26 @@ def build_hierarchy(
     column: str | None = None,
     folder: str | Path = "",
 ) -> Hierarchy:
-    """Build the hierarchy that a policy's value describes over the values of a column.
+    """Build a hierarchy from its specification and the values of a column.
 
     Parameters
     ----------
     hierarchy : Intervals, Order, Redaction, Prefix, Dates, NamedTree, Priority or Auto
     values : frame, table, path, series or sequence, optional
-        The rows of the column: how many hold each value counts where the hierarchy is grown from them. Nulls
-        are passed over: a null stands beside every hierarchy, directly below the root. Not needed where the
-        hierarchy declares its leaves; these are all built then, whether they occur or not.
+        The rows of the column; their frequencies matter if the hierarchy is derived from the data. Nulls are
+        ignored: a null is always directly below the root. Not needed if the specification declares its leaves;
+        then all of them are built, whether they occur or not.
     column : str, optional
-        Which column of a frame, table or path.
+        Name of the column of a frame, table or path.
     folder : str or Path
-        Where a relative file is looked for.
+        Folder of relative file paths.
 
     Raises
     ------
     HierarchyError
         The hierarchy is malformed, has no nodes, or does not cover the values.
     ColumnError
-        There is no such column, or its type cannot be generalized so.
+        There is no such column, or its type does not fit the hierarchy.
     InputError
         There are no values.
     PolicyError
@@ -126,12 +126,12 @@ def build_hierarchy(
     domain, count = (None, None) if values is None else _observed(values, column, name)
     leaves = declared_leaves(hierarchy, column=name, folder=folder)
     if domain is not None and leaves is not None:
-        # Refuses values that are none of the leaves.
+        # Refuses values that are not among the leaves.
         plant(hierarchy, domain.values, has_null=domain.has_null, column=name, folder=folder, count=count)
     if leaves is not None:
         domain, count = Domain(pl.Series(leaves, dtype=pl.String).to_arrow(), has_null=False), None
     if domain is None or not len(domain.values):
-        msg = f"hierarchy of `{name}` needs the values of its column, and there are none; give some that are not null"
+        msg = f"hierarchy of `{name}` needs the values of its column, and it has none; give some that are not null"
         raise InputError(msg)
     tree = plant(hierarchy, domain.values, has_null=domain.has_null, column=name, folder=folder, count=count)
     frame = pl.DataFrame(tree_table(tree))
@@ -140,13 +140,13 @@ def build_hierarchy(
 
 
 def read_hierarchy(path: str | Path) -> Hierarchy:
-    """Read a hierarchy from ``leaf;level 1;...;*`` rows, as ARX writes them, in the order of the file.
+    """Read a hierarchy from ``leaf;level 1;...;*`` rows, the format of ARX, in the order of the file.
 
     Raises
     ------
     HierarchyError
         The file cannot be read, or its rows are not one tree: a row with more or fewer levels, an empty node,
-        a leaf listed twice, a second root, or a node below two parents. The message holds the row.
+        a leaf listed twice, a second root, or a node below two parents. The message has the row.
     """
     from shoal_engine.anonymity.hierarchies.named_trees import read_tree
     from shoal_engine.anonymity.hierarchies.trees import level_names
@@ -157,7 +157,7 @@ def read_hierarchy(path: str | Path) -> Hierarchy:
 
 
 def _observed(values: Any, column: str | None, name: str) -> tuple[Any, npt.NDArray[np.int64]]:
-    """Return the domain of a column, and how many rows hold each value."""
+    """Return the domain of a column and the number of rows of each value."""
     from shoal_engine.tables.columns import ColumnEncoder, count_codes
 
     if isinstance(values, pl.Series):

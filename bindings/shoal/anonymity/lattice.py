@@ -1,4 +1,4 @@
-"""`lattice`: every node of full-domain generalization as a frame, so that people can choose one themselves."""
+"""`lattice`: every node of full-domain generalization as a frame, to choose one from."""
 
 import polars as pl
 
@@ -13,33 +13,33 @@ from shoal_engine.anonymity.policy.policy import Policy
 def lattice(
     frame: IntoFrame, policy: Policy, *, population: IntoFrame | None = None, n_threads: int | None = None
 ) -> pl.DataFrame:
-    """Tell what every combination of hierarchy levels would suppress and cost.
+    """List every node of the generalization lattice with its suppression and cost.
 
     Parameters
     ----------
     frame : frame, table or path
     policy : Policy
-        Its `full_domain` says by which objective, and `suppress` how many rows may be left out.
+        Policy whose `full_domain` sets the objective, and `suppress` the limit of suppressed rows.
     population : frame, table or path, optional
-        The people that models are counted in, in place of the file that the policy names.
+        Table of the population, instead of the file that the policy names.
     n_threads : int, optional
-        All cores that this process may use, unless given.
+        Number of threads. Default: all cores that this process may use.
 
     Returns
     -------
     pl.DataFrame
-        One row a node, cheapest feasible first: ``{column}_level`` for each quasi-identifier, 0 being its values;
-        `suppressed_rows`, in classes that miss a model; `released_classes`; `cost`; `feasible`; and `met`, the
-        models that every class satisfies by itself before anything is suppressed. Closeness is measured from the
-        table as it came. To release a node, name its levels in ``FullDomain(levels={...})``.
+        One row per node, feasible and cheapest first: ``{column}_level`` for each quasi-identifier, where 0 is the
+        original values; `suppressed_rows`, in classes that fail a model; `released_classes`; `cost`; `feasible`;
+        and `met`, the models that every class meets before suppression. Closeness refers to the original table.
+        To release a node, give its levels as ``FullDomain(levels={...})``.
 
     Raises
     ------
     ColumnError, HierarchyError, InputError
         The table does not fit the policy.
     PolicyError
-        The lattice is too large to be listed, the objective needs a hierarchy that is not given, or a model a
-        table of people.
+        The lattice is too large to be listed, or the objective needs a hierarchy, or a model a population, that
+        is not given.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The report of a release: recounted from its rows, held against what was promised, and priced."""
+"""Report of a release: recounted from its rows, checked against the policy, with its information loss."""
 
 import re
 import sys
@@ -31,7 +31,7 @@ _LOSS, _UNIT = internal("loss"), internal("unit")
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What is known of a release beside its rows.
+    """Facts about a release that its rows do not show.
 
     Attributes
     ----------
@@ -39,11 +39,11 @@ class Made:
     dropped : tuple of str
         Columns that the policy does not name.
     findings : tuple of Finding
-        What only the values before their generalization show.
+        Findings that need the values before generalization.
     utility : tuple of UtilityFigure
-        Every measure of utility, where that was asked for.
+        Measures of utility, if requested.
     units : (n_rows,) unsigned, optional
-        A number for the unit of each released row, where the policy names a unit: the rows need not hold it.
+        Code of the privacy unit of each released row, if the policy names a unit.
     """
 
     classes: "Classes"
@@ -62,12 +62,12 @@ def report_of(
     started: float,
     n_threads: int | None = None,
 ) -> Report:
-    """Recount a release from its rows and report what it reaches.
+    """Recount a release from its rows and return its report.
 
     Raises
     ------
     VerificationFailed
-        It breaks a promise, or rows or classes differ from what the method made.
+        The release breaks a promise of the policy, or rows or classes differ from those that the method formed.
     """
     policy = made.classes.policy
     rows, unit = with_units(released, made.units)
@@ -78,12 +78,12 @@ def report_of(
     if assessment.k < int(made.classes.class_units.min(initial=assessment.k)):
         broken.append("classes fell apart on the way out")
     if broken:
-        msg = f"the release does not hold its policy ({'; '.join(broken)}); it was not handed out"
+        msg = f"the release does not meet its policy ({'; '.join(broken)}); it was discarded"
         raise VerificationFailed(msg)
     found = released_findings(released, policy, n_threads=n_threads)
-    reached = {name: getattr(assessment, name) for name in Assessment.__struct_fields__ if name != "findings"}
+    measured = {name: getattr(assessment, name) for name in Assessment.__struct_fields__ if name != "findings"}
     return Report(
-        **reached,
+        **measured,
         method=method,
         suppressed_rows=made.classes.suppressed_rows,
         loss=_loss(classes, made.classes, assessment),
@@ -92,12 +92,12 @@ def report_of(
         dropped=made.dropped,
         notes=tuple(_notes(made.classes)),
         utility=made.utility,
-        findings=accept_findings(in_order(_without_doubles([*made.findings, *found])), policy.accept),
+        findings=accept_findings(in_order(_without_duplicates([*made.findings, *found])), policy.accept),
     )
 
 
-def _without_doubles(findings: Sequence[Finding]) -> list[Finding]:
-    """Return findings without those that tell of the same columns what one before them does."""
+def _without_duplicates(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings without repetitions of the same code and columns."""
     first: dict[tuple[str, tuple[str, ...]], Finding] = {}
     for finding in findings:
         first.setdefault((finding.code, finding.columns), finding)
@@ -107,14 +107,14 @@ def _without_doubles(findings: Sequence[Finding]) -> list[Finding]:
 def with_units(
     released: pl.LazyFrame, units: "npt.NDArray[np.unsignedinteger] | None"
 ) -> tuple[pl.LazyFrame, str | None]:
-    """Return released rows with a number for the unit of each, and the column that holds it; None without units."""
+    """Return released rows with a column of unit codes, and its name; None without units."""
     if units is None:
         return released, None
     return pl.concat([released, pl.LazyFrame({_UNIT: units})], how="horizontal"), _UNIT
 
 
 def _loss(classes: pl.DataFrame, made: "Classes", assessment: Assessment) -> Loss:
-    """Return what the release costs, from the labels that stand in it."""
+    """Return the information loss of the release, computed from its labels."""
     suppressed = made.suppressed_rows
     total = assessment.rows + suppressed
     sizes = classes.get_column(ROWS).cast(pl.Int64)
@@ -124,10 +124,10 @@ def _loss(classes: pl.DataFrame, made: "Classes", assessment: Assessment) -> Los
     for j, (names, label_loss) in enumerate(_labels_with_loss(made)):
         seen = classes.join(label_loss, on=names, how="left", nulls_equal=True)
         if seen.get_column(_LOSS).has_nulls():
-            msg = f"{names[0]!r} of the release says what no class says; it was not handed out"
+            msg = f"the released column {names[0]!r} has a label that no class has; the release was discarded"
             raise VerificationFailed(msg)
         if made.dimensions[j].role.output in ("center", "mean"):
-            # A center or mean does not tell the interval that it stands for.
+            # A center or mean does not show the interval of its class.
             lost += float((losses[j] * class_rows).sum()) / len(losses)
         else:
             lost += float(seen.select((pl.col(_LOSS) * pl.col(ROWS)).sum()).item()) / len(losses)
@@ -140,7 +140,7 @@ def _loss(classes: pl.DataFrame, made: "Classes", assessment: Assessment) -> Los
 
 
 def _labels_with_loss(made: "Classes") -> "Iterator[tuple[list[str], pl.DataFrame]]":
-    """Yield, per quasi-identifier, its output columns and the loss of each label that they can hold."""
+    """Yield the output columns of each quasi-identifier with the loss of each of their labels."""
     columns = iter(made.recoding.columns)
     for j, bound in enumerate(made.dimensions):
         parts = [next(columns) for _ in range(2 if bound.role.output == "bounds" else 1)]
@@ -151,15 +151,15 @@ def _labels_with_loss(made: "Classes") -> "Iterator[tuple[list[str], pl.DataFram
 
 
 def _notes(made: "Classes") -> "Iterator[str]":
-    """Yield what a reader of the report should know."""
+    """Yield the notes of the report."""
     yield from made.notes
     for column in made.dimensions:
         if column.domain.size == 1:
-            yield f"quasi-identifier {column.name!r} has the same value in every row; it tells nobody apart"
+            yield f"quasi-identifier {column.name!r} has the same value in every row; it identifies nobody"
 
 
 def peak_bytes() -> int:
-    """Return the most memory that this process ever held; 0 where the system does not say."""
+    """Return the peak memory of this process in bytes; 0 if unknown."""
     status = Path("/proc/self/status")
     if status.exists():
         # The resource usage of a child begins with the peak of its parent; this figure does not.

@@ -1,4 +1,4 @@
-"""`suppress_cells`: local suppression, single cells set to null until every row is matched by k."""
+"""`suppress_cells`: local suppression, which sets single cells to null until every row matches k rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,16 +20,16 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class LocallySuppressed:
-    """A table with suppressed cells, recounted.
+    """A verified table with suppressed cells.
 
     Attributes
     ----------
     frame : pl.DataFrame
-        All columns, rows in their order, categories as text; also handed out through the Arrow PyCapsule interface.
+        All columns, rows in order, categories as text; also exported through the Arrow PyCapsule interface.
     cells : dict of str to int
-        Cells that were suppressed in each quasi-identifier; those that were null before are not counted.
+        Number of cells suppressed in each quasi-identifier, without those that were null before.
     least_matches : int
-        Rows that match the row that is matched by fewest, itself among them.
+        Smallest number of rows that match a row, including itself.
     """
 
     frame: pl.DataFrame = field(repr=False)
@@ -38,7 +38,7 @@ class LocallySuppressed:
 
     @property
     def total(self) -> int:
-        """Return how many cells were suppressed."""
+        """Return the number of suppressed cells."""
         return sum(self.cells.values())
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
@@ -54,35 +54,35 @@ def suppress_cells(
     worth: Sequence[int] | None = None,
     n_threads: int | None = None,
 ) -> LocallySuppressed:
-    """Set few cells to null so that each released row is matched by at least k, a null in either matching anything.
+    """Set few cells to null so that each row matches at least k rows, where a null matches anything.
 
-    This is the definition of sdcMicro's localSuppression, and that is all it promises. It does not bound what an
-    intruder singles out who knows a person's values: ``(a, null)`` counts as matched by ``(a, y)``, which whoever
-    knows that the person is ``(a, x)`` rules out, and a few rows of nulls alone would match every other. Use
-    `shoal.anonymize`, where null is a value and a class is k rows that look the same, to protect people.
+    This is the guarantee of sdcMicro's localSuppression, and no more. It does not bound the risk from an
+    intruder who knows a person's values: ``(a, null)`` counts as matched by ``(a, y)``, which an intruder who
+    knows that the person is ``(a, x)`` rules out, and a few rows of nulls alone would match all others. Use
+    `shoal.anonymize`, where null is a value and a class has k equal rows, to protect people.
 
     Parameters
     ----------
     frame : frame, table or path
     quasi_identifiers : sequence of str
-        At most 16 columns. A null that stands there already matches any value too.
+        At most 16 columns. An existing null also matches any value.
     k : int
-        At least 2.
+        Minimum number of matching rows, at least 2.
     worth : sequence of int, optional
-        What a cell of each column is worth, at least 1; cells worth less go first. All the same unless given.
+        Worth of a cell of each column, at least 1; cells worth less are suppressed first. Default: equal.
     n_threads : int, optional
-        All cores that this process may use, unless given.
+        Number of threads. Default: all cores that this process may use.
 
     Raises
     ------
     ColumnError, InputError
         A column is missing or cannot be observed, or there are too many.
     PolicyError
-        There is no column, k is below 2, or the worths do not fit the columns.
+        No column is given, k is below 2, or `worth` does not fit the columns.
     PolicyNotMet
         The table has fewer than k rows.
     VerificationFailed
-        The result, recounted by other code, does not hold; nothing is returned.
+        The result, recounted by independent code, fails; nothing is returned.
 
     Examples
     --------
@@ -95,12 +95,12 @@ def suppress_cells(
 
     policy = Policy.of(k=k, quasi_identifiers=quasi_identifiers)
     if k < 2:
-        msg = f"k = {k} protects nobody; a row is to be matched by at least 2"
+        msg = f"k = {k} protects nobody; give k of at least 2"
         raise PolicyError(msg)
     names = list(policy.quasi_identifiers)
     worths = np.array(worth if worth is not None else [1] * len(names), np.int64)
     if worths.size != len(names) or (worths < 1).any():
-        msg = "`worth` is a whole number of at least 1 for each quasi-identifier, in their order"
+        msg = "`worth` is an integer of at least 1 for each quasi-identifier, in their order"
         raise PolicyError(msg)
     n_threads = threads(n_threads)
     lazy = read_by_policy(frame, policy).frame
@@ -113,17 +113,19 @@ def suppress_cells(
     )
     least = int(matches(released, names, k).min())
     if least < k:
-        msg = "the result, recounted, has a row that too few rows match; it was not handed out, please report this"
+        msg = (
+            "the recounted result has a row that too few rows match; it was discarded, report this bug with k and types"
+        )
         raise VerificationFailed(msg)
     cells = {name: released[name].null_count() - whole[name].null_count() for name in names}
     return LocallySuppressed(rebuilt_frame(released), cells, least)
 
 
 def matches(frame: pl.DataFrame, columns: Sequence[str], enough: int) -> Ints:
-    """Count the rows that match each row where a null matches anything; it may stop at `enough`.
+    """Count the rows that match each row, where a null matches anything; may stop at `enough`.
 
-    Shares no code with the kernels. Rows with cells in the same columns are a pattern. A row of one pattern and
-    one of another match where they agree on the columns that both have; patterns of more rows are counted first.
+    Shares no code with the kernels. Rows with nulls in the same columns form a pattern. A row of one pattern and
+    one of another match if they agree on the columns without null in both; larger patterns are counted first.
     """
     ranks = frame.select(pl.col(name).rank("dense").fill_null(0).cast(pl.Int64) for name in columns).to_numpy()
     pattern = ((ranks > 0) << np.arange(len(columns))).sum(axis=1)
@@ -143,7 +145,7 @@ def matches(frame: pl.DataFrame, columns: Sequence[str], enough: int) -> Ints:
 
 
 def _agreeing(rows: Ints, others: Ints) -> Ints:
-    """Return how many of the others are equal to each row."""
+    """Return the number of rows of `others` that equal each row."""
     both = np.concatenate([rows, others])
     key = np.zeros(len(both), np.int64)
     for column in both.T:

@@ -1,6 +1,6 @@
-"""Single columns transformed: microaggregated, coded, rounded, post-randomized, swapped or perturbed.
+"""Transforms of columns: microaggregation, top and bottom coding, rounding, PRAM, rank swapping and noise.
 
-The same transformations may stand in a policy; there, classes are formed over what they give.
+A policy can also contain these transforms; classes are then formed over the transformed values.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Transformed:
-    """A table with transformed columns, and what that cost.
+    """A table with transformed columns, and the information loss.
 
     Attributes
     ----------
     frame : pl.DataFrame
-        All columns, rows in their order, categories as text; also handed out through the Arrow PyCapsule interface.
+        All columns, rows in order, categories as text; also exported through the Arrow PyCapsule interface.
     changed : mapping of str to float
-        Share of the rows whose value is another, by transformed column.
+        Share of rows whose value changed, by transformed column.
     loss_percent : float or None
-        100 SSE / SST over the transformed columns, standardized: the share of the variance that is lost, or that
-        was added. None where a column is not of numbers, or all are constant.
+        100 SSE / SST over the standardized transformed columns: variance lost or added, in percent. None if a
+        column is not numeric, or all are constant.
     """
 
     frame: pl.DataFrame = field(repr=False)
@@ -58,12 +58,12 @@ def microaggregate(
     aggregate: Literal["mean", "median"] = "mean",
     gain: float = 0.2,
 ) -> Transformed:
-    """Replace numbers by the mean or median of groups of at least `k` near rows.
+    """Replace numbers by the mean or median of groups of at least `k` similar rows.
 
     Columns are grouped together, standardized; one by one with the univariate method. Numbers become Float64;
     dates stay dates, rounded down. A null stays null, and rows with the same columns null are grouped among
-    themselves; where fewer than `k` rows share a pattern of nulls, all of their values become null. Rows with
-    equal numbers are told apart by the order of rows alone; nothing else follows it.
+    themselves; if fewer than `k` rows share a pattern of nulls, all of their values become null. Ties between
+    equal rows are broken by row order; otherwise row order does not matter.
 
     Parameters
     ----------
@@ -71,13 +71,13 @@ def microaggregate(
     columns : sequence of str
         Columns of numbers or dates.
     k : int
-        Rows of a group at least; 2 or more.
+        Minimum number of rows of a group, at least 2.
     method : "mdav" | "v-mdav" | "univariate"
-        Groups of k to 2k - 1 rows by maximum distance to the average; of variable size; or the best there are
-        for each column on its own.
+        Groups of k to 2k - 1 rows by maximum distance to the average; of variable size; or optimal groups
+        for each column separately.
     aggregate : "mean" | "median"
     gain : float
-        v-mdav alone: how readily a group grows beyond `k`; 0.2 for scattered data, 1.1 for clustered.
+        Only for v-mdav: gain factor for groups to grow beyond `k`; 0.2 for scattered data, 1.1 for clustered.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def microaggregate(
 def top_bottom_code(
     frame: IntoFrame, columns: Sequence[str], *, lower: float | None = None, upper: float | None = None
 ) -> Transformed:
-    """Cut numbers off at a lower and an upper bound; whole numbers stay whole where the bounds are.
+    """Clip numbers to a lower and an upper bound; integers stay integers if the bounds are.
 
     Raises
     ------
@@ -123,10 +123,10 @@ def top_bottom_code(
 
 
 def round_values(frame: IntoFrame, columns: Sequence[str], *, base: float, random: bool = False) -> Transformed:
-    """Round numbers to multiples of `base`; whole numbers stay whole where the base is.
+    """Round numbers to multiples of `base`; integers stay integers if the base is.
 
-    Halves go to the even multiple. With `random`, a number goes to one of the two multiples around it, so that it
-    stays what it is on average.
+    Halves go to the even multiple. With `random`, a number goes to one of its two adjacent multiples, so that its
+    expectation is unchanged.
 
     Raises
     ------
@@ -143,9 +143,9 @@ def round_values(frame: IntoFrame, columns: Sequence[str], *, base: float, rando
 
 
 def post_randomize(frame: IntoFrame, columns: Sequence[str], *, pd: float, alpha: float = 0.5) -> Transformed:
-    """Change values into others of their column at random, expected frequencies unchanged (PRAM).
+    """Replace values at random by others of their column, with unchanged expected frequencies (PRAM).
 
-    Each column on its own, of any type; a null stays null.
+    Each column is changed separately, of any type; a null stays null.
 
     Parameters
     ----------
@@ -177,9 +177,9 @@ def post_randomize(frame: IntoFrame, columns: Sequence[str], *, pd: float, alpha
 
 
 def swap_ranks(frame: IntoFrame, columns: Sequence[str], *, share: float) -> Transformed:
-    """Exchange values between rows whose ranks differ by at most a share of the rows.
+    """Swap values between rows whose ranks differ by at most `share` of the rows.
 
-    Each column on its own, of any type that has an order; a null stays null. Every value is still there as often.
+    Each column is swapped separately, of any ordered type; a null stays null. Frequencies do not change.
 
     Raises
     ------
@@ -218,11 +218,11 @@ def add_noise(
     columns : sequence of str
         Columns of numbers or dates.
     variance : float
-        Variance of the noise as a share of each column's; above 0.
+        Variance of the noise relative to that of the column; above 0.
     method : "additive" | "correlated"
-        Independent by column, or with the correlations of the columns.
+        Independent between columns, or with the correlations of the columns.
     preserve : bool
-        Shrink the sum towards the mean, so that mean and variance (correlated: covariances) stay as expected.
+        Whether to shrink the result towards the mean, which preserves the expected mean and (co)variances.
 
     Raises
     ------
@@ -243,7 +243,7 @@ def add_noise(
 
 
 def _transformed(frame: IntoFrame, columns: Sequence[str], transform: Transform) -> Transformed:
-    """Transform columns of a frame as a policy with these columns would."""
+    """Transform columns of a frame as a policy does."""
     from shoal.io.observing import collected, column_list
     from shoal_engine.anonymity.policy.policy import Policy
     from shoal_engine.anonymity.policy.roles import QuasiIdentifier
@@ -266,7 +266,7 @@ def _transformed(frame: IntoFrame, columns: Sequence[str], transform: Transform)
 
 
 def _encoded(series: pl.Series) -> "CodedColumn":
-    """Return a column as transformations take it."""
+    """Encode a column for transforms."""
     from shoal_engine.transforming.coded_columns import encode
 
     array: Any = series.to_arrow(compat_level=pl.CompatLevel.newest())
@@ -274,6 +274,6 @@ def _encoded(series: pl.Series) -> "CodedColumn":
 
 
 def _series(column: "CodedColumn", dtype: "pl.DataType | None") -> pl.Series:
-    """Return a column as a series, in its former type where values are the former ones."""
+    """Return a column as a series, cast to its former type if `dtype` is given."""
     series = pl.Series(column.name, column.to_arrow())
     return series if dtype is None else series.cast(dtype)

@@ -1,1 +1,1 @@
-"""A table against its policy: undecided columns, findings, population, certificates."""
+"""Checks of a table against its policy: undecided columns, findings, population, certificates."""

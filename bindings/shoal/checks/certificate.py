@@ -1,4 +1,4 @@
-"""The certificate of a release: what was promised, what is reached, with which versions, as JSON."""
+"""Certificate of a release as JSON: policy, measured values, findings, digests and versions."""
 
 import hashlib
 import importlib.metadata
@@ -36,8 +36,8 @@ def certificate(policy: Policy, report: Report, *, output_digest: str) -> dict[s
     Returns
     -------
     dict
-        Holds ``policy``, ``digests``, ``versions``, ``figures`` and ``findings``, each of these with the reason for
-        which it was accepted, if it was; no value of any column, no key.
+        ``policy``, ``digests``, ``versions``, ``figures`` and ``findings``, each finding with the reason for
+        which it was accepted, if any; no value of any column, no key.
     """
     document = {
         "certificate": 1,
@@ -55,7 +55,7 @@ def certificate(policy: Policy, report: Report, *, output_digest: str) -> dict[s
 
 
 def _in_json(value: Any) -> Any:
-    """Return plain values as JSON has them: null for a figure without bound, or that nothing was measured for."""
+    """Return values for JSON, with null for inf and NaN."""
     match value:
         case dict():
             return {name: _in_json(part) for name, part in value.items()}
@@ -68,12 +68,12 @@ def _in_json(value: Any) -> Any:
 
 
 def broken_certificate(certificate: str | Path | Mapping[str, Any], released: IntoFrame, policy: Policy) -> list[str]:
-    """Return where a released table, or its policy, is not what a certificate was written for.
+    """Return the differences between a certificate and a released table or its policy.
 
     Raises
     ------
     InputError
-        It cannot be read, or is no certificate.
+        The certificate cannot be read, or is not a certificate.
     """
     document = read(certificate) if isinstance(certificate, str | Path) else certificate
     try:
@@ -99,7 +99,7 @@ def read(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        It cannot be read, or is no certificate.
+        The certificate cannot be read, or is not a certificate.
     """
     try:
         return msgspec.json.decode(Path(path).read_bytes(), type=dict[str, Any])
@@ -109,7 +109,7 @@ def read(path: str | Path) -> dict[str, Any]:
 
 def _no_certificate(certificate: object) -> InputError:
     named = repr(str(certificate)) if isinstance(certificate, str | Path) else "the mapping"
-    msg = f"{named} is no certificate of a release; give the file that `anonymize --certificate FILE` wrote"
+    msg = f"{named} is not a certificate of a release; give the file that `anonymize --certificate FILE` wrote"
     return InputError(msg)
 
 

@@ -1,4 +1,4 @@
-"""Findings of a released table, from its frame."""
+"""Findings of a released table."""
 
 import polars as pl
 
@@ -16,7 +16,7 @@ _TEXT, _ROWS = internal("text"), internal("rows")
 def released_findings(
     table: pl.LazyFrame, policy: Policy, *, released: bool = True, n_threads: int | None = None
 ) -> tuple[Finding, ...]:
-    """Return what a released table, or one that is to be released, gives away beside its classes, the worst first.
+    """Return the findings of a table that is or will be released, beyond its classes, worst first.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def released_findings(
 
 
 def _look_alikes(table: pl.LazyFrame, policy: Policy, schema: pl.Schema) -> list[Finding]:
-    """Return what is to be said of texts that models of diversity count as several and a reader as one."""
+    """Return findings on texts that diversity models count as distinct and a reader takes as equal."""
     from shoal_engine.findings.look_alikes import look_alike_findings
 
     found: list[Finding] = []

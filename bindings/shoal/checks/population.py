@@ -1,4 +1,4 @@
-"""The table of people that models are counted in: the policy's own file, or one that the call brings."""
+"""Population table of models counted in people: the policy's file, or one given by the caller."""
 
 from typing import TYPE_CHECKING
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 
 def population_of(policy: Policy, given: IntoFrame | None) -> pl.LazyFrame | None:
-    """Return the people of a policy, None where no model is counted in them.
+    """Return the population table of a policy, or None if no model needs it.
 
     Parameters
     ----------
     policy : Policy
     given : frame, table or path, optional
-        Takes the place of the file that the policy names.
+        Used instead of the file that the policy names.
 
     Raises
     ------
     InputError
         The file cannot be read.
     PolicyError
-        A model is counted in people and there is no table of them, or there is one and no such model.
+        A model needs a population and none is given, or one is given and no model needs it.
     """
     models = of_people(policy.models)
     if not models:
@@ -44,7 +44,7 @@ def population_of(policy: Policy, given: IntoFrame | None) -> pl.LazyFrame | Non
     if not policy.population:
         kind = type(models[0]).__struct_config__.tag
         msg = (
-            f"{kind} is counted in a table of the people that the table was drawn from, and there is none; give "
+            f"{kind} needs a table of the population that the data were sampled from, and none is given; give "
             "population = ..., or name its file in the policy"
         )
         if kind == "k-map":
@@ -54,7 +54,7 @@ def population_of(policy: Policy, given: IntoFrame | None) -> pl.LazyFrame | Non
 
 
 def observe_people(policy: Policy, people: pl.LazyFrame | None, *, n_threads: int) -> "Observation | None":
-    """Observe the people of a policy, if there are any; raises as `observe`."""
+    """Observe the population of a policy, if any; raises as `observe`."""
     from shoal.io.observing import observe
     from shoal_engine.anonymity.table.population import people_policy
 

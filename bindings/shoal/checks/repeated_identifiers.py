@@ -1,4 +1,4 @@
-"""Identifiers whose values repeat, where the policy takes every row for somebody else."""
+"""Findings on identifiers whose values repeat although the policy counts every row as another person."""
 
 import polars as pl
 
@@ -11,9 +11,9 @@ _ROWS = "rows"
 
 
 def repeated_identifiers(frame: pl.LazyFrame, policy: Policy) -> list[Finding]:
-    """Return a finding for each identifier of a table that several rows share; none where the policy names a unit.
+    """Return a finding for each identifier with repeated values; empty if the policy names a unit.
 
-    Nulls name nobody, and are no repetition.
+    Nulls are ignored.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def repeated_identifiers(frame: pl.LazyFrame, policy: Policy) -> list[Finding]:
 
 
 def _share(frame: pl.LazyFrame, name: str) -> float:
-    """Return the share of rows whose value another row has too."""
+    """Return the share of rows whose value occurs in another row."""
     counted = frame.group_by(pl.col(name).alias("value")).agg(pl.len().alias(_ROWS))
     repeated = (pl.col("value").is_not_null()) & (pl.col(_ROWS) > 1)
     sums = counted.select(pl.col(_ROWS).filter(repeated).sum().alias("repeated"), pl.col(_ROWS).sum())

@@ -1,4 +1,4 @@
-"""What a failed verification is reported with: enough to build a table that fails alike, and no value of this one."""
+"""Facts attached to a failed verification: enough to rebuild a failing case, without any cell value."""
 
 import hashlib
 import importlib.metadata
@@ -16,35 +16,35 @@ if TYPE_CHECKING:
     from shoal_engine.anonymity.fit import Classes
 
 PACKAGES = ("shoal", "numba", "numpy", "pyarrow", "polars")
-"""What a result can depend on."""
+"""Packages whose version can change a result."""
 
 
 def policy_digest(policy: Policy) -> str:
-    """Return the SHA-256 of a policy, whatever the order in which it was written."""
+    """Return the SHA-256 of a policy, independent of the order of its entries."""
     return hashlib.sha256(msgspec.json.encode(policy.to_builtins(), order="deterministic")).hexdigest()
 
 
 @contextmanager
 def reproducible(policy: Policy, method: str, n_threads: int | None) -> "Generator[list[Classes]]":
-    """Say with a failed verification what it takes to reproduce it; what was made is appended once it is known.
+    """Add the facts that reproduce a failed verification to its message; the caller appends the classes once known.
 
     Raises
     ------
     VerificationFailed
-        As it came, and in one line more: versions, method, models, types and number of distinct values of each
-        quasi-identifier, rows, classes. No value stands in it; of the policy, only its numbers and a digest.
+        The original message, followed by versions, method, models, types and number of distinct values of each
+        quasi-identifier, rows, classes. It has no cell value, and of the policy only numbers and a digest.
     """
     made: list[Classes] = []
     try:
         yield made
     except VerificationFailed as failed:
         facts = [*_of_policy(policy, method, n_threads), *(fact for one in made for fact in _of_table(one))]
-        msg = f"{failed}; please report it with this, which holds no value: {'; '.join(facts)}"
+        msg = f"{failed}; report this bug of shoal with these facts, which have no cell value: {'; '.join(facts)}"
         raise VerificationFailed(msg) from None
 
 
 def _of_policy(policy: Policy, method: str, n_threads: int | None) -> Iterator[str]:
-    """Yield what does not depend on the table."""
+    """Yield the facts that do not depend on the table."""
     yield ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     yield f"method {method}, {n_threads or 'all'} threads, k = {policy.k}, suppress = {policy.suppress}"
     yield from (model.describe() for model in policy.models)
@@ -53,7 +53,7 @@ def _of_policy(policy: Policy, method: str, n_threads: int | None) -> Iterator[s
 
 
 def _of_table(classes: "Classes") -> Iterator[str]:
-    """Yield sizes and types of what was made."""
+    """Yield sizes and types of the classes."""
     rows = int(classes.class_rows.sum())
     yield f"{rows + classes.suppressed_rows} rows in {classes.class_rows.size} classes"
     kinds = Counter(

@@ -1,4 +1,4 @@
-"""Columns that nobody decided on: nothing is released before somebody does."""
+"""Undecided columns of a policy, which block a release."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def refuse_undecided(frame: pl.LazyFrame, policy: Policy) -> None:
-    """Raise UndecidedColumns if the policy has any, with what is seen of each in the table."""
+    """Raise UndecidedColumns if the policy has undecided columns, with statistics of each."""
     if policy.undecided:
         raise UndecidedColumns(undecided_columns(frame, policy))
 
 
 def undecided_columns(frame: pl.LazyFrame, policy: Policy) -> list[UndecidedColumn]:
-    """Return what is seen of the undecided columns of a policy in a table: shares, never values.
+    """Return statistics of the undecided columns of a policy in a table: shares, never values.
 
     Raises
     ------
@@ -50,14 +50,14 @@ def undecided_columns(frame: pl.LazyFrame, policy: Policy) -> list[UndecidedColu
 
 
 def _has_arrow(kind: pl.DataType) -> bool:
-    """Return whether a type has a place in an Arrow batch."""
+    """Return whether an Arrow batch can hold a type."""
     return not isinstance(kind, pl.Int128 | pl.UInt128 | pl.Object)
 
 
 def _added(
     before: "npt.NDArray[np.int64] | None", codes: "npt.NDArray[np.unsignedinteger]", n_codes: int
 ) -> "npt.NDArray[np.int64]":
-    """Return the rows of each code, those of a batch added."""
+    """Add the codes of a batch to the number of rows of each code."""
     import numpy as np
 
     rows = np.bincount(codes, minlength=n_codes)
@@ -69,7 +69,7 @@ def _added(
 def _seen(
     name: str, policy: Policy, present: Sequence[str], rows: "npt.NDArray[np.int64] | None", n_rows: int
 ) -> UndecidedColumn:
-    """Return what is seen of one column."""
+    """Return the statistics of one column."""
     proposal = policy.undecided[name].proposal
     if rows is None or not n_rows:
         return UndecidedColumn(name, present=name in present, distinct=None, separation=None, proposal=proposal)

@@ -1,1 +1,1 @@
-"""Disclosure risk of a table: reports, unique sets of columns, SUDA, record linkage."""
+"""Disclosure risk of a table: risk reports, unique column sets, SUDA, record linkage."""

@@ -1,4 +1,4 @@
-"""`unique_sets`: which sets of columns tell rows apart, so that together they are quasi-identifiers."""
+"""`unique_sets`: sets of columns that make rows unique and so are quasi-identifiers."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -20,36 +20,36 @@ def unique_sets(
     measure: Literal["separation", "distinctness"] = "separation",
     n_threads: int | None = None,
 ) -> pl.DataFrame:
-    """Measure how well every set of columns tells rows apart.
+    """Measure separation and distinctness of every set of columns.
 
     Parameters
     ----------
     frame : frame, table or path
-        Values of any type; a null is a value like another.
+        Values of any type; null is a value.
     columns : sequence of str, optional
-        All columns unless given.
+        Columns to combine. Default: all.
     max_size : int, optional
-        Columns of a set at most; all sizes unless given.
+        Maximum number of columns of a set. Default: no limit.
     alpha : float
-        Share that a set is to reach to tell rows apart; above 0, at most 1. With 1 every row differs from all others.
+        Minimum share for a set to be reported in ``tells_apart``; in (0, 1]. With 1 every row differs from all others.
     measure : "separation" | "distinctness"
-        What `alpha` is a share of: pairs of rows that differ, or distinct tuples among the rows.
+        Meaning of `alpha`: share of row pairs that differ, or distinct tuples / rows.
     n_threads : int, optional
-        All cores that this process may use, unless given.
+        Number of threads. Default: all cores that this process may use.
 
     Returns
     -------
     pl.DataFrame
-        One row a set, smaller sets first, then in the order of the columns: ``columns``, ``size``, ``distinct``
-        (distinct tuples), ``distinctness`` (distinct / rows), ``separation`` (share of row pairs told apart),
-        ``unique_rows`` (share of the rows that no other equals), ``tells_apart`` (the set reaches `alpha`) and
-        ``minimal`` (and no proper subset does).
+        One row per set, smaller sets first, then in the order of the columns: ``columns``, ``size``, ``distinct``
+        (distinct tuples), ``distinctness`` (distinct / rows), ``separation`` (share of row pairs that differ),
+        ``unique_rows`` (share of rows that are unique), ``tells_apart`` (whether the set reaches `alpha`) and
+        ``minimal`` (whether no proper subset does).
 
     Raises
     ------
     ColumnError, InputError, PolicyError
         A column is missing or cannot be encoded, the table has no rows, a parameter is out of range, there are
-        too many sets of columns, or no column or one twice is named.
+        too many sets of columns, or `columns` is empty or has duplicates.
 
     References
     ----------

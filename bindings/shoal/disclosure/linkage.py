@@ -1,4 +1,4 @@
-"""`linkage_risk`: how many masked records can be linked with the records that they come from."""
+"""`linkage_risk`: share of masked records that can be linked to their original records."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,18 +13,18 @@ from shoal_engine.errors import PolicyError
 
 @dataclass(frozen=True, slots=True)
 class LinkageRisk:
-    """What an intruder who holds the original records links.
+    """Result of record linkage by an intruder who holds the original records.
 
     Attributes
     ----------
     method : str
     rows : int
     share : float
-        Share of the records that are linked with their own masked record, ties shared.
+        Share of records linked to their own masked record; ties are split.
     by_chance : float
-        The same for an intruder who guesses: one over the rows.
+        The same for random guessing: 1 / rows.
     chance : pl.Series
-        Row by row: one over the candidates, if the own record is among the best ones, else 0.
+        Probability of a correct link for each row: 1 / best candidates if the own record is among them, else 0.
     """
 
     method: str
@@ -42,31 +42,31 @@ def linkage_risk(
     method: Literal["distance", "probability", "interval"] = "distance",
     width: float = 0.05,
 ) -> LinkageRisk:
-    """Measure how many masked records are linked with the records that they come from.
+    """Measure the share of masked records that are linked to their original records.
 
     Parameters
     ----------
     original, masked : frame, table or path
-        As many rows in both, in the same order, as the transforming functions leave them. The rows of
-        `anonymize` are shuffled and cannot be told apart so.
+        The same rows in the same order, as transforms keep them. The rows of
+        `anonymize` are shuffled and cannot be compared this way.
     columns : sequence of str
-        What the intruder knows.
+        Columns that the intruder knows.
     method : "distance" | "probability" | "interval"
         distance: the nearest masked record, columns standardized as the original ones (Domingo-Ferrer, Torra
-        2001); numbers without nulls. probability: the pattern of agreement that speaks most for a match
+        2001); numbers without nulls. probability: the pattern of agreement with the highest match weight
         (Fellegi, Sunter 1969), weights by expectation maximization; values of any type that agree or not, a
-        null agrees with a null. interval: the original lies within `width` deviations of its own masked
+        null agrees with a null. interval: the original lies within `width` standard deviations of its own masked
         record in every column, as in sdcMicro's dRisk; numbers without nulls.
     width : float
-        For interval: at least 0.
+        Half-width for interval, in standard deviations, at least 0.
 
     Raises
     ------
     ColumnError, InputError
         A column is missing or of a type that the method cannot take, the tables have no rows or differ in
-        number, or probability is asked of too many rows and columns.
+        number, or the tables are too large for `method="probability"`.
     PolicyError
-        There is no column, a column is named twice, there is no such method, or the width is below 0.
+        `columns` is empty or has duplicates, the method is unknown, or the width is below 0.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def linkage_risk(
         msg = f"there is no method {method!r}; choose one of distance, probability, interval"
         raise PolicyError(msg)
     if not width >= 0:
-        msg = f"width = {width}; give a number of deviations of at least 0"
+        msg = f"width = {width}; give a number of standard deviations of at least 0"
         raise PolicyError(msg)
     first, then = (collected(into_lazy(frame), names) for frame in (original, masked))
     linkage.check_rows(first.height, then.height)

@@ -1,4 +1,4 @@
-"""`risk` and `individual_risk`: what a table gives away, to whom, and with which chance."""
+"""`risk` and `individual_risk`: re-identification and attribute disclosure risk of a table."""
 
 import msgspec
 import numpy as np
@@ -26,24 +26,24 @@ def risk(
     threshold: float = 0.2,
     n_threads: int | None = None,
 ) -> RiskReport:
-    """Report the disclosure risk of a table as it stands.
+    """Report the disclosure risk of a table without changing it.
 
     Parameters
     ----------
     frame : frame, table or path
     policy : Policy
-        Names quasi-identifiers and sensitive columns; its models and hierarchies are not read. With a `unit`, the units
-        of each class are its records; attributes are told of rows.
+        Policy with quasi-identifiers and sensitive columns; models and hierarchies are ignored. With a `unit`, units
+        of each class are its records; attribute risk is counted in rows.
     population : frame, table or path, optional
-        The people that the table was drawn from, itself included, with the same quasi-identifiers.
+        Population that the table was sampled from, including its rows, with the same quasi-identifiers.
     sampling_fraction : float, optional
-        Rows over people, above 0, at most 1, where there is no table of the population.
+        Rows / people, in (0, 1], if there is no table of the population.
     weights : str, optional
-        A column of numbers: how many people each row stands for. At most one of the three is given.
+        Column with the number of people that each row represents. At most one of the three is given.
     threshold : float
-        Chance above which a record is taken to be at risk, from 0 to 1.
+        Probability above which a record is at risk, from 0 to 1.
     n_threads : int, optional
-        All cores that this process may use, unless given.
+        Number of threads. Default: all cores that this process may use.
 
     Returns
     -------
@@ -86,24 +86,24 @@ def individual_risk(
     weights: str | None = None,
     n_threads: int | None = None,
 ) -> pl.DataFrame:
-    """Tell for each row how likely it is found in the population.
+    """Return the re-identification risk of each row.
 
     Parameters
     ----------
     frame, policy, population, sampling_fraction, weights, n_threads
-        As for `risk`; one of the three in the middle is given.
+        As for `risk`; exactly one of `population`, `sampling_fraction` and `weights` is given.
 
     Returns
     -------
     pl.DataFrame
-        One row for each row of the table, in its order: `class_size` (rows, or units where the policy names them),
-        `people` (of the class in the population, counted or expected) and `risk` (one over the people, or the
-        expectation of that).
+        One row for each row of the table, in its order: `class_size` (rows, or units if the policy names one),
+        `people` (population size of the class, counted or expected) and `risk` (1 / people, or the
+        expectation of it).
 
     Raises
     ------
     ColumnError, InputError, PolicyError
-        As for `risk`; PolicyError also where nothing tells of the population.
+        As for `risk`; PolicyError also if the population is not described.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def individual_risk(
     table = _observed(frame, policy, weights, threads(n_threads))
     people = _people(table, frame, population, sampling_fraction, weights, threads(n_threads))
     if people is None:
-        msg = "nothing tells of the population; give a table of it, a sampling fraction or a column of weights"
+        msg = "the population is not described; give a table of it, a sampling fraction or a column of weights"
         raise PolicyError(msg)
     size = units_in(table.units, table.grouped)
     classes = pl.DataFrame({"class_size": size, "people": people.size, "risk": people.chance})
@@ -132,13 +132,13 @@ def _plain(policy: Policy, weights: str | None) -> Policy:
         raise PolicyError(msg)
     kept = [] if weights is None else [weights]
     plain = Policy.of(k=2, quasi_identifiers=names, sensitive=sensitive, insensitive=kept, unit=policy.unit)
-    # Kinds stay: a column of numbers that is declared a category may hold any of them.
+    # Kinds are kept: a numeric column declared a category may hold any number.
     kinds = {name: QuasiIdentifier(kind=role.kind) for name, role in policy.quasi_identifiers.items()}
     return msgspec.structs.replace(plain, quasi_identifiers=kinds, file=policy.file, column=policy.column)
 
 
 def _observed(frame: IntoFrame, policy: Policy, weights: str | None, n_threads: int) -> Table:
-    """Return the table's tuples and the tuple of each row, rows in order."""
+    """Observe a table with its rows in order; return its tuples and the tuple of each row."""
     plain = _plain(policy, weights)
     return observe(read_by_policy(frame, plain).frame, plain, carry=True, n_threads=n_threads, in_order=True).finish()
 
@@ -151,7 +151,7 @@ def _people(
     weights: str | None,
     n_threads: int,
 ) -> People | None:
-    """Return the population behind the classes of a table, in whichever way it is described."""
+    """Return the population sizes of the classes, counted or estimated, or None."""
     from shoal_engine.risk.sampling import same_fraction, weighted_fraction
 
     if sum(given is not None for given in (population, sampling_fraction, weights)) > 1:
@@ -170,7 +170,7 @@ def _people(
 
 
 def _counted(table: Table, frame: IntoFrame, population: IntoFrame, n_threads: int) -> People:
-    """Return the population of a table, counted over the columns of both."""
+    """Return the population sizes of the classes, counted in a population table."""
     from shoal_engine.risk.population_classes import count_people
 
     policy = msgspec.structs.replace(table.policy, sensitive={}, insensitive={}, unit="")

@@ -1,4 +1,4 @@
-"""`suda`: rows that few columns single out."""
+"""`suda`: special uniques detection, rows that are unique on few columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,13 +20,13 @@ class Suda:
     Attributes
     ----------
     frame : pl.DataFrame
-        One row for each row of the table, in its order: `score`; `dis`, the chance that a match is correct, null
-        without sampling fraction; `minimal_uniques`, how many sets of columns single the row out; and
-        `smallest_size`, the columns of the smallest, null where there is none.
+        One row for each row of the table, in its order: `score`; `dis`, the probability that a match is correct, null
+        without sampling fraction; `minimal_uniques`, the number of minimal column sets that make the row unique; and
+        `smallest_size`, the size of the smallest such set, null if the row has no such set.
     columns : pl.DataFrame
-        For each quasi-identifier: `minimal_uniques` that it is part of, and `contribution`, its share of all scores.
+        One row per quasi-identifier: number of `minimal_uniques` with it, and `contribution`, its share of scores.
     sizes : pl.DataFrame
-        Minimal uniques by their number of columns.
+        Number of minimal uniques by number of columns.
     """
 
     frame: pl.DataFrame = field(repr=False)
@@ -43,35 +43,35 @@ def suda(
     scores: Literal["elliot", "share"] = "elliot",
     n_threads: int | None = None,
 ) -> Suda:
-    """Find the minimal sample uniques of every row: sets of columns that single it out, and no smaller set does.
+    """Find the minimal sample uniques of every row: minimal sets of columns on which it is unique.
 
     Parameters
     ----------
     frame : frame, table or path
     quasi_identifiers : sequence of str
-        What an intruder may know, of any type; null is a value. At most 62 columns.
+        Columns that an intruder may know, of any type; null is a value. At most 62 columns.
     max_size : int, optional
-        Most columns that an intruder may know at once; all of them unless given.
+        Maximum number of columns that an intruder knows. Default: all.
     sampling_fraction : float, optional
-        Rows over people, above 0, at most 1; needed for `dis`.
+        Rows / people, in (0, 1]; needed for `dis`.
     scores : "elliot" | "share"
-        How much a small set counts: (d - k)! for one of k out of d columns (Elliot et al. 2002; sdcMicro's
+        Score of a set of k out of d columns: (d - k)! (Elliot et al. 2002; sdcMicro's
         default), or (2^(d-k) - 1) k! (d-k)! / d! (sdcMicro with ``original_scores = FALSE``).
     n_threads : int, optional
-        All cores that this process may use, unless given.
+        Number of threads. Default: all cores that this process may use.
 
     Raises
     ------
     ColumnError, InputError
         A column is missing or cannot be observed, or there are too many.
     PolicyError
-        There is no column, `max_size` is below 1, or the sampling fraction is out of range.
+        No column is given, `max_size` is below 1, or the sampling fraction is out of range.
 
     References
     ----------
     Elliot, M. J., Manning, A. M., Ford, R. W. (2002), A computational algorithm for handling the special uniques
     problem. Manning, A. M., Haglin, D. J., Keane, J. A. (2008), A recursive search algorithm for statistical
-    disclosure assessment. sdcMicro's suda2 finds nothing in columns of text; here any value is one.
+    disclosure assessment. sdcMicro's suda2 ignores columns of text; here values of any type count.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""Verify a release from its rows alone, by code that shares nothing with the engine's methods."""
+"""Verification of a release from its rows alone, by code that is independent of the engine's methods."""

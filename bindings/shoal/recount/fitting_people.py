@@ -1,6 +1,6 @@
-"""Whom the classes of a release fit, and so how many people stand behind each; in NumPy and Polars alone.
+"""People of a population that match each class of a release, counted in NumPy and Polars alone.
 
-A person fits a class where every label stands for the person's value.
+A person matches a class if every label of the class covers the person's value.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,11 +29,11 @@ class Fitting:
     Attributes
     ----------
     of_class : (n_classes,) int64
-        People whom each class fits.
+        Number of people that match each class.
     share : (n_tuples,) float64
-        For each distinct tuple of the population, rows / people of the class that fits it; 0 where none does.
+        For each distinct tuple of the population, rows / people of its class; 0 if no class matches.
     overlap : bool
-        Whether some tuple fits two classes.
+        Whether a tuple matches two classes.
     """
 
     of_class: Codes
@@ -42,14 +42,14 @@ class Fitting:
 
 
 def fit_people(classes: pl.DataFrame, rows: pl.Series, population: pl.LazyFrame, policy: "Policy") -> Fitting:
-    """Count the people whom each class fits.
+    """Count the people that match each class.
 
     Parameters
     ----------
     classes : pl.DataFrame
-        The released columns of the quasi-identifiers, one row a class.
+        The released quasi-identifiers, one row per class.
     rows : pl.Series
-        Rows of each class.
+        Number of rows of each class.
     population : pl.LazyFrame
     policy : Policy
 
@@ -91,7 +91,7 @@ def fit_people(classes: pl.DataFrame, rows: pl.Series, population: pl.LazyFrame,
 
 
 def _as_observed(name: str, kind: pl.DataType) -> pl.Expr:
-    """Return a column of the population as tables are observed: NaN is null, zero has no sign, categories are text."""
+    """Return a column normalized like observed tables: NaN is null, zero has no sign, categories are text."""
     column = pl.col(name)
     if kind.is_float():
         return pl.when(column.is_nan()).then(None).otherwise(column + 0.0).alias(name)
@@ -99,7 +99,7 @@ def _as_observed(name: str, kind: pl.DataType) -> pl.Expr:
 
 
 def _numbered(values: pl.Series) -> tuple[Codes, pl.Series]:
-    """Return the place of each value among the distinct ones, null first, then ascending; and these."""
+    """Return dense codes of the values, null first, then ascending, and the distinct values."""
     domain = values.unique().sort(nulls_last=False)
     numbers = domain.to_frame("value").with_row_index("code")
     found = values.to_frame("value").join(numbers, on="value", how="left", nulls_equal=True, maintain_order="left")
@@ -109,10 +109,10 @@ def _numbered(values: pl.Series) -> tuple[Codes, pl.Series]:
 def _fitting(
     labels: Sequence[Codes], readings: Sequence[Reading], values: Sequence[Codes]
 ) -> Iterator[tuple[int, Codes]]:
-    """Yield each class and the tuples of the population that fit it.
+    """Yield each class with the population tuples that match it.
 
-    Classes of equal labels in the first columns share what these leave of the population; columns with more
-    labels come first, as they leave less.
+    Classes with equal labels in the first columns share the remaining population; columns with more
+    labels come first, as they leave fewer people.
     """
     order = sorted(range(len(labels)), key=lambda j: (-int(labels[j].max(initial=0)), j))
     todo = [(0, np.arange(len(labels[0])), np.arange(len(values[0])))]

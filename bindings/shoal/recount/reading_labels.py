@@ -1,6 +1,6 @@
-"""What the labels of a release stand for, read from their texts: values, intervals, sets, nodes of a hierarchy.
+"""Parsing of the labels of a release: values, intervals, sets, and nodes of a hierarchy.
 
-The reading is that of someone who holds the release and its policy, and owes nothing to the code that wrote it.
+It needs only the release and its policy, and shares no code with the writer of the labels.
 """
 
 from abc import ABC, abstractmethod
@@ -24,15 +24,15 @@ Codes = npt.NDArray[np.int64]
 
 
 class Reading(ABC):
-    """The labels of one column, read over a domain of values; null is the first value where there is one."""
+    """Parsed labels of one column over a domain of values; null, if any, is the first value."""
 
     @abstractmethod
     def fits(self, label: int, codes: Codes) -> Flags:
-        """Return for which of some values, (n,) codes, a label stands."""
+        """Return which of the values, (n,) codes, a label covers."""
 
 
 class _Spans(Reading):
-    """Labels that stand for all values between two ends, by rank; null has rank -1."""
+    """Labels that cover all values between two ranks; null has rank -1."""
 
     def __init__(self, rank: Codes, ends: Sequence[tuple[int, int]]) -> None:
         self._rank, self._ends = rank, ends
@@ -44,7 +44,7 @@ class _Spans(Reading):
 
 
 class _Sets(Reading):
-    """Labels that list their values."""
+    """Labels that list the values they cover."""
 
     def __init__(self, members: Sequence[Flags]) -> None:
         self._members = members
@@ -54,7 +54,7 @@ class _Sets(Reading):
 
 
 class _Nodes(Reading):
-    """Labels that name nodes of a hierarchy; `names`, (n_levels, n_values), are numbers of names."""
+    """Labels that name nodes of a hierarchy; `names`, (n_levels, n_values), are integer codes of names."""
 
     def __init__(self, names: Codes, wanted: Sequence[int]) -> None:
         self._names, self._wanted = names, wanted
@@ -66,14 +66,14 @@ class _Nodes(Reading):
 def read_labels(
     labels: pl.DataFrame, domain: pl.Series, name: str, role: "QuasiIdentifier", policy: "Policy"
 ) -> Reading:
-    """Read the distinct labels of a quasi-identifier.
+    """Parse the distinct labels of a quasi-identifier.
 
     Parameters
     ----------
     labels : pl.DataFrame
         One column of labels, or two of bounds.
     domain : pl.Series
-        Distinct values of the population, null first where there is one, then ascending.
+        Distinct values of the population, null first if any, then ascending.
     name, role, policy
 
     Raises
@@ -97,21 +97,21 @@ def read_labels(
     declared = role.hierarchy.values if isinstance(role.hierarchy, Order) else texts
     place = {text: rank for rank, text in enumerate(declared)}
     if any(text not in place for text in texts):
-        msg = f"the order of {name!r} does not list every value of the population; add what is missing"
+        msg = f"the order of {name!r} does not list every value of the population; add the missing ones"
         raise HierarchyError(msg)
     rank = np.array([-1] * has_null + [place[text] for text in texts], np.int64)
     return _Spans(rank, [_ends(label, place, name, anything) for label in written])
 
 
 def _texts(known: pl.Series) -> list[str]:
-    """Return values as a release writes them where they stand by themselves."""
+    """Return the texts of single values in a release."""
     from shoal_engine.tables.value_texts import value_texts
 
     return value_texts(known.to_arrow()).to_pylist()
 
 
 def _bounds(labels: pl.DataFrame, known: pl.Series, name: str, *, has_null: bool, of_null: int) -> Reading:
-    """Read two bounds; without bounds null up to rank `of_null`."""
+    """Parse two bounds; without bounds, a label covers null up to rank `of_null`."""
     lower, upper = (labels.get_column(f"{name}_{end}") for end in ("lower", "upper"))
     lower, upper = (_as_values(end, known.dtype, name) for end in (lower, upper))
     low = known.search_sorted(lower, side="left").to_list()
@@ -121,19 +121,19 @@ def _bounds(labels: pl.DataFrame, known: pl.Series, name: str, *, has_null: bool
 
 
 def _as_values(end: pl.Series, kind: pl.DataType, name: str) -> pl.Series:
-    """Return bounds as values of the population's type: those of a delimited file are text."""
+    """Return bounds with the population's type; bounds from a delimited file are text."""
     declared = format_of_type(kind)
     if end.dtype != pl.String or declared is None:
         return end if end.dtype == kind else end.cast(kind, strict=False)
     values = end.to_frame(name).select(typed(pl.col(name), declared)).to_series()
     if values.null_count() > end.null_count():
-        msg = f"a bound of {name!r} is no {declared.type}, as the population's values are; give this policy's release"
+        msg = f"a bound of {name!r} is not of type {declared.type} as in the population; give this policy's release"
         raise ColumnError(msg)
     return values.cast(kind)
 
 
 def _ends(label: str | None, place: Mapping[str, int], name: str, anything: int) -> tuple[int, int]:
-    """Return the lowest and highest rank that a label stands for; ``*`` begins at rank `anything`."""
+    """Return the lowest and highest rank that a label covers; ``*`` begins at rank `anything`."""
     if label is None:
         return -1, -1
     if label in place:
@@ -145,12 +145,12 @@ def _ends(label: str | None, place: Mapping[str, int], name: str, anything: int)
         lower, upper = ", ".join(parts[:cut]), ", ".join(parts[cut:])
         if lower in place and upper in place:
             return place[lower], place[upper]
-    msg = f"a label of {name!r} is no interval of values that occur in the population; give the release of this policy"
+    msg = f"a label of {name!r} is not an interval of values in the population; give the release of this policy"
     raise ColumnError(msg)
 
 
 def _members(label: str | None, texts: Sequence[str], *, has_null: bool, role: "QuasiIdentifier") -> Flags:
-    """Return which values a set names, null among them where it may share a class with others."""
+    """Return which values a set covers, including null if nulls are generalized."""
     mixes = role.nulls == "generalize"
     if label is None or label == "*":
         null = label is None or mixes
@@ -171,7 +171,7 @@ def _nodes(
     *,
     has_null: bool,
 ) -> Reading:
-    """Read names of nodes; several nodes of one name are all meant."""
+    """Parse names of nodes; a name covers all nodes that have it."""
     from shoal_engine.anonymity.hierarchies.trees import plant
 
     assert role.hierarchy is not None

@@ -1,4 +1,4 @@
-"""What else a class measures, in plain Polars: the models of one sensitive column that only some policies bind."""
+"""Measures of the less common models of one sensitive column, recounted in plain Polars."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,72 +12,74 @@ from shoal_engine.anonymity.policy.value_models import Alpha, BetaLikeness, Delt
 
 
 class Seen(NamedTuple):
-    """The values that a class holds, as columns: one row each.
+    """Columns of the sensitive values of a class, one row per value.
 
     Attributes
     ----------
     value, count, share : pl.Expr
-        The value, its rows in the class, and its share of the whole table.
+        The value, its number of rows in the class, and its share of the whole table.
     n_values : int
-        Values of the whole table.
+        Number of distinct values in the whole table.
     """
 
     value: pl.Expr
-    count: pl.Expr  # pyright: ignore[reportIncompatibleMethodOverride] - no one counts in it
+    count: pl.Expr  # pyright: ignore[reportIncompatibleMethodOverride] - `tuple.count` is not used
     share: pl.Expr
     n_values: int
 
 
 @dataclass(frozen=True, slots=True)
-class Further:
-    """One measure: what is reckoned of each value ahead, and what of each class from that.
+class OtherMeasure:
+    """A measure: an expression per value, and an expression per class computed from it.
 
     Attributes
     ----------
-    ahead : callable of Seen to pl.Expr
-    worst : callable of (Seen, what stood ahead) to pl.Expr
+    per_value : callable of Seen to pl.Expr
+    per_class : callable of (Seen, the column of `per_value`) to pl.Expr
     more_is_better : bool
     """
 
-    ahead: Callable[[Seen], pl.Expr]
-    worst: Callable[[Seen, pl.Expr], pl.Expr]
+    per_value: Callable[[Seen], pl.Expr]
+    per_class: Callable[[Seen, pl.Expr], pl.Expr]
     more_is_better: bool = False
 
 
-def further(models: Sequence[Model]) -> Mapping[str, Further]:
-    """Return the measures that models ask for, by the field that tells them; the common ones are not among them."""
-    found = {model.figure[0]: _further(model) for model in models}
+def other_measures(models: Sequence[Model]) -> Mapping[str, OtherMeasure]:
+    """Return the measures of `models` by the field that reports them; the common models have none here."""
+    found = {model.figure[0]: _measure_of(model) for model in models}
     return {field: measure for field, measure in found.items() if measure is not None}
 
 
-def _further(model: Model) -> Further | None:
+def _measure_of(model: Model) -> OtherMeasure | None:
     """Return the measure of one model."""
     match model:
         case Entropy(estimator="grassberger"):
-            return Further(lambda seen: _stand_in(seen.count), _grassberger, more_is_better=True)
+            return OtherMeasure(lambda seen: _log_estimate(seen.count), _grassberger, more_is_better=True)
         case DeltaDisclosure(absent=absent):
-            return Further(lambda seen: seen.count / seen.share, _delta if absent == "ignored" else _delta_strict)
+            return OtherMeasure(lambda seen: seen.count / seen.share, _delta if absent == "ignored" else _delta_strict)
         case BetaLikeness(enhanced=enhanced):
-            return Further(lambda seen: -seen.share.log(), _beta_enhanced if enhanced else _beta)
+            return OtherMeasure(lambda seen: -seen.share.log(), _beta_enhanced if enhanced else _beta)
         case Alpha(values=values):
             bound = _among(values) if values else _every
-            return Further(bound, lambda seen, named: seen.count.filter(named).max().fill_null(0) / seen.count.sum())
+            return OtherMeasure(
+                bound, lambda seen, named: seen.count.filter(named).max().fill_null(0) / seen.count.sum()
+            )
         case _:
             return None
 
 
 def _every(seen: Seen) -> pl.Expr:
-    """Return yes for every value."""
+    """Select every value."""
     return seen.count > 0
 
 
 def _among(values: Sequence[str]) -> Callable[[Seen], pl.Expr]:
-    """Return the test whether a value, as text, is among `values`."""
+    """Return a function that selects the values whose text is in `values`."""
     return lambda seen: seen.value.cast(pl.String).is_in(list(values)).fill_null(value=False)
 
 
-def _stand_in(count: pl.Expr) -> pl.Expr:
-    """Return what stands for the logarithm of a count: psi(n / 2 + 1 / 2) + ln 2 for the even number at or below it."""
+def _log_estimate(count: pl.Expr) -> pl.Expr:
+    """Return the estimate of log n: psi(m / 2 + 1 / 2) + ln 2, where m is the largest even number up to n."""
 
     def of(counts: pl.Series) -> pl.Series:
         from scipy.special import digamma
@@ -87,10 +89,10 @@ def _stand_in(count: pl.Expr) -> pl.Expr:
     return count.map_batches(of, return_dtype=pl.Float64, is_elementwise=True)
 
 
-def _grassberger(seen: Seen, stand_in: pl.Expr) -> pl.Expr:
-    """Return exp of the estimated entropy, and no more than the number of values."""
+def _grassberger(seen: Seen, log_estimate: pl.Expr) -> pl.Expr:
+    """Return exp of the estimated entropy, at most the number of values."""
     n = seen.count.sum()
-    entropy = _stand_in(n) - (seen.count * stand_in).sum() / n
+    entropy = _log_estimate(n) - (seen.count * log_estimate).sum() / n
     return pl.min_horizontal(entropy.exp(), pl.len().cast(pl.Float64))
 
 
@@ -100,12 +102,12 @@ def _delta(seen: Seen, ratio: pl.Expr) -> pl.Expr:
 
 
 def _delta_strict(seen: Seen, ratio: pl.Expr) -> pl.Expr:
-    """Return the same, infinite where a value of the table is absent."""
+    """Return the same, or inf if a value of the table is absent."""
     return pl.when(pl.len() < seen.n_values).then(math.inf).otherwise(_delta(seen, ratio))
 
 
 def _gain(seen: Seen) -> pl.Expr:
-    """Return by how much of its share of the table each value gains."""
+    """Return the relative gain of each value: (class share - table share) / table share."""
     return (seen.count / seen.count.sum() - seen.share) / seen.share
 
 
@@ -116,7 +118,7 @@ def _beta(seen: Seen, surprise: pl.Expr) -> pl.Expr:
 
 
 def _beta_enhanced(seen: Seen, surprise: pl.Expr) -> pl.Expr:
-    """Return the largest gain, infinite where one exceeds -ln of its share and so no beta would do."""
+    """Return the largest gain, or inf if one exceeds -ln of its table share, which no beta allows."""
     gain = _gain(seen)
     beyond = ((gain > 0) & (gain > surprise)).any()
     return pl.when(beyond).then(np.inf).otherwise(_beta(seen, surprise))

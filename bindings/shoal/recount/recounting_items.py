@@ -1,4 +1,4 @@
-"""Combinations of items of a set-valued column, recounted in plain Polars."""
+"""Support of item combinations of a set-valued column, recounted in plain Polars."""
 
 import polars as pl
 
@@ -10,18 +10,18 @@ _ROW, _ITEM, _ROWS, _UNIT = internal("row"), internal("item"), internal("rows"),
 
 
 def least_support(frame: pl.LazyFrame, column: str, m: int, unit: str | None = None) -> int | None:
-    """Return the fewest rows, or values of `unit`, that hold a combination of up to `m` items; None where none does.
+    """Return the least support of a combination of up to `m` items, in rows or values of `unit`; None without items.
 
-    Every row is joined with itself, item by item, so a combination stands there once for each row that holds it.
+    Every row is joined with itself, item by item, so a combination occurs once for each row that holds it.
 
     Raises
     ------
     ColumnError
-        The column holds no lists of plain values.
+        The column is not of lists of plain values.
     """
     kind = schema_of(frame)[column]
     if not isinstance(kind, pl.List | pl.Array) or kind.inner.is_nested():
-        msg = f"set-valued column {column!r} has type {kind}, no lists of plain values; give this policy's release"
+        msg = f"set-valued column {column!r} has type {kind}, not lists of plain values; give this policy's release"
         raise ColumnError(msg)
     of_unit = [] if unit is None else [pl.col(unit).rank("dense").fill_null(0).cast(pl.UInt32).alias(_UNIT)]
     holders = pl.len() if unit is None else pl.col(_UNIT).n_unique()
@@ -31,7 +31,7 @@ def least_support(frame: pl.LazyFrame, column: str, m: int, unit: str | None = N
         .filter(pl.col(_ITEM).list.len() > 0)
         .explode(_ITEM)
         .unique()
-        # Numbers in place of items, so that null is one like the others.
+        # Integer codes in place of items, so that null is an item like any other.
         .with_columns(pl.col(_ITEM).rank("dense").fill_null(0).cast(pl.UInt32))
         .collect()
     )
@@ -39,8 +39,8 @@ def least_support(frame: pl.LazyFrame, column: str, m: int, unit: str | None = N
     held = entries.lazy().rename({_ITEM: "1"})
     for size in range(1, m + 1):
         if size > 1:
-            further = entries.lazy().select(_ROW, pl.col(_ITEM).alias(f"{size}"))
-            held = held.join(further, on=_ROW).filter(pl.col(f"{size}") > pl.col(f"{size - 1}"))
+            next_item = entries.lazy().select(_ROW, pl.col(_ITEM).alias(f"{size}"))
+            held = held.join(next_item, on=_ROW).filter(pl.col(f"{size}") > pl.col(f"{size - 1}"))
         counted = held.group_by([f"{j}" for j in range(1, size + 1)]).agg(holders.alias(_ROWS))
         found = counted.select(pl.col(_ROWS).min()).collect(engine="streaming").item()
         least = found if least is None or (found is not None and found < least) else least

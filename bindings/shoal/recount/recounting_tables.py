@@ -1,4 +1,4 @@
-"""What a table as a whole reaches under the models that bind all its classes, in plain Polars."""
+"""Measured values of the models that bind a table as a whole, recounted in plain Polars."""
 
 import math
 from bisect import bisect_left
@@ -29,12 +29,12 @@ def table_figures(
     frame: pl.LazyFrame,
     policy: Policy,
     quasi_identifiers: Sequence[str],
-    reached: Assessment,
+    measured: Assessment,
     classes: pl.DataFrame,
     population: pl.LazyFrame | None,
     unit: str | None = None,
 ) -> Mapping[str, float]:
-    """Return the figure of each model of the policy that binds the table as a whole, by its kind.
+    """Return the measured value of each table-wide model of the policy, by its kind.
 
     Parameters
     ----------
@@ -42,15 +42,15 @@ def table_figures(
         The released table.
     policy : Policy
     quasi_identifiers : sequence of str
-        Released columns whose equal values make a class.
-    reached : Assessment
-        The classes, as counted.
+        Released columns whose equal values form a class.
+    measured : Assessment
+        Counts of the classes.
     classes : pl.DataFrame
-        Their labels and rows.
+        Labels and number of rows of the classes.
     population : pl.LazyFrame, optional
-        People, where a model is counted in them.
+        Table of the population, if a model is counted in people.
     unit : str, optional
-        Column whose distinct values are counted in place of rows.
+        Column whose distinct values are counted instead of rows.
     """
     figures: dict[str, float] = {}
     sizes = classes.get_column(MEMBERS)
@@ -58,13 +58,13 @@ def table_figures(
     for model in policy.models:
         match model:
             case AverageRisk():
-                figures["average-risk"] = reached.equivalence_classes / max(1, members)
+                figures["average-risk"] = measured.equivalence_classes / max(1, members)
             case SampleUniqueness():
                 figures["sample-uniqueness"] = int((sizes == 1).sum()) / max(1, members)
             case PopulationUniqueness():
                 figures["population-uniqueness"] = model.measure(sizes.cast(pl.Int64).to_numpy())
             case KMap(counts_people=False):
-                figures["k-map"] = _k_map(model, members, reached.k)
+                figures["k-map"] = _k_map(model, members, measured.k)
             case LKC(l=l):
                 columns = _by_quasi_identifier(policy, quasi_identifiers)
                 weighed = _weighed(frame, quasi_identifiers, unit)
@@ -76,7 +76,7 @@ def table_figures(
 
 
 def _people_figures(policy: Policy, classes: pl.DataFrame, population: pl.LazyFrame) -> dict[str, float]:
-    """Return the figures that are counted in people."""
+    """Return the measured values of models counted in people."""
     from shoal.recount.fitting_people import fit_people
 
     found = fit_people(classes, classes.get_column(ROWS), population, policy)
@@ -87,20 +87,20 @@ def _people_figures(policy: Policy, classes: pl.DataFrame, population: pl.LazyFr
                 figures["k-map"] = float(found.of_class.min(initial=np.iinfo(np.int64).max))
             case DeltaPresence():
                 figures["presence-least"] = float(found.share.min(initial=1.0))
-                # Counts tell the chance of somebody only where one class fits.
+                # Counts give a person's probability only if one class matches.
                 figures["presence-most"] = math.inf if found.overlap else float(found.share.max(initial=0.0))
     return figures
 
 
 def _k_map(model: KMap, rows: int, least: int) -> float:
-    """Return the largest k, up to the model's own, of which the rows of the smallest class are proof enough."""
+    """Return the largest k, up to the model's own, that the size of the smallest class proves."""
     from scipy.stats import poisson
 
     fraction = model.sampling_fraction or rows / (model.population or rows)
 
     def proven(k: int) -> bool:
         absent = poisson.pmf(0, fraction * k) if model.estimator == "zero-truncated-poisson" else 0.0
-        # The least number of rows that as few or fewer come from k people with the chance asked for.
+        # The least number of rows such that k people yield as many or fewer with the requested probability.
         enough = float(poisson.ppf((1 - model.significance) * (1 - absent) + absent, fraction * k))
         enough = max(1.0, enough) + 1 if absent else enough + 2
         return least >= min(float(k), enough)
@@ -118,7 +118,7 @@ def _by_quasi_identifier(policy: Policy, released: Sequence[str]) -> list[list[s
 
 
 def _weighed(frame: pl.LazyFrame, keys: Sequence[str], unit: str | None) -> pl.LazyFrame:
-    """Return the table with what each row weighs in its class."""
+    """Return the table with the weight of each row in its class."""
     weight = pl.lit(1, pl.Int64) if unit is None else GRID // pl.len().cast(pl.Int64).over([*keys, unit])
     return frame.with_columns(weight.alias(WEIGHT))
 
@@ -131,9 +131,9 @@ def _combinations(
     l: int,
     unit: str | None,
 ) -> tuple[int, float]:
-    """Return the fewest rows, and the largest share of a sensitive value, over combinations of `l` of `quasi`.
+    """Return the fewest rows and the largest share of a sensitive value, over combinations of `l` columns.
 
-    Of units, a combination has at least those of its largest class.
+    If units are counted, a combination has at least the units of its largest class.
     """
     members = pl.col(MEMBERS).sum() if unit is None else pl.col(MEMBERS).max()
     fewest, surest = [], [0.0]

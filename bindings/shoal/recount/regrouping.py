@@ -1,6 +1,6 @@
-"""The second opinion: classes, diversity and closeness of a table, recounted with plain Polars.
+"""Recount of classes, diversity and closeness of a table, in plain Polars.
 
-Nothing here shares code with the kernels that made the release: a mistake there cannot hide here.
+It shares no code with the kernels that made the release, so a mistake there is found here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from functools import reduce
 import polars as pl
 
 from shoal.io.internal_names import internal
-from shoal.recount.recounting import Further, Seen, further
+from shoal.recount.recounting import OtherMeasure, Seen, other_measures
 from shoal.recount.recounting_units import (
     MEMBERS,
     ROWS,
@@ -28,17 +28,18 @@ _CLASS = internal("class")
 _VALUE = VALUE
 _COUNT = internal("count")
 _WHOLE = internal("whole")
-"""Rows of a class, or the weight of its units: what shares are shares of."""
+"""Rows of a class, or the weight of its units: the denominator of shares."""
 _SHARE = internal("share")
 _DISTINCT = internal("distinct")
 _ENTROPY = internal("entropy")
 _EQUAL = internal("equal")
 _RECURSIVE = internal("recursive")
 _CELLS_AT_ONCE = 1 << 22
-"""Cells of the dense table (classes x values) that closeness over ranks or a hierarchy holds at a time."""
+"""Maximum cells of the dense table (classes x values) of closeness over ranks or a hierarchy."""
 _ROWS_AT_ONCE = 1 << 18
-"""Rows whose classes are counted at a time, as long as that takes few passes over the table."""
+"""Target number of rows per part of the table."""
 _MOST_PARTS = 8
+"""Maximum number of parts, each of which takes one pass over the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Ground:
     ----------
     kind : "equal", "ordered" or "hierarchical"
     levels : sequence of mapping, for "hierarchical"
-        Level by level from the leaves' parents up to the root: the node above each value (as text).
+        For each level from the leaves' parents to the root: the node above each value (as text).
     order : sequence of str or None, for "ordered"
         Values as text in ascending order.
     """
@@ -65,7 +66,7 @@ def regroup(
     sensitive: Mapping[str, Sequence[Ground]],
     *,
     recursive: Mapping[str, Sequence[int]] | None = None,
-    besides: Mapping[str, Sequence[Model]] | None = None,
+    other_models: Mapping[str, Sequence[Model]] | None = None,
     unit: str | None = None,
 ) -> tuple[Assessment, pl.DataFrame]:
     """Count the equivalence classes of a table and measure its sensitive columns, from its rows alone.
@@ -73,10 +74,10 @@ def regroup(
     Parameters
     ----------
     frame : pl.LazyFrame
-    quasi_identifiers : names of the columns whose equal values make a class
-    sensitive : ground distances per sensitive column, the one for ``t`` first; none means equal distance
+    quasi_identifiers : names of the columns whose equal values form a class
+    sensitive : ground distances per sensitive column, the one for ``t`` first; default: equal distance
     recursive : the l of each recursive (c, l)-diversity to measure, per sensitive column
-    besides : further models to measure, per sensitive column; see `shoal.recount.recounting`
+    other_models : other models to measure, per sensitive column; see `shoal.recount.recounting`
     unit : column whose distinct values are counted, if any; see `shoal.recount.recounting_units`
 
     Returns
@@ -84,20 +85,20 @@ def regroup(
     Assessment
         An empty table has k = 0 and no classes.
     pl.DataFrame
-        The classes: their values in the quasi-identifiers, `ROWS` and `MEMBERS`: units, or rows without them.
+        The classes: their values in the quasi-identifiers, `ROWS`, and `MEMBERS` (units, or rows if no unit is given).
     """
     keys = list(quasi_identifiers)
     schema = frame.collect_schema()
     texts = [name for name in dict.fromkeys([*keys, *sensitive]) if schema[name] == pl.String]
     n_rows = int(frame.select(pl.len()).collect(engine="streaming").item())
     parts = list(_parts(frame, keys, min(_MOST_PARTS, -(-n_rows // _ROWS_AT_ONCE))))
-    # Labels are few and long: as categories they are compared by number.
+    # Labels are few and long: categories are compared by code.
     parts = [part.with_columns(pl.col(texts).cast(pl.Categorical)) for part in parts]
     measured: dict[str, SensitiveReach] = {}
     classes = pl.DataFrame()
     for column, grounds in sensitive.items():
         ranks = (recursive or {}).get(column, ())
-        asked = {internal(field): how for field, how in further((besides or {}).get(column, ())).items()}
+        asked = {internal(field): how for field, how in other_measures((other_models or {}).get(column, ())).items()}
         classes, measured[column] = _measured(frame, parts, keys, column, grounds or [Ground()], ranks, asked, unit)
     if not sensitive:
         rows = pl.len().cast(pl.Int64).alias(ROWS)
@@ -109,7 +110,7 @@ def regroup(
 
 
 def _parts(frame: pl.LazyFrame, keys: Sequence[str], n_parts: int) -> Iterator[pl.LazyFrame]:
-    """Cut a table so that every class lies in one part: what is held at a time stays bounded."""
+    """Split a table so that every class lies in one part, which bounds memory."""
     if n_parts <= 1:
         yield frame
         return
@@ -119,7 +120,7 @@ def _parts(frame: pl.LazyFrame, keys: Sequence[str], n_parts: int) -> Iterator[p
 
 
 def _summed(classes: pl.DataFrame, sensitive: Mapping[str, SensitiveReach]) -> Assessment:
-    """Sum the classes up."""
+    """Return the totals over all classes."""
     k, unique, rows, members = classes.select(
         pl.col(MEMBERS).min(),
         pl.col(ROWS).filter(pl.col(MEMBERS) == 1).sum().alias("unique"),
@@ -143,10 +144,10 @@ def _measured(
     column: str,
     grounds: Sequence[Ground],
     recursive: Sequence[int],
-    asked: Mapping[str, Further],
+    asked: Mapping[str, OtherMeasure],
     unit: str | None,
 ) -> tuple[pl.DataFrame, SensitiveReach]:
-    """Return the classes, and what the worst of them reaches in one sensitive column."""
+    """Return the classes, and the worst measured values in one sensitive column."""
     value = pl.col(column).alias(_VALUE)
     if unit is None:
         whole = frame.group_by(value).agg(pl.len().alias(_COUNT)).collect(engine="streaming")
@@ -206,7 +207,7 @@ def _classes(
     keys: Sequence[str],
     whole: pl.DataFrame,
     recursive: Sequence[int],
-    asked: Mapping[str, Further],
+    asked: Mapping[str, OtherMeasure],
 ) -> pl.DataFrame:
     """Measure every class from the counts of its sensitive values."""
     count, whole_share = pl.col(_COUNT), pl.col(_SHARE)
@@ -217,22 +218,22 @@ def _classes(
     seen = Seen(pl.col(_VALUE), count, whole_share, whole.height)
     return (
         cells.join(_like(whole, cells), on=_VALUE, how="left", nulls_equal=True)
-        .with_columns(how.ahead(seen).alias(f"{field}_ahead") for field, how in asked.items())
+        .with_columns(how.per_value(seen).alias(f"{field}_per_value") for field, how in asked.items())
         .group_by(keys)
         .agg(
             count.sum().alias(_WHOLE),
             pl.len().alias(_DISTINCT),
             (count.sum().log() - (count * count.log()).sum() / count.sum()).exp().alias(_ENTROPY),
-            # Values that a class lacks add their whole share, so only those that it holds need a row.
+            # A value absent from a class adds its whole share, so only present values need a row.
             (((share - whole_share).abs().sum() + 1.0 - whole_share.sum()) / 2).alias(_EQUAL),
             *by_rank,
-            *(how.worst(seen, pl.col(f"{field}_ahead")).alias(field) for field, how in asked.items()),
+            *(how.per_class(seen, pl.col(f"{field}_per_value")).alias(field) for field, how in asked.items()),
         )
     )
 
 
 def _like(table: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
-    """Return a table of values with the values typed as in `cells`."""
+    """Cast the values of a table to their type in `cells`."""
     return table.with_columns(pl.col(_VALUE).cast(cells.schema[_VALUE]))
 
 
@@ -259,7 +260,7 @@ def _closeness(
 
 
 def _grounded_values(whole: pl.DataFrame, ground: Ground) -> pl.DataFrame:
-    """Attach to each value its rank, or its nodes level by level."""
+    """Add the rank of each value, or its nodes at each level."""
     text = pl.col(_VALUE).cast(pl.String)
     if ground.kind == "ordered":
         if not ground.order:
@@ -292,7 +293,7 @@ def _over_ranks(dense: pl.DataFrame) -> float:
 
 
 def _over_hierarchy(dense: pl.DataFrame, height: int) -> float:
-    """Return the largest distance over a hierarchy: at each node, what moves between its children, by height."""
+    """Return the largest distance over a hierarchy: mass moved between the children of each node, times height."""
     total = dense.select(_CLASS).unique().with_columns(pl.lit(0.0).alias("d"))
     below, carried = dense, "extra"
     for level in range(1, height + 1):

@@ -1,4 +1,4 @@
-"""A released table as it was written: labels are text, kept columns what the policy declared them to be."""
+"""Reading of a released table: labels are text, kept columns have their declared types."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from shoal_engine.declarations.declarations import Declarations
 
 
 def open_released(frame: IntoFrame, policy: Policy) -> pl.LazyFrame:
-    """Open a released table; in a delimited file no label becomes anything but text.
+    """Open a released table; labels in a delimited file stay text.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def open_released(frame: IntoFrame, policy: Policy) -> pl.LazyFrame:
 
 
 def as_released(declared: ColumnFormat) -> ColumnFormat:
-    """Return what the texts of a declared column stand for once they are released: ISO 8601 and plain numbers.
+    """Return the declaration of a column after release: ISO 8601 and plain numbers.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def as_released(declared: ColumnFormat) -> ColumnFormat:
 
 
 def format_of_type(kind: pl.DataType) -> ColumnFormat | None:
-    """Return how a release writes values of a type as text, None where it writes none."""
+    """Return the declaration of a type as a release writes it to text, or None if it cannot."""
     match kind:
         case pl.Decimal():
             return ColumnFormat(type="decimal", scale=kind.scale)

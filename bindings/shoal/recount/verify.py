@@ -1,4 +1,4 @@
-"""`verify`: whether a released table holds what its policy promises, told from its rows alone."""
+"""`verify`: check of a released table against its policy, from its rows alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,15 +30,15 @@ from shoal_engine.finding import Finding, accept_findings, in_order, open_findin
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a released table reaches, and whether that is what the policy promises.
+    """Measured values of a released table, the promises it breaks, and its findings.
 
     Attributes
     ----------
     assessment : Assessment
     broken : tuple of str
-        Promises that the table breaks; empty when it holds them all.
+        Promises of the policy that the table breaks; empty if it meets all.
     findings : tuple of Finding
-        What the table does not protect, the worst first; accepted findings hold their reason.
+        Remaining risks of the table, worst first; accepted findings have their reason.
     """
 
     assessment: Assessment
@@ -47,7 +47,7 @@ class Verification:
 
     @property
     def met(self) -> bool:
-        """Tell whether the table holds everything that the policy promises."""
+        """Return whether the table meets the policy."""
         return not self.broken
 
     @property
@@ -56,7 +56,7 @@ class Verification:
         return open_findings(self.findings)
 
     def __repr__(self) -> str:
-        """Return one line."""
+        """Return a one-line summary."""
         a = self.assessment
         verdict = "met" if self.met else "; ".join(self.broken)
         return f"Verification(rows={a.rows}, k={a.k}, equivalence_classes={a.equivalence_classes}: {verdict})"
@@ -76,11 +76,11 @@ def verify(
     frame : frame, table or path
         The released table.
     policy : Policy
-        What was promised.
+        Policy that the table has to meet.
     population : frame, table or path, optional
-        The people that models are counted in, in place of the file that the policy names.
+        Table of the population, instead of the file that the policy names.
     certificate : path or mapping, optional
-        The certificate of the release: table and policy must be those that it was written for.
+        Certificate of the release; table and policy must be the certified ones.
 
     Raises
     ------
@@ -89,9 +89,9 @@ def verify(
     InputError
         The table or the certificate cannot be read.
     PolicyError
-        A model is counted in people and there is no table of them, or there is one and no such model.
+        A model needs a population and none is given, or one is given and no model needs it.
     UndecidedColumns
-        Nobody has decided on a column of the policy; carries what is seen of each.
+        The policy has undecided columns; the error has statistics of each.
 
     Examples
     --------
@@ -109,7 +109,7 @@ def verify(
         if role.action == "drop" and name in present
     ]
     expected = {*policy.columns, *released_names(policy)}
-    left += [f"column {name!r} is none of the policy's" for name in present if name not in expected]
+    left += [f"column {name!r} is not in the policy" for name in present if name not in expected]
     if certificate is not None:
         left += broken_certificate(certificate, frame, policy)
     unit = pseudonym_of_unit(policy, present)
@@ -123,7 +123,7 @@ def verify(
         ]
     except UNREADABLE:
         # Without the cause: the engine's own message may quote a cell.
-        msg = "the table cannot be read to its end: it is truncated, damaged or no release of this policy"
+        msg = "the table cannot be read to its end: it is truncated, damaged or not a release of this policy"
         raise InputError(msg) from None
     findings = accept_findings(in_order(found), policy.accept)
     assessment = msgspec.structs.replace(assessment, findings=findings)
@@ -134,16 +134,16 @@ def verify(
 def recount(
     frame: pl.LazyFrame, policy: Policy, population: pl.LazyFrame | None, unit: str | None = None
 ) -> tuple[Assessment, pl.DataFrame]:
-    """Return the assessment of a released table, and its classes.
+    """Measure a released table; return its assessment and its classes.
 
     Parameters
     ----------
     frame : pl.LazyFrame
     policy : Policy
     population : pl.LazyFrame, optional
-        Where a model is counted in it.
+        Table of the population, if a model needs it.
     unit : str, optional
-        Column of the frame whose distinct values are counted; rows unless given.
+        Column of the frame whose distinct values are counted. Default: rows.
     """
     present = schema_of(frame).names()
     for name in [*released_names(policy), *policy.sensitive, *policy.set_valued]:
@@ -154,9 +154,11 @@ def recount(
         name: sorted({model.l for model in role.models if isinstance(model, Recursive)})
         for name, role in policy.sensitive.items()
     }
-    besides = {name: role.models for name, role in policy.sensitive.items()}
+    other_models = {name: role.models for name, role in policy.sensitive.items()}
     names = released_names(policy)
-    found, classes = regroup(frame, names, grounds(frame, policy), recursive=recursive, besides=besides, unit=unit)
+    found, classes = regroup(
+        frame, names, grounds(frame, policy), recursive=recursive, other_models=other_models, unit=unit
+    )
     figures = table_figures(frame, policy, names, found, classes, population, unit) if policy.models else {}
     items = {name: least_support(frame, name, role.m, unit) for name, role in policy.set_valued.items()}
     found = msgspec.structs.replace(found, table_models=figures, set_valued=items)
@@ -168,7 +170,7 @@ def recount(
 
 
 def grounds(frame: pl.LazyFrame, policy: Policy) -> Mapping[str, Sequence[Ground]]:
-    """Return the ground distances that the policy's closeness models use, per sensitive column."""
+    """Return the ground distances of the policy's closeness models, per sensitive column."""
     return {
         name: [_ground(frame, policy, name, model) for model in role.models if isinstance(model, Closeness)]
         for name, role in policy.sensitive.items()
@@ -176,7 +178,7 @@ def grounds(frame: pl.LazyFrame, policy: Policy) -> Mapping[str, Sequence[Ground
 
 
 def _ground(frame: pl.LazyFrame, policy: Policy, column: str, model: Closeness) -> Ground:
-    """Return one ground distance, over the values that occur."""
+    """Return one ground distance over the occurring values."""
     if model.distance == "equal":
         return Ground()
     if model.distance == "ordered":

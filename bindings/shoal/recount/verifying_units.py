@@ -1,4 +1,4 @@
-"""What a released table still says of its units: their pseudonyms, or nothing."""
+"""Privacy units of a released table: their pseudonyms, and promises on rows that pseudonyms link."""
 
 from collections.abc import Sequence
 
@@ -15,18 +15,18 @@ _TRACE, _CLASS = internal("trace"), internal("class")
 
 
 def pseudonym_of_unit(policy: Policy, present: Sequence[str]) -> str | None:
-    """Return the column that holds pseudonyms of the unit, or None."""
+    """Return the column with pseudonyms of the unit, or None."""
     role = policy.identifiers.get(policy.unit)
     return policy.unit if role is not None and role.action == "pseudonym" and policy.unit in present else None
 
 
 def unit_findings(policy: Policy, unit: str | None, rows: int) -> tuple[Finding, ...]:
-    """Return that units cannot be counted, where the policy names them and the table does not."""
+    """Return the finding that units cannot be counted, if the policy names a unit and the table lacks it."""
     return (units_not_counted(policy.unit),) if policy.unit and unit is None and rows else ()
 
 
 def joined_promises(frame: pl.LazyFrame, policy: Policy, unit: str | None) -> list[str]:
-    """Return which pseudonyms that are the same in all classes join rows into traces that fewer than k share."""
+    """Return a broken promise for each pseudonym that links rows into a trace shared by fewer than k units."""
     if not policy.unit:
         return []
     names = set(frame.collect_schema().names())
@@ -44,7 +44,7 @@ def joined_promises(frame: pl.LazyFrame, policy: Policy, unit: str | None) -> li
 
 
 def _least_sharing(frame: pl.LazyFrame, keys: Sequence[str], name: str, unit: str) -> int:
-    """Return the fewest units whose rows share a class and a trace."""
+    """Return the smallest number of units that share a class and a trace."""
     counted = frame.group_by([*keys, name]).agg(pl.len().alias(ROWS)).collect(engine="streaming")
     if not counted.height:
         return 1 << 62
