@@ -1,4 +1,4 @@
-"""The command line `shoal`. Nothing heavy is imported before a command needs it."""
+"""Command line `shoal`. Heavy imports are deferred until a command needs them."""
 
 from shoal_cli.commands import main as main
 

@@ -1,4 +1,4 @@
-"""The commands, one function each: options in, one call of `shoal`, a table or JSON out."""
+"""Commands of `shoal`, one function each: parse options, call the library, print a table or JSON."""
 
 import json
 from pathlib import Path
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 _POLICY = click.option("--policy", "-p", "policy_file", type=click.Path(dir_okay=False), help="Policy as TOML.")
 _QUASI = click.option("--quasi-identifier", "-q", "quasi", multiple=True, metavar="COL", help="Repeat for several.")
 _SENSITIVE = click.option("--sensitive", "-s", multiple=True, metavar="COL", help="Repeat for several.")
-_UNIT = click.option("--unit", metavar="COL", help="Names the person of each row: k counts people, not rows.")
-_POPULATION = click.option("--population", metavar="FILE", help="The people that the table was drawn from.")
+_UNIT = click.option(
+    "--unit", metavar="COL", help="Column that identifies the person of each row: k counts people, not rows."
+)
+_POPULATION = click.option("--population", metavar="FILE", help="Table of the population that INPUT was sampled from.")
 _STEPS = 5
 
 
@@ -38,9 +40,11 @@ def _version(context: click.Context, parameter: click.Parameter, value: Any) -> 
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
 )
-@click.option("--debug", is_flag=True, expose_value=False, help="With an error, print where it arose; no cell is told.")
+@click.option(
+    "--debug", is_flag=True, expose_value=False, help="With an error, print its place in the code; never a cell."
+)
 def cli() -> None:
-    """Use data about people without exposing any of them.
+    """Anonymize tables of people, answer queries with differential privacy, and aggregate federated updates.
 
     Exit codes: 0 done and met, 1 error, 2 the policy cannot be met, 3 verification failed, 4 released and verified,
     but findings await a decision: change the policy, or accept each by its code and a reason.
@@ -58,7 +62,7 @@ def main() -> NoReturn:
 @click.option("--policy-out", type=click.Path(dir_okay=False, writable=True), help="Write a commented policy here.")
 @JSON
 def look(source: str, declared: "Declarations", policy_out: str | None, as_json: bool) -> int:  # noqa: FBT001
-    """Guess the role of each column, and report which columns single people out and which a person must decide on."""
+    """Guess the role of each column, and report unique rows and columns that a person must decide on."""
     from shoal.io.files import check_folder
     from shoal.io.writing import written_whole
     from shoal.profile.look import look as look_at
@@ -98,12 +102,12 @@ def assess(
     threads: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> int:
-    """Tell how exposed the people in a table are."""
+    """Measure the equivalence classes and risk of a table."""
     from shoal.anonymity.assess import assess as assess_frame
     from shoal_cli.rendering import show_assessment
     from shoal_cli.rendering_findings import show_findings, show_undecided
 
-    # Nothing is released here, so the least k there is may stand for a k that was not given.
+    # Nothing is released here, so the least possible k replaces a missing one.
     policy = _policy(policy_file, quasi, sensitive, k=2 if policy_file is None else None, unit=unit)
     policy = declaring(policy, declared)
     assessment = assess_frame(source, policy, population=population, n_threads=threads)
@@ -123,9 +127,13 @@ def assess(
 @_QUASI
 @_SENSITIVE
 @_POPULATION
-@click.option("--sampling-fraction", type=float, metavar="F", help="Rows over people, above 0, at most 1.")
-@click.option("--weights", metavar="COL", help="How many people each row stands for.")
-@click.option("--threshold", type=float, default=0.2, show_default=True, help="Chance that is too high.")
+@click.option(
+    "--sampling-fraction", type=float, metavar="F", help="Rows / people in the population, above 0, at most 1."
+)
+@click.option("--weights", metavar="COL", help="Column with the number of people that each row represents.")
+@click.option(
+    "--threshold", type=float, default=0.2, show_default=True, help="Probability above which a record is at risk."
+)
 @THREADS
 @JSON
 def risk(
@@ -141,13 +149,13 @@ def risk(
     threads: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> int:
-    """Tell what a table gives away, to whom, and with which chance."""
+    """Report re-identification and attribute disclosure risk, and Safe Harbor identifiers."""
     from shoal.disclosure.risk_report import risk as risk_of
     from shoal.profile.safe_harbor import safe_harbor
     from shoal_cli.rendering_findings import show_undecided
     from shoal_cli.rendering_risk import show_risk, show_safe_harbor
 
-    # Nothing is released here, so the least k there is may stand for a k that was not given.
+    # Nothing is released here, so the least possible k replaces a missing one.
     policy = _policy(policy_file, quasi, sensitive, k=2 if policy_file is None else None)
     policy = declaring(policy, declared)
     report = risk_of(
@@ -173,13 +181,15 @@ def risk(
 @click.argument("source", metavar="INPUT")
 @declared_input
 @click.argument("output", type=click.Path(allow_dash=True))
-@click.option("--output-format", type=click.Choice(FORMATS), default="csv", help="Of standard output, OUTPUT = -.")
+@click.option(
+    "--output-format", type=click.Choice(FORMATS), default="csv", help="Format of standard output, OUTPUT = -."
+)
 @_POLICY
-@click.option("-k", type=int, help="Rows, or units, that every class holds at least.")
+@click.option("-k", type=int, help="Minimum number of rows, or units, of every class.")
 @_QUASI
 @_SENSITIVE
 @_UNIT
-@click.option("--l", "l", type=int, help="Distinct sensitive values that every class holds at least.")
+@click.option("--l", "l", type=int, help="Minimum number of distinct sensitive values of every class.")
 @click.option("--t", "t", type=float, help="Largest distance of a class to the table.")
 @click.option(
     "--method",
@@ -187,10 +197,10 @@ def risk(
     default="tight",
     show_default=True,
 )
-@click.option("--suppress", type=float, help="Share of rows that may be left out; none unless given.")
-@click.option("--certificate", type=click.Path(), help="Write what was promised and reached here, as JSON.")
+@click.option("--suppress", type=float, help="Maximum share of rows to suppress. Default: 0.")
+@click.option("--certificate", type=click.Path(), help="Write the certificate of the release here, as JSON.")
 @_POPULATION
-@click.option("--utility", is_flag=True, help="Measure everything that the release keeps.")
+@click.option("--utility", is_flag=True, help="Measure the utility of the release.")
 @ACCEPT
 @THREADS
 @JSON
@@ -215,9 +225,9 @@ def anonymize(
     accept: tuple[str, ...],
     as_json: bool,  # noqa: FBT001
 ) -> int:
-    """Release a table in which nobody stands out, verified from its own rows.
+    """Anonymize a table, and verify the release from its own rows.
 
-    INPUT and OUTPUT may be -, standard input and output; what else is told then goes to standard error.
+    INPUT and OUTPUT may be -, standard input and output; reports then go to standard error.
     Exit code 4: the release is written and verified, but findings await a decision.
     """
     from shoal.anonymity.anonymize import anonymize_file
@@ -228,7 +238,7 @@ def anonymize(
     policy = accepting(declaring(policy, declared), accept)
     with written_to(output, output_format) as path:
         report = with_progress(
-            lambda tell: anonymize_file(
+            lambda on_step: anonymize_file(
                 source,
                 path,
                 policy,
@@ -237,7 +247,7 @@ def anonymize(
                 population=population,
                 utility=utility,
                 n_threads=threads,
-                on_progress=tell,
+                on_progress=on_step,
             ),
             steps=_STEPS,
         )
@@ -252,7 +262,7 @@ def anonymize(
 @click.argument("source", metavar="INPUT")
 @declared_input
 @click.option("--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy as TOML.")
-@click.option("--output", "-o", type=click.Path(), help="Write every node here; its suffix tells the format.")
+@click.option("--output", "-o", type=click.Path(), help="Write every node to this file, in the format of its suffix.")
 @_POPULATION
 @THREADS
 @JSON
@@ -265,7 +275,7 @@ def lattice(
     threads: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> int:
-    """Tell what every combination of hierarchy levels would suppress and cost."""
+    """List every node of the generalization lattice with its suppression and cost."""
     from shoal.anonymity.lattice import lattice as lattice_of
     from shoal.io.files import check_output
     from shoal.io.writing import write_frame
@@ -288,9 +298,11 @@ def lattice(
 @cli.command()
 @click.argument("source", metavar="INPUT")
 @declared_input
-@click.option("--column", "-c", "columns", multiple=True, metavar="COL", help="Repeat for several; all unless given.")
-@click.option("--max-size", type=click.IntRange(min=1), help="Columns of a set at most.")
-@click.option("--alpha", type=float, default=1.0, show_default=True, help="Share of row pairs to tell apart.")
+@click.option(
+    "--column", "-c", "columns", multiple=True, metavar="COL", help="Column to combine; repeatable. Default: all."
+)
+@click.option("--max-size", type=click.IntRange(min=1), help="Maximum number of columns of a set.")
+@click.option("--alpha", type=float, default=1.0, show_default=True, help="Minimum share of row pairs that differ.")
 @THREADS
 @JSON
 def discover(
@@ -302,7 +314,7 @@ def discover(
     threads: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> int:
-    """Tell how well each set of columns tells rows apart, and which are minimal in doing so."""
+    """Measure how many row pairs differ on each set of columns, and find the minimal sets."""
     from shoal.disclosure.discovery import unique_sets
     from shoal_cli.rendering import show_unique_sets
 
@@ -319,9 +331,11 @@ def discover(
 @cli.command()
 @click.argument("output", metavar="OUTPUT")
 @click.option("--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy as TOML.")
-@click.option("--unit", metavar="COL", help="Column of pseudonyms to count, in place of the policy's unit.")
+@click.option("--unit", metavar="COL", help="Column of pseudonyms to count instead of the policy's unit.")
 @_POPULATION
-@click.option("--certificate", type=click.Path(dir_okay=False), help="Of the release: its digest is checked.")
+@click.option(
+    "--certificate", type=click.Path(dir_okay=False), help="Certificate of the release; its digest is checked."
+)
 @ACCEPT
 @JSON
 def verify(
@@ -333,9 +347,9 @@ def verify(
     accept: tuple[str, ...],
     as_json: bool,  # noqa: FBT001
 ) -> int:
-    """Recount a released table from its rows alone and compare it with its policy.
+    """Check a released table against its policy, from its rows alone.
 
-    Exit code 4: the table holds its policy, but findings await a decision.
+    Exit code 4: the table meets its policy, but findings await a decision.
     """
     import msgspec
 
@@ -365,9 +379,21 @@ def verify(
 @click.argument("source", metavar="INPUT")
 @declared_input
 @click.option("--column", "-c", required=True, metavar="COL", help="Column whose values are the leaves.")
-@click.option("--kind", required=True, metavar="KIND", help="Of hierarchy, as in a policy: intervals, auto, ...")
-@click.option("--set", "fields", multiple=True, metavar="TOML", help="A field, as 'width = [5, 10]'; repeat for more.")
-@click.option("--output", "-o", required=True, type=click.Path(dir_okay=False), help="Write ARX's CSV here.")
+@click.option("--kind", required=True, metavar="KIND", help="Kind of hierarchy, as in a policy: intervals, auto, ...")
+@click.option(
+    "--set",
+    "fields",
+    multiple=True,
+    metavar="TOML",
+    help="Field of the hierarchy, such as 'width = [5, 10]'; repeatable.",
+)
+@click.option(
+    "--output",
+    "-o",
+    required=True,
+    type=click.Path(dir_okay=False),
+    help="Write the hierarchy here, in ARX's CSV format.",
+)
 @JSON
 def hierarchy(
     source: str,
@@ -402,11 +428,11 @@ def hierarchy(
 
 @cli.command()
 @click.option("--rows", type=click.IntRange(min=1000), default=100_000, show_default=True)
-@click.option("--seed", type=int, default=7, show_default=True, help="Of the invented records, not of any noise.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Seed of the invented records, not of any noise.")
 @click.option("--output", type=click.Path(file_okay=False), default="demo-output", show_default=True)
 @JSON
 def demo(rows: int, seed: int, output: str, as_json: bool) -> int:  # noqa: FBT001
-    """Make invented hospital records safe, and show the risk before and after."""
+    """Anonymize invented hospital records, and show the risk before and after."""
     from shoal_cli.demo_command import demonstrate
     from shoal_engine.finding import open_findings
 
@@ -419,7 +445,7 @@ def demo(rows: int, seed: int, output: str, as_json: bool) -> int:  # noqa: FBT0
 @cli.command()
 @JSON
 def warm(as_json: bool) -> int:  # noqa: FBT001
-    """Compile every kernel ahead of its first use, for images and read-only machines."""
+    """Compile all kernels before their first use, for images and read-only machines."""
     from shoal.warming import warm as compile_all
 
     where, count = compile_all()
@@ -457,7 +483,7 @@ def _policy(
     suppress: float | None = None,
     unit: str | None = None,
 ) -> "Policy":
-    """Return the policy of a file, or the one that columns and numbers describe."""
+    """Return the policy of a file, or one built from options."""
     import msgspec
 
     from shoal_engine.anonymity.policy.policy import Policy

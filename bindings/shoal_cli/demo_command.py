@@ -1,4 +1,4 @@
-"""The demonstration: invented hospital records, how exposed they are, and how a release protects them."""
+"""Demonstration: invented hospital records, their risk, and the risk after anonymization."""
 
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
     Parameters
     ----------
     rows : int
+        Number of records.
     seed : int
-        Of the invented records.
+        Seed of the invented records.
     folder : Path
-        Where the records, the policy, the release and its certificate go; made if it is not there.
+        Folder of the records, the policy, the release and its certificate; created if missing.
     quiet : bool
-        Print nothing.
+        Whether to print nothing.
 
     Returns
     -------
@@ -54,8 +55,8 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
         draft.write_text(policy.to_toml(), encoding="utf-8")
     before = assess(files["records"], policy)
     after = with_progress(
-        lambda tell: anonymize_file(
-            files["records"], files["release"], policy, certificate=files["certificate"], on_progress=tell
+        lambda on_step: anonymize_file(
+            files["records"], files["release"], policy, certificate=files["certificate"], on_progress=on_step
         ),
         steps=5,
     )

@@ -1,4 +1,4 @@
-"""`shoal federate`: models from updates, and hospitals that train one together."""
+"""`shoal federate`: aggregate updates into a model, and run a demonstration with four hospitals."""
 
 import json
 from typing import Any
@@ -11,23 +11,29 @@ from shoal_cli.options import JSON, print_json
 
 @click.group()
 def federate() -> None:
-    """Train one model across parties whose rows never leave home."""
+    """Train one model across clients whose rows stay local."""
 
 
 @federate.command()
 @click.argument("updates", metavar="UPDATES...", nargs=-1, required=True)
-@click.option("--rule", required=True, metavar="RULE", help="How updates become a model, such as mean or median.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the rule; repeat.")
+@click.option("--rule", required=True, metavar="RULE", help="Aggregation rule, such as mean or median.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Parameter of the rule; repeatable.")
 @click.option(
     "--weights",
     default="claimed",
     show_default=True,
     metavar="claimed|equal|FILE",
-    help="What each update counts: what it says, 1, or what a table of node and weight says.",
+    help="Weight of each update: as it claims, 1, or from a table with columns node and weight.",
 )
-@click.option("--round", "number", type=int, help="Updates that say they are for another one do not count.")
-@click.option("--max-weight", type=float, help="Larger claims do not count.")
-@click.option("--min-updates", type=click.IntRange(min=1), default=1, show_default=True, help="Fewer are an error.")
+@click.option("--round", "number", type=int, help="Round to aggregate; updates of other rounds are rejected.")
+@click.option("--max-weight", type=float, help="Maximum weight; updates that claim more are rejected.")
+@click.option(
+    "--min-updates",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Minimum number of accepted updates.",
+)
 @click.option("--output", "-o", required=True, type=click.Path(dir_okay=False), metavar="MODEL")
 @JSON
 def aggregate(
@@ -41,7 +47,7 @@ def aggregate(
     output: str,
     as_json: bool,  # noqa: FBT001
 ) -> int:
-    """Aggregate updates, in Arrow IPC files, folders or globs, into a model."""
+    """Aggregate updates (Arrow IPC files, folders or globs) into a model."""
     from shoal.federation.aggregate import aggregate_files, read_weights
     from shoal_cli.rendering_rounds import show_round
     from shoal_engine.federated.updates.round import LARGEST_WEIGHT, Admission
@@ -70,7 +76,7 @@ def aggregate(
 @click.option("--rounds", type=click.IntRange(min=1), default=10, show_default=True)
 @JSON
 def demo(rounds: int, as_json: bool) -> int:  # noqa: FBT001
-    """Let four hospitals train a model together on this machine, and one of them try to spoil it."""
+    """Simulate four hospitals that train a model together, one of them hostile."""
     from dataclasses import asdict
 
     from shoal.demo.hospital_federation import hospital_federation
@@ -87,7 +93,7 @@ def demo(rounds: int, as_json: bool) -> int:  # noqa: FBT001
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    """Return the name and the value of a parameter; what is no number is text."""
+    """Return the name and the value of a parameter; a value that is not JSON is text."""
     name, found, value = text.partition("=")
     if not found or not name.isidentifier():
         msg = f"--set takes NAME=VALUE; got {text!r}"

@@ -1,4 +1,4 @@
-"""Where a command reads from and writes to, and how its input is declared: files, standard input and output."""
+"""Options for inputs and outputs: files, standard input and output, and declarations of the input."""
 
 import contextlib
 import functools
@@ -18,18 +18,25 @@ if TYPE_CHECKING:
     from shoal_engine.declarations.declarations import Declarations
 
 STANDARD = "-"
-"""Stands for standard input or output."""
+"""Name of standard input or output."""
 FORMATS = ("csv", "tsv", "parquet", "ipc")
 
 
 def declarations_of_input(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Let the INPUT of a command be declared: the command gets `declared`."""
+    """Add options that declare the INPUT of a command, passed as `declared`."""
 
     @click.option(
-        "--declarations", type=click.Path(dir_okay=False), metavar="FILE", help="TOML: [file], [column.NAME]."
+        "--declarations",
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
+        help="TOML with [file] and [column.NAME] sections.",
     )
     @click.option(
-        "--type", "types", multiple=True, metavar="COL=TYPE[:FORMAT]", help="As dob=date:%d.%m.%Y or zip=text; repeat."
+        "--type",
+        "types",
+        multiple=True,
+        metavar="COL=TYPE[:FORMAT]",
+        help="Type of a column, such as dob=date:%d.%m.%Y or zip=text; repeatable.",
     )
     @functools.wraps(command)
     def declaring_command(*, declarations: str | None, types: tuple[str, ...], **options: Any) -> Any:
@@ -42,10 +49,12 @@ def declarations_of_input(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def declared_input(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Let the INPUT of a command be declared, and be standard input; the command gets `source` and `declared`."""
+    """Add options for declarations and standard input; the command gets `source` and `declared`."""
 
     @declarations_of_input
-    @click.option("--input-format", type=click.Choice(FORMATS), default="csv", help="Of standard input, INPUT = -.")
+    @click.option(
+        "--input-format", type=click.Choice(FORMATS), default="csv", help="Format of standard input, INPUT = -."
+    )
     @functools.wraps(command)
     def reading(*, source: str, input_format: str, **options: Any) -> Any:
         with _readable(source, input_format) as path:
@@ -56,7 +65,7 @@ def declared_input(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextlib.contextmanager
 def _readable(source: str, kind: str) -> Generator[str]:
-    """Give the path of an input; what comes from standard input lies in a private file while the command runs."""
+    """Yield the path of an input; standard input is kept in a private file while the command runs."""
     if source != STANDARD:
         yield source
         return
@@ -69,9 +78,9 @@ def _readable(source: str, kind: str) -> Generator[str]:
 
 @contextlib.contextmanager
 def written_to(output: str, kind: str) -> Generator[str]:
-    """Give the path to write an output to; standard output gets the whole file once the block has ended well.
+    """Yield the path to write an output to; standard output gets the file when the block succeeds.
 
-    Within the block, what is printed goes to standard error if the output goes to standard output.
+    Inside the block, printed text goes to standard error if the output goes to standard output.
     """
     if output != STANDARD:
         yield output
@@ -86,7 +95,7 @@ def written_to(output: str, kind: str) -> Generator[str]:
 
 
 def declaring(policy: "Policy", declared: "Declarations") -> "Policy":
-    """Return the policy with further declarations of files and columns, which come before its own."""
+    """Return the policy with more declarations, which take precedence over its own."""
     import msgspec
 
     merged = policy.declarations.merged(declared)
@@ -94,7 +103,7 @@ def declaring(policy: "Policy", declared: "Declarations") -> "Policy":
 
 
 def as_declared(source: str, declared: "Declarations") -> "str | pl.LazyFrame":
-    """Return the input of a command that has no policy, read as declared."""
+    """Return the input of a command without a policy, read as declared."""
     from shoal.io.reading import read_path
     from shoal_engine.declarations.declarations import Declarations
 

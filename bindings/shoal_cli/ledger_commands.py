@@ -1,4 +1,4 @@
-"""`shoal ledger`: budgets that cannot be lost."""
+"""`shoal ledger`: create, show, check and export ledgers of privacy budgets."""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _RECEIPT = re.compile("([0-9]{1,18}):([0-9a-f]{64})")
 
 @click.group()
 def ledger() -> None:
-    """Keep the privacy budget of a data set."""
+    """Manage the privacy budget of a data set."""
 
 
 @ledger.command()
@@ -26,7 +26,7 @@ def ledger() -> None:
 @UNIT
 @NEIGHBORS
 @click.option("--epsilon", help="Budget, as a decimal or a ratio.")
-@click.option("--rho", help="Budget of zero-concentrated privacy, in place of epsilon.")
+@click.option("--rho", help="Budget of zero-concentrated differential privacy, instead of epsilon.")
 @click.option("--delta", default="0", show_default=True)
 @ANCHOR
 @JSON
@@ -40,13 +40,13 @@ def init(
     anchor: str | None,
     as_json: bool,  # noqa: FBT001
 ) -> int:
-    """Make a ledger."""
+    """Create a ledger."""
     from shoal_engine.ledger import Budget, Ledger
 
     budget = Budget.of(epsilon=epsilon, rho=rho, delta=delta)
     made = Ledger.create(path, budget, unit=unit_columns(units), neighbors=neighbors, anchor=anchor)
     body = {"ledger": path, "budget": made.budget.told(made.budget.limits)} | _protected(made)
-    _tell(body, as_json=as_json)
+    _print(body, as_json=as_json)
     return MET
 
 
@@ -54,16 +54,19 @@ def init(
 @click.argument("path", metavar="LEDGER", type=click.Path(dir_okay=False))
 @UNIT
 @click.option(
-    "--neighbors", required=True, type=click.Choice(["add-remove", "change-one"]), help="Of all lines so far."
+    "--neighbors",
+    required=True,
+    type=click.Choice(["add-remove", "change-one"]),
+    help="Neighbor relation of all lines so far.",
 )
 @ANCHOR
 @JSON
 def upgrade(path: str, units: tuple[str, ...], neighbors: Any, anchor: str | None, as_json: bool) -> int:  # noqa: FBT001
-    """Add to a ledger of version 1 what its lines do not say."""
+    """Add the privacy unit and neighbor relation to a ledger of version 1."""
     from shoal_engine.ledger import Ledger
 
     made = Ledger.upgrade(path, unit=unit_columns(units), neighbors=neighbors, anchor=anchor)
-    _tell({"ledger": path, "version": made.version} | _protected(made), as_json=as_json)
+    _print({"ledger": path, "version": made.version} | _protected(made), as_json=as_json)
     return MET
 
 
@@ -71,47 +74,49 @@ def upgrade(path: str, units: tuple[str, ...], neighbors: Any, anchor: str | Non
 @click.argument("path", metavar="LEDGER", type=click.Path(dir_okay=False))
 @JSON
 def show(path: str, as_json: bool) -> int:  # noqa: FBT001
-    """Tell what was spent, and what is left."""
+    """Show the spent and the remaining budget."""
     from shoal_engine.ledger import Ledger
 
     opened = Ledger(path)
     lines = opened.entries()
     spent, limits = lines[-1].spent, opened.budget.limits
     left = (limits[0] - spent[0], limits[1] - spent[1])
-    told = opened.budget.told
+    amounts = opened.budget.told
     body = _protected(opened) | {"version": opened.version}
-    body |= {"budget": told(limits), "spent": told(spent), "left": told(left), "lines": len(lines)}
-    _tell(body, as_json=as_json)
+    body |= {"budget": amounts(limits), "spent": amounts(spent), "left": amounts(left), "lines": len(lines)}
+    _print(body, as_json=as_json)
     if not as_json:
         for line in lines[1:]:
-            click.echo(f"{line.number:>6}  {line.time}  {told(line.cost)}  {line.dataset}")
+            click.echo(f"{line.number:>6}  {line.time}  {amounts(line.cost)}  {line.dataset}")
     return MET
 
 
 @ledger.command()
 @click.argument("path", metavar="LEDGER", type=click.Path(dir_okay=False))
-@click.option("--receipt", "receipts", multiple=True, metavar="NUMBER:HASH", help="A line that must be there; repeat.")
+@click.option(
+    "--receipt", "receipts", multiple=True, metavar="NUMBER:HASH", help="Receipt of a line that must exist; repeatable."
+)
 @ANCHOR
 @JSON
 def check(path: str, receipts: tuple[str, ...], anchor: str | None, as_json: bool) -> int:  # noqa: FBT001
-    """Walk the chain of lines, and look for what receipts prove."""
+    """Verify the hash chain of a ledger, and that it has the lines of given receipts."""
     from shoal_engine.ledger import Ledger, Receipt
 
     proofs: list[Receipt] = []
     for receipt in receipts:
-        told = _RECEIPT.fullmatch(receipt)
-        if told is None:
-            msg = f"{receipt!r} is no receipt: it is the number of a line and the 64 digits of its hash"
-            raise click.UsageError(msg + ", as a release tells them, for example --receipt 3:9f86d0...")
-        proofs.append(Receipt(path, int(told[1]), told[2]))
+        found = _RECEIPT.fullmatch(receipt)
+        if found is None:
+            msg = f"{receipt!r} is not a receipt: a receipt is the number of a line and the 64 digits of its hash"
+            raise click.UsageError(msg + ", as a release reports them, for example --receipt 3:9f86d0...")
+        proofs.append(Receipt(path, int(found[1]), found[2]))
     lines = Ledger(path, anchor=anchor).check(*proofs)
-    _tell({"ledger": path, "lines": lines, "whole": True}, as_json=as_json)
+    _print({"ledger": path, "lines": lines, "whole": True}, as_json=as_json)
     return MET
 
 
 @ledger.command()
 @click.argument("path", metavar="LEDGER", type=click.Path(dir_okay=False))
-@click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write there; printed unless given.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False), help="File to write. Default: standard output.")
 def export(path: str, output: str | None) -> int:
     """Write every line as JSON."""
     from shoal_engine.ledger import Ledger
@@ -130,13 +135,13 @@ def export(path: str, output: str | None) -> int:
 
 
 def _protected(opened: "Ledger") -> dict[str, object]:
-    """Return whom a ledger protects, and by which neighbors."""
+    """Return the privacy unit and the neighbor relation of a ledger."""
     unit = None if opened.unit is None else list(opened.unit)
     return {"unit": unit, "neighbors": opened.neighbors}
 
 
-def _tell(body: Mapping[str, object], *, as_json: bool) -> None:
-    """Print figures, as JSON or line by line."""
+def _print(body: Mapping[str, object], *, as_json: bool) -> None:
+    """Print fields, as JSON or one per line."""
     if as_json:
         print_json(body)
         return

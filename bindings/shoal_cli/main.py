@@ -1,4 +1,4 @@
-"""How a command runs: exit codes, errors as text or JSON, and cleaning up when it is interrupted."""
+"""Running of commands: exit codes, errors as text or JSON, and cleanup after an interrupt."""
 
 import json
 import signal
@@ -20,10 +20,10 @@ DEBUG = "--debug"
 
 
 def run(command: click.Command) -> NoReturn:
-    """Run the command line and exit with its code; a wrong option is an error like any other (1)."""
+    """Run the command line and exit with its code; a wrong option is an error (1)."""
     signal.signal(signal.SIGTERM, _stop)
     as_json = "--json" in sys.argv[1:]
-    # Taken anywhere, as people add it to the line that failed; but what follows -- are names.
+    # Accepted anywhere, as people append it to the command that failed; but words after -- are names.
     words, names = _parted(sys.argv[1:])
     debug, arguments = DEBUG in words, [*(word for word in words if word != DEBUG), *names]
     try:
@@ -37,7 +37,7 @@ def run(command: click.Command) -> NoReturn:
     except (SystemExit, GeneratorExit):
         raise
     except BaseException as error:
-        # A panic of another library is no Exception.
+        # A panic of another library is not an Exception.
         if debug:
             from shoal_cli.tracing import trace_of
 
@@ -58,7 +58,7 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _failed(error: BaseException, *, as_json: bool) -> int:
-    """Tell an error of ours; any other is raised again with its traceback hidden from values of the table."""
+    """Print an error and return its exit code; of unexpected errors, print only kind and place."""
     from shoal_engine.errors import BudgetExhausted, PolicyNotMet, ShoalError, UndecidedColumns, VerificationFailed
 
     if isinstance(error, PolicyNotMet):
@@ -76,17 +76,17 @@ def _failed(error: BaseException, *, as_json: bool) -> int:
     if isinstance(error, MemoryError):
         return _fail(ERROR, "MemoryError", "out of memory; nothing was left behind", as_json=as_json)
     where = _where(error)
-    # Messages of other packages may quote a cell, so only the kind and the place are told.
+    # Messages of other packages may quote a cell, so only kind and place are printed.
     return _fail(
         ERROR,
         type(error).__name__,
-        f"unexpected {type(error).__name__} {where}; please report it",
+        f"unexpected {type(error).__name__} {where}; repeat with --debug and report the output, which has no cell",
         as_json=as_json,
     )
 
 
 def _where(error: BaseException) -> str:
-    """Return the place in the code where an error arose."""
+    """Return the place in the code that raised an error."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -96,7 +96,7 @@ def _where(error: BaseException) -> str:
 
 
 def _fail(code: int, kind: str, message: str, *, as_json: bool, **carried: Any) -> int:
-    """Print an error, with what it carries in JSON, and return the exit code."""
+    """Print an error, as JSON with its attributes, and return the exit code."""
     if as_json:
         body: dict[str, Any] = {"error": kind, "message": message, "exit_code": code, **carried}
         click.echo(json.dumps(body))
@@ -106,7 +106,7 @@ def _fail(code: int, kind: str, message: str, *, as_json: bool, **carried: Any) 
 
 
 def with_progress(work: Callable[[Callable[[str], None]], Any], *, steps: int) -> Any:
-    """Run `work` with a bar of its steps on a terminal, and quietly elsewhere."""
+    """Run `work` with a progress bar of its steps on a terminal, and silently elsewhere."""
     if not sys.stderr.isatty():
         return work(lambda step: None)
     from rich.console import Console
@@ -116,7 +116,7 @@ def with_progress(work: Callable[[Callable[[str], None]], Any], *, steps: int) -
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting", total=steps)
 
-        def tell(step: str) -> None:
+        def on_step(step: str) -> None:
             bar.update(task, description=step, advance=1)
 
-        return work(tell)
+        return work(on_step)

@@ -1,4 +1,4 @@
-"""Options that several commands share, and JSON as they all print it."""
+"""Options shared by several commands, and printing of JSON."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,29 +15,31 @@ UNIT = click.option(
     required=True,
     multiple=True,
     metavar="COL",
-    help="Whom to protect: the column of their ids, repeat for several; or row. A column named row is '[\"row\"]'.",
+    help="Privacy unit: column of ids, repeatable; or row. A column named row is '[\"row\"]'.",
 )
 NEIGHBORS = click.option(
     "--neighbors",
     type=click.Choice(["add-remove", "change-one"]),
     default="add-remove",
     show_default=True,
-    help="Whether somebody is in the table is private, or only what it says of them.",
+    help="Neighbor relation: presence in the table is private, or only the values of a unit.",
 )
 ANCHOR = click.option(
-    "--anchor", type=click.Path(dir_okay=False), help="The ledger's anchor: a file, kept elsewhere, of its newest line."
+    "--anchor",
+    type=click.Path(dir_okay=False),
+    help="Anchor of the ledger: a file, kept elsewhere, with its newest line.",
 )
 ACCEPT = click.option(
     "--accept",
     multiple=True,
     metavar="CODE[=REASON]",
-    help="Accept a finding by its code, with the reason; repeat for more.",
+    help="Accept a finding by its code, with the reason; repeatable.",
 )
-THREADS = click.option("--threads", type=click.IntRange(min=1), help="All cores unless given.")
+THREADS = click.option("--threads", type=click.IntRange(min=1), help="Number of threads. Default: all cores.")
 
 
 def accepting(policy: "Policy", accept: Sequence[str]) -> "Policy":
-    """Return the policy with further findings accepted, each as CODE or CODE=REASON."""
+    """Return the policy with more findings accepted, each given as CODE or CODE=REASON."""
     import msgspec
 
     if not accept:
@@ -48,12 +50,12 @@ def accepting(policy: "Policy", accept: Sequence[str]) -> "Policy":
 
 
 def unit_columns(units: Sequence[str]) -> tuple[str, ...] | None:
-    """Return the columns that `--unit` names; None for row.
+    """Return the columns of `--unit`; None for row.
 
     Raises
     ------
     click.UsageError
-        Row is named beside columns, or a list in JSON is none of names.
+        Row is given together with columns, or a JSON list has values other than names.
     """
     if list(units) == ["row"]:
         return None
@@ -65,17 +67,17 @@ def unit_columns(units: Sequence[str]) -> tuple[str, ...] | None:
         except ValueError:
             found = None
         if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
-            msg = f"--unit {units[0]!r} is no list of names; give for example --unit '[\"row\"]', or --unit COL"
+            msg = f"--unit {units[0]!r} is not a list of names; give for example --unit '[\"row\"]', or --unit COL"
             raise click.UsageError(msg)
         return tuple(map(str, found))
     if "row" in units:
-        msg = "--unit row protects single rows and has no columns beside it; give columns, or row alone"
+        msg = "--unit row protects single rows and cannot be combined with columns; give columns, or row alone"
         raise click.UsageError(msg)
     return tuple(units)
 
 
 def print_json(body: Any) -> None:
-    """Print JSON; a figure without bound is null, as JSON has no infinity."""
+    """Print JSON; inf and NaN become null."""
     import msgspec
 
     click.echo(msgspec.json.encode(body, enc_hook=str).decode())

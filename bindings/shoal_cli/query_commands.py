@@ -1,4 +1,4 @@
-"""Commands that answer with noise: `shoal query`; and for auditors `shoal audit` and `shoal noise`."""
+"""Commands with noise: `shoal query`, and for auditors `shoal audit` and `shoal noise`."""
 
 import secrets
 from functools import partial
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("source", metavar="INPUT", required=False)
 @UNIT
-@click.option("--by", multiple=True, metavar="COL", help="Group by it, or by bins COL:LO:HI:WIDTH; repeat.")
+@click.option("--by", multiple=True, metavar="COL", help="Group by a column, or by bins COL:LO:HI:WIDTH; repeatable.")
 @click.option(
     "--count",
     "counts",
@@ -32,30 +32,50 @@ if TYPE_CHECKING:
     is_flag=False,
     flag_value="",
     metavar="[COL]",
-    help="Rows of each group, or those with a value in COL; repeat.",
+    help="Number of rows per group, or of values in COL; repeatable.",
 )
-@click.option("--sum", "sums", multiple=True, metavar="COL:LO:HI", help="Sum, values clamped to LO and HI; repeat.")
-@click.option("--mean", "means", multiple=True, metavar="COL:LO:HI", help="Mean; repeat.")
-@click.option("--variance", "variances", multiple=True, metavar="COL:LO:HI", help="Variance; repeat.")
-@click.option("--std", "stds", multiple=True, metavar="COL:LO:HI", help="Standard deviation; repeat.")
-@click.option("--quantile", "quantiles", multiple=True, metavar="COL:Q:LO:HI", help="Quantile, Q from 0 to 1; repeat.")
-@click.option("--n-unique", "distinct", multiple=True, metavar="COL", help="Distinct values; repeat.")
-@click.option("--count-clipped", is_flag=True, help="Units of which rows are left out, in the whole table.")
-@click.option("--count-outside", multiple=True, metavar="COL:LO:HI", help="Rows with a value beyond LO and HI; repeat.")
-@click.option("--epsilon", metavar="E", help="What the answer may cost, as a decimal or a ratio.")
-@click.option("--rho", metavar="R", help="The same in zero-concentrated privacy, in place of epsilon.")
-@click.option("--delta", metavar="D", default="0", show_default=True, help="Chance of any failure.")
-@click.option("--max-groups", type=click.IntRange(min=1), metavar="N", help="Groups that one unit may count in.")
-@click.option("--max-rows", metavar="N", help="Rows of one unit that may count in each; or clip, to clamp its sums.")
-@click.option("--keys", metavar="FILE", help="Groups to tell of, known to everybody; else they are chosen privately.")
-@click.option("--law", type=click.Choice(["laplace", "gaussian"]), help="Of the noise; the smaller unless given.")
+@click.option(
+    "--sum", "sums", multiple=True, metavar="COL:LO:HI", help="Sum, with values clamped to LO and HI; repeatable."
+)
+@click.option("--mean", "means", multiple=True, metavar="COL:LO:HI", help="Mean; repeatable.")
+@click.option("--variance", "variances", multiple=True, metavar="COL:LO:HI", help="Variance; repeatable.")
+@click.option("--std", "stds", multiple=True, metavar="COL:LO:HI", help="Standard deviation; repeatable.")
+@click.option(
+    "--quantile", "quantiles", multiple=True, metavar="COL:Q:LO:HI", help="Quantile, Q from 0 to 1; repeatable."
+)
+@click.option("--n-unique", "distinct", multiple=True, metavar="COL", help="Number of distinct values; repeatable.")
+@click.option("--count-clipped", is_flag=True, help="Number of units with dropped rows, in the whole table.")
+@click.option(
+    "--count-outside", multiple=True, metavar="COL:LO:HI", help="Number of values outside LO and HI; repeatable."
+)
+@click.option("--epsilon", metavar="E", help="Privacy budget of the answer, as a decimal or a ratio.")
+@click.option("--rho", metavar="R", help="Budget in zero-concentrated differential privacy, instead of epsilon.")
+@click.option(
+    "--delta", metavar="D", default="0", show_default=True, help="Delta of (epsilon, delta)-differential privacy."
+)
+@click.option(
+    "--max-groups",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Maximum number of groups that one unit contributes to.",
+)
+@click.option(
+    "--max-rows", metavar="N", help="Maximum number of rows of one unit per group; or clip, to clamp its sums."
+)
+@click.option("--keys", metavar="FILE", help="Public keys of the groups to report. Default: selected privately.")
+@click.option(
+    "--law", type=click.Choice(["laplace", "gaussian"]), help="Noise distribution. Default: the one with less noise."
+)
 @NEIGHBORS
 @click.option("--ledger", type=click.Path(dir_okay=False), help="Charge this ledger.")
 @ANCHOR
 @click.option("--no-ledger", is_flag=True, help="Charge nothing, on purpose.")
-@click.option("--plan", "only_plan", is_flag=True, help="Tell the cost and the noise, without looking at the data.")
+@click.option("--plan", "only_plan", is_flag=True, help="Show the cost and the noise without reading any row.")
 @click.option(
-    "--output", "-o", type=click.Path(dir_okay=False), help="Write the answer here; its suffix is the format."
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False),
+    help="Write the answer to this file, in the format of its suffix.",
 )
 @declarations_of_input
 @THREADS
@@ -73,10 +93,10 @@ def query(source: str | None, threads: int | None, output: str | None, as_json: 
 
     source, asked["counts"] = _source(source, asked["counts"])
     if bool(asked["ledger"]) == asked["no_ledger"] and not asked["only_plan"]:
-        msg = "name the ledger to charge with --ledger FILE, or say --no-ledger; `shoal ledger init` makes one"
+        msg = "name the ledger to charge with --ledger FILE, or give --no-ledger; `shoal ledger init` creates one"
         raise click.UsageError(msg)
     if asked["anchor"] and not asked["ledger"]:
-        msg = "--anchor is that of a ledger, and none is named; name it with --ledger FILE, or leave --anchor out"
+        msg = "--anchor needs a ledger, and none is given; name it with --ledger FILE, or leave --anchor out"
         raise click.UsageError(msg)
     if output is not None:
         check_output(Path(output), [source, *filter(None, (asked["ledger"], asked["anchor"]))])
@@ -122,11 +142,24 @@ def query(source: str | None, threads: int | None, output: str | None, as_json: 
 
 
 @click.command()
-@click.option("--mechanism", "-m", "mechanisms", multiple=True, metavar="NAME", help="Repeat for several; all else.")
-@click.option("--runs", type=click.IntRange(min=1000), default=1_000_000, show_default=True, help="On each neighbor.")
+@click.option(
+    "--mechanism",
+    "-m",
+    "mechanisms",
+    multiple=True,
+    metavar="NAME",
+    help="Mechanism to audit; repeatable. Default: all.",
+)
+@click.option(
+    "--runs",
+    type=click.IntRange(min=1000),
+    default=1_000_000,
+    show_default=True,
+    help="Number of runs on each neighbor.",
+)
 @JSON
 def audit(mechanisms: tuple[str, ...], runs: int, as_json: bool) -> int:  # noqa: FBT001
-    """Run mechanisms on neighbors; fail where what they said proves more epsilon than they claim."""
+    """Audit mechanisms on neighboring inputs; fail if the lower bound on epsilon exceeds the claim."""
     from shoal.queries.audit import audit as audit_all
     from shoal_cli.rendering import show_frame
 
@@ -139,7 +172,7 @@ def audit(mechanisms: tuple[str, ...], runs: int, as_json: bool) -> int:  # noqa
 
 
 def _check_written(empty: "pl.DataFrame", *, output: "Path") -> None:
-    """Write an answer of no rows beside the output, so that what cannot be written is told before it is charged."""
+    """Write an empty answer next to the output, so that write errors are raised before the charge."""
     from shoal.io.writing import write_frame
 
     probe = output.with_name(f".{secrets.token_hex(8)}.{output.name}")
@@ -150,14 +183,14 @@ def _check_written(empty: "pl.DataFrame", *, output: "Path") -> None:
 
 
 def _ledger(asked: dict[str, Any]) -> "Ledger | None":
-    """Return the ledger to charge, if one is named."""
+    """Return the ledger to charge, or None."""
     from shoal_engine.ledger import Ledger
 
     return Ledger(asked["ledger"], anchor=asked["anchor"]) if asked["ledger"] else None
 
 
 def _aggregates(asked: dict[str, Any]) -> "list[Aggregate]":
-    """Return what is asked for, in the order of the options' help."""
+    """Return the requested aggregates, in the order of the options' help."""
     from shoal import dp
 
     found: list[Aggregate] = [dp.count(column or None) for column in asked["counts"]]
@@ -181,7 +214,7 @@ def _aggregates(asked: dict[str, Any]) -> "list[Aggregate]":
 
 
 def _source(source: str | None, counts: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """Return the input, and what `--count` was given: before the input, a bare `--count` takes it for a column."""
+    """Return the input and the values of `--count`; a bare `--count` before the input takes it as its column."""
     if source is not None:
         return source, counts
     paths = [place for place, text in enumerate(counts) if text and _sources(text)]
@@ -193,7 +226,7 @@ def _source(source: str | None, counts: tuple[str, ...]) -> tuple[str, tuple[str
 
 
 def _sources(path: str) -> "list[Path] | None":
-    """Return the files that a path names, None where it names none."""
+    """Return the files of a path, or None if it has no files."""
     from shoal.io.files import sources
     from shoal_engine.errors import InputError
 
@@ -204,7 +237,7 @@ def _sources(path: str) -> "list[Path] | None":
 
 
 def _key(text: str, frame: "Private") -> "str | Bins":
-    """Return a key column, or its bins; a column may itself be named like bins."""
+    """Return a key column or its bins; an existing column with that name takes precedence."""
     from shoal.io.lazy_frames import schema_of
     from shoal.queries.binning import evenly
 
@@ -224,24 +257,26 @@ def _parts(text: str, n: int, form: str) -> list[str]:
 
 
 def _rows(text: str | None) -> Any:
-    """Return the rows of a unit that may count: a number, or clip."""
+    """Return the maximum number of rows of a unit, or clip."""
     if text is None or text == "clip":
         return text
     if not text.isdigit():
-        msg = f"--max-rows is a whole number or clip, not {text!r}"
+        msg = f"--max-rows is an integer or clip, not {text!r}"
         raise click.UsageError(msg)
     return int(text)
 
 
 @click.command()
 @click.option("--law", required=True, type=click.Choice(["laplace", "gaussian"]))
-@click.option("--scale", required=True, metavar="S", help="Exact: 10, 0.1 or 1/3; of gaussian, sigma.")
-@click.option("-n", "n", required=True, type=click.IntRange(min=1), help="How many samples.")
-@click.option("--output", "-o", required=True, type=click.Path(dir_okay=False), help="Its suffix tells the format.")
+@click.option("--scale", required=True, metavar="S", help="Exact scale: 10, 0.1 or 1/3; for gaussian, sigma.")
+@click.option("-n", "n", required=True, type=click.IntRange(min=1), help="Number of samples.")
+@click.option(
+    "--output", "-o", required=True, type=click.Path(dir_okay=False), help="File to write, in the format of its suffix."
+)
 @THREADS
 @JSON
 def noise(law: Any, scale: str, n: int, output: str, threads: int | None, as_json: bool) -> int:  # noqa: FBT001
-    """Write exact integer noise, for audits; once written it must not be added to anything."""
+    """Write exact integer noise, for audits; it must not be added to any result."""
     from shoal.queries.noise import sample_noise_file
 
     body = sample_noise_file(output, law, scale=scale, n=n, n_threads=threads)

@@ -1,4 +1,4 @@
-"""Tables for people: what was found, before and after, on a terminal."""
+"""Assessments, reports, lattices and verifications as tables on a terminal."""
 
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ def _figures(assessment: "Assessment") -> list[tuple[str, str]]:
         ("equivalence classes", f"{assessment.equivalence_classes:,}"),
         *_units(assessment),
         (
-            "rows that stand alone" if not assessment.unit else f"rows of one {assessment.unit} alone",
+            "unique rows" if not assessment.unit else f"rows in classes with one {assessment.unit}",
             f"{assessment.unique_rows:,} ({_share(assessment.unique_rows, assessment.rows)})",
         ),
         ("highest risk", f"{assessment.risk.highest:.2%}"),
@@ -48,7 +48,7 @@ def _figures(assessment: "Assessment") -> list[tuple[str, str]]:
 
 
 def _units(assessment: "Assessment") -> list[tuple[str, str]]:
-    """Return the size of the smallest class, and what it is counted in."""
+    """Return the size of the smallest class, in rows or units."""
     if not assessment.unit:
         return [("k (smallest class)", f"{assessment.k:,}")]
     counted = "not in this table" if assessment.units is None else f"{assessment.units:,}"
@@ -75,7 +75,7 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def show_assessment(assessment: "Assessment") -> None:
-    """Print how exposed a table is."""
+    """Print the classes and risk of a table."""
     table = _table("Equivalence classes and risk", "figure", "value")
     for name, value in _figures(assessment):
         table.add_row(name, value)
@@ -83,7 +83,7 @@ def show_assessment(assessment: "Assessment") -> None:
 
 
 def show_before_and_after(before: "Assessment", after: "Report") -> None:
-    """Print the risk of a table beside the risk of its release."""
+    """Print the risk of a table next to the risk of its release."""
     table = _table("Risk before and after", "figure", "before", "after")
     for (name, was), (_, now) in zip(_figures(before), _figures(after), strict=True):
         table.add_row(name, was, now)
@@ -91,12 +91,12 @@ def show_before_and_after(before: "Assessment", after: "Report") -> None:
 
 
 def _cell(value: object) -> str:
-    """Return a value as a table shows it."""
+    """Return the display text of a value."""
     return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def show_frame(frame: "pl.DataFrame", title: str) -> None:
-    """Print a frame of figures."""
+    """Print a frame of numbers."""
     table = Table(title=title, title_justify="left", title_style="bold")
     for name in frame.columns:
         table.add_column(name)
@@ -106,7 +106,7 @@ def show_frame(frame: "pl.DataFrame", title: str) -> None:
 
 
 def show_report(report: "Report", policy: "Policy", output: str) -> None:
-    """Print what a release does and does not protect, what it reaches and what it costs."""
+    """Print the findings, the measured values and the information loss of a release."""
     head = f"{output}   {report.rows:,} rows, {report.suppressed_rows:,} suppressed, {report.seconds:.1f} s\n"
     _CONSOLE.print(head, highlight=False, soft_wrap=True)
     show_findings([promise(policy, report)], (), report.findings)
@@ -116,10 +116,10 @@ def show_report(report: "Report", policy: "Policy", output: str) -> None:
 
 
 def show_cost(report: "Report", output: str) -> None:
-    """Print how a release was made and what it costs."""
+    """Print the method, resources and information loss of a release."""
     peak = f", with at most {report.peak_bytes / 2**20:,.0f} MiB" if report.peak_bytes else ""
     _CONSOLE.print(
-        f"Verified from its own rows and written to {output} by {report.method} in "
+        f"Wrote {output} with method {report.method} in "
         f"{report.seconds:.1f} s{peak}. "
         f"Loss (ncp) {report.loss.ncp:.4f}, average class {report.loss.average_class_size:.1f} rows, "
         f"{report.suppressed_rows:,} rows suppressed."
@@ -129,7 +129,7 @@ def show_cost(report: "Report", output: str) -> None:
     for note in report.notes:
         _CONSOLE.print(f"Note: {note}.")
     if report.utility:
-        table = _table("What is kept", "measure", "column", "value")
+        table = _table("Utility", "measure", "column", "value")
         for figure in report.utility:
             table.add_row(figure.measure, figure.column or "all", f"{figure.value:.6g}")
         _CONSOLE.print(table)
@@ -149,12 +149,12 @@ def show_lattice(nodes: "pl.DataFrame", output: str | None) -> None:
 
 
 def show_unique_sets(sets: "pl.DataFrame") -> None:
-    """Print the minimal sets of columns that tell rows apart, else those that come nearest."""
+    """Print the minimal sets of columns that reach `alpha`, or else the nearest ones."""
     chosen = sets.filter("minimal")
-    title = f"Minimal of {sets.height:,} sets of columns that tell rows apart"
+    title = f"Minimal sets of columns that reach alpha, among {sets.height:,} sets"
     if not chosen.height:
         chosen = sets.sort("separation", "size", descending=[True, False], maintain_order=True)
-        title = f"No set tells rows apart; the nearest of {sets.height:,}"
+        title = f"No set of columns reaches alpha; the nearest of {sets.height:,}"
     table = _table(title, "columns", "distinctness", "separation", "unique rows")
     for row in chosen.head(_SETS_SHOWN).iter_rows(named=True):
         shares = f"{row['distinctness']:.4f}", f"{row['separation']:.6f}", f"{row['unique_rows']:.2%}"
@@ -163,7 +163,7 @@ def show_unique_sets(sets: "pl.DataFrame") -> None:
 
 
 def show_verification(found: "Verification", policy: "Policy") -> None:
-    """Print whether a table holds its policy, what it does not protect, and what it reaches."""
+    """Print whether a table meets its policy, its findings, and its measured values."""
     show_findings(
         [promise(policy, found.assessment)] if found.met else [],
         [f"Not met: {b}." for b in found.broken],
@@ -173,9 +173,9 @@ def show_verification(found: "Verification", policy: "Policy") -> None:
     show_assessment(found.assessment)
 
 
-def promise(policy: "Policy", reached: "Assessment") -> str:
-    """Return the sentence that a policy is met, as far as it could be counted."""
-    if policy.unit and not reached.unit:
+def promise(policy: "Policy", measured: "Assessment") -> str:
+    """Return the sentence that a policy is met, as far as it could be checked."""
+    if policy.unit and not measured.unit:
         return f"No class has fewer than k = {policy.k} rows; units of {policy.unit} could not be counted."
     models = bool(policy.models or policy.set_valued or any(role.models for role in policy.sensitive.values()))
     every = " and every other model of the policy is too" if models else ""

@@ -1,4 +1,4 @@
-"""What is met and what is not protected, ahead of every table: one function for every command."""
+"""Met and broken promises, findings and open decisions, printed before every table."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ _STYLE = {"✓": "green", "✗": "bold red", "!": "yellow"}
 
 
 def show_findings(met: Sequence[str], broken: Sequence[str], findings: Sequence["Finding"]) -> None:
-    """Print what is met, what is broken, and each finding with what to do about it.
+    """Print met promises, broken promises, and findings with their remedies.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def show_decisions(findings: Sequence["Finding"]) -> None:
 
 
 def show_undecided(policy: "Policy") -> None:
-    """Print the columns that nobody has decided on."""
+    """Print the undecided columns of a policy."""
     names = list(policy.undecided)
     if names:
         many = f"{len(names)} columns are undecided" if len(names) > 1 else "1 column is undecided"
@@ -56,7 +56,7 @@ def _mark(finding: "Finding") -> str:
 
 
 def _below(finding: "Finding") -> str:
-    """Return what follows a finding: the reason of its acceptance, else what to do."""
+    """Return the line below a finding: the reason of its acceptance, or its remedy."""
     return finding.remedy if finding.accepted is None else f"Accepted: {finding.accepted}"
 
 
@@ -72,7 +72,7 @@ def _decisions(undecided: Sequence["Finding"]) -> Iterator[str]:
 
 
 def _line(mark: str, sentence: str, below: str = "") -> None:
-    """Print a mark with its sentence, and what is to be said below."""
+    """Print a mark with its sentence, and an optional line below."""
     shown = mark if _can_print(mark) else _ASCII[mark]
     indent = " " * 4
     first = textwrap.wrap(_plain(sentence), max(20, _CONSOLE.width - 5)) or [""]
@@ -85,13 +85,13 @@ def _line(mark: str, sentence: str, below: str = "") -> None:
 
 
 def _plain(sentence: str) -> str:
-    """Return a sentence with what the terminal cannot print replaced."""
+    """Replace characters that the terminal cannot print."""
     encoding = _CONSOLE.encoding
     return sentence.encode(encoding, "replace").decode(encoding, "replace")
 
 
 def _can_print(mark: str) -> bool:
-    """Return whether the terminal has a mark."""
+    """Return whether the terminal can print a mark."""
     try:
         mark.encode(_CONSOLE.encoding)
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""What a look found, on a terminal of 80 columns: findings first, a line for each column, then what to do next."""
+"""Profile of a table on a terminal of 80 columns: findings, one line per column, next command."""
 
 import shlex
 import sys
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 80
 _WHY = 20
-"""Characters that the reason has at least."""
+"""Minimum width of the reason, in characters."""
 _GAP = "  "
 _HEADINGS = ("guess", "values", "unique", "nulls")
 
@@ -28,7 +28,7 @@ def show_look(found: "Look", source: str, policy_out: str | None) -> None:
 
 
 def _can_print(mark: str, encoding: str) -> bool:
-    """Return whether the terminal has a character."""
+    """Return whether the terminal can print a character."""
     try:
         mark.encode(encoding)
     except UnicodeEncodeError:
@@ -46,13 +46,13 @@ def look_lines(found: "Look", source: str, policy_out: str | None) -> Iterator[s
     yield ""
     yield from _table(found.frame.to_dicts())
     yield ""
-    yield "unique: share of rows that no other row equals in this column"
+    yield "unique: share of rows with a unique value in this column"
     yield from _declarations(found)
     yield from _next(found, source, policy_out)
 
 
 def _declarations(found: "Look") -> Iterator[str]:
-    """Yield how texts may be declared, one column a line."""
+    """Yield the proposed declarations, one line per column."""
     unusual = [f"{name} {one!r}" for name in ("encoding", "separator") if (one := getattr(found.file, name))]
     if not found.declarations.height and not unusual:
         return
@@ -66,7 +66,7 @@ def _declarations(found: "Look") -> Iterator[str]:
 
 
 def _findings(found: "Look") -> Iterator[str]:
-    """Yield what the table gives away."""
+    """Yield the findings on undecided columns and quasi-identifiers."""
     undecided = len(found.undecided)
     if undecided:
         be, where = ("is", "it") if undecided == 1 else ("are", "them together")
@@ -105,7 +105,7 @@ def _table(rows: "Sequence[dict[str, Any]]") -> Iterator[str]:
 
 
 def _cells(row: "dict[str, Any]") -> tuple[str, ...]:
-    """Return what a column's line says between its name and the reason."""
+    """Return the cells of a column's line between its name and the reason."""
     return (
         str(row["role"]).replace("_", "-"),
         "-" if row["distinct"] is None else f"{row['distinct']:,}",
@@ -126,7 +126,7 @@ def _line(name: str, wide: int, cells: Sequence[str], widths: Sequence[int], why
 
 
 def _next(found: "Look", source: str, policy_out: str | None) -> Iterator[str]:
-    """Yield the command that comes next."""
+    """Yield the next command."""
     if policy_out is None:
         yield f"next: shoal look {shlex.quote(source)} --policy-out policy.toml"
         return
@@ -152,12 +152,12 @@ def _n(count: int, what: str) -> str:
 
 
 def _unique_rows(share: float | None) -> str:
-    """Return how many rows are unique, as the start of a sentence."""
+    """Return the share of unique rows as the start of a sentence."""
     return f"{_share(share)} of rows are unique" if share else "no row is unique"
 
 
 def _share(share: float | None) -> str:
-    """Return a share in percent, never rounded to all or nothing."""
+    """Return a share in percent, never rounded to 0 or 100."""
     if not share:
         return "none"
     if share < 0.001:

@@ -1,4 +1,4 @@
-"""One person of a table beside the row that the release makes of them."""
+"""One invented person of a table, compared with a matching released row."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,20 +11,20 @@ _NAME, _BEFORE = 17, 27
 
 
 def show_person(records: pl.DataFrame, released: pl.DataFrame) -> None:
-    """Print a row of a release below a person whom it may stand for, column by column; nothing of either is cut.
+    """Print a released row next to a person that it matches, column by column, without truncation.
 
     Parameters
     ----------
     records : pl.DataFrame
-        The table, of invented people: this prints the cells of one of them.
+        Table of invented people; the cells of one of them are printed.
     released : pl.DataFrame
-        Rows of its release, at least one.
+        At least one row of its release.
     """
     row = released.row(0, named=True)
     person = next(_matching(records, row))
     _CONSOLE.print(f"{'one invented person':<{_NAME}} before".ljust(_NAME + _BEFORE) + "after", style="bold")
     for name, value in person.items():
-        after = _told(row[name], value) if name in row else "(dropped)"
+        after = _shortened(row[name], value) if name in row else "(dropped)"
         _CONSOLE.print(f"{name:<{_NAME}}{_text(value):<{_BEFORE}}{after}", soft_wrap=True)
     _CONSOLE.print()
 
@@ -37,7 +37,7 @@ def _matching(records: pl.DataFrame, row: dict[str, Any]) -> Iterator[dict[str, 
 
 
 def _holds(label: Any, value: Any) -> bool:
-    """Return whether a label holds a value."""
+    """Return whether a label covers a value."""
     text = _text(value)
     if not isinstance(label, str) or label in (text, "*"):
         return label in (value, "*")
@@ -57,8 +57,8 @@ def _between(ends: list[str], text: str) -> bool:
         return ends[0] <= text <= ends[1]
 
 
-def _told(label: Any, value: Any) -> str:
-    """Return what a label tells, in short."""
+def _shortened(label: Any, value: Any) -> str:
+    """Return a short form of a label."""
     text = _text(label)
     if text == _text(value):
         return text
@@ -68,7 +68,7 @@ def _told(label: Any, value: Any) -> str:
 
 
 def _items(label: str) -> list[str]:
-    """Return the values that a set holds."""
+    """Return the values of a set label."""
     return ["-" if item == "null" else item for item in label[1:-1].split(", ")]
 
 

@@ -1,4 +1,4 @@
-"""Disclosure risk on a terminal."""
+"""Disclosure risk and Safe Harbor findings as tables on a terminal."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ _CONSOLE = Console(markup=False)
 
 
 def show_risk(report: "RiskReport") -> None:
-    """Print a risk report: who may find whom, what the population adds, and what can be guessed."""
+    """Print a risk report: attackers, uniqueness and population, and attribute disclosure."""
     _CONSOLE.print(_attackers(report))
     _CONSOLE.print(_figures(report))
     if report.attributes:
@@ -40,23 +40,23 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _attackers(report: "RiskReport") -> Table:
-    """Return the chances of each attacker."""
+    """Return the table of re-identification probabilities of each attacker."""
     above = f"records above {report.threshold:.0%}"
-    table = _table("Chance to find a record", "attacker", "highest", "average", "lowest", above)
+    table = _table("Probability of re-identification", "attacker", "highest", "average", "lowest", above)
     for name, found in (("prosecutor", report.prosecutor), ("journalist", report.journalist)):
         if found is not None:
-            chances = (found.highest, found.average, found.lowest, found.above_threshold)
-            table.add_row(name, *(f"{chance:.2%}" for chance in chances))
+            probabilities = (found.highest, found.average, found.lowest, found.above_threshold)
+            table.add_row(name, *(f"{probability:.2%}" for probability in probabilities))
     table.add_row("marketer", "", f"{report.marketer:.2%}", "", "")
     return table
 
 
 def _figures(report: "RiskReport") -> Table:
-    """Return counts, and what is known or estimated of the population."""
+    """Return the table of counts and population figures, known or estimated."""
     table = _table("Uniqueness", "figure", "value")
     table.add_row("rows", f"{report.rows:,}")
     table.add_row("equivalence classes", f"{report.equivalence_classes:,}")
-    table.add_row("rows that stand alone", f"{report.sample_uniques:,}")
+    table.add_row("unique rows", f"{report.sample_uniques:,}")
     if report.population is not None:
         table.add_row("population", report.population)
         table.add_row("sampling fraction", f"{report.sampling_fraction:.4g}")
@@ -72,10 +72,10 @@ def _figures(report: "RiskReport") -> Table:
 
 
 def _attributes(report: "RiskReport") -> Table:
-    """Return how well sensitive values can be guessed."""
-    title = "Chance to guess a value whose class is known"
+    """Return the table of probabilities to infer sensitive values."""
+    title = "Probability of inferring a sensitive value from its class"
     table = _table(title, "column", "highest", "average", "without the class", "rows with one value in their class")
     for name, found in report.attributes.items():
-        chances = (found.highest, found.average, found.baseline)
-        table.add_row(name, *(f"{chance:.2%}" for chance in chances), f"{found.homogeneous_rows:,}")
+        probabilities = (found.highest, found.average, found.baseline)
+        table.add_row(name, *(f"{probability:.2%}" for probability in probabilities), f"{found.homogeneous_rows:,}")
     return table

@@ -1,4 +1,4 @@
-"""Rounds of a federation on a terminal."""
+"""Rounds of a federation as tables on a terminal."""
 
 import math
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ _CONSOLE = Console(markup=False)
 
 
 def show_round(report: "pl.DataFrame") -> None:
-    """Print what is told of each update of a round."""
+    """Print the weight, norm and acceptance of each update of a round."""
     table = Table(title="Updates", title_justify="left", title_style="bold")
     for heading in ("node", "weight", "norm", "counts"):
         table.add_column(heading, justify="right" if heading in ("weight", "norm") else "left")
@@ -26,8 +26,8 @@ def show_round(report: "pl.DataFrame") -> None:
 
 
 def show_accuracies(rows: Iterable[tuple[str, str, float, str]]) -> None:
-    """Print accuracies of models: who trained, by which rule, how well, and what else is to be said."""
-    table = Table(title="Accuracy on patients that no one trained on", title_justify="left", title_style="bold")
+    """Print accuracies of models: participants, rule, accuracy and remark."""
+    table = Table(title="Accuracy on held-out patients", title_justify="left", title_style="bold")
     for heading in ("trained by", "rule", "accuracy", ""):
         table.add_column(heading, justify="right" if heading == "accuracy" else "left")
     for who, rule, accuracy, remark in rows:

@@ -1,12 +1,12 @@
-"""`--debug`: where an error arose, as places in the code and kinds of errors; no message and no value is in it."""
+"""`--debug`: traceback as places in the code and kinds of errors, without messages or values."""
 
 import traceback
 
 
 def trace_of(error: BaseException) -> list[str]:
-    """Return the places that an error and the errors before it passed, the first of them first.
+    """Return the places of an error and its causes, the first cause first.
 
-    A message of another package may quote a cell, and so may a line of code that somebody typed; neither is told.
+    A message of another package may quote a cell, and so may a line of interactive code; neither is included.
     """
     lines: list[str] = []
     current: BaseException | None = error
@@ -16,6 +16,6 @@ def trace_of(error: BaseException) -> list[str]:
         frames = traceback.walk_tb(current.__traceback__)
         places = [f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_qualname}" for frame, line in frames]
         lines = [*places, f"raised {type(current).__module__}.{type(current).__qualname__}", *lines]
-        # Also what `from None` hides from people: here nothing of it is told but its kind and place.
+        # Includes causes hidden by `from None`: only their kind and place are shown.
         current = current.__cause__ or current.__context__
     return lines

@@ -295,7 +295,7 @@ def test_debug__traces_places_and_kinds_of_errors_and_no_message(call: Any, monk
         assert "4711" not in err
         assert err.index("raised builtins.KeyError") < err.index("raised builtins.ValueError")
         assert "test_cli.py:" in err
-        assert "please report it" in err
+        assert "--debug and report" in err
     assert "raised builtins" not in call("assess in.csv -q age")[2]
 
 
