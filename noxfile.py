@@ -1,0 +1,112 @@
+"""One command each: lint, types, fast tests, all tests, benchmarks, coverage, mutants, oldest versions, every Python.
+
+``nox -s fast`` makes an environment and reuses it; ``nox --no-venv -s fast`` runs in the one that is active. What
+follows ``--`` goes to the tool: ``nox -s fast -- -k ledger``.
+"""
+
+import nox
+
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "types", "fast"]
+
+ON_TWO_CORES = ("-n", "2", "--dist", "worksteal")
+SLOW_AS_PYTHON = ("fixed_point", "order_statistics", "bulyan", "cell_draws", "microaggregation", "jit")
+"""Tests of kernels that work on megabytes, which take too long with the JIT off."""
+OLDEST = {"numba": "0.62.*", "numpy": "2.0.*", "polars": "1.34.*", "pyarrow": "20.*", "msgspec": "0.19.*"}
+"""The least versions that `pyproject.toml` promises, of what the engine is built on."""
+
+
+def warmed(session: nox.Session) -> None:
+    """Compile the kernels before several processes ask for them at once."""
+    session.run("shoal", "warm", silent=True)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check format, lint and import contracts; `nox -s lint -- fix` repairs what can be repaired."""
+    session.install("-e", ".[lint]")
+    if "fix" in session.posargs:
+        session.run("ruff", "format", ".")
+        session.run("ruff", "check", "--fix", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types: the sources strictly, tests and benchmarks by the basic rules."""
+    session.install("-e", ".[test,lint]")
+    session.run("pyright", *session.posargs)
+    session.run("pyright", "-p", "tests/pyrightconfig.json", *session.posargs)
+
+
+@nox.session
+def fast(session: nox.Session) -> None:
+    """Run what is quick: all tests but those that `tests/slow.txt` names, without fuzzing and audits."""
+    session.install("-e", ".[test]")
+    warmed(session)
+    session.run("pytest", "--fast", *ON_TWO_CORES, *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run everything, on two cores, kernels compiled once before."""
+    session.install("-e", ".[test]")
+    warmed(session)
+    session.run("pytest", *ON_TWO_CORES, *session.posargs)
+
+
+@nox.session
+def benches(session: nox.Session) -> None:
+    """Run every benchmark once, small."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "benches", *session.posargs)
+
+
+@nox.session
+def measure(session: nox.Session) -> None:
+    """Measure benchmarks; name files after ``--``."""
+    session.install("-e", ".[test]")
+    warmed(session)
+    session.run("pytest", "--benchmark-enable", *(session.posargs or ["benches"]))
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Report coverage by layer: kernels run as Python, engine and bindings over compiled kernels."""
+    session.install("-e", ".[test]")
+    session.run("coverage", "erase")
+    ignored = [f"--ignore=tests/kernels/test_{name}.py" for name in SLOW_AS_PYTHON]
+    session.run(
+        *("coverage", "run", "-p", "-m", "pytest", "tests/kernels", *ignored), env={"NUMBA_DISABLE_JIT": "1"}
+    )
+    warmed(session)
+    session.run("coverage", "run", "-p", "-m", "pytest", *(session.posargs or ["--fast"]))
+    session.run("coverage", "combine", "--quiet")
+    for layer, least in (("kernels", 85), ("engine", 90), ("bindings", 90)):
+        session.run("coverage", "report", f"--include={layer}/*", f"--fail-under={least}", "--skip-covered")
+
+
+@nox.session
+def mutation(session: nox.Session) -> None:
+    """Count the mutants that tests kill; name files or folders after ``--``."""
+    session.install("-e", ".[test]")
+    warmed(session)
+    session.run("python", "tests/mutation/run.py", *(session.posargs or ["engine/shoal_engine"]))
+
+
+@nox.session
+def oldest(session: nox.Session) -> None:
+    """Run the tests with the oldest versions that are promised."""
+    session.install("-e", ".[test]", *(f"{name}=={version}" for name, version in OLDEST.items()))
+    warmed(session)
+    session.run("pytest", *(session.posargs or ["--fast"]))
+
+
+@nox.session(python=["3.11", "3.12", "3.13", "3.14"])
+def pythons(session: nox.Session) -> None:
+    """Run the fast tests with each Python that the machine has."""
+    session.install("-e", ".[test]")
+    warmed(session)
+    session.run("pytest", "--fast", *session.posargs)

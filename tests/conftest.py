@@ -1,0 +1,48 @@
+"""The choice of fast tests, and the CPU time of each: `pytest --cpu-times FILE` lists what is slow."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SLOW = Path(__file__).with_name("slow.txt")
+LEFT_OUT = ("tests/fuzz/", "tests/audit/", "benches/")
+_TIMES = pytest.StashKey[dict[str, float]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("fast tests")
+    group.addoption("--fast", action="store_true", help="leave out fuzzing, audits, benchmarks and tests in slow.txt")
+    group.addoption("--cpu-times", type=Path, help="write the CPU seconds of each test, the slowest first")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--fast"):
+        return
+    slow = {line.split()[0] for line in SLOW.read_text().splitlines() if line and not line.startswith("#")}
+    out = [item for item in items if item.nodeid.startswith(LEFT_OUT) or item.nodeid.split("[")[0] in slow]
+    config.hook.pytest_deselected(items=out)
+    items[:] = [item for item in items if item not in set(out)]
+
+
+def _cpu() -> float:
+    own = os.times()
+    return time.process_time() + own.children_user + own.children_system
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    started = _cpu()
+    found = yield
+    times = item.config.stash.setdefault(_TIMES, {})
+    name = item.nodeid.split("[")[0]
+    times[name] = times.get(name, 0.0) + _cpu() - started
+    return found
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if path := config.getoption("--cpu-times", None):
+        times = sorted(config.stash.get(_TIMES, {}).items(), key=lambda one: -one[1])
+        path.write_text("".join(f"{name} {seconds:.1f}\n" for name, seconds in times))
