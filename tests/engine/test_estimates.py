@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shoal_engine.differential.queries.estimates import Noisy, ratio, scaled
 
 numbers = st.integers(-1000, 1000)
-widths = st.integers(0, 300)
+widths = st.integers(0, 1200).map(lambda quarters: quarters / 4)
 
 
 def noisy(value: int, half_width: float, deviation: float = 1.0) -> Noisy:
@@ -23,7 +23,11 @@ def test_scaled__deviation_and_interval_are_in_units() -> None:
 
 
 @given(numbers, widths, numbers, widths)
-def test_ratio__interval_is_the_hull_of_its_corners(above: int, wide: int, below: int, narrow: int) -> None:
+@example(1, 0.5, 10, 2.0)
+@example(-1, 0.5, 10, 2.0)
+@example(0, 0.5, 10, 2.0)
+@example(7, 0.0, 10, 10.0)
+def test_ratio__interval_is_the_hull_of_its_corners(above: int, wide: float, below: int, narrow: float) -> None:
     told = ratio(noisy(above, wide), noisy(below, narrow), most=10.0)
     corners = [
         (above + one * wide) / max(below + other * narrow, 1) for one in (-1, 1) for other in (-1, 1)

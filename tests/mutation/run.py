@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
 sys.path.insert(0, str(HERE))
 
-from mutants import Mutant, sampled  # noqa: E402
+from mutants import Mutant, mutants, sampled  # noqa: E402
 from naming import ROOTS, Naming, module_name  # noqa: E402
 
 MARKS = {"differential": 0.95, "ledger": 0.95, "secure": 0.95, "criteria": 0.95, "release": 0.95}
@@ -82,8 +82,9 @@ def forget(path: Path) -> None:
 class Bench:
     """A copy of the tree, and how long each test file takes there."""
 
-    def __init__(self, tree: Path, longest: float) -> None:
+    def __init__(self, tree: Path, longest: float, chosen: list[Path]) -> None:
         self._tree = tree
+        self._chosen = chosen
         self._naming = Naming(tree)
         self._longest = longest
         self._seconds: dict[Path, float | None] = {}
@@ -92,7 +93,7 @@ class Bench:
         """Return the test files that name a module and pass in time, the quick ones first."""
         root = next(root for root in ROOTS if path.is_relative_to(self._tree / root))
         module = module_name(path.relative_to(self._tree / root))
-        tests = [
+        tests = self._chosen or [
             test
             for test in self._naming.tests_of(module)
             if not str(test.relative_to(self._tree)).startswith(NOT_NAMING)
@@ -106,6 +107,7 @@ class Bench:
             self._seconds[test] = seconds if outcome == "passed" else None
             if outcome != "passed":
                 print(f"  without {test.relative_to(self._tree)}: {outcome} unmutated after {seconds:.0f} s", flush=True)
+                print("".join((self._tree / "log.txt").read_text().splitlines(keepends=True)[-5:]), flush=True)
         return self._seconds[test]
 
     def kills(self, path: Path, mutant: Mutant, tests: list[Path]) -> bool:
@@ -130,10 +132,14 @@ def equivalents() -> dict[str, dict[str, str]]:
 def measure(bench: Bench, tree: Path, path: Path, seed: int, per_file: int) -> Counter[str]:
     """Run the sampled mutants of one file and print those that survive."""
     counted: Counter[str] = Counter()
+    if path.name == "__init__.py" and not mutants(path.read_text()):
+        return counted
     drawn = sampled(path.read_text(), f"{seed}:{path.name}", per_file)
     known = equivalents().get(path.name, {})
     drawn = [mutant for mutant in drawn if mutant.change not in known]
     tests = bench.tests_of(path) if drawn else []
+    if drawn and not tests:
+        print(f"  no test names {path.relative_to(tree)}", flush=True)
     for mutant in drawn:
         killed = bool(tests) and bench.kills(path, mutant, tests)
         counted["killed" if killed else "survived"] += 1
@@ -155,6 +161,7 @@ def main() -> int:
     parser.add_argument("--per-file", type=int, default=2, help="mutants drawn from each file; 0 for all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--longest", type=float, default=90.0, help="seconds a test file may take unmutated")
+    parser.add_argument("--tests", nargs="+", type=Path, default=[], help="instead of the tests that name a file")
     options = parser.parse_args()
     by_room: dict[str, Counter[str]] = {}
     # In memory where there is such a folder: ledgers sync every entry.
@@ -166,7 +173,7 @@ def main() -> int:
         import scipy.stats  # noqa: F401
 
         tree = copied(CHECKOUT, Path(folder))
-        bench = Bench(tree, options.longest)
+        bench = Bench(tree, options.longest, [tree / test.resolve().relative_to(CHECKOUT) for test in options.tests])
         for given in options.paths:
             start = tree / given.resolve().relative_to(CHECKOUT)
             for path in sorted(start.rglob("*.py")) if start.is_dir() else [start]:
