@@ -78,9 +78,7 @@ def coverage(session: nox.Session) -> None:
     session.install("-e", ".[test]")
     session.run("coverage", "erase")
     ignored = [f"--ignore=tests/kernels/test_{name}.py" for name in SLOW_AS_PYTHON]
-    session.run(
-        *("coverage", "run", "-p", "-m", "pytest", "tests/kernels", *ignored), env={"NUMBA_DISABLE_JIT": "1"}
-    )
+    session.run(*("coverage", "run", "-p", "-m", "pytest", "tests/kernels", *ignored), env={"NUMBA_DISABLE_JIT": "1"})
     warmed(session)
     session.run("coverage", "run", "-p", "-m", "pytest", *(session.posargs or ["--fast"]))
     session.run("coverage", "combine", "--quiet")

@@ -1,4 +1,4 @@
-"""The choice of fast tests, and the CPU time of each: `pytest --cpu-times FILE` lists what is slow."""
+"""The choice of fast tests, and the CPU time of each: `pytest --cpu-times FILE`, without `-n`, lists what is slow."""
 
 import os
 import time
@@ -43,6 +43,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if path := config.getoption("--cpu-times", None):
-        times = sorted(config.stash.get(_TIMES, {}).items(), key=lambda one: -one[1])
+    times = sorted(config.stash.get(_TIMES, {}).items(), key=lambda one: -one[1])
+    # With `-n` the workers run the tests, each a part of them, and none of them writes.
+    if times and not hasattr(config, "workerinput") and (path := config.getoption("--cpu-times", None)):
         path.write_text("".join(f"{name} {seconds:.1f}\n" for name, seconds in times))

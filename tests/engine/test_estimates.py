@@ -29,9 +29,7 @@ def test_scaled__deviation_and_interval_are_in_units() -> None:
 @example(7, 0.0, 10, 10.0)
 def test_ratio__interval_is_the_hull_of_its_corners(above: int, wide: float, below: int, narrow: float) -> None:
     told = ratio(noisy(above, wide), noisy(below, narrow), most=10.0)
-    corners = [
-        (above + one * wide) / max(below + other * narrow, 1) for one in (-1, 1) for other in (-1, 1)
-    ]
+    corners = [(above + one * wide) / max(below + other * narrow, 1) for one in (-1, 1) for other in (-1, 1)]
     assert told.low[0] == pytest.approx(min(corners))
     assert told.high[0] == pytest.approx(max(corners))
     assert told.value[0] == above / max(below, 1)

@@ -50,12 +50,14 @@ def test_pure_cost__of_a_sample_of_fixed_size_is_by_its_share() -> None:
 
 
 def test_pure_cost__adds_up_exactly() -> None:
-    several = events.Composed((
-        events.Repeated(events.ApproximateDP(Fraction(1, 3), Fraction(1, 7)), 2),
-        events.DiscreteLaplace(scale=Fraction(3, 2), sensitivity=Fraction(5)),
-        events.Laplace(scale=Fraction(2), sensitivity=Fraction(5)),
-        events.BoundedRange(Fraction(1, 5)),
-    ))
+    several = events.Composed(
+        (
+            events.Repeated(events.ApproximateDP(Fraction(1, 3), Fraction(1, 7)), 2),
+            events.DiscreteLaplace(scale=Fraction(3, 2), sensitivity=Fraction(5)),
+            events.Laplace(scale=Fraction(2), sensitivity=Fraction(5)),
+            events.BoundedRange(Fraction(1, 5)),
+        )
+    )
     assert cost_of(several) == (2 * Fraction(1, 3) + Fraction(10, 3) + Fraction(5, 2) + Fraction(1, 5), Fraction(2, 7))
     assert pure_cost(events.Composed((several, events.Gaussian(Fraction(1), Fraction(1))))) is None
     assert pure_cost(events.Repeated(events.Gaussian(Fraction(1), Fraction(1)), 2)) is None

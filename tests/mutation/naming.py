@@ -41,7 +41,9 @@ class Naming:
         self._imports = {name: imports(path, self._modules) for name, path in self._modules.items()}
         self._tests = {name for name, path in self._modules.items() if path.name.startswith("test_")}
         self._helpers = {
-            name for name, path in self._modules.items() if path.is_relative_to(tree / "tests") and name not in self._tests
+            name
+            for name, path in self._modules.items()
+            if path.is_relative_to(tree / "tests") and name not in self._tests
         }
 
     def tests_of(self, module: str, at_least: int = 1) -> list[Path]:

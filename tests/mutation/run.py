@@ -106,7 +106,9 @@ class Bench:
             outcome, seconds = tested(self._tree, [test], self._longest)
             self._seconds[test] = seconds if outcome == "passed" else None
             if outcome != "passed":
-                print(f"  without {test.relative_to(self._tree)}: {outcome} unmutated after {seconds:.0f} s", flush=True)
+                print(
+                    f"  without {test.relative_to(self._tree)}: {outcome} unmutated after {seconds:.0f} s", flush=True
+                )
                 print("".join((self._tree / "log.txt").read_text().splitlines(keepends=True)[-5:]), flush=True)
         return self._seconds[test]
 
@@ -168,7 +170,7 @@ def main() -> int:
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(prefix="mutation", dir=memory) as folder:
         import numba  # noqa: F401 - loaded once, each mutant's process starts from here
-        import pyarrow  # noqa: F401
+        import pyarrow as pa  # noqa: F401
         import pytest  # noqa: F401
         import scipy.stats  # noqa: F401
 
