@@ -16,8 +16,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from shoal.federated import Privacy, Rule, options_missing
 from shoal.federation.flower_rounds import LOG, NUMPY, Exchange, Round, Sent, pulled, records_of, weight_of
+from shoal.federation.rules import Privacy, Rule, options_missing
 from shoal_engine.errors import SecureAggregationError, TooFewUpdates, UpdateError
 from shoal_engine.federated.optimizers.server_optimizers import ServerOptimizer
 from shoal_engine.federated.optimizers.server_states import ServerState

@@ -194,7 +194,7 @@ def test_federated__is_complete() -> None:
 
 @pytest.mark.parametrize("name", shoal.federated.RULES)
 def test_rule_named__finds_each_rule(name: str) -> None:
-    assert rule_named(name).__name__ == shoal.federated.RULES[name]
+    assert rule_named(name).__name__ == shoal.federated.RULES[name].__name__
 
 
 @pytest.mark.parametrize(

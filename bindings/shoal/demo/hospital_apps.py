@@ -14,10 +14,12 @@ from flwr.clientapp import ClientApp
 from flwr.serverapp import ServerApp
 
 from shoal.demo.hospital_training import HOSPITALS, HOSTILE, Weights, patients, reversed_update, untaught
-from shoal.federated import Privacy, PrivateRounds, PrivateTraining, Rule, rule_named
 from shoal.federation.flower_secure import KEY, SecureExchange
 from shoal.federation.flower_secure_mod import secure_mod
+from shoal.federation.private_rounds import PrivateRounds
+from shoal.federation.rules import Privacy, Rule, rule_named
 from shoal.flower import Strategy
+from shoal_engine.federated.privacy.private_training import PrivateTraining
 
 STEPS: Final = 5
 """Of gradient descent between two rounds."""

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_typ
 
 import polars as pl
 
-from shoal.federated import Aggregator, options_missing, rule_named
+from shoal.federation.rules import Aggregator, options_missing, rule_named
 from shoal.io.files import check_folder, sources
 from shoal.io.lazy_frames import read_to_end
 from shoal.io.reading import scan

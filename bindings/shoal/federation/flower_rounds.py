@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from shoal.federated import Aggregator, Privacy, Rule
+from shoal.federation.rules import Aggregator, Privacy, Rule
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.npy import array_of_npy

@@ -24,8 +24,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from shoal.federated import Privacy, PrivateRounds, Rule
 from shoal.federation.flower_rounds import LOG, Round, arrays_of, pulled, records_of
+from shoal.federation.private_rounds import PrivateRounds
+from shoal.federation.rules import Privacy, Rule
 from shoal_engine.errors import SecureAggregationError, TooFewSurvivors, TooFewUpdates, UpdateError
 from shoal_engine.federated.privacy.private_averaging import PrivateAggregate, PrivateMean
 from shoal_engine.federated.rules.averaging import Mean
