@@ -21,7 +21,7 @@ from shoal_engine.federated.rules.centered_clipping import CenteredClipping
 from shoal_engine.federated.rules.geometric_median import GeometricMedian
 from shoal_engine.federated.rules.krum import Krum, MultiKrum
 from shoal_engine.federated.rules.norm_bounding import NormBound
-from shoal_engine.federated.sums.buffered_updates import Holding
+from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
 from shoal_engine.federated.sums.distances import squared_distances
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.update import Update
@@ -29,7 +29,7 @@ from shoal_engine.federated.updates.update import Update
 N_VALUES = N_ROWS
 """Of a model."""
 
-RULES: dict[str, Callable[[int], Holding]] = {
+RULES: dict[str, Callable[[int], BufferedAggregator]] = {
     "mean": lambda f: Mean(),
     "krum": lambda f: Krum(f=f),
     "multi-krum": lambda f: MultiKrum(f=f),

@@ -13,14 +13,14 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benches.scale import N_ROWS
 from shoal_engine.federated.rules.order_rules import Median, TrimmedMean
-from shoal_engine.federated.sums.buffered_updates import Holding
+from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.update import Update
 from shoal_kernels.aggregation.order_statistics import exchanges
 
 Values = npt.NDArray[Any]
 
-RULES: dict[str, Callable[[int], Holding]] = {
+RULES: dict[str, Callable[[int], BufferedAggregator]] = {
     "median": lambda n_threads: Median(n_threads=n_threads),
     "trimmed": lambda n_threads: TrimmedMean(share=0.2, n_threads=n_threads),
 }

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from shoal.federated import Admission, Mean, Model, PrivateRounds, Rule, TooFewUpdates, Update
+from shoal.federated import Mean, Model, PrivateRounds, Rule, TooFewUpdates, Update, UpdateChecks
 
 Array: TypeAlias = npt.NDArray[Any]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -189,13 +189,13 @@ def rounds(
     network = untaught(random)
     several = max(1, round(setting.fraction * setting.clients))
     while True:
-        admission = Admission(like=Model.of_arrays({"network": network}))
+        checks = UpdateChecks(like=Model.of_arrays({"network": network}))
         if private is None:
             chosen: Sequence[int] = sorted(random.choice(setting.clients, several, replace=False).tolist())
-            aggregator = rule(admission)
+            aggregator = rule(checks)
         else:
             chosen = sorted(map(names.index, private.sample(names)))
-            aggregator = private.begin(admission)
+            aggregator = private.begin(checks)
         for place in chosen:
             # Under hostile clients a mean may run away until nothing is finite.
             with np.errstate(over="ignore", invalid="ignore"):

@@ -110,7 +110,7 @@ def strategy(**options: Any) -> Strategy:
 
 
 def folding(bound: float = 64.0, max_updates: int = 100) -> Rule:
-    return lambda admission: Mean(admission, bound=bound, max_updates=max_updates)
+    return lambda checks: Mean(checks, bound=bound, max_updates=max_updates)
 
 
 def messages_to(n: int, arrays: ArrayRecord | None = None) -> list[Message]:

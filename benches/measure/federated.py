@@ -23,7 +23,7 @@ from shoal_engine.federated.rules.geometric_median import GeometricMedian
 from shoal_engine.federated.rules.krum import Krum
 from shoal_engine.federated.rules.order_rules import Median, TrimmedMean
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Admission
+from shoal_engine.federated.updates.round import UpdateChecks
 from shoal_engine.federated.updates.update import Update
 
 SIZES: Final = ((10, 1_000_000), (100, 1_000_000), (10, 10_000_000), (100, 10_000_000))
@@ -83,8 +83,8 @@ def _mean(arrays: list[Any], size: str, runs: int) -> Iterator[Figure]:
     total = sum(array.nbytes for array in arrays)
     held = least(releases(Mean, models), runs)
     reading = least(lambda: [array.view(np.uint32).max() for array in arrays], runs)
-    admission = Admission(like=models[0], max_weight=4.0)
-    folded = least(releases(lambda: Mean(admission, bound=16.0, max_updates=128), models), runs)
+    checks = UpdateChecks(like=models[0], max_weight=4.0)
+    folded = least(releases(lambda: Mean(checks, bound=16.0, max_updates=128), models), runs)
     note = f"{total / held / 1e9:.1f} GB/s; the largest value alone {total / reading / 1e9:.1f}"
     yield Figure(f"mean of {size} float32: share of the speed of reading", reading / held * 100, "%", 50, note=note)
     yield Figure(f"mean of {size}, folded one by one as they come", total / folded / 1e9, "GB/s")
@@ -114,7 +114,7 @@ def _rules(arrays: list[Any], size: str, runs: int) -> Iterator[Figure]:
         yield from _beside(f"{name} of {size}", peer, least(releases(make, models), runs), arrays, mark, runs)
 
     def clipped() -> Any:
-        mean = PrivateMean(Admission(like=base), permit, clip=CLIP, expected_updates=len(models))
+        mean = PrivateMean(UpdateChecks(like=base), permit, clip=CLIP, expected_updates=len(models))
         for place, model in enumerate(models):
             mean.observe(Update(model, str(place)))
         return mean
@@ -140,10 +140,10 @@ def _arriving(n: int, runs: int) -> Iterator[Figure]:
 
     arrived = [bytes(npy_of_array(array)) for array in updates(10, n)]
     like = Model.of_arrays({"w": np.zeros(n, np.float32)})
-    admission = Admission(like=like, max_weight=4.0)
+    checks = UpdateChecks(like=like, max_weight=4.0)
 
     def folded() -> Any:
-        mean = Mean(admission, bound=16.0, max_updates=16)
+        mean = Mean(checks, bound=16.0, max_updates=16)
         for place, told in enumerate(arrived):
             mean.observe(Update(Model.of_arrays({"w": array_of_npy(told, "w")}), str(place), 3.0))
         return mean

@@ -24,7 +24,7 @@ from shoal_engine.federated.optimizers.server_states import ServerState
 from shoal_engine.federated.rules.averaging import Mean
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.npy import npy_of_array
-from shoal_engine.federated.updates.round import LARGEST_WEIGHT, Admission, Aggregate, Line, as_table
+from shoal_engine.federated.updates.round import LARGEST_WEIGHT, Aggregate, UpdateChecks, UpdateRecord, as_table
 
 try:
     # What Flower's own dependencies are warned of is not for whoever uses shoal to mend.
@@ -45,8 +45,8 @@ class Strategy(FedAvg):
     Parameters
     ----------
     rule : callable
-        Makes the aggregator of a round from its `Admission`: a class such as `Mean`, or a function for one with
-        parameters, such as ``lambda admission: Mean(admission, bound=8.0, max_updates=1000)``.
+        Makes the aggregator of a round from its `UpdateChecks`: a class such as `Mean`, or a function for one with
+        parameters, such as ``lambda checks: Mean(checks, bound=8.0, max_updates=1000)``.
     privacy : Privacy, optional
         Draws who takes part, charges each round before anything of it is sent, and makes the aggregator in place of
         `rule`.
@@ -111,9 +111,7 @@ class Strategy(FedAvg):
             secure.check(rule, privacy)
         if missing := options_missing(rule):
             name, given = getattr(rule, "__name__", "the rule"), ", ".join(f"{one}=..." for one in missing)
-            msg = (
-                f"{name} needs {', '.join(missing)}; give a function: rule=lambda admission: {name}(admission, {given})"
-            )
+            msg = f"{name} needs {', '.join(missing)}; give a function: rule=lambda checks: {name}(checks, {given})"
             raise UpdateError(msg)
         self.rule = rule
         self.privacy = privacy
@@ -180,7 +178,7 @@ class Strategy(FedAvg):
             # Else it would be held while the next one is waited for.
             del reply, content, records, metrics
         opened.note_silent()
-        if self.privacy is None and not opened.lines and not opened.refused:
+        if self.privacy is None and not opened.observed and not opened.rejected:
             return None, None
         return self._finished(opened, opened.aggregator.release)
 
@@ -276,7 +274,7 @@ class Strategy(FedAvg):
         like = None if sent is None else sent.model
         if sent is not None:
             self._name_left_out(sent)
-        admission = Admission(
+        checks = UpdateChecks(
             like=like,
             round=number,
             max_weight=self.max_weight,
@@ -284,8 +282,8 @@ class Strategy(FedAvg):
             # There, one reply is taken to each message.
             once=self._is_started,
         )
-        made = self.rule(admission) if self.privacy is None else self.privacy.begin(admission)
-        return Round(number, admission, made, sent)
+        made = self.rule(checks) if self.privacy is None else self.privacy.begin(checks)
+        return Round(number, checks, made, sent)
 
     def _name_left_out(self, sent: Sent) -> None:
         """Warn of tensors that the training never changes, once."""
@@ -320,14 +318,14 @@ class Strategy(FedAvg):
         try:
             released = release()
         except (TooFewUpdates, SecureAggregationError) as error:
-            # Masked rounds have told of each node in what is refused.
-            lines = error.lines if isinstance(error, TooFewUpdates) and self.secure is None else ()
-            self._tell(opened.number, [*lines, *opened.refused])
+            # Masked rounds have told of each node in what is rejected.
+            records = error.records if isinstance(error, TooFewUpdates) and self.secure is None else ()
+            self._log(opened.number, [*records, *opened.rejected])
             LOG.warning("aggregate_train: %s", error)
             return None, None
         if self.privacy is not None:
             self.privacy.note(released)
-        self._tell(opened.number, [*released.lines, *opened.refused])
+        self._log(opened.number, [*released.records, *opened.rejected])
         return self._next(opened, released), self._metrics(opened, released)
 
     def _next(self, opened: Round, released: Aggregate) -> Any:
@@ -339,7 +337,7 @@ class Strategy(FedAvg):
             current, state = opened.sent.model, self.optimizer_state
             state = self.optimizer.init(current) if state is None else state
             self.optimizer_state, model = self.optimizer.update(state, current, model, averaged="models")
-        kept = {line.node for line in released.lines if line.kept}
+        kept = {record.node for record in released.records if record.kept}
         carried = opened.counters if self.privacy is None else {}
         counts = [counters for node, counters in carried.items() if node in kept]
         return _record(model, opened.sent, counts)
@@ -348,17 +346,17 @@ class Strategy(FedAvg):
         """Return the metrics of those who counted; in place of them what was spent, where that is counted."""
         if self.privacy is not None:
             return MetricRecord({name: float(spent) for name, spent in self.privacy.spent().items()})
-        kept = {line.node for line in released.lines if line.kept}
-        told = sorted(opened.metrics.items(), key=lambda one: one[0])
-        counted = [(node, RecordDict({"metrics": record})) for node, record in told if node in kept]
+        kept = {record.node for record in released.records if record.kept}
+        ordered = sorted(opened.metrics.items(), key=lambda one: one[0])
+        counted = [(node, RecordDict({"metrics": record})) for node, record in ordered if node in kept]
         alike = [content for _, content in _alike(counted, self.weighted_by_key)]
         return self.train_metrics_aggr_fn(alike, self.weighted_by_key) if alike else MetricRecord()
 
-    def _tell(self, server_round: int, lines: list[Line]) -> None:
+    def _log(self, server_round: int, records: list[UpdateRecord]) -> None:
         """Keep the report of a round, and log who did not count."""
-        self.reports[server_round] = pl.DataFrame(as_table(lines))
-        out = [f"{line.node} ({line.reason})" for line in lines if not line.kept]
-        LOG.info("aggregate_train: %d of %d count%s", len(lines) - len(out), len(lines), "; not: " * bool(out))
+        self.reports[server_round] = pl.DataFrame(as_table(records))
+        out = [f"{record.node} ({record.reason})" for record in records if not record.kept]
+        LOG.info("aggregate_train: %d of %d count%s", len(records) - len(out), len(records), "; not: " * bool(out))
         for each in out:
             LOG.info("\t%s", each)
 
@@ -371,30 +369,30 @@ def _record(model: Model, sent: Sent | None = None, counts: Sequence[Mapping[str
     made: dict[str, Any] = {}
     for name, array in model.arrays().items():
         dtype = array.dtype if sent is None else sent.bits.get(name, array.dtype)
-        told = dtype.name if sent is None else str(sent.arrays[name].dtype)
-        made[name] = Array(told, tuple(array.shape), NUMPY, npy_of_array(array.view(dtype)))
+        dtype_name = dtype.name if sent is None else str(sent.arrays[name].dtype)
+        made[name] = Array(dtype_name, tuple(array.shape), NUMPY, npy_of_array(array.view(dtype)))
     if sent is None:
         return ArrayRecord(made)
     for name, dtype in sent.counters.items():
-        if told_counts := [one[name] for one in counts if name in one]:
-            made[name] = Array(np.array(max(told_counts), dtype))
+        if counts_sent := [one[name] for one in counts if name in one]:
+            made[name] = Array(np.array(max(counts_sent), dtype))
     return ArrayRecord({name: made.get(name, array) for name, array in sent.arrays.items()})
 
 
 def _alike(replies: list[tuple[Any, Any]], weight_key: str) -> list[tuple[Any, Any]]:
     """Return those that tell the same metrics as most, with a weight: means need them alike."""
-    told: list[tuple[tuple[Any, Any], str]] = []
+    described: list[tuple[tuple[Any, Any], str]] = []
     for one, content in replies:
         records = records_of(content, MetricRecord)
         if len(records) == 1 and 0 < weight_of(records[0].get(weight_key)) <= LARGEST_WEIGHT:
             shape = {key: np.shape(value) for key, value in records[0].items()}
             name = next(name for name, record in content.items() if record is records[0])
-            told.append(((one, content), repr((name, sorted(shape.items())))))
-    if not told:
+            described.append(((one, content), repr((name, sorted(shape.items())))))
+    if not described:
         return []
-    counted = Counter(shape for _, shape in told)
+    counted = Counter(shape for _, shape in described)
     most = min(counted, key=lambda shape: (-counted[shape], shape))
-    return [pair for pair, shape in told if shape == most]
+    return [pair for pair, shape in described if shape == most]
 
 
 def _note(metrics: dict[int, Any], server_round: int, found: Any) -> None:

@@ -50,17 +50,17 @@ def aggregate(
     """Aggregate updates (Arrow IPC files, folders or globs) into a model."""
     from shoal.federation.aggregate import aggregate_files, read_weights
     from shoal_cli.rendering_rounds import show_round
-    from shoal_engine.federated.updates.round import LARGEST_WEIGHT, Admission
+    from shoal_engine.federated.updates.round import LARGEST_WEIGHT, UpdateChecks
 
     largest = LARGEST_WEIGHT if max_weight is None else max_weight
-    admission = Admission(round=number, max_weight=largest, min_updates=min_updates)
+    checks = UpdateChecks(round=number, max_weight=largest, min_updates=min_updates)
     made = aggregate_files(
         updates,
         output,
         rule=rule,
         parameters=dict(map(_setting, settings)),
         weights=weights if weights in ("claimed", "equal") else read_weights(weights),
-        admission=admission,
+        checks=checks,
     )
     if as_json:
         layout = [{"name": one.name, "shape": list(one.shape), "dtype": one.dtype} for one in made.model.layout]

@@ -153,17 +153,17 @@ class TooFewUpdates(ShoalError, ValueError):  # noqa: N818
 
     Attributes
     ----------
-    lines : tuple of Line
+    records : tuple of UpdateRecord
         What is told of each update that was observed, by node: why it did not count, or that there were too few.
     """
 
-    def __init__(self, message: str, *, lines: tuple[Any, ...] = ()) -> None:
+    def __init__(self, message: str, *, records: tuple[Any, ...] = ()) -> None:
         super().__init__(message)
-        self.lines = lines
+        self.records = records
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle with the lines."""
-        return partial(TooFewUpdates, lines=self.lines), self.args
+        """Pickle with the records."""
+        return partial(TooFewUpdates, records=self.records), self.args
 
 
 class LedgerError(ShoalError):

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import shoal.federated
-from shoal.federated import Admission, TooFewUpdates, Update, read_updates, rule_named, write_updates
+from shoal.federated import TooFewUpdates, Update, UpdateChecks, read_updates, rule_named, write_updates
 from shoal.federation.aggregate import aggregate_files
 from shoal_cli.commands import cli
 from shoal_cli.main import run
@@ -179,7 +179,7 @@ def test_aggregate_files__a_failed_round_keeps_the_old_model(files: Path) -> Non
     aggregate_files(["east.arrow"], "model.ipc", rule="mean")
     old = Path("model.ipc").read_bytes()
     with pytest.raises(TooFewUpdates):
-        aggregate_files(["north.arrow"], "model.ipc", rule="mean", admission=Admission(min_updates=9))
+        aggregate_files(["north.arrow"], "model.ipc", rule="mean", checks=UpdateChecks(min_updates=9))
     assert Path("model.ipc").read_bytes() == old
     assert not list(Path().glob(".*.part"))
 

@@ -208,7 +208,7 @@ def test_bfloat16__whose_record_says_so_is_averaged() -> None:
 
 @pytest.mark.parametrize("rule", [Krum, MultiKrum, Bulyan, TrimmedMean, NormBound, CenteredClipping])
 def test_rules__whose_options_are_missing_are_refused_before_anything_is_sent(rule: Rule) -> None:
-    with pytest.raises(UpdateError, match=rf"needs .*lambda admission: {rule.__name__}\(admission, "):  # pyright: ignore
+    with pytest.raises(UpdateError, match=rf"needs .*lambda checks: {rule.__name__}\(checks, "):  # pyright: ignore
         strategy(rule=rule)
 
 

@@ -28,7 +28,7 @@ from shoal_engine.federated.secure import vectors
 from shoal_engine.federated.secure.stages import Stage
 from shoal_engine.federated.secure.vectors import MaskedMean
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Admission, Aggregate
+from shoal_engine.federated.updates.round import Aggregate, UpdateChecks
 from shoal_engine.federated.updates.update import Update
 
 LIKE = Model.of_arrays({"w": np.zeros(2, np.float32)})
@@ -485,14 +485,14 @@ def test_private_rounds__ask_no_more_than_a_sum_has_room_for(monkeypatch: pytest
 
 def test_private_rounds__are_asked_for_once() -> None:
     grid, sent = MemoryGrid(4, Federation().answer), Sent.of(initial())
-    admission = Admission(like=sent.model, round=1)
-    opened = Round(1, admission, private().begin(admission), sent)
+    checks = UpdateChecks(like=sent.model, round=1)
+    opened = Round(1, checks, private().begin(checks), sent)
 
     def train() -> Aggregate:
         exchange = SecureExchange(threshold=3)
         return exchange.train(grid, messages_to(4), opened, weight_key="num-examples", timeout=1)
 
-    assert all(line.kept for line in train().lines)
+    assert all(record.kept for record in train().records)
     pushed = len(grid.pushed)
     with pytest.raises(BudgetExhausted, match="released already"):
         train()

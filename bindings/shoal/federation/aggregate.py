@@ -16,7 +16,7 @@ from shoal.io.reading import scan
 from shoal.io.writing import written_whole
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Admission
+from shoal_engine.federated.updates.round import UpdateChecks
 from shoal_engine.federated.updates.update import Update, read_updates, write_updates
 
 Weights: TypeAlias = Literal["claimed", "equal"] | Mapping[str, float]
@@ -48,7 +48,7 @@ def aggregate_files(
     rule: str,
     parameters: Mapping[str, Any] | None = None,
     weights: Weights = "claimed",
-    admission: Admission | None = None,
+    checks: UpdateChecks | None = None,
 ) -> Aggregated:
     """Aggregate updates in Arrow IPC files into a model, which is written as an update of its own.
 
@@ -65,7 +65,7 @@ def aggregate_files(
         Of the rule.
     weights : "claimed" | "equal" | mapping of str to float
         What each update counts: what it says, 1, or what is given for its node; nodes that are not given do not count.
-    admission : Admission, optional
+    checks : UpdateChecks, optional
 
     Raises
     ------
@@ -74,17 +74,17 @@ def aggregate_files(
     TooFewUpdates
     OutputError
     """
-    target, admission = Path(output), admission or Admission()
+    target, checks = Path(output), checks or UpdateChecks()
     check_folder(target, paths)
-    aggregator = _made(rule, admission, parameters or {})
+    aggregator = _made(rule, checks, parameters or {})
     claims: dict[str, list[float]] = {}
     for update, claimed in _weighted(_updates(paths), weights):
         claims.setdefault(update.node, []).append(claimed)
         aggregator.observe(update)
     released = aggregator.release()
-    weight = sum(line.weight for line in released.lines if line.kept)
+    weight = sum(record.weight for record in released.records if record.kept)
     with written_whole(target) as draft:
-        write_updates(draft, [Update(released.model, target.stem, weight, admission.round)])
+        write_updates(draft, [Update(released.model, target.stem, weight, checks.round)])
     report = pl.DataFrame(released.report)
     if weights != "claimed":
         claimed = [claims[node].pop(0) for node in report["node"]]
@@ -104,11 +104,11 @@ def read_weights(path: str | Path) -> dict[str, float]:
     if not {"node", "weight"} <= set(frame.collect_schema().names()):
         msg = f"weights are a table with the columns node and weight; {str(path)!r} has others"
         raise UpdateError(msg)
-    told = read_to_end(frame.select(pl.col("node").cast(pl.String), pl.col("weight").cast(pl.Float64, strict=False)))
-    if told["node"].is_duplicated().any():
+    weights = read_to_end(frame.select(pl.col("node").cast(pl.String), pl.col("weight").cast(pl.Float64, strict=False)))
+    if weights["node"].is_duplicated().any():
         msg = f"the weights in {str(path)!r} name a node twice; name each once"
         raise UpdateError(msg)
-    return dict(told.iter_rows())
+    return dict(weights.iter_rows())
 
 
 def _updates(paths: Sequence[str | Path]) -> Iterator[Update]:
@@ -126,11 +126,11 @@ def _weighted(updates: Iterable[Update], weights: Weights) -> Iterator[tuple[Upd
         elif weights == "equal":
             yield replace(update, weight=1.0), update.weight
         else:
-            told = weights.get(update.node)
-            yield replace(update, weight=float("nan") if told is None else told), update.weight
+            given = weights.get(update.node)
+            yield replace(update, weight=float("nan") if given is None else given), update.weight
 
 
-def _made(rule: str, admission: Admission, parameters: Mapping[str, Any]) -> Aggregator:
+def _made(rule: str, checks: UpdateChecks, parameters: Mapping[str, Any]) -> Aggregator:
     """Return the aggregator of a rule by name.
 
     Raises
@@ -138,7 +138,7 @@ def _made(rule: str, admission: Admission, parameters: Mapping[str, Any]) -> Agg
     UpdateError
     """
     kind = rule_named(rule)
-    takes = [name for name in signature(kind).parameters if name != "admission"]
+    takes = [name for name in signature(kind).parameters if name != "checks"]
     if unknown := sorted(parameters.keys() - set(takes)):
         msg = f"the rule {rule!r} takes no {', '.join(unknown)}; it takes {', '.join(takes) or 'nothing'}"
         raise UpdateError(msg)
@@ -149,7 +149,7 @@ def _made(rule: str, admission: Admission, parameters: Mapping[str, Any]) -> Agg
     if missing := options_missing(kind, parameters):
         msg = f"the rule {rule!r} needs {', '.join(missing)}; give it as a parameter, or as --set {missing[0]}=..."
         raise UpdateError(msg)
-    return kind(admission, **parameters)
+    return kind(checks, **parameters)
 
 
 def _fits(value: Any, kind: Any) -> bool:

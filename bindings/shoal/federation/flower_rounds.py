@@ -18,7 +18,7 @@ from shoal.federation.rules import Aggregator, Privacy, Rule
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.npy import array_of_npy
-from shoal_engine.federated.updates.round import Admission, Aggregate, Line, Reason
+from shoal_engine.federated.updates.round import Aggregate, Reason, UpdateChecks, UpdateRecord
 from shoal_engine.federated.updates.update import Update
 
 LOG: Final = logging.getLogger("flwr")
@@ -143,25 +143,25 @@ class Round:
     """A round under way."""
 
     number: int
-    admission: Admission
+    checks: UpdateChecks
     aggregator: Aggregator
     sent: Sent | None
     asked: set[int] = field(default_factory=set[int])
     node_of: dict[str, int] = field(default_factory=dict[str, int])
-    lines: list[Line] = field(default_factory=list[Line])
-    refused: list[Line] = field(default_factory=list[Line])
+    observed: list[UpdateRecord] = field(default_factory=list[UpdateRecord])
+    rejected: list[UpdateRecord] = field(default_factory=list[UpdateRecord])
     metrics: dict[str, Any] = field(default_factory=dict[str, Any])
     counters: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
 
     def observe(self, reply: Any, records: list[Any], metrics: list[Any], weight_key: str) -> None:
-        """Observe a reply, with its records of arrays and of metrics; one that is no update is refused."""
+        """Observe a reply, with its records of arrays and of metrics; one that is no update is rejected."""
         metadata = reply.metadata
         number = self.node_of.get(metadata.reply_to_message_id, metadata.src_node_id)
         self.asked.discard(number)
         node = str(number)
         if reply.has_error():
             LOG.info("\t%s failed: %r", node, reply.error.reason)
-            self._refuse(node, "node failed")
+            self._reject(node, "node failed")
             return
         weight = weight_of(metrics[0].get(weight_key)) if len(metrics) == 1 else float("nan")
         # As the node says; that of another round makes the reply stale.
@@ -170,10 +170,10 @@ class Round:
             model, counters = model_of(records, self.sent)
         except UpdateError as error:
             LOG.info("\t%s: %s", node, error)
-            self._refuse(node, "unreadable", weight)
+            self._reject(node, "unreadable", weight)
             return
         update = Update(model, node, weight, group)
-        self.lines.append(self.admission.line(update))
+        self.observed.append(self.checks.record(update))
         self.aggregator.observe(update)
         self.counters[node] = counters
         if len(metrics) == 1:
@@ -182,12 +182,12 @@ class Round:
     def note_silent(self) -> None:
         """Refuse the nodes that did not answer."""
         for number in sorted(self.asked):
-            self._refuse(str(number), "no answer")
+            self._reject(str(number), "no answer")
         self.asked.clear()
 
-    def _refuse(self, node: str, reason: Reason, weight: float = float("nan")) -> None:
-        seconds = time.monotonic() - self.admission.opened
-        self.refused.append(Line(node, weight, seconds=seconds).out(reason))
+    def _reject(self, node: str, reason: Reason, weight: float = float("nan")) -> None:
+        seconds = time.monotonic() - self.checks.opened
+        self.rejected.append(UpdateRecord(node, weight, seconds=seconds).reject(reason))
 
 
 class Exchange(Protocol):
@@ -209,7 +209,7 @@ class Exchange(Protocol):
         Raises
         ------
         SecureAggregationError
-            The round failed. In the round's `refused` stands what is told of each node.
+            The round failed. The round's `rejected` has a record of each node.
         """
         ...
 
@@ -255,11 +255,11 @@ def arrays_of(record: Any) -> dict[str, Any]:
     return found
 
 
-def weight_of(told: Any) -> float:
+def weight_of(claimed: Any) -> float:
     """Return a weight as a node claims it, whatever comes of it; not a number where it is none."""
-    if not isinstance(told, int | float):
+    if not isinstance(claimed, int | float):
         return math.nan
     try:
-        return float(told)
+        return float(claimed)
     except OverflowError:
-        return math.copysign(math.inf, told)
+        return math.copysign(math.inf, claimed)

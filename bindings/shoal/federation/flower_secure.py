@@ -34,9 +34,9 @@ from shoal_engine.federated.secure.driving import SecureRound, check_asked
 from shoal_engine.federated.secure.flat_messages import Field, Fields
 from shoal_engine.federated.secure.parameters import SecureParameters
 from shoal_engine.federated.secure.stages import Stage
-from shoal_engine.federated.secure.vectors import Ints, MaskedClip, MaskedMean, check_clip, length_of, told_plan
+from shoal_engine.federated.secure.vectors import Ints, MaskedClip, MaskedMean, check_clip, length_of, plan_entries
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Aggregate, Line, Reason
+from shoal_engine.federated.updates.round import Aggregate, Reason, UpdateRecord
 
 try:
     # What Flower's own dependencies are warned of is not for whoever uses shoal to mend.
@@ -76,13 +76,13 @@ class SecureExchange:
 
     Notes
     -----
-    The model of a round is that of ``Mean(admission, bound=bound, max_updates=max_updates)`` over the nodes that sent
+    The model of a round is that of ``Mean(checks, bound=bound, max_updates=max_updates)`` over the nodes that sent
     a masked vector, bit for bit where weights are whole numbers.
 
     With `privacy`, a `PrivateRounds` of rate 1 and with a fixed clip, each node clips its change and adds its share of
     the noise before it masks: where the server follows the protocol, no one but the node itself sees anything without
     all of the noise, but for who drops out and for which of the report's reasons. Rounds may fail for want of nodes,
-    which is told.
+    which the first message states.
     """
 
     threshold: int
@@ -114,7 +114,7 @@ class SecureExchange:
         if privacy is None:
             self._mean()
         elif not isinstance(privacy, PrivateRounds) or privacy.training.rate != 1:
-            # Each node learns who else takes part, and a sample must not be told.
+            # Each node learns who else takes part, and a sample must stay secret.
             msg = "masked rounds are private as PrivateRounds in which all take part; give a training of rate 1"
             raise UpdateError(msg)
         else:
@@ -137,7 +137,7 @@ class SecureExchange:
         Raises
         ------
         SecureAggregationError
-            It failed, `TooFewSurvivors` mostly; what is told of each node stands in the round's `refused`.
+            It failed, `TooFewSurvivors` mostly; the round's `rejected` has a record of each node.
         TooFewUpdates
             Fewer are left than the strategy's `min_updates`.
         UpdateError
@@ -155,15 +155,15 @@ class SecureExchange:
             private.permit.use()
         try:
             total = driven.total(asking.ask)
-            lines = driven.lines()
-            for line in lines:
-                if line.reason == "wrong shares":
-                    LOG.warning("\t%s gave wrong shares of others' masks; the round went on without them", line.node)
-            opened.admission.enough(lines)
-            return _aggregate(plan, total, like, lines)
+            update_records = driven.records()
+            for record in update_records:
+                if record.reason == "wrong shares":
+                    LOG.warning("\t%s gave wrong shares of others' masks; the round went on without them", record.node)
+            opened.checks.require_enough(update_records)
+            return _aggregate(plan, total, like, update_records)
         except (SecureAggregationError, TooFewUpdates) as error:
             too_few = isinstance(error, TooFewSurvivors | TooFewUpdates)
-            opened.refused.extend(driven.lines("too few updates" if too_few else "round failed"))
+            opened.rejected.extend(driven.records("too few updates" if too_few else "round failed"))
             raise
 
     def _parameters(self, number: int, length: int) -> SecureParameters:
@@ -177,12 +177,16 @@ class SecureExchange:
         return MaskedMean(self.bound, self.max_weight, self.max_updates)
 
 
-def _aggregate(plan: MaskedMean | MaskedClip, total: Ints, like: Model, lines: tuple[Line, ...]) -> Aggregate:
+def _aggregate(
+    plan: MaskedMean | MaskedClip, total: Ints, like: Model, update_records: tuple[UpdateRecord, ...]
+) -> Aggregate:
     """Return what is released of an unmasked sum."""
     model = plan.released(total, like)
     if isinstance(plan, MaskedMean):
-        return Aggregate(model, lines)
-    return PrivateAggregate(model, lines, plan.deviation(sum(line.kept for line in lines)), plan.clip)
+        return Aggregate(model, update_records)
+    return PrivateAggregate(
+        model, update_records, plan.deviation(sum(record.kept for record in update_records)), plan.clip
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,33 +201,33 @@ class _Asking:
     timeout: float | None
     bfloat16: bool
 
-    def ask(self, stage: Stage, told: Mapping[int, Fields]) -> Iterator[tuple[int, Fields | Reason]]:
+    def ask(self, stage: Stage, entries: Mapping[int, Fields]) -> Iterator[tuple[int, Fields | Reason]]:
         """Send each node, by its place, what it is told; yield answers as they come."""
-        LOG.info("\t%s: %d nodes are asked", stage.name.lower(), len(told))
+        LOG.info("\t%s: %d nodes are asked", stage.name.lower(), len(entries))
         began = time.monotonic()
-        made = {place: self._message(stage, place, fields) for place, fields in told.items()}
+        made = {place: self._message(stage, place, fields) for place, fields in entries.items()}
         sent = [message_id for message_id in self.grid.push_messages(list(made.values())) if message_id]
         place_of = {message.metadata.message_id: place for place, message in made.items()}
         timeout = self.timeout if stage is Stage.MASK else self.exchange.stage_timeout
         for reply in pulled(self.grid, sent, timeout):
             place = place_of.get(reply.metadata.reply_to_message_id)
             if place is not None:
-                yield place, _told_by(reply)
+                yield place, _answer_of(reply)
         LOG.debug("\t%s took %.2f s", stage.name.lower(), time.monotonic() - began)
 
     def _message(self, stage: Stage, place: int, fields: Fields) -> Any:
         asked = self.messages[place]
-        told: dict[str, Any] = {**fields, STAGE: int(stage)}
+        entries: dict[str, Any] = {**fields, STAGE: int(stage)}
         # The model goes out where it is trained, and nowhere else.
         content = RecordDict(dict(asked.content) if stage is Stage.MASK else {})
         if stage is Stage.MASK:
-            told |= {**told_plan(self.plan), WEIGHT_KEY: self.weight_key, BFLOAT16: self.bfloat16}
-        content[KEY] = ConfigRecord(told)
+            entries |= {**plan_entries(self.plan), WEIGHT_KEY: self.weight_key, BFLOAT16: self.bfloat16}
+        content[KEY] = ConfigRecord(entries)
         metadata = asked.metadata
         return Message(content, metadata.dst_node_id, metadata.message_type, group_id=metadata.group_id)
 
 
-def _told_by(reply: Any) -> Fields | Reason:
+def _answer_of(reply: Any) -> Fields | Reason:
     """Return the fields of a reply, or why there are none."""
     if reply.has_error():
         LOG.info("\t%d failed: %r", reply.metadata.src_node_id, reply.error.reason)

@@ -38,14 +38,14 @@ except ModuleNotFoundError as error:
 
 @dataclass(frozen=True, slots=True)
 class SecureMod:
-    """A mod that trains under masks only: a request for a plain update is refused.
+    """A mod that trains under masks only: a request for a plain update is rejected.
 
     Messages that do not ask for training are passed on untouched, and so is what the app says to them.
 
     Parameters
     ----------
     min_threshold : int
-        A round that could show the sum of fewer nodes is refused.
+        A round that could show the sum of fewer nodes is rejected.
     """
 
     min_threshold: int = 2
@@ -60,13 +60,13 @@ class SecureMod:
             raise SecureAggregationError(msg)
         # Taken out before anything else: whatever happens, no step is taken twice.
         kept = context.state.pop(KEY, None)
-        told: dict[str, Any] = dict(record)
+        entries: dict[str, Any] = dict(record)
         try:
-            stage = _stage(told)
-            if stage is Stage.ADVERTISE and integer("threshold", told) < self.min_threshold:
+            stage = _stage(entries)
+            if stage is Stage.ADVERTISE and integer("threshold", entries) < self.min_threshold:
                 msg = f"the round's threshold is below {self.min_threshold}, the least that this node takes part with"
                 raise SecureAggregationError(msg)
-            fields, keep = answered(stage, told, kept, lambda: _vector(message, context, call_next, told))
+            fields, keep = answered(stage, entries, kept, lambda: _vector(message, context, call_next, entries))
         except SecureAggregationError as error:
             LOG.warning("secure aggregation: %s", error)
             fields, keep = {REFUSED: "node failed"}, None
@@ -79,22 +79,22 @@ secure_mod: Final = SecureMod()
 """For ``ClientApp(mods=[secure_mod])``."""
 
 
-def _stage(told: dict[str, Any]) -> Stage:
-    number = integer(STAGE, told)
+def _stage(entries: dict[str, Any]) -> Stage:
+    number = integer(STAGE, entries)
     if number > Stage.FINISHED:
         msg = f"{number} is no stage of secure aggregation; use one version everywhere"
         raise SecureAggregationError(msg)
     return Stage(number)
 
 
-def _vector(message: Any, context: Any, call_next: Any, told: dict[str, Any]) -> Ints | Reason:
+def _vector(message: Any, context: Any, call_next: Any, entries: dict[str, Any]) -> Ints | Reason:
     """Let the app train, and return the vector of its update, or why there is none."""
     # The app gets what it would get without masks.
     del message.content[KEY]
     try:
-        plan = read_plan(told)
+        plan = read_plan(entries)
         (arrays,) = records_of(message.content, ArrayRecord) or (None,)
-        sent = Sent.of(arrays, bfloat16=told.get(BFLOAT16) is True)
+        sent = Sent.of(arrays, bfloat16=entries.get(BFLOAT16) is True)
     except (UpdateError, ValueError, AttributeError) as error:
         LOG.warning("secure aggregation: %s", error)
         return "unreadable"
@@ -108,7 +108,7 @@ def _vector(message: Any, context: Any, call_next: Any, told: dict[str, Any]) ->
         LOG.warning("secure aggregation: the app failed: %r", reply.error.reason)
         return "node failed"
     metrics = records_of(reply.content, MetricRecord)
-    weight = weight_of(metrics[0].get(str(told.get(WEIGHT_KEY)))) if len(metrics) == 1 else float("nan")
+    weight = weight_of(metrics[0].get(str(entries.get(WEIGHT_KEY)))) if len(metrics) == 1 else float("nan")
     try:
         model, _ = model_of(records_of(reply.content, ArrayRecord), sent)
         return plan.vector(Update(model, "", weight), sent.model)

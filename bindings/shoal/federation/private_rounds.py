@@ -11,7 +11,7 @@ from shoal_engine.federated.privacy.private_averaging import (
     check_numbers,
 )
 from shoal_engine.federated.privacy.private_training import PrivateTraining
-from shoal_engine.federated.updates.round import Admission, Aggregate
+from shoal_engine.federated.updates.round import Aggregate, UpdateChecks
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class PrivateRounds:
         """Draw who takes part in a round: each with the training's rate, secretly."""
         return self.training.sample(nodes)
 
-    def begin(self, admission: Admission) -> PrivateMean:
+    def begin(self, checks: UpdateChecks) -> PrivateMean:
         """Charge a round and return its aggregator.
 
         Raises
@@ -65,12 +65,12 @@ class PrivateRounds:
         UpdateError
             The round's model is not known.
         """
-        if admission.like is None:
+        if checks.like is None:
             msg = "a private round begins with the model that is sent out; configure it first"
             raise UpdateError(msg)
-        permit = self.training.begin_round(size=admission.like.size + isinstance(self.clip, AdaptiveClip))
+        permit = self.training.begin_round(size=checks.like.size + isinstance(self.clip, AdaptiveClip))
         return PrivateMean(
-            admission,
+            checks,
             permit,
             clip=self.clip,
             expected_updates=self.expected_updates,

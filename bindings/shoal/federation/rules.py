@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias
 
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.rules.table import RULES
-from shoal_engine.federated.updates.round import Admission, Aggregate
+from shoal_engine.federated.updates.round import Aggregate, UpdateChecks
 from shoal_engine.federated.updates.update import Update
 
 __all__ = ["RULES", "Aggregator", "Privacy", "Rule", "options_missing", "rule_named"]
@@ -28,7 +28,7 @@ class Aggregator(Protocol):
         ...
 
 
-Rule: TypeAlias = Callable[[Admission], Aggregator]
+Rule: TypeAlias = Callable[[UpdateChecks], Aggregator]
 """Makes the aggregator of a round: a class such as `Mean`, or a function for one with parameters."""
 
 
@@ -39,7 +39,7 @@ class Privacy(Protocol):
         """Return the nodes that take part in a round, drawn from those that could."""
         ...
 
-    def begin(self, admission: Admission) -> Aggregator:
+    def begin(self, checks: UpdateChecks) -> Aggregator:
         """Charge a round and return its aggregator, whose release adds noise; raise if it may not start."""
         ...
 

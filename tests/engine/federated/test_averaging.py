@@ -18,7 +18,7 @@ from shoal_engine.federated.rules.averaging import Mean
 from shoal_engine.federated.rules.order_rules import Median
 from shoal_engine.federated.sums.fixed_point_sums import grid_bits, vanishing
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Admission, Aggregate
+from shoal_engine.federated.updates.round import Aggregate, UpdateChecks
 from shoal_engine.federated.updates.tensors import DTYPES, narrowed, widened
 from shoal_engine.federated.updates.update import Update
 
@@ -48,7 +48,7 @@ def updates(
 
 
 def folding(like: Update, *, bound: float = 128.0, max_updates: int = 64, max_weight: float = 128.0) -> Mean:
-    return Mean(Admission(like=like.model, max_weight=max_weight), bound=bound, max_updates=max_updates)
+    return Mean(UpdateChecks(like=like.model, max_weight=max_weight), bound=bound, max_updates=max_updates)
 
 
 def released(mean: Mean | Median, sent: Sequence[Update]) -> Aggregate:
@@ -166,11 +166,11 @@ def test_mean__bad_updates_do_not_count_and_are_named() -> None:
         Update.of_arrays({"w": np.zeros(2)}, node="twice"),
         Update.of_arrays({"w": np.ones(2)}, node="twice"),
     ]
-    admission = Admission(like=good[0].model, round=4)
-    for mean in (Mean(admission), Mean(admission, accumulator="float64")):
+    checks = UpdateChecks(like=good[0].model, round=4)
+    for mean in (Mean(checks), Mean(checks, accumulator="float64")):
         aggregate = released(mean, [*bad, *good])
         assert values(aggregate) == [2.5, 3.5]
-        assert {line.node: line.reason for line in aggregate.lines} == {
+        assert {record.node: record.reason for record in aggregate.records} == {
             "0000": None,
             "0001": None,
             "nan": "not finite or too large",
@@ -194,7 +194,7 @@ def test_mean__lengths_that_overflow_only_when_added_up_are_too_large() -> None:
     for mean in (Mean(), Mean(accumulator="float64"), folding(good), Median()):
         aggregate = released(mean, [far, good])
         assert values(aggregate) == [1.0] * 40_000
-        assert [(line.node, line.reason) for line in aggregate.lines if not line.kept] == [
+        assert [(record.node, record.reason) for record in aggregate.records if not record.kept] == [
             ("far", "not finite or too large")
         ]
 
@@ -206,7 +206,7 @@ def test_mean__a_tiny_bound_holds_though_squares_vanish() -> None:
     for mean in (Mean(bound=bound), folding(good, bound=bound)):
         aggregate = released(mean, [far, good])
         assert values(aggregate) == [bound] * 9
-        assert [line.node for line in aggregate.lines if line.reason == "beyond the bound"] == ["far"]
+        assert [record.node for record in aggregate.records if record.reason == "beyond the bound"] == ["far"]
 
 
 def test_mean__weights_next_to_nothing_do_not_count() -> None:
@@ -216,13 +216,13 @@ def test_mean__weights_next_to_nothing_do_not_count() -> None:
             released(mean, sent)
 
 
-def test_fold__weights_that_leave_no_digits_are_refused() -> None:
+def test_fold__weights_that_leave_no_digits_are_rejected() -> None:
     """On the grid of a bound of 1 and weights up to 2**30, a weight of 2**-30 would make its update 0."""
     sent = updates([[1.0, 0.3], [1.0, 0.3]], [2.0**-30, 2.0**10])
     mean = folding(sent[0], bound=1.0, max_updates=2, max_weight=2.0**26)
     aggregate = released(mean, sent)
     assert values(aggregate) == pytest.approx([1.0, 0.3], rel=2**-23)
-    assert [(line.node, line.reason) for line in aggregate.lines if not line.kept] == [("0000", "bad weight")]
+    assert [(record.node, record.reason) for record in aggregate.records if not record.kept] == [("0000", "bad weight")]
 
 
 @given(rows=st.lists(st.lists(st.floats(-1, 1), min_size=4, max_size=4), min_size=1, max_size=5), data=st.data())
@@ -242,11 +242,13 @@ def test_mean__what_is_below_the_grid_is_exact_and_never_zero(rows: list[list[fl
             assert found == pytest.approx(exact, rel=1e-12, abs=2.0**-36)
 
 
-def test_fold__values_below_the_grid_that_are_too_many_are_refused() -> None:
+def test_fold__values_below_the_grid_that_are_too_many_are_rejected() -> None:
     sent = updates([[2.0**-200] * 6000, [1.0] * 6000])
     aggregate = released(folding(sent[0], bound=1.0), sent)
     assert values(aggregate) == [1.0] * 6000
-    assert [(line.node, line.reason) for line in aggregate.lines if not line.kept] == [("0000", "below the grid")]
+    assert [(record.node, record.reason) for record in aggregate.records if not record.kept] == [
+        ("0000", "below the grid")
+    ]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -276,7 +278,7 @@ def test_fold__what_is_refused_leaves_no_trace() -> None:
         mean.observe(update)
     aggregate = mean.release()
     assert values(aggregate) == [1.5] * 9
-    assert [(line.node, line.reason) for line in aggregate.lines if not line.kept] == [
+    assert [(record.node, record.reason) for record in aggregate.records if not record.kept] == [
         ("0001", "duplicate"),
         ("far", "beyond the bound"),
         ("nan", "not finite or too large"),
@@ -289,7 +291,7 @@ def test_release__needs_enough_good_updates() -> None:
         with pytest.raises(TooFewUpdates, match="there are 0"):
             released(mean, [nan])
     with pytest.raises(TooFewUpdates, match="3 good updates are needed"):
-        released(Mean(Admission(min_updates=3)), updates([[1.0], [2.0]]))
+        released(Mean(UpdateChecks(min_updates=3)), updates([[1.0], [2.0]]))
     with pytest.raises(TooFewUpdates):
         Mean().release()
 
@@ -306,11 +308,11 @@ def test_fold__its_memory_does_not_grow_with_updates() -> None:
 import resource, sys
 import numpy as np
 from shoal_engine.federated.rules.averaging import Mean
-from shoal_engine.federated.updates.round import Admission
+from shoal_engine.federated.updates.round import UpdateChecks
 from shoal_engine.federated.updates.update import Update
 n = 1 << 22
 def sent(i): return Update.of_arrays({"w": np.full(n, i % 7, np.float32)}, node=str(i))
-mean = Mean(Admission(like=sent(0).model, max_weight=1), bound=16.0, max_updates=64)
+mean = Mean(UpdateChecks(like=sent(0).model, max_weight=1), bound=16.0, max_updates=64)
 mean.observe(sent(0))
 start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for i in range(1, int(sys.argv[1])):
@@ -336,13 +338,13 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start)
         lambda like: Mean(bound=1.0, max_updates=3),
         lambda like: folding(like, max_updates=0),
         lambda like: folding(like, bound=math.inf),
-        lambda like: Mean(Admission(like=like.model), bound=1.0, max_updates=10**6),
-        lambda like: Admission(min_updates=0),
-        lambda like: Admission(max_weight=0.0),
-        lambda like: Admission(max_weight=math.nan),
+        lambda like: Mean(UpdateChecks(like=like.model), bound=1.0, max_updates=10**6),
+        lambda like: UpdateChecks(min_updates=0),
+        lambda like: UpdateChecks(max_weight=0.0),
+        lambda like: UpdateChecks(max_weight=math.nan),
     ],
 )
-def test_parameters__out_of_range_are_refused(make: Any) -> None:
+def test_parameters__out_of_range_are_rejected(make: Any) -> None:
     with pytest.raises(UpdateError):
         make(updates([[1.0]])[0])
 

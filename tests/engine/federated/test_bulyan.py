@@ -38,7 +38,7 @@ def released(rows: np.ndarray, f: int) -> Aggregate:
 
 
 def test_bulyan__known_answer() -> None:
-    # Rows lie on a line in equal steps: only neighbors that shrink with the set lead to this selection, and of values
+    # Rows lie on a record in equal steps: only neighbors that shrink with the set lead to this selection, and of values
     # as far from the median only the lower to this mean.
     found = released(KNOWN, 2)
     expected = [0.5333333333, 0.6, 0.5, -5.3333333333]

@@ -12,13 +12,13 @@ from shoal_engine.errors import TooFewUpdates, UpdateError
 from shoal_engine.federated.rules.averaging import Mean
 from shoal_engine.federated.rules.centered_clipping import CenteredClipping
 from shoal_engine.federated.rules.norm_bounding import NormBound
-from shoal_engine.federated.sums.buffered_updates import Holding
+from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Admission, Aggregate
+from shoal_engine.federated.updates.round import Aggregate, UpdateChecks
 from shoal_engine.federated.updates.update import Update
 
 
-def released(rule: Holding, rows: np.ndarray, weights: np.ndarray | None = None) -> Aggregate:
+def released(rule: BufferedAggregator, rows: np.ndarray, weights: np.ndarray | None = None) -> Aggregate:
     for u, row in enumerate(rows):
         weight = 1.0 if weights is None else float(weights[u])
         rule.observe(Update.of_arrays({"w": row}, node=f"n{u:02}", weight=weight))
@@ -65,10 +65,10 @@ def test_centered_clipping__report() -> None:
 
 
 def test_centered_clipping__center_is_the_model_of_the_round_unless_given() -> None:
-    admission = Admission(like=model(np.array([10.0])))
+    checks = UpdateChecks(like=model(np.array([10.0])))
     rows = np.array([[14.0], [14.0]])
-    assert released(CenteredClipping(admission, radius=1.0), rows).model.arrays()["w"].tolist() == [11.0]
-    other = CenteredClipping(admission, radius=1.0, center=model(np.array([20.0])))
+    assert released(CenteredClipping(checks, radius=1.0), rows).model.arrays()["w"].tolist() == [11.0]
+    other = CenteredClipping(checks, radius=1.0, center=model(np.array([20.0])))
     assert released(other, rows).model.arrays()["w"].tolist() == [19.0]
     assert released(CenteredClipping(radius=1.0), rows).model.arrays()["w"].tolist() == [1.0]
 
@@ -105,7 +105,7 @@ def test_norm_bound__equals_naive(action: str, limit: float, *, like: bool, seed
     center = random.normal(size=6) * like
     rows, weights = center + random.standard_cauchy(size=(8, 6)), random.integers(1, 9, 8).astype(float)
     rows[0] = center
-    rule = NormBound(Admission(like=model(center)) if like else Admission(), limit=limit, action=action)  # type: ignore[arg-type]
+    rule = NormBound(UpdateChecks(like=model(center)) if like else UpdateChecks(), limit=limit, action=action)  # type: ignore[arg-type]
     expected = naive.norm_bounded(rows.tolist(), weights.tolist(), center.tolist(), limit, action)
     np.testing.assert_allclose(released(rule, rows, weights).model.arrays()["w"], expected, rtol=1e-9, atol=1e-9)
 
@@ -124,7 +124,7 @@ def test_norm_bound__moves_by_no_more_than_the_limit(action: str, scale: float) 
     random = np.random.default_rng(2)
     center = random.normal(size=5)
     rows = np.vstack([center, scale * random.normal(size=(6, 5))])
-    rule = NormBound(Admission(like=model(center)), limit=2.0, action=action)  # type: ignore[arg-type]
+    rule = NormBound(UpdateChecks(like=model(center)), limit=2.0, action=action)  # type: ignore[arg-type]
     assert np.linalg.norm(released(rule, rows).model.arrays()["w"] - center) <= 2 * (1 + 1e-12)
 
 

@@ -20,7 +20,7 @@ from shoal_engine.federated.optimizers.client_corrections import (
 from shoal_engine.federated.optimizers.server_states import read_state, write_state
 from shoal_engine.federated.rules.averaging import Mean
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Admission
+from shoal_engine.federated.updates.round import UpdateChecks
 from shoal_engine.federated.updates.update import Update
 
 Floats = npt.NDArray[np.float64]
@@ -86,7 +86,7 @@ class Federation:
         self.controls = [zero_control(self.model)] * N_NODES
 
     def round(self, nodes: list[int]) -> None:
-        control, mean = self.state.moments["control"], Mean(Admission(round=self.state.rounds))
+        control, mean = self.state.moments["control"], Mean(UpdateChecks(round=self.state.rounds))
         for node in nodes:
             local = self.model
             for _ in range(N_STEPS):

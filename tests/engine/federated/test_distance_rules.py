@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,27 +12,30 @@ from hypothesis import strategies as st
 
 from naive import distance_rules as naive
 from shoal_engine.errors import TooFewUpdates, UpdateError
+from shoal_engine.federated.rules import table
 from shoal_engine.federated.rules.bulyan import Bulyan
-from shoal_engine.federated.rules.centered_clipping import CenteredClipping
 from shoal_engine.federated.rules.geometric_median import GeometricMedian
 from shoal_engine.federated.rules.krum import Krum, MultiKrum
 from shoal_engine.federated.rules.norm_bounding import NormBound
 from shoal_engine.federated.sums import distances
-from shoal_engine.federated.sums.buffered_updates import Holding
+from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Admission, Aggregate
+from shoal_engine.federated.updates.round import Aggregate, UpdateChecks
 from shoal_engine.federated.updates.update import Update
 
-RULES: dict[str, Callable[..., Holding]] = {
-    "krum": lambda **options: Krum(f=2, **options),
-    "multi-krum": lambda **options: MultiKrum(f=2, **options),
-    "multi-krum-3": lambda **options: MultiKrum(f=2, m=3, **options),
-    "bulyan": lambda **options: Bulyan(f=2, **options),
-    "geometric-median": lambda **options: GeometricMedian(tolerance=1e-8, **options),
-    "centered-clipping": lambda **options: CenteredClipping(radius=20.0, iterations=2, **options),
-    "clip": lambda **options: NormBound(limit=70.0, **options),
-    "drop": lambda **options: NormBound(limit=70.0, action="drop", **options),
-    "zero": lambda **options: NormBound(limit=70.0, action="zero", **options),
+OPTIONS: dict[str, dict[str, Any]] = {
+    "krum": {"f": 2},
+    "multi-krum": {"f": 2},
+    "bulyan": {"f": 2},
+    "geometric-median": {"tolerance": 1e-8},
+    "centered-clipping": {"radius": 20.0, "iterations": 2},
+    "norm-bound": {"limit": 70.0},
+}
+RULES: dict[str, Callable[..., BufferedAggregator]] = {
+    **{name: partial(table.RULES[name], **options) for name, options in OPTIONS.items()},
+    "multi-krum-3": partial(MultiKrum, f=2, m=3),
+    "drop": partial(NormBound, limit=70.0, action="drop"),
+    "zero": partial(NormBound, limit=70.0, action="zero"),
 }
 DTYPES = ["float16", "bfloat16", "float32", "float64"]
 every_rule = pytest.mark.parametrize("name", RULES)
@@ -53,7 +58,7 @@ def values(model: Model) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def released(rule: Holding, updates: Sequence[Update]) -> Aggregate:
+def released(rule: BufferedAggregator, updates: Sequence[Update]) -> Aggregate:
     for one in updates:
         rule.observe(one)
     return rule.release()
@@ -116,7 +121,7 @@ def test_rule__every_dtype(name: str, dtype: str) -> None:
         "bulyan": lambda: naive.bulyan(rows, 2),
         "geometric-median": lambda: naive.geometric_median(rows, weights, 1e-6, 60),
         "centered-clipping": lambda: naive.centered_clipping(rows, origin, 20.0, 2),
-        "clip": lambda: naive.norm_bounded(rows, weights, origin, 70.0, "clip"),
+        "norm-bound": lambda: naive.norm_bounded(rows, weights, origin, 70.0, "clip"),
         "drop": lambda: naive.norm_bounded(rows, weights, origin, 70.0, "drop"),
         "zero": lambda: naive.norm_bounded(rows, weights, origin, 70.0, "zero"),
     }[name]()
@@ -154,13 +159,13 @@ def test_rule__too_few(name: str) -> None:
     with pytest.raises(TooFewUpdates):
         released(RULES[name](), [update(np.array([np.nan, 1.0]), f"n{u}") for u in range(20)])
     with pytest.raises(TooFewUpdates):
-        released(RULES[name](admission=Admission(min_updates=13)), round_of(size=5))
+        released(RULES[name](checks=UpdateChecks(min_updates=13)), round_of(size=5))
 
 
 @every_rule
 def test_rule__others_are_not_merged(name: str) -> None:
     with pytest.raises(UpdateError):
-        RULES[name]().merge(RULES[name](admission=Admission(round=3)))
+        RULES[name]().merge(RULES[name](checks=UpdateChecks(round=3)))
     with pytest.raises(UpdateError):
         RULES[name]().merge(Krum(f=7))
 

@@ -11,7 +11,7 @@ from shoal_engine.errors import TooFewUpdates, UpdateError
 from shoal_engine.federated.rules.averaging import Mean
 from shoal_engine.federated.rules.normalized_averaging import MOST_STEPS, LocalSteps, NormalizedMean
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Admission
+from shoal_engine.federated.updates.round import UpdateChecks
 from shoal_engine.federated.updates.update import Update
 
 
@@ -40,7 +40,7 @@ def walked(local: LocalSteps, n_steps: int) -> float:
 )
 def test_length__is_how_far_steps_go(local: LocalSteps, n_steps: int) -> None:
     assert local.length(n_steps) == pytest.approx(walked(local, n_steps), rel=1e-11)
-    # So that a divided weight is never larger than what the admission allows.
+    # So that a divided weight is never larger than what the checks allows.
     assert local.length(n_steps) >= 1 - 1e-12
 
 
@@ -79,7 +79,7 @@ def test_release__is_the_formula(local: LocalSteps, effective: float | None, acc
     assert values_of(found.model) == pytest.approx(
         formula(local, effective), rel=1e-13 if accumulator == "float64" else 1e-11
     )
-    assert [(line.node, line.weight) for line in found.lines] == [("a", 10), ("b", 20), ("c", 70)]
+    assert [(record.node, record.weight) for record in found.records] == [("a", 10), ("b", 20), ("c", 70)]
 
 
 def test_release__models_and_their_start() -> None:
@@ -125,8 +125,8 @@ def test_release__the_same_bytes_in_any_order_and_cut() -> None:
 
 
 def test_release__what_does_not_count() -> None:
-    admission = Admission(max_weight=100.0)
-    mean = NormalizedMean(admission)
+    checks = UpdateChecks(max_weight=100.0)
+    mean = NormalizedMean(checks)
     sent = [("ok", 4.0), ("many", 101.0), ("none", 0.0), ("nan", float("nan")), ("unknown", 1.0), ("idle", 1.0)]
     for node, weight in [*sent, ("huge", 1.0), ("twice", 1.0), ("twice", 2.0)]:
         mean.observe(update_of(node, [2.0], weight))
@@ -138,7 +138,7 @@ def test_release__what_does_not_count() -> None:
     }
     found = mean.release(known)
     assert values_of(found.model) == pytest.approx([2.0])
-    assert {line.node: line.reason for line in found.lines} == {
+    assert {record.node: record.reason for record in found.records} == {
         "ok": None,
         "many": "bad weight",
         "none": "bad weight",
@@ -155,7 +155,7 @@ def test_release__what_does_not_count() -> None:
 
 def test_release__steps_of_what_is_judged_out_do_not_count() -> None:
     """The effective steps follow from the updates that count alone."""
-    mean = NormalizedMean(Admission(like=Model.of_arrays({"w": np.zeros(1)})))
+    mean = NormalizedMean(UpdateChecks(like=Model.of_arrays({"w": np.zeros(1)})))
     mean.observe(update_of("a", [2.0]))
     mean.observe(update_of("b", [float("nan")]))
     assert values_of(mean.release({"a": 2, "b": 1000}).model) == [2.0]

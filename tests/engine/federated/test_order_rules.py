@@ -13,20 +13,20 @@ from scipy import stats
 from shoal_engine.errors import TooFewUpdates, UpdateError
 from shoal_engine.federated.rules.averaging import Mean
 from shoal_engine.federated.rules.order_rules import Median, TrimmedMean
-from shoal_engine.federated.sums.buffered_updates import Holding
+from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Admission
+from shoal_engine.federated.updates.round import UpdateChecks
 from shoal_engine.federated.updates.update import Update
 
 Values = npt.NDArray[Any]
-Rule = Callable[..., Holding]
+Rule = Callable[..., BufferedAggregator]
 
 KNOWN = [[x / 10, 1 - x / 10, 0.5, -x] for x in range(1, 6)]
 KNOWN += [[100, -100, 0.5, 7]]
 KNOWN += [[x / 10, 1 - x / 10, 0.5, -x] for x in range(6, 11)]
 
 
-def trimmed(**options: Any) -> Holding:
+def trimmed(**options: Any) -> BufferedAggregator:
     return TrimmedMean(share=0.2, **options)
 
 
@@ -37,13 +37,13 @@ def updates_of(table: Iterable[Values]) -> list[Update]:
     return [Update.of_arrays({"w": row}, node=f"n{place:03}") for place, row in enumerate(table)]
 
 
-def released(rule: Holding, updates: Iterable[Update]) -> Any:
+def released(rule: BufferedAggregator, updates: Iterable[Update]) -> Any:
     for update in updates:
         rule.observe(update)
     return rule.release()
 
 
-def values(rule: Holding, table: Iterable[Values]) -> Values:
+def values(rule: BufferedAggregator, table: Iterable[Values]) -> Values:
     return released(rule, updates_of(table)).model.arrays()["w"]
 
 
@@ -98,7 +98,7 @@ def test_release__same_bytes_in_any_order_cut_and_threads(rule: Rule) -> None:
         order = rng.permutation(len(updates))
         for cuts in ([], [1], [4, 9]):
             for n_threads in (1, 2):
-                parts: list[Holding] = []
+                parts: list[BufferedAggregator] = []
                 for part in np.split(order, cuts):
                     parts.append(rule(n_threads=n_threads))
                     for place in part:
@@ -200,11 +200,11 @@ def test_release__several_tensors_empty_ones_and_single_numbers(rule: Rule) -> N
 def test_release__too_few(rule: Rule) -> None:
     with pytest.raises(TooFewUpdates):
         rule().release()
-    three = Admission(min_updates=3)
+    three = UpdateChecks(min_updates=3)
     with pytest.raises(TooFewUpdates):
-        released(rule(admission=three), updates_of(np.ones((2, 4))))
+        released(rule(checks=three), updates_of(np.ones((2, 4))))
     with pytest.raises(TooFewUpdates):
-        released(rule(admission=three), updates_of(np.array([[1.0], [2.0], [np.nan]])))
+        released(rule(checks=three), updates_of(np.array([[1.0], [2.0], [np.nan]])))
 
 
 def test_trimmed_mean__something_is_left() -> None:

@@ -26,7 +26,7 @@ from shoal_engine.federated.privacy.private_averaging import AdaptiveClip, Priva
 from shoal_engine.federated.privacy.private_training import Permit, PrivateTraining
 from shoal_engine.federated.sums.clipped_sums import CLIP_BITS, ClippedSum, sensitivity
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Admission
+from shoal_engine.federated.updates.round import UpdateChecks
 from shoal_engine.federated.updates.update import Update
 from shoal_engine.ledger import Budget, Ledger
 from shoal_engine.randomness.keystream import WordStream
@@ -48,7 +48,7 @@ def private_mean(
 ) -> PrivateMean:
     """Return a round that nobody has paid for: tests look at exact sums through noise that hides nothing."""
     options.setdefault("expected_updates", 10)
-    return PrivateMean(Admission(like=start), Permit(1, Fraction(multiplier), 1 << 40), clip=clip, **options)  # pyright: ignore
+    return PrivateMean(UpdateChecks(like=start), Permit(1, Fraction(multiplier), 1 << 40), clip=clip, **options)  # pyright: ignore
 
 
 @given(
@@ -62,7 +62,7 @@ def test_sum__no_node_moves_it_by_more_than_the_sensitivity(change: list[float],
     base = model(*np.linspace(-3, 3, len(change)))
     total = ClippedSum(base, clip)
     sent = model(*change)
-    length = total.length(sent)
+    length = total.norm(sent)
     true = math.fsum((float(a) - float(b)) ** 2 for a, b in zip(sent.payloads()[0], base.payloads()[0], strict=True))
     assert length**2 >= true * (1 - 1e-13)
     total.add(sent, length, weight)
@@ -76,7 +76,7 @@ def test_sum__sensitivity_holds_where_rounding_is_against_it() -> None:
     base = Model.of_arrays({"w": np.zeros(n)})
     total = ClippedSum(base, 1.0)
     sent = Model.of_arrays({"w": np.full(n, change)})
-    total.add(sent, total.length(sent), 1.0)
+    total.add(sent, total.norm(sent), 1.0)
     assert sum(int(value) ** 2 for value in total.sums[0].tolist()) <= sensitivity(n) ** 2
 
 
@@ -115,7 +115,7 @@ def test_mean__same_bytes_in_any_order_and_cut() -> None:
     def released(order: list[int], cut: int) -> bytes:
         spent = training()
         permits[len(permits)] = permit = spent.begin_round(size=500)
-        made = [PrivateMean(Admission(like=start), permit, clip=2.0, expected_updates=9) for _ in range(2)]
+        made = [PrivateMean(UpdateChecks(like=start), permit, clip=2.0, expected_updates=9) for _ in range(2)]
         for place, one in enumerate(order):
             made[place >= cut].observe(sent[one])
         made[0].merge(made[1])
@@ -141,7 +141,7 @@ def test_mean__what_is_bad_is_left_out_and_named() -> None:
         mean.observe(update)
     released = mean.release(_stream=STREAM)
     assert released.model.payloads()[0] == pytest.approx([0.1, 0], abs=1e-5)
-    reasons = [(line.node, line.reason) for line in released.lines if not line.kept]
+    reasons = [(record.node, record.reason) for record in released.records if not record.kept]
     assert sorted(reasons) == [
         ("good", "duplicate"),
         ("inf", "not finite or too large"),
@@ -152,19 +152,19 @@ def test_mean__what_is_bad_is_left_out_and_named() -> None:
         ("weightless", "bad weight"),
     ]
     # Lengths are what noise hides.
-    assert all(math.isnan(line.norm) and not line.clipped for line in released.lines)
+    assert all(math.isnan(record.norm) and not record.clipped for record in released.records)
 
 
 def test_mean__lengths_that_overflow_only_when_added_up_are_too_large() -> None:
     """Each block's sum of squares is finite, all together are not."""
     mean = private_mean(model(*[0] * 40_000, dtype="float64"))
     mean.observe(Update(model(*[1e152] * 40_000, dtype="float64"), "far"))
-    assert [line.reason for line in mean.release().lines] == ["not finite or too large"]
+    assert [record.reason for record in mean.release().records] == ["not finite or too large"]
 
 
 def test_release__noise_is_drawn_once_for_what_was_paid_once() -> None:
     permit = training().begin_round(size=1)
-    one, two = (PrivateMean(Admission(like=model(0)), permit, clip=1.0, expected_updates=1) for _ in range(2))
+    one, two = (PrivateMean(UpdateChecks(like=model(0)), permit, clip=1.0, expected_updates=1) for _ in range(2))
     one.release()
     for again in (one, two):
         with pytest.raises(BudgetExhausted, match="released already"):
@@ -173,7 +173,7 @@ def test_release__noise_is_drawn_once_for_what_was_paid_once() -> None:
 
 def test_permit__is_no_more_for_being_copied_or_used_at_once() -> None:
     permit = training().begin_round(size=1)
-    mean = PrivateMean(Admission(like=model(0)), permit, clip=1.0, expected_updates=1)
+    mean = PrivateMean(UpdateChecks(like=model(0)), permit, clip=1.0, expected_updates=1)
     again = copy.deepcopy(mean)
     with pytest.raises(TypeError, match="pickled"):
         pickle.dumps(permit)
@@ -186,7 +186,9 @@ def test_permit__is_for_the_values_that_were_paid_for() -> None:
     """More of them would differ from Gaussian noise by more."""
     for size, clip in ((1, 1.0), (2, AdaptiveClip(1.0))):
         with pytest.raises(UpdateError, match="paid for"):
-            PrivateMean(Admission(like=model(0, 0)), training().begin_round(size=size), clip=clip, expected_updates=1)
+            PrivateMean(
+                UpdateChecks(like=model(0, 0)), training().begin_round(size=size), clip=clip, expected_updates=1
+            )
     with pytest.raises(NumberError, match="no less than 0"):
         training().begin_round(size=-1)
 
@@ -249,7 +251,7 @@ def test_sum__sensitivity_holds_at_the_least_clip() -> None:
     for change in (clip / 2, clip, clip * 3, 1e-100, 1e100):
         total = ClippedSum(base, clip)
         sent = model(change, -change, change, dtype="float64")
-        total.add(sent, total.length(sent), 1.0)
+        total.add(sent, total.norm(sent), 1.0)
         assert sum(int(value) ** 2 for value in total.sums[0]) <= sensitivity(3) ** 2
 
 
@@ -333,10 +335,10 @@ def test_mean__counts_only_nodes_that_were_drawn() -> None:
     drawn = spent.sample(nodes, _stream=STREAM)
     permit = spent.begin_round(size=1)
     spent.sample(["another"], _stream=STREAM)
-    mean = PrivateMean(Admission(like=model(0)), permit, clip=1.0, expected_updates=20)
+    mean = PrivateMean(UpdateChecks(like=model(0)), permit, clip=1.0, expected_updates=20)
     for node in nodes:
         mean.observe(Update(model(1), node))
-    reasons = {line.node: line.reason for line in mean.release().lines}
+    reasons = {record.node: record.reason for record in mean.release().records}
     assert 0 < len(drawn) < 40
     assert reasons == {node: None if node in drawn else "not drawn" for node in nodes}
 
@@ -424,9 +426,9 @@ def test_rounded_gaussian_noise__is_as_near_to_discrete_as_is_charged(sigma: int
         lambda: AdaptiveClip(1.0, share=1e-30),
         lambda: AdaptiveClip(math.inf),
         lambda: AdaptiveClip(1.0, rate=1e300),
-        lambda: PrivateMean(Admission(), training().begin_round(size=1), clip=1.0, expected_updates=1),
+        lambda: PrivateMean(UpdateChecks(), training().begin_round(size=1), clip=1.0, expected_updates=1),
     ],
 )
-def test_parameters__out_of_range_are_refused(make: object) -> None:
+def test_parameters__out_of_range_are_rejected(make: object) -> None:
     with pytest.raises((NumberError, UpdateError)):
         make()  # pyright: ignore[reportCallIssue]

@@ -19,7 +19,7 @@ from shoal_engine.federated.rules.averaging import Mean
 from shoal_engine.federated.rules.order_rules import Median
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.repeated_updates import Copies
-from shoal_engine.federated.updates.round import Admission
+from shoal_engine.federated.updates.round import UpdateChecks
 from shoal_engine.federated.updates.update import Update
 from shoal_engine.randomness.keystream import WordStream
 
@@ -38,22 +38,22 @@ def update(node: str, kind: int) -> Update:
 
 
 def folding(**options: Any) -> Mean:
-    return Mean(Admission(like=LIKE, max_weight=WEIGHT, **options), bound=16.0, max_updates=N)
+    return Mean(UpdateChecks(like=LIKE, max_weight=WEIGHT, **options), bound=16.0, max_updates=N)
 
 
 def holding() -> Mean:
-    return Mean(Admission(like=LIKE, max_weight=WEIGHT), bound=16.0)
+    return Mean(UpdateChecks(like=LIKE, max_weight=WEIGHT), bound=16.0)
 
 
 def private() -> PrivateMean:
     permit = Permit(1, Fraction(1), 1 << 40)
-    return PrivateMean(Admission(like=LIKE), permit, clip=AdaptiveClip(2.0), expected_updates=4)
+    return PrivateMean(UpdateChecks(like=LIKE), permit, clip=AdaptiveClip(2.0), expected_updates=4)
 
 
 def told(aggregate: Any) -> list[tuple[Any, ...]]:
     """Return what is told of updates, but when they came."""
-    lines = [(one.node, one.weight, repr(one.norm), one.kept, one.reason) for one in aggregate.lines]
-    return sorted(lines, key=repr)
+    records = [(one.node, one.weight, repr(one.norm), one.kept, one.reason) for one in aggregate.records]
+    return sorted(records, key=repr)
 
 
 def outcome(release: Callable[[], Any]) -> tuple[Any, ...]:
@@ -95,9 +95,9 @@ def test_any_order_and_merge__folded_and_held_agree(sent: list[tuple[str, int]],
 
 
 def _alike(one: list[tuple[Any, ...]], other: list[tuple[Any, ...]]) -> bool:
-    """Tell whether lines say the same, but for lengths that are measured or not."""
-    return sorted((line[:2] + line[3:] for line in one), key=repr) == sorted(
-        (line[:2] + line[3:] for line in other), key=repr
+    """Tell whether records say the same, but for lengths that are measured or not."""
+    return sorted((record[:2] + record[3:] for record in one), key=repr) == sorted(
+        (record[:2] + record[3:] for record in other), key=repr
     )
 
 
@@ -116,7 +116,7 @@ def test_any_order_and_merge__private_means_agree(sent: list[tuple[str, int]], d
     permit = Permit(1, Fraction(1), 1 << 40)
 
     def make() -> PrivateMean:
-        return PrivateMean(Admission(like=LIKE), permit, clip=AdaptiveClip(2.0), expected_updates=4)
+        return PrivateMean(UpdateChecks(like=LIKE), permit, clip=AdaptiveClip(2.0), expected_updates=4)
 
     once = private()
     for one in updates:
@@ -124,14 +124,14 @@ def test_any_order_and_merge__private_means_agree(sent: list[tuple[str, int]], d
     assert released(cut_and_merged(make, [updates[i] for i in order], parts, forward=True)) == released(once)
 
 
-@pytest.mark.parametrize("make", [folding, holding, lambda: Median(Admission(like=LIKE))])
+@pytest.mark.parametrize("make", [folding, holding, lambda: Median(UpdateChecks(like=LIKE))])
 def test_a_repeat__counts_once_and_other_updates_of_a_node_not_at_all(make: Callable[[], Any]) -> None:
     rule = make()
     for node, kind in (("a", 1), ("b", 2), ("a", 1), ("c", 0), ("c", 4), ("c", 0)):
         rule.observe(update(node, kind))
     found = rule.release()
     assert found.model.arrays()["w"].tolist() == [0.0] * 3
-    assert [(line.node, line.kept, line.reason) for line in found.lines if not line.kept] == [
+    assert [(record.node, record.kept, record.reason) for record in found.records if not record.kept] == [
         ("a", False, "duplicate"),
         *[("c", False, "duplicate")] * 3,
     ]
@@ -139,7 +139,7 @@ def test_a_repeat__counts_once_and_other_updates_of_a_node_not_at_all(make: Call
 
 def test_room__is_taken_by_nodes_whatever_is_taken_back() -> None:
     for order in ("aAbc", "abAc", "Aabc", "bAac"):
-        mean = Mean(Admission(like=LIKE, max_weight=WEIGHT), bound=16.0, max_updates=2)
+        mean = Mean(UpdateChecks(like=LIKE, max_weight=WEIGHT), bound=16.0, max_updates=2)
         *first, last = [update(one.lower(), 2 if one.islower() else 3) for one in order]
         for one in first:
             mean.observe(one)

@@ -100,13 +100,13 @@ def test_rho__falls_with_noise_and_rises_with_sensitivity(share: Fraction, n: in
 
 
 @pytest.mark.parametrize(("sigma_squared", "n", "tolerated"), [(1, 5, 0), (1, 3, 3), (1, 3, -1), (0, 1, 0), (-1, 1, 0)])
-def test_noise__refused(sigma_squared: int, n: int, tolerated: int) -> None:
+def test_noise__rejected(sigma_squared: int, n: int, tolerated: int) -> None:
     with pytest.raises(NumberError):
         DistributedGaussian(Fraction(sigma_squared), n, tolerated)
 
 
 @pytest.mark.parametrize("asked", [(0, 1, None), (1, 0, None), (1, 1, 0)])
-def test_rho__refused(asked: tuple[int, int, int | None]) -> None:
+def test_rho__rejected(asked: tuple[int, int, int | None]) -> None:
     squared, length, l1 = asked
     with pytest.raises(NumberError):
         DistributedGaussian(Fraction(1), 1, 0).rho(sensitivity_squared=squared, length=length, sensitivity_l1=l1)

@@ -18,9 +18,9 @@ from shoal_engine.federated.secure import SecureParameters, vectors
 from shoal_engine.federated.secure.driving import SecureRound, answered
 from shoal_engine.federated.secure.flat_messages import Fields
 from shoal_engine.federated.secure.stages import Stage
-from shoal_engine.federated.secure.vectors import MaskedClip, MaskedMean, length_of, parts, read_plan, told_plan
+from shoal_engine.federated.secure.vectors import MaskedClip, MaskedMean, length_of, parts, plan_entries, read_plan
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Admission, Reason
+from shoal_engine.federated.updates.round import Reason, UpdateChecks
 from shoal_engine.federated.updates.update import Update
 from shoal_engine.randomness.keystream import WordStream
 
@@ -68,8 +68,8 @@ def updates_of(n: int, seed: int = 3) -> list[Update]:
 
 
 def folded(updates: Iterable[Update], plan: MaskedMean) -> Model:
-    admission = Admission(like=LIKE, max_weight=plan.max_weight)
-    mean = Mean(admission, bound=plan.bound, max_updates=plan.max_updates)
+    checks = UpdateChecks(like=LIKE, max_weight=plan.max_weight)
+    mean = Mean(checks, bound=plan.bound, max_updates=plan.max_updates)
     for update in updates:
         mean.observe(update)
     return mean.release().model
@@ -152,7 +152,7 @@ def test_mean__of_no_grid(numbers: tuple[float, float, int]) -> None:
 def private_mean(clip: float | AdaptiveClip = 0.5, cap: float | None = None) -> PrivateMean:
     training = PrivateTraining(Fraction(10**4), Fraction(1, 10), noise_multiplier=Fraction(1, 2))
     permit = training.begin_round(size=LIKE.size + isinstance(clip, AdaptiveClip))
-    return PrivateMean(Admission(like=LIKE), permit, clip=clip, expected_updates=5, weight_cap=cap)
+    return PrivateMean(UpdateChecks(like=LIKE), permit, clip=clip, expected_updates=5, weight_cap=cap)
 
 
 def test_clip__without_noise_is_the_private_mean(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +178,7 @@ def test_clip__noise_of_the_threshold_is_what_was_paid_for() -> None:
     """Of 4000 values; the sum of squares over its mean is within 6 deviations, 6 * sqrt(2 / 4000) = 0.134."""
     like = Model.of_arrays({"w": np.zeros(4000, np.float32)})
     training = PrivateTraining(Fraction(10**4), Fraction(1, 10), noise_multiplier=Fraction(1, 2))
-    mean = PrivateMean(Admission(like=like), training.begin_round(size=like.size), clip=0.5, expected_updates=3)
+    mean = PrivateMean(UpdateChecks(like=like), training.begin_round(size=like.size), clip=0.5, expected_updates=3)
     plan = MaskedClip.of_mean(mean, 3)
     total = np.zeros(length_of(like.layout), np.int64)
     for node in "abc":
@@ -207,14 +207,14 @@ def test_clip__refuses() -> None:
     assert plan.vector(Update.of_arrays(bad, node="a"), LIKE) == "not finite or too large"
     with pytest.raises(UpdateError, match="fixed clip"):
         MaskedClip.of_mean(private_mean(clip=AdaptiveClip(1.0)), 3)
-    tiny = PrivateMean(Admission(like=LIKE), Permit(1, Fraction(3, 2**40), LIKE.size), clip=0.5, expected_updates=5)
+    tiny = PrivateMean(UpdateChecks(like=LIKE), Permit(1, Fraction(3, 2**40), LIKE.size), clip=0.5, expected_updates=5)
     with pytest.raises(UpdateError, match="too small for each"):
         MaskedClip.of_mean(tiny, 10)
 
 
 @pytest.mark.parametrize("plan", [PLAN, MaskedClip.of_mean(private_mean(cap=3.0), 3)])
 def test_plan__told_and_read(plan: MaskedMean | MaskedClip) -> None:
-    assert read_plan(told_plan(plan)) == plan
+    assert read_plan(plan_entries(plan)) == plan
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_plan__malformed(told: Fields) -> None:
     ],
 )
 def test_plan__out_of_range(change: Fields) -> None:
-    told: Fields = {**told_plan(MaskedClip(0.5, 9, 5.0, 3.0)), **change}
+    told: Fields = {**plan_entries(MaskedClip(0.5, 9, 5.0, 3.0)), **change}
     with pytest.raises(UpdateError):
         read_plan(told)
 
@@ -254,7 +254,7 @@ def test_round__is_the_folded_mean(neighbors: int | None) -> None:
     driven = round_of(6, 4, neighbors)
     assert same(PLAN.released(driven.total(nodes.ask), LIKE), folded(updates, PLAN))
     assert nodes.asked == STAGES
-    assert all(line.kept and np.isnan(line.weight) and np.isnan(line.norm) for line in driven.lines())
+    assert all(record.kept and np.isnan(record.weight) and np.isnan(record.norm) for record in driven.records())
     assert not any(nodes.kept.values())
     for place, vector in nodes.masked.items():
         assert not np.any(vector.view(np.int64) == nodes.given[place])
@@ -268,7 +268,7 @@ def test_round__nodes_lost_at_a_stage(stage: Stage) -> None:
     model = PLAN.released(driven.total(nodes.ask), LIKE)
     counted = [u for u in updates if u.node not in "14" or stage is Stage.REVEAL]
     assert same(model, folded(counted, PLAN))
-    reasons = {line.node: line.reason for line in driven.lines() if not line.kept}
+    reasons = {record.node: record.reason for record in driven.records() if not record.kept}
     assert reasons == ({} if stage is Stage.REVEAL else {"1": "no answer", "4": "no answer"})
 
 
@@ -279,7 +279,7 @@ def test_round__too_few_at_a_stage(stage: Stage) -> None:
     with pytest.raises(TooFewSurvivors):
         driven.total(nodes.ask)
     assert nodes.asked[-1] is stage
-    reasons = [line.reason for line in driven.lines("too few updates")]
+    reasons = [record.reason for record in driven.records("too few updates")]
     assert reasons.count("too few updates") == (6 if stage is Stage.REVEAL else 3)
 
 
@@ -290,7 +290,9 @@ def test_round__a_node_that_cannot_lie_on_the_grid_drops_out() -> None:
     driven = round_of(5, 3)
     total = driven.total(Nodes(given).ask)
     assert same(PLAN.released(total, LIKE), folded([u for u in updates if u.node != "2"], PLAN))
-    assert [(line.node, line.reason) for line in driven.lines() if not line.kept] == [("2", "beyond the bound")]
+    assert [(record.node, record.reason) for record in driven.records() if not record.kept] == [
+        ("2", "beyond the bound")
+    ]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -316,7 +318,9 @@ def test_round__a_bad_answer_costs_one_node(stage: Stage, bad: Callable[[Fields]
     model = PLAN.released(driven.total(nodes.ask), LIKE)
     counted = [u for u in updates if u.node != "3" or stage is Stage.REVEAL]
     assert same(model, folded(counted, PLAN))
-    assert [line.reason for line in driven.lines() if not line.kept] == ["unreadable"] * (stage is not Stage.REVEAL)
+    assert [record.reason for record in driven.records() if not record.kept] == ["unreadable"] * (
+        stage is not Stage.REVEAL
+    )
 
 
 def test_round__answers_that_come_twice_or_of_nobody() -> None:
@@ -329,7 +333,7 @@ def test_round__answers_that_come_twice_or_of_nobody() -> None:
 
     driven = round_of(5, 3)
     assert same(PLAN.released(driven.total(ask), LIKE), folded(updates, PLAN))
-    assert all(line.kept for line in driven.lines())
+    assert all(record.kept for record in driven.records())
 
 
 def test_round__shares_changed_on_their_way() -> None:
@@ -344,7 +348,7 @@ def test_round__shares_changed_on_their_way() -> None:
     driven = round_of(5, 3)
     total = driven.total(Nodes([PLAN.vector(update, LIKE) for update in updates], meddle=meddle).ask)
     assert same(PLAN.released(total, LIKE), folded([u for u in updates if u.node != "3"], PLAN))
-    assert [line.reason for line in driven.lines() if not line.kept] == ["too few partners"]
+    assert [record.reason for record in driven.records() if not record.kept] == ["too few partners"]
 
 
 def test_round__shares_that_open_nothing() -> None:
@@ -358,7 +362,7 @@ def test_round__shares_that_open_nothing() -> None:
     driven = round_of(3, 3)
     with pytest.raises(SecureAggregationError):
         driven.total(Nodes([PLAN.vector(update, LIKE) for update in updates_of(3)], meddle=meddle).ask)
-    assert [line.reason for line in driven.lines("round failed")] == ["wrong shares", *["round failed"] * 2]
+    assert [record.reason for record in driven.records("round failed")] == ["wrong shares", *["round failed"] * 2]
 
 
 def test_round__threshold_too_low_for_so_many() -> None:

@@ -159,14 +159,16 @@ def driven(n_liars: int, threshold: int = 3) -> tuple[SecureRound, Any]:
 def test_driven__report_names_who_lied_and_keeps_what_it_sent() -> None:
     made, ask = driven(2)
     assert made.total(ask).tolist() == wrapped_sum(list(vectors(5).values()))
-    assert [(line.kept, line.reason) for line in made.lines()] == [(True, "wrong shares")] * 2 + [(True, None)] * 3
+    assert [(record.kept, record.reason) for record in made.records()] == [(True, "wrong shares")] * 2 + [
+        (True, None)
+    ] * 3
 
 
 def test_driven__failed_round_names_who_lied() -> None:
     made, ask = driven(3)
     with pytest.raises(TamperedMessage):
         made.total(ask)
-    assert [line.reason for line in made.lines("round failed")] == ["wrong shares"] * 3 + ["round failed"] * 2
+    assert [record.reason for record in made.records("round failed")] == ["wrong shares"] * 3 + ["round failed"] * 2
 
 
 def test_held_shares__are_what_is_checked() -> None:

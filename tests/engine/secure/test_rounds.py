@@ -220,7 +220,7 @@ def test_mask__the_sum_of_masks_is_not_zero_before_own_masks_are_off() -> None:
         ({"neighbors": 4, "threshold": 3, "signed": True}, "leave one out"),
     ],
 )
-def test_parameters__refused(changes: dict[str, object], match: str) -> None:
+def test_parameters__rejected(changes: dict[str, object], match: str) -> None:
     with pytest.raises(SecureAggregationError, match=match):
         replace(parameters_of(3), **changes)
 

@@ -141,7 +141,7 @@ def scaffold_update(
 ) -> Update:
     """Return what a node of SCAFFOLD sends: both changes, y_i - x and c_i+ - c_i, as one update.
 
-    They stand or fall together where updates are admitted. All weigh the same: with other weights the server's
+    They stand or fall together where updates are accepted. All weigh the same: with other weights the server's
     variate would not be the mean of the nodes'. A node whose update did not count keeps the variate it had.
 
     Raises
@@ -223,7 +223,7 @@ class Scaffold:
         UpdateError
             The aggregate is of other updates, or of more than `n_nodes`; or a result is not finite.
         """
-        n_kept = sum(line.kept for line in aggregate.lines)
+        n_kept = sum(record.kept for record in aggregate.records)
         if n_kept > self.n_nodes:
             msg = f"{n_kept} updates count, of {self.n_nodes} nodes; declare n_nodes as all that may take part"
             raise UpdateError(msg)

@@ -57,8 +57,8 @@ def write_state(target: str | Path | BinaryIO, state: ServerState) -> None:
     schema = next(iter(state.moments.values())).batch.schema
     with pa.ipc.new_file(str(target) if isinstance(target, Path) else target, schema) as writer:
         for name, moment in state.moments.items():
-            told = {_MOMENT: name.encode(), _ROUNDS: str(state.rounds).encode()}
-            writer.write_batch(moment.batch, custom_metadata=told)
+            metadata = {_MOMENT: name.encode(), _ROUNDS: str(state.rounds).encode()}
+            writer.write_batch(moment.batch, custom_metadata=metadata)
 
 
 def read_state(path: str | Path) -> ServerState:
@@ -74,9 +74,9 @@ def read_state(path: str | Path) -> ServerState:
         moments: dict[str, Model] = {}
         rounds: set[int] = set()
         for place in range(reader.num_record_batches):
-            batch, told = reader.get_batch_with_custom_metadata(place)
-            moments[told[_MOMENT].decode()] = Model(batch)
-            rounds.add(int(told[_ROUNDS]))
+            batch, metadata = reader.get_batch_with_custom_metadata(place)
+            moments[metadata[_MOMENT].decode()] = Model(batch)
+            rounds.add(int(metadata[_ROUNDS]))
         (of_all,) = rounds
     except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError):
         msg = f"the state in {str(path)!r} cannot be read; give an Arrow IPC file that `write_state` wrote, whole"

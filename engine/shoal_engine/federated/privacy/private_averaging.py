@@ -28,7 +28,7 @@ from shoal_engine.federated.sums.clipped_sums import (
 )
 from shoal_engine.federated.updates.model import Model, of_payloads
 from shoal_engine.federated.updates.repeated_updates import Senders
-from shoal_engine.federated.updates.round import Admission, Aggregate, Line
+from shoal_engine.federated.updates.round import Aggregate, UpdateChecks, UpdateRecord
 from shoal_engine.federated.updates.tensors import narrowed, widened
 from shoal_engine.federated.updates.update import Update
 from shoal_engine.randomness.keystream import WordStream
@@ -131,7 +131,7 @@ class PrivateMean:
 
     Parameters
     ----------
-    admission : Admission
+    checks : UpdateChecks
         With `like`, the round's model; `min_updates` is not looked at, as how many take part is private.
     permit : Permit
         Of `PrivateTraining.begin_round`, before anything was sent.
@@ -159,7 +159,7 @@ class PrivateMean:
     >>> training = PrivateTraining(Fraction(5), Fraction(1, 10**5), noise_multiplier=Fraction(2))
     >>> start = Model.of_arrays({"w": np.zeros(3, np.float32)})
     >>> permit = training.begin_round(size=start.size)
-    >>> mean = PrivateMean(Admission(like=start), permit, clip=1.0, expected_updates=100)
+    >>> mean = PrivateMean(UpdateChecks(like=start), permit, clip=1.0, expected_updates=100)
     >>> for node in range(100):
     ...     mean.observe(Update.of_arrays({"w": np.full(3, 5, np.float32)}, node=str(node)))
     >>> round(mean.release().deviation, 4)
@@ -168,7 +168,7 @@ class PrivateMean:
 
     def __init__(
         self,
-        admission: Admission,
+        checks: UpdateChecks,
         permit: Permit,
         *,
         clip: float | AdaptiveClip,
@@ -176,17 +176,17 @@ class PrivateMean:
         weight_cap: float | None = None,
     ) -> None:
         check_numbers(clip, expected_updates, weight_cap)
-        if admission.like is None:
+        if checks.like is None:
             msg = "a private mean needs `like`, the round's model"
             raise UpdateError(msg)
-        self.admission = admission
+        self.checks = checks
         self.permit = permit
         self.clip = clip
         self.expected_updates = expected_updates
         self.weight_cap = weight_cap
-        self._sum = ClippedSum(admission.like, clip.clip if isinstance(clip, AdaptiveClip) else clip)
+        self._sum = ClippedSum(checks.like, clip.clip if isinstance(clip, AdaptiveClip) else clip)
         self._offset = 0
-        self._senders = Senders(once=admission.once)
+        self._senders = Senders(once=checks.once)
         if (size := self._sum.base.size + isinstance(clip, AdaptiveClip)) > permit.size:
             msg = f"the round was paid for as one of {permit.size} values, and releases {size}; begin one of that size"
             raise UpdateError(msg)
@@ -224,16 +224,16 @@ class PrivateMean:
         What a node sends again counts once; of a node that sends different updates none counts: what was added is taken
         back (see `sent_twice`).
         """
-        raw = self.admission.line(update)
-        line = self.admission.judged(update, raw, self._sum.base.layout)
-        if line.kept and self.permit.nodes is not None and line.node not in self.permit.nodes:
-            line = line.out("not drawn")
-        length = self._sum.length(update.model) if line.kept else math.inf
-        if line.kept and not math.isfinite(length):
-            line = line.out("not finite or too large")
-        if line.kept:
-            self._room(self._senders.would_be_good(line.node))
-        self._senders.observe(update, raw, line, self._fold)
+        raw = self.checks.record(update)
+        record = self.checks.check(update, raw, self._sum.base.layout)
+        if record.kept and self.permit.nodes is not None and record.node not in self.permit.nodes:
+            record = record.reject("not drawn")
+        norm = self._sum.norm(update.model) if record.kept else math.inf
+        if record.kept and not math.isfinite(norm):
+            record = record.reject("not finite or too large")
+        if record.kept:
+            self._room(self._senders.would_be_good(record.node))
+        self._senders.observe(update, raw, record, self._fold)
 
     def merge(self, other: "PrivateMean") -> None:
         """Take what another aggregator of the same round has observed.
@@ -241,17 +241,17 @@ class PrivateMean:
         Raises
         ------
         UpdateError
-            Parameters differ, there are too many, or nodes in common though the admission says that each is heard
+            Parameters differ, there are too many, or nodes in common though the checks says that each is heard
             `once`.
         """
         mine, theirs = (
-            (one.admission, one.permit, one.clip, one.expected_updates, one.weight_cap, one._sum.base.layout)
+            (one.checks, one.permit, one.clip, one.expected_updates, one.weight_cap, one._sum.base.layout)
             for one in (self, other)
         )
-        if mine != theirs or self is other or (self.admission.once and self._senders.common(other._senders)):
+        if mine != theirs or self is other or (self.checks.once and self._senders.common(other._senders)):
             msg = (
                 "private means are merged that have the same parameters and, where each node is heard `once`, no node "
-                "in common, and none with itself; give both one admission, and leave `once` out"
+                "in common, and none with itself; give both one checks, and leave `once` out"
             )
             raise UpdateError(msg)
         self._room(self._senders.would_all_be_good(other._senders))
@@ -259,13 +259,13 @@ class PrivateMean:
         self._offset += other._offset
         self._senders.merge(other._senders, self._fold)
 
-    def _fold(self, model: Model, line: Line, times: int) -> None:
-        """Add a change as its line says, or with -1 take it back, exactly."""
-        length = self._sum.length(model)
-        weight = 1.0 if self.weight_cap is None else min(line.weight, self.weight_cap) / self.weight_cap
-        self._sum.add(model, length, weight, times)
+    def _fold(self, model: Model, record: UpdateRecord, times: int) -> None:
+        """Add a change as its record says, or with -1 take it back, exactly."""
+        norm = self._sum.norm(model)
+        weight = 1.0 if self.weight_cap is None else min(record.weight, self.weight_cap) / self.weight_cap
+        self._sum.add(model, norm, weight, times)
         below, above = self._steps_of_count
-        self._offset += times * (below if length <= self._sum.clip else -above)
+        self._offset += times * (below if norm <= self._sum.clip else -above)
 
     def release(self, *, _stream: WordStream | None = None) -> PrivateAggregate:
         """Add noise, once, and return the model.
@@ -298,7 +298,7 @@ class PrivateMean:
             off = count / self._step_of_count * max(clip.quantile, 1 - clip.quantile) / self.expected_updates
             clip = clip.after(clip.quantile + off)
         model = of_payloads(self._sum.base.layout, payloads)
-        return PrivateAggregate(model, self._senders.lines(), math.sqrt(sigma_squared) * step, clip)
+        return PrivateAggregate(model, self._senders.records(), math.sqrt(sigma_squared) * step, clip)
 
     def _room(self, n: int) -> None:
         if n > MOST_UPDATES:

@@ -139,8 +139,8 @@ class PrivateTraining:
         # Also keeps a training from being copied or pickled, which would double its budget.
         self._charging = threading.Lock()
         if ledger is not None:
-            told = events.to_json(events.ApproximateDP(epsilon, delta))
-            promised = {"events": told, "dataset": "federated training", "policy": ""}
+            charged = events.to_json(events.ApproximateDP(epsilon, delta))
+            promised = {"events": charged, "dataset": "federated training", "policy": ""}
             ledger.debit(epsilon, delta, **promised, neighbors="add-remove", law="gaussian")
 
     @classmethod

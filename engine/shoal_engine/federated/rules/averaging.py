@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.errors import UpdateError
-from shoal_engine.federated.sums.buffered_updates import Admitted, Holding, looked_at, measured
+from shoal_engine.federated.sums.buffered_updates import AcceptedUpdates, BufferedAggregator, measure_norm, with_norm
 from shoal_engine.federated.sums.fixed_point_sums import (
     FEW_BESIDE,
     SHARE_BESIDE,
@@ -30,7 +30,7 @@ from shoal_engine.federated.sums.fixed_point_sums import (
 )
 from shoal_engine.federated.updates.model import Model, of_payloads
 from shoal_engine.federated.updates.repeated_updates import Senders
-from shoal_engine.federated.updates.round import Aggregate, Line
+from shoal_engine.federated.updates.round import Aggregate, UpdateRecord
 from shoal_engine.federated.updates.tensors import DType, Tensor, narrowed, widened
 from shoal_engine.federated.updates.update import Update
 
@@ -45,15 +45,15 @@ _SQUARED: Final = 2.0**-50
 
 
 @dataclass(slots=True)
-class Mean(Holding):
+class Mean(BufferedAggregator):
     """The mean of updates, each counted with the weight that it claims.
 
     Parameters
     ----------
-    admission : Admission
+    checks : UpdateChecks
     bound : float, optional
         On the size of every value; updates beyond it do not count. With `max_updates`, and a layout in
-        ``admission.like``, updates are folded as they arrive.
+        ``checks.like``, updates are folded as they arrive.
     max_updates : int, optional
         That will be folded at most.
     accumulator : "fixed" | "float64"
@@ -83,12 +83,12 @@ class Mean(Holding):
             raise UpdateError(msg)
         if self.max_updates is None:
             return
-        if self.bound is None or self.admission.like is None or self.accumulator != "fixed":
+        if self.bound is None or self.checks.like is None or self.accumulator != "fixed":
             msg = "updates are folded where a bound and `like`, a model of their layout, are declared; declare both"
             raise UpdateError(msg)
-        bits = declared_bits(self.bound, self.admission.max_weight, self.max_updates)
-        sums = FixedPointSum(self.admission.like.layout, bits)
-        self._folded = _Folded(sums, Senders(once=self.admission.once))
+        bits = declared_bits(self.bound, self.checks.max_weight, self.max_updates)
+        sums = FixedPointSum(self.checks.like.layout, bits)
+        self._folded = _Folded(sums, Senders(once=self.checks.once))
 
     def observe(self, update: Update) -> None:
         """Take one update; where updates are folded, its memory is free again when this returns.
@@ -97,22 +97,22 @@ class Mean(Holding):
         folded, what was added is taken back (see `sent_twice`).
         """
         if self._folded is None:
-            Holding.observe(self, update)
+            BufferedAggregator.observe(self, update)
         else:
             self._fold(update, self._folded)
 
-    def merge(self, other: Holding) -> None:
+    def merge(self, other: BufferedAggregator) -> None:
         """Take what another aggregator with the same parameters has observed.
 
         Raises
         ------
         UpdateError
             Parameters differ; or, where updates are folded, there are too many, or nodes in common though the
-            admission says that each is heard `once`.
+            checks says that each is heard `once`.
         """
         theirs = other._folded if isinstance(other, Mean) else None
         if self._folded is None or theirs is None:
-            Holding.merge(self, other)
+            BufferedAggregator.merge(self, other)
             return
         # NumPy would add one value to many.
         alike = self == other and self._folded.sums.layout == theirs.sums.layout
@@ -120,7 +120,7 @@ class Mean(Holding):
         if not alike or self is other or (senders.once and senders.common(theirs.senders)):
             msg = (
                 "means are merged that have the same parameters and, where each node is heard `once`, no node in "
-                "common, and none with itself; give both one admission, and leave `once` out"
+                "common, and none with itself; give both one checks, and leave `once` out"
             )
             raise UpdateError(msg)
         self._room(senders.would_all_be_good(theirs.senders))
@@ -134,11 +134,11 @@ class Mean(Holding):
         TooFewUpdates
         """
         if self._folded is not None:
-            lines = self._folded.senders.lines()
-            self.admission.enough(lines)
-            return Aggregate(self._folded.sums.mean(float(self._folded.weight)), lines)
-        admitted = self.admitted()
-        return self._of_floats(admitted) if self.accumulator == "float64" else self._of_grid(admitted)
+            records = self._folded.senders.records()
+            self.checks.require_enough(records)
+            return Aggregate(self._folded.sums.mean(float(self._folded.weight)), records)
+        accepted = self.accepted()
+        return self._of_floats(accepted) if self.accumulator == "float64" else self._of_grid(accepted)
 
     def _room(self, n: int) -> None:
         """Raise where more updates are folded than the grid was made for."""
@@ -150,35 +150,36 @@ class Mean(Holding):
     def _fold(self, update: Update, folded: "_Folded") -> None:
         """Add an update that counts, once all of it is known to be within the bound."""
         assert self.bound is not None
-        raw, weight = self.admission.line(update), float(update.weight)
-        line = bounded(self.admission.judged(update, raw, folded.sums.layout), update, self.bound)
-        if line.kept and not has_digits(self.bound, weight, folded.sums.bits):
-            line = line.out("bad weight")
-        beside = folded.sums.vanishing(update.model, weight) if line.kept else []
+        raw, weight = self.checks.record(update), float(update.weight)
+        record = bounded(self.checks.check(update, raw, folded.sums.layout), update, self.bound)
+        if record.kept and not has_digits(self.bound, weight, folded.sums.bits):
+            record = record.reject("bad weight")
+        beside = folded.sums.vanishing(update.model, weight) if record.kept else []
         if sum(map(len, beside)) > FEW_BESIDE + update.model.size // SHARE_BESIDE:
-            line = line.out("below the grid")
-        if line.kept:
-            self._room(folded.senders.would_be_good(line.node))
+            record = record.reject("below the grid")
+        if record.kept:
+            self._room(folded.senders.would_be_good(record.node))
 
-        def fold(model: Model, line: Line, times: int) -> None:
-            folded.fold(model, line, times, beside if model is update.model else None)
+        def fold(model: Model, record: UpdateRecord, times: int) -> None:
+            folded.fold(model, record, times, beside if model is update.model else None)
 
-        folded.senders.observe(update, raw, line, fold)
+        folded.senders.observe(update, raw, record, fold)
 
-    def _of_grid(self, admitted: Admitted) -> Aggregate:
+    def _of_grid(self, accepted: AcceptedUpdates) -> Aggregate:
         """Average on a grid: that of the usual bound, or of the least power of two that holds every tile."""
         bound = self.bound or _USUAL_BOUND
         while True:
-            admitted.enough(self.admission, look=self._looked_at)
-            means, squares = _averages(admitted, bound, self.n_threads)
-            lines = [
-                measured(line, np.concatenate(of_one)) for line, of_one in zip(admitted.lines, squares, strict=True)
+            accepted.require_enough(self.checks, look=self._measure_norm)
+            means, squares = _averages(accepted, bound, self.n_threads)
+            records = [
+                with_norm(record, np.concatenate(of_one))
+                for record, of_one in zip(accepted.records, squares, strict=True)
             ]
-            outs = {place: line for place, line in enumerate(lines) if not line.kept}
+            outs = {place: record for place, record in enumerate(records) if not record.kept}
             if self.bound is not None:
-                for place, line in enumerate(lines):
-                    if line.kept and not _is_within(admitted.updates[place].model, squares[place], bound):
-                        outs[place] = line.out("beyond the bound")
+                for place, record in enumerate(records):
+                    if record.kept and not _is_within(accepted.updates[place].model, squares[place], bound):
+                        outs[place] = record.reject("beyond the bound")
             elif not outs:
                 largest = math.sqrt(max(float(tiles.max(initial=0.0)) for of_one in squares for tiles in of_one))
                 # Sums of squares bound each value of their tile. Where all are tiny, a finer grid keeps their digits.
@@ -186,31 +187,31 @@ class Mean(Holding):
                     bound = 2.0 ** math.frexp(largest)[1]
                     continue
             if not outs:
-                return Aggregate(of_payloads(admitted.layout, means), (*lines, *admitted.refused))
-            admitted = admitted.without(outs)
+                return Aggregate(of_payloads(accepted.layout, means), (*records, *accepted.rejected))
+            accepted = accepted.without(outs)
 
-    def _looked_at(self, line: Line, update: Update) -> Line:
-        """Return the line of an update after a look at its values."""
-        return looked_at(line, update) if self.bound is None else bounded(line, update, self.bound)
+    def _measure_norm(self, record: UpdateRecord, update: Update) -> UpdateRecord:
+        """Return the record of an update after a look at its values."""
+        return measure_norm(record, update) if self.bound is None else bounded(record, update, self.bound)
 
-    def _of_floats(self, admitted: Admitted) -> Aggregate:
+    def _of_floats(self, accepted: AcceptedUpdates) -> Aggregate:
         """Average in float64, in the order of nodes."""
         squares = [
             np.concatenate([_squares(values, tensor.dtype) for values, tensor in _tensors(update)])
-            for update in admitted.updates
+            for update in accepted.updates
         ]
-        lines = [measured(line, of_one) for line, of_one in zip(admitted.lines, squares, strict=True)]
-        admitted = admitted.without({place: line for place, line in enumerate(lines) if not line.kept})
-        lines = [line for line in lines if line.kept]
-        admitted.enough(self.admission)
-        total = float(sum(Fraction(line.weight) for line in lines))
+        records = [with_norm(record, of_one) for record, of_one in zip(accepted.records, squares, strict=True)]
+        accepted = accepted.without({place: record for place, record in enumerate(records) if not record.kept})
+        records = [record for record in records if record.kept]
+        accepted.require_enough(self.checks)
+        total = float(sum(Fraction(record.weight) for record in records))
         found: list[Values] = []
-        for place, tensor in enumerate(admitted.layout):
+        for place, tensor in enumerate(accepted.layout):
             sums = np.zeros(tensor.size, np.float64)
-            for update, line in zip(admitted.updates, lines, strict=True):
-                sums += widened(update.model.payloads()[place], tensor.dtype) * np.float64(line.weight / total)
+            for update, record in zip(accepted.updates, records, strict=True):
+                sums += widened(update.model.payloads()[place], tensor.dtype) * np.float64(record.weight / total)
             found.append(narrowed(sums, tensor.dtype))
-        return Aggregate(of_payloads(admitted.layout, found), (*lines, *admitted.refused))
+        return Aggregate(of_payloads(accepted.layout, found), (*records, *accepted.rejected))
 
 
 @dataclass(slots=True)
@@ -221,10 +222,10 @@ class _Folded:
     senders: Senders
     weight: Fraction = Fraction(0)
 
-    def fold(self, model: Model, line: Line, times: int, beside: list[Ints] | None = None) -> None:
-        """Add a model as its line says, or with -1 take it back, exactly."""
-        self.sums.add(model, times * line.weight, beside)
-        self.weight += times * Fraction(line.weight)
+    def fold(self, model: Model, record: UpdateRecord, times: int, beside: list[Ints] | None = None) -> None:
+        """Add a model as its record says, or with -1 take it back, exactly."""
+        self.sums.add(model, times * record.weight, beside)
+        self.weight += times * Fraction(record.weight)
 
     def merge(self, other: "_Folded") -> None:
         self.sums.merge(other.sums)
@@ -232,15 +233,15 @@ class _Folded:
         self.senders.merge(other.senders, self.fold)
 
 
-def bounded(line: Line, update: Update, bound: float) -> Line:
-    """Return the line of an update as it is after a look at its values: out where one is beyond the bound."""
-    if not line.kept:
-        return line
+def bounded(record: UpdateRecord, update: Update, bound: float) -> UpdateRecord:
+    """Return the record of an update as it is after a look at its values: out where one is beyond the bound."""
+    if not record.kept:
+        return record
     squares = [_squares(values, tensor.dtype) for values, tensor in _tensors(update)]
-    line = measured(line, np.concatenate(squares))
-    if line.kept and not _is_within(update.model, squares, bound):
-        return line.out("beyond the bound")
-    return line
+    record = with_norm(record, np.concatenate(squares))
+    if record.kept and not _is_within(update.model, squares, bound):
+        return record.reject("beyond the bound")
+    return record
 
 
 def _tensors(update: Update) -> Iterator[tuple[Values, Tensor]]:
@@ -267,17 +268,17 @@ def _is_within(model: Model, squares: list[Floats], bound: float) -> bool:
     return True
 
 
-def _averages(admitted: Admitted, bound: float, n_threads: int) -> tuple[list[Values], list[list[Floats]]]:
+def _averages(accepted: AcceptedUpdates, bound: float, n_threads: int) -> tuple[list[Values], list[list[Floats]]]:
     """Return the mean of each tensor on the grid of a bound, and the sums of squares by update, tensor and tile."""
-    weights = [line.weight for line in admitted.lines]
+    weights = [record.weight for record in accepted.records]
     total = sum(map(Fraction, weights), Fraction(0))
     bits = grid_bits(bound, max(weights), float(total))
     factors = np.array([math.ldexp(weight, bits) for weight in weights])
     scale = 1.0 / math.ldexp(float(total), bits)
-    payloads = [update.model.payloads() for update in admitted.updates]
+    payloads = [update.model.payloads() for update in accepted.updates]
     means: list[Values] = []
-    squares: list[list[Floats]] = [[] for _ in admitted.updates]
-    for place, tensor in enumerate(admitted.layout):
+    squares: list[list[Floats]] = [[] for _ in accepted.updates]
+    for place, tensor in enumerate(accepted.layout):
         wide = [_exact(of_one[place], tensor.dtype) for of_one in payloads]
         mean, found = average_many(wide, factors, scale, n_threads=n_threads)
         _refine(mean, wide, factors, scale)

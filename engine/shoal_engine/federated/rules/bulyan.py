@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.federated.rules.krum import at_least_zero, chosen, krum_scores
-from shoal_engine.federated.sums.buffered_updates import Holding
-from shoal_engine.federated.sums.distances import Floats, Part, in_parts, judged
+from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
+from shoal_engine.federated.sums.distances import Floats, Part, accepted_distances, in_parts
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import Aggregate
 from shoal_engine.federated.updates.tensors import narrowed
@@ -16,7 +16,7 @@ from shoal_engine.tables.aligned import aligned_empty
 
 
 @dataclass(slots=True)
-class Bulyan(Holding):
+class Bulyan(BufferedAggregator):
     """For each value, the mean of the n - 4 f selected ones that are closest to the median of the selected.
 
     Selected are n - 2 f updates: Krum's choice, then Krum's choice of the rest, and so on. The report's distances are
@@ -24,7 +24,7 @@ class Bulyan(Holding):
 
     Parameters
     ----------
-    admission : Admission
+    checks : UpdateChecks
     f : int
         Updates that may be hostile; at least 4 f + 3 are needed in all.
     n_threads : int
@@ -64,12 +64,12 @@ class Bulyan(Holding):
         TooFewUpdates
             Fewer than 4 f + 3 updates are good.
         """
-        admitted, distances = judged(self, 4 * self.f + 3, f" by Bulyan with f={self.f}", self.n_threads)
+        accepted, distances = accepted_distances(self, 4 * self.f + 3, f" by Bulyan with f={self.f}", self.n_threads)
         places = selection(distances, self.f)
-        admitted = chosen(admitted, places, krum_scores(distances, self.f))
-        models = [update.model for update in admitted.updates]
+        accepted = chosen(accepted, places, krum_scores(distances, self.f))
+        models = [update.model for update in accepted.updates]
         found = mean_around_median(models, len(models) - 2 * self.f, n_threads=self.n_threads)
-        return Aggregate(found, admitted.told)
+        return Aggregate(found, accepted.reported)
 
 
 def selection(distances: Floats, f: int) -> list[int]:

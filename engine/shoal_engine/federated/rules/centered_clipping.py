@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from shoal_engine.errors import UpdateError
-from shoal_engine.federated.sums.buffered_updates import Holding
+from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
 from shoal_engine.federated.sums.distances import Floats, combined, measured_from
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import Aggregate
 
 
 @dataclass(slots=True)
-class CenteredClipping(Holding):
+class CenteredClipping(BufferedAggregator):
     """The center plus the mean of the updates' differences from it, each shortened to a radius.
 
     Iterated, the result of one is the center of the next. In the report, norms are distances from the first center,
@@ -22,11 +22,11 @@ class CenteredClipping(Holding):
 
     Parameters
     ----------
-    admission : Admission
+    checks : UpdateChecks
     radius : float
         Each of n updates moves the result by at most radius / n in each iteration.
     center : Model, optional
-        Where the first iteration starts: ``admission.like`` unless given, or the origin where that is not given either.
+        Where the first iteration starts: ``checks.like`` unless given, or the origin where that is not given either.
         Not compared: aggregators of one round may each hold a copy of it.
     iterations : int
     n_threads : int
@@ -66,29 +66,29 @@ class CenteredClipping(Holding):
         UpdateError
             The center is not finite, or not of the updates' layout.
         """
-        center = self.center or self.admission.like
-        admitted = measured_from(self.admitted(), center, n_threads=self.n_threads)
-        admitted.enough(self.admission)
-        n = len(admitted.updates)
-        models = [update.model for update in admitted.updates] + ([center] if center is not None else [])
+        center = self.center or self.checks.like
+        accepted = measured_from(self.accepted(), center, n_threads=self.n_threads)
+        accepted.require_enough(self.checks)
+        n = len(accepted.updates)
+        models = [update.model for update in accepted.updates] + ([center] if center is not None else [])
         # Each center is a combination of the updates and the first center; that of the origin is not written down.
         shares = np.zeros(len(models))
         shares[n:] = 1.0
-        distances = np.array([line.norm for line in admitted.lines])
+        distances = np.array([record.norm for record in accepted.records])
         factors, model = np.ones(n), models[0]
         for _ in range(self.iterations):
-            factors = shortening(distances, self.radius)
+            factors = clip_factors(distances, self.radius)
             shares *= 1.0 - math.fsum(factors) / n
             shares[:n] += factors / n
             model, squares = combined(models, shares, n_threads=self.n_threads)
             distances = np.sqrt(squares[:n])
-        lines = [
-            replace(line, clipped=bool(factor < 1), distance=float(distance))
-            for line, factor, distance in zip(admitted.lines, factors, distances, strict=True)
+        records = [
+            replace(record, clipped=bool(factor < 1), distance=float(distance))
+            for record, factor, distance in zip(accepted.records, factors, distances, strict=True)
         ]
-        return Aggregate(model, (*lines, *admitted.refused))
+        return Aggregate(model, (*records, *accepted.rejected))
 
 
-def shortening(lengths: Floats, limit: float) -> Floats:
-    """Return by what each of some lengths is multiplied so that none is above a limit."""
-    return np.where(lengths > limit, limit / np.maximum(lengths, limit), 1.0)
+def clip_factors(norms: Floats, limit: float) -> Floats:
+    """Return by what each of some norms is multiplied so that none is above a limit."""
+    return np.where(norms > limit, limit / np.maximum(norms, limit), 1.0)

@@ -17,8 +17,8 @@ from typing import Final
 import numpy as np
 
 from shoal_engine.errors import UpdateError
-from shoal_engine.federated.sums.buffered_updates import Admitted, Holding
-from shoal_engine.federated.sums.distances import Floats, combined, measured, measured_from, squared_distances
+from shoal_engine.federated.sums.buffered_updates import AcceptedUpdates, BufferedAggregator
+from shoal_engine.federated.sums.distances import Floats, combined, measured_from, squared_distances, with_norms
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import Aggregate
 
@@ -31,7 +31,7 @@ _OF_DISTANCES: Final = 1e-13
 
 
 @dataclass(slots=True)
-class GeometricMedian(Holding):
+class GeometricMedian(BufferedAggregator):
     """The point with the least sum of distances to all updates, each times its weight.
 
     As long as hostile updates have less than half of the weight, they cannot take it far from the others. The report's
@@ -39,7 +39,7 @@ class GeometricMedian(Holding):
 
     Parameters
     ----------
-    admission : Admission
+    checks : UpdateChecks
     nu : float
         Distances below it count as this: it keeps the sum smooth where an update is hit.
     max_iterations : int
@@ -87,31 +87,31 @@ class GeometricMedian(Holding):
         ------
         TooFewUpdates
         """
-        admitted, squares, is_whole = self._looked_at()
-        models = [update.model for update in admitted.updates]
-        weights = np.array([line.weight for line in admitted.lines])
+        accepted, squares, is_whole = self._measure_norm()
+        models = [update.model for update in accepted.updates]
+        weights = np.array([record.weight for record in accepted.records])
         weights /= math.fsum(weights)
         shares, left = self._among_distances(squares, weights)
         left = left if is_whole else self.max_iterations
         model, from_it = self._among_updates(models, weights, shares, left)
         found = np.sqrt(from_it)
-        lines = [replace(line, distance=float(one)) for line, one in zip(admitted.lines, found, strict=True)]
-        return Aggregate(model, (*lines, *admitted.refused))
+        records = [replace(record, distance=float(one)) for record, one in zip(accepted.records, found, strict=True)]
+        return Aggregate(model, (*records, *accepted.rejected))
 
-    def _looked_at(self) -> tuple[Admitted, Floats, bool]:
+    def _measure_norm(self) -> tuple[AcceptedUpdates, Floats, bool]:
         """Return the updates that are finite, their squared distances, and whether these are of all values."""
-        admitted = self.admitted()
-        if len(admitted.updates) > FEW:
-            admitted = measured_from(admitted, None, n_threads=self.n_threads)
-        admitted.enough(self.admission)
-        n = len(admitted.updates)
-        models, every = [update.model for update in admitted.updates], 1 if n <= FEW else n // 8
+        accepted = self.accepted()
+        if len(accepted.updates) > FEW:
+            accepted = measured_from(accepted, None, n_threads=self.n_threads)
+        accepted.require_enough(self.checks)
+        n = len(accepted.updates)
+        models, every = [update.model for update in accepted.updates], 1 if n <= FEW else n // 8
         squares = squared_distances(models, every=every, n_threads=self.n_threads)
         if every > 1:
-            return admitted, squares[:-1, :-1], False
-        admitted, places = measured(admitted, squares[:-1, -1])
-        admitted.enough(self.admission)
-        return admitted, squares[np.ix_(places, places)], True
+            return accepted, squares[:-1, :-1], False
+        accepted, places = with_norms(accepted, squares[:-1, -1])
+        accepted.require_enough(self.checks)
+        return accepted, squares[np.ix_(places, places)], True
 
     def _among_distances(self, squares: Floats, weights: Floats) -> tuple[Floats, int]:
         """Return shares, and how many iterations are to be made yet, with a look at the updates."""

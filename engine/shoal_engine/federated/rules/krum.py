@@ -8,22 +8,22 @@ import numpy.typing as npt
 
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.rules.averaging import Mean
-from shoal_engine.federated.sums.buffered_updates import Admitted, Holding
-from shoal_engine.federated.sums.distances import Floats, judged
+from shoal_engine.federated.sums.buffered_updates import AcceptedUpdates, BufferedAggregator
+from shoal_engine.federated.sums.distances import Floats, accepted_distances
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import Aggregate
 from shoal_engine.federated.updates.update import Update
 
 
 @dataclass(slots=True)
-class Krum(Holding):
+class Krum(BufferedAggregator):
     """The update with the least sum of squared distances to the n - f - 2 others that are closest to it.
 
     The report's distances are these sums. Claimed weights play no part.
 
     Parameters
     ----------
-    admission : Admission
+    checks : UpdateChecks
     f : int
         Updates that may be hostile; at least 2 f + 3 are needed in all.
     n_threads : int
@@ -57,19 +57,19 @@ class Krum(Holding):
         TooFewUpdates
             Fewer than 2 f + 3 updates are good.
         """
-        admitted, distances = judged(self, 2 * self.f + 3, f" by Krum with f={self.f}", self.n_threads)
+        accepted, distances = accepted_distances(self, 2 * self.f + 3, f" by Krum with f={self.f}", self.n_threads)
         scores = krum_scores(distances, self.f)
-        admitted = chosen(admitted, [int(np.argmin(scores))], scores)
-        return Aggregate(admitted.updates[0].model, admitted.told)
+        accepted = chosen(accepted, [int(np.argmin(scores))], scores)
+        return Aggregate(accepted.updates[0].model, accepted.reported)
 
 
 @dataclass(slots=True)
-class MultiKrum(Holding):
+class MultiKrum(BufferedAggregator):
     """The mean of the m updates that Krum scores best, each counted once, exact in any order.
 
     Parameters
     ----------
-    admission : Admission
+    checks : UpdateChecks
     f : int
         Updates that may be hostile; at least 2 f + 3 are needed in all.
     m : int, optional
@@ -109,11 +109,11 @@ class MultiKrum(Holding):
             Fewer than 2 f + 3 updates are good, or fewer than m + f.
         """
         needed, why = max(2 * self.f + 3, (self.m or 0) + self.f), f" by Multi-Krum with f={self.f}, m={self.m}"
-        admitted, distances = judged(self, needed, why, self.n_threads)
+        accepted, distances = accepted_distances(self, needed, why, self.n_threads)
         scores = krum_scores(distances, self.f)
         m = self.m or len(scores) - self.f - 2
-        admitted = chosen(admitted, np.argsort(scores, kind="stable")[:m], scores)
-        return Aggregate(plain_mean(admitted.updates, self.n_threads), admitted.told)
+        accepted = chosen(accepted, np.argsort(scores, kind="stable")[:m], scores)
+        return Aggregate(plain_mean(accepted.updates, self.n_threads), accepted.reported)
 
 
 def krum_scores(distances: Floats, f: int) -> Floats:
@@ -133,12 +133,12 @@ def krum_scores(distances: Floats, f: int) -> Floats:
     return np.cumsum(others[:, : max(1, n - f - 2)], axis=1)[:, -1] if n > 1 else np.zeros(n)
 
 
-def chosen(admitted: Admitted, places: Sequence[int] | npt.NDArray[np.int64], scores: Floats) -> Admitted:
-    """Return only some updates, by place; lines tell of every score."""
-    lines = [replace(line, distance=float(score)) for line, score in zip(admitted.lines, scores, strict=True)]
+def chosen(accepted: AcceptedUpdates, places: Sequence[int] | npt.NDArray[np.int64], scores: Floats) -> AcceptedUpdates:
+    """Return only some updates, by place; records tell of every score."""
+    records = [replace(record, distance=float(score)) for record, score in zip(accepted.records, scores, strict=True)]
     kept = set(map(int, places))
-    outs = {place: line.out("left out by the rule") for place, line in enumerate(lines) if place not in kept}
-    return replace(admitted, lines=tuple(lines)).without(outs)
+    outs = {place: record.reject("left out by the rule") for place, record in enumerate(records) if place not in kept}
+    return replace(accepted, records=tuple(records)).without(outs)
 
 
 def plain_mean(updates: Sequence[Update], n_threads: int) -> Model:

@@ -9,23 +9,23 @@ import numpy as np
 
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.rules.averaging import Mean
-from shoal_engine.federated.rules.centered_clipping import shortening
-from shoal_engine.federated.sums.buffered_updates import Admitted, Holding
+from shoal_engine.federated.rules.centered_clipping import clip_factors
+from shoal_engine.federated.sums.buffered_updates import AcceptedUpdates, BufferedAggregator
 from shoal_engine.federated.sums.distances import Floats, combined, measured_from
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import Aggregate
 
 
 @dataclass(slots=True)
-class NormBound(Holding):
+class NormBound(BufferedAggregator):
     """The weighted mean of updates whose lengths are bounded.
 
-    Lengths are those of the changes from ``admission.like``, the round's model, where it is given; else of what is
+    Lengths are those of the changes from ``checks.like``, the round's model, where it is given; else of what is
     sent. They are the report's norms.
 
     Parameters
     ----------
-    admission : Admission
+    checks : UpdateChecks
     limit : float
         On the Euclidean length.
     action : "clip" | "drop" | "zero"
@@ -71,37 +71,37 @@ class NormBound(Holding):
         UpdateError
             The round's model is not finite.
         """
-        center = self.admission.like
-        admitted = measured_from(self.admitted(), center, n_threads=self.n_threads)
-        weights = [line.weight for line in admitted.lines]
-        factors = shortening(np.array([line.norm for line in admitted.lines]), self.limit)
-        long = {place: line for place, line in enumerate(admitted.lines) if factors[place] < 1}
+        center = self.checks.like
+        accepted = measured_from(self.accepted(), center, n_threads=self.n_threads)
+        weights = [record.weight for record in accepted.records]
+        factors = clip_factors(np.array([record.norm for record in accepted.records]), self.limit)
+        long = {place: record for place, record in enumerate(accepted.records) if factors[place] < 1}
         if self.action == "clip":
-            lines = tuple(replace(line, clipped=place in long) for place, line in enumerate(admitted.lines))
-            admitted = replace(admitted, lines=lines)
+            records = tuple(replace(record, clipped=place in long) for place, record in enumerate(accepted.records))
+            accepted = replace(accepted, records=records)
         else:
-            admitted = admitted.without({place: line.out("norm too large") for place, line in long.items()})
-            weights = weights if self.action == "zero" else [line.weight for line in admitted.lines]
-            factors = np.ones(len(admitted.updates))
-        admitted.enough(self.admission)
+            accepted = accepted.without({place: record.reject("norm too large") for place, record in long.items()})
+            weights = weights if self.action == "zero" else [record.weight for record in accepted.records]
+            factors = np.ones(len(accepted.updates))
+        accepted.require_enough(self.checks)
         if not long or self.action == "drop":
-            model = self._mean(admitted)
+            model = self._mean(accepted)
         else:
             total = float(sum(map(Fraction, weights)))
-            parts = factors * np.array([line.weight for line in admitted.lines]) / total
-            model = self._from_center(admitted, center, parts)
-        return Aggregate(model, admitted.told)
+            parts = factors * np.array([record.weight for record in accepted.records]) / total
+            model = self._from_center(accepted, center, parts)
+        return Aggregate(model, accepted.reported)
 
-    def _mean(self, admitted: Admitted) -> Model:
+    def _mean(self, accepted: AcceptedUpdates) -> Model:
         """Return the mean of updates as they are, exact in any order."""
         mean = Mean(n_threads=self.n_threads)
-        for update in admitted.updates:
+        for update in accepted.updates:
             mean.observe(update)
         return mean.release().model
 
-    def _from_center(self, admitted: Admitted, center: Model | None, parts: Floats) -> Model:
+    def _from_center(self, accepted: AcceptedUpdates, center: Model | None, parts: Floats) -> Model:
         """Return the center, or the origin, plus the changes from it times parts."""
-        models = [update.model for update in admitted.updates]
+        models = [update.model for update in accepted.updates]
         if center is not None:
             models.append(center)
             parts = np.append(parts, 1.0 - math.fsum(parts))

@@ -12,10 +12,10 @@ from typing import Final, Literal
 
 from shoal_engine.errors import TooFewUpdates, UpdateError
 from shoal_engine.federated.rules.averaging import Mean
-from shoal_engine.federated.sums.buffered_updates import Holding
+from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
 from shoal_engine.federated.updates.blockwise import Floats, combined
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Aggregate, Line
+from shoal_engine.federated.updates.round import Aggregate, UpdateRecord
 
 MOST_STEPS: Final = 2**40
 """Claims beyond are no numbers of steps."""
@@ -70,7 +70,7 @@ class LocalSteps:
 
 
 @dataclass(slots=True)
-class NormalizedMean(Holding):
+class NormalizedMean(BufferedAggregator):
     """The weighted mean of changes, each over its node's |a|_1, times the effective number of steps.
 
     With weights p_i = n_i / n it is tau_eff sum_i p_i (x_i - x) / |a_i|_1, and tau_eff = sum_i p_i |a_i|_1 over the
@@ -81,7 +81,7 @@ class NormalizedMean(Holding):
 
     Parameters
     ----------
-    admission : Admission
+    checks : UpdateChecks
         Judges the weights that are claimed, n_i.
     steps : mapping of str to int, optional
         How many local steps each node took; or given at the release. They are claims like the weights: a node without,
@@ -144,44 +144,44 @@ class NormalizedMean(Holding):
         if known is None:
             msg = "updates are divided by local steps; give `steps` by node, here or at the construction"
             raise UpdateError(msg)
-        admitted = self.admitted()
-        admitted = admitted.without(
+        accepted = self.accepted()
+        accepted = accepted.without(
             {
-                place: line.out("bad steps")
-                for place, line in enumerate(admitted.lines)
-                if not 1 <= known.get(line.node, 0) <= MOST_STEPS
+                place: record.reject("bad steps")
+                for place, record in enumerate(accepted.records)
+                if not 1 <= known.get(record.node, 0) <= MOST_STEPS
             }
         )
-        claims = {line.node: Fraction(line.weight) for line in admitted.lines}
+        claims = {record.node: Fraction(record.weight) for record in accepted.records}
         lengths = {node: self.local.length(known[node]) for node in claims}
-        mean = Mean(self.admission, accumulator=self.accumulator, n_threads=self.n_threads)
-        for update, line in zip(admitted.updates, admitted.lines, strict=True):
-            # A length is at least 1: what was no larger than the admission allows still is not.
-            weight = line.weight / lengths[line.node]
-            mean._arrived.append((replace(update, weight=weight), replace(line, weight=weight)))
-        found = _released(mean, claims, admitted.refused)
-        factor = self._factor([line for line in found.lines if line.kept], claims, lengths)
-        lines = [replace(line, weight=float(claims[line.node])) for line in found.lines]
-        return Aggregate(_moved(found.model, self.start, factor), (*lines, *admitted.refused))
+        mean = Mean(self.checks, accumulator=self.accumulator, n_threads=self.n_threads)
+        for update, record in zip(accepted.updates, accepted.records, strict=True):
+            # A length is at least 1: what was no larger than the checks allows still is not.
+            weight = record.weight / lengths[record.node]
+            mean._arrived.append((replace(update, weight=weight), replace(record, weight=weight)))
+        found = _released(mean, claims, accepted.rejected)
+        factor = self._factor([record for record in found.records if record.kept], claims, lengths)
+        records = [replace(record, weight=float(claims[record.node])) for record in found.records]
+        return Aggregate(_moved(found.model, self.start, factor), (*records, *accepted.rejected))
 
-    def _factor(self, kept: list[Line], claims: Mapping[str, Fraction], lengths: Mapping[str, float]) -> float:
+    def _factor(self, kept: list[UpdateRecord], claims: Mapping[str, Fraction], lengths: Mapping[str, float]) -> float:
         """Return what makes the mean over divided weights the one over claims, times the effective steps; exactly."""
-        total = _sum(claims[line.node] for line in kept)
-        divided = _sum(Fraction(line.weight) for line in kept)
+        total = _sum(claims[record.node] for record in kept)
+        divided = _sum(Fraction(record.weight) for record in kept)
         if self.effective_steps is not None:
             return float(divided / total * Fraction(self.effective_steps))
-        walked = _sum(claims[line.node] * Fraction(lengths[line.node]) for line in kept)
+        walked = _sum(claims[record.node] * Fraction(lengths[record.node]) for record in kept)
         return float(divided / total * (walked / total))
 
 
-def _released(mean: Mean, claims: Mapping[str, Fraction], refused: tuple[Line, ...]) -> Aggregate:
+def _released(mean: Mean, claims: Mapping[str, Fraction], rejected: tuple[UpdateRecord, ...]) -> Aggregate:
     """Return the mean; where it fails, the reasons of those that were refused before stand beside the others'."""
     try:
         return mean.release()
     except TooFewUpdates as error:
-        lines = [replace(line, weight=float(claims[line.node])) for line in error.lines]
-        told = tuple(sorted((*lines, *refused), key=lambda line: line.node))
-        raise TooFewUpdates(str(error), lines=told) from None
+        records = [replace(record, weight=float(claims[record.node])) for record in error.records]
+        everyone = tuple(sorted((*records, *rejected), key=lambda record: record.node))
+        raise TooFewUpdates(str(error), records=everyone) from None
 
 
 def _sum(numbers: Iterable[Fraction]) -> Fraction:

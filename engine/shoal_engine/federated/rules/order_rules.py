@@ -1,7 +1,7 @@
 """Median and trimmed mean of updates, coordinate by coordinate: what a few hostile ones send moves neither far.
 
 Both count every update once: a weight is a claim, and whoever could claim a large one would decide the result. Claims
-are still judged by the admission, and reported.
+are still judged by the checks, and reported.
 
 References
 ----------
@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from shoal_engine.errors import UpdateError
-from shoal_engine.federated.sums.buffered_updates import Admitted, Holding, measured
+from shoal_engine.federated.sums.buffered_updates import AcceptedUpdates, BufferedAggregator, with_norm
 from shoal_engine.federated.sums.rank_means import Floats, Values, mean_of_ranks
 from shoal_engine.federated.updates.model import of_payloads
 from shoal_engine.federated.updates.round import Aggregate
 
 
 @dataclass(slots=True)
-class _MeanOfRanks(Holding):
+class _MeanOfRanks(BufferedAggregator):
     """A rule that averages some ranks of each coordinate."""
 
     n_threads: int = field(default=1, compare=False, kw_only=True)
@@ -39,24 +39,24 @@ class _MeanOfRanks(Holding):
         TooFewUpdates
             Fewer updates are good than were asked for, or than the rule needs.
         """
-        admitted = self.admitted()
+        accepted = self.accepted()
         while True:
-            admitted.enough(self.admission)
-            means, squares = self._means(admitted)
-            lines = [measured(line, of_one) for line, of_one in zip(admitted.lines, squares, strict=True)]
-            outs = {place: line for place, line in enumerate(lines) if not line.kept}
+            accepted.require_enough(self.checks)
+            means, squares = self._means(accepted)
+            records = [with_norm(record, of_one) for record, of_one in zip(accepted.records, squares, strict=True)]
+            outs = {place: record for place, record in enumerate(records) if not record.kept}
             if not outs:
-                return Aggregate(of_payloads(admitted.layout, means), (*lines, *admitted.refused))
+                return Aggregate(of_payloads(accepted.layout, means), (*records, *accepted.rejected))
             # What is not finite has had a rank: without it the others' ranks are others.
-            admitted = admitted.without(outs)
+            accepted = accepted.without(outs)
 
-    def _means(self, admitted: Admitted) -> tuple[list[Values], Floats]:
+    def _means(self, accepted: AcceptedUpdates) -> tuple[list[Values], Floats]:
         """Return the mean of ranks of each tensor, and the sums of squares by update and tile."""
-        payloads = [update.model.payloads() for update in admitted.updates]
+        payloads = [update.model.payloads() for update in accepted.updates]
         low, high = self.ranks(len(payloads))
         found = [
             mean_of_ranks([one[place] for one in payloads], tensor.dtype, low, high, n_threads=self.n_threads)
-            for place, tensor in enumerate(admitted.layout)
+            for place, tensor in enumerate(accepted.layout)
         ]
         return [means for means, _ in found], np.concatenate([squares for _, squares in found], axis=1)
 
@@ -69,7 +69,7 @@ class Median(_MeanOfRanks):
 
     Parameters
     ----------
-    admission : Admission
+    checks : UpdateChecks
     n_threads : int
         They change no bit of the result.
 
@@ -93,11 +93,11 @@ class TrimmedMean(_MeanOfRanks):
     """The mean of each coordinate without a share of the updates at each end.
 
     While no more updates are hostile than are cut at one end, each coordinate stays within what the others sent. Of
-    fewer than ``1 / share`` updates none is cut, and the result is their mean: declare ``admission.min_updates``.
+    fewer than ``1 / share`` updates none is cut, and the result is their mean: declare ``checks.min_updates``.
 
     Parameters
     ----------
-    admission : Admission
+    checks : UpdateChecks
     share : float
         At least 0 and below 0.5; of `n` updates ``floor(share * n)`` are cut at each end.
     n_threads : int

@@ -1,4 +1,4 @@
-"""Aggregation rules by name: the one list that the API, the command line, the tests and the documentation read."""
+"""Aggregation rules by name: the one list that the API, the command record, the tests and the documentation read."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -149,7 +149,7 @@ class SecureClient:
         if len(sealed) < len(delivered.shares) or not sealed.keys() <= self._neighbors:
             msg = "shares came twice, or from a node that is no neighbor; deliver one of each neighbor at most"
             raise SecureAggregationError(msg)
-        held, told, bounds = dict(self._held), list[TamperedMessage](), dict(delivered.commitments)
+        held, tampered, bounds = dict(self._held), list[TamperedMessage](), dict(delivered.commitments)
         for v, text in sorted(sealed.items()):
             key = key_agreement.encryption_key(
                 p, encryption, self._keys[v].encryption_key, sender=v, recipient=self._node, peer=v
@@ -157,16 +157,16 @@ class SecureClient:
             try:
                 opened = sealing.unseal(p, key, text, sender=v, recipient=self._node)
             except TamperedMessage as error:
-                told.append(error)
+                tampered.append(error)
                 continue
             if self._committed(v, self._node, opened) == bounds.get(v):
                 held[v] = opened
             else:
                 msg = f"the shares of node {v} are not those that it committed itself to; go on without that node"
-                told.append(TamperedMessage(msg, node=v))
+                tampered.append(TamperedMessage(msg, node=v))
         self._stage = Stage.MASK
-        self._held, self.tampered, self._encryption = held, tuple(told), None
-        return ConfirmedShares(p.session, p.round, self._node, tuple(error.node for error in told))
+        self._held, self.tampered, self._encryption = held, tuple(tampered), None
+        return ConfirmedShares(p.session, p.round, self._node, tuple(error.node for error in tampered))
 
     def check_partners(self, partners: Partners) -> None:
         """Refuse partners with whom this node would not mask, before its vector is made.

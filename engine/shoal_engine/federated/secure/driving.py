@@ -28,9 +28,9 @@ from shoal_engine.federated.secure.messages import (
 from shoal_engine.federated.secure.parameters import SecureParameters
 from shoal_engine.federated.secure.server import SecureServer
 from shoal_engine.federated.secure.stages import Stage
-from shoal_engine.federated.secure.stored_clients import StoredClient, read_parameters, told_parameters
+from shoal_engine.federated.secure.stored_clients import StoredClient, read_parameters, parameter_entries
 from shoal_engine.federated.secure.vectors import Ints
-from shoal_engine.federated.updates.round import Line, Reason
+from shoal_engine.federated.updates.round import Reason, UpdateRecord
 
 Ask: TypeAlias = Callable[[Stage, Mapping[int, Fields]], Iterable[tuple[int, "Fields | Reason"]]]
 """Sends each node, by its place, fields of a stage, and yields answers as they come, or why there is none."""
@@ -68,8 +68,8 @@ class SecureRound:
         self._nodes = nodes
         self._server = SecureServer(parameters)
         self._opened = time.monotonic()
-        self._out: dict[int, Line] = {}
-        self._masked: dict[int, Line] = {}
+        self._out: dict[int, UpdateRecord] = {}
+        self._masked: dict[int, UpdateRecord] = {}
         self._liars: frozenset[int] = frozenset()
 
     def total(self, ask: Ask) -> Ints:
@@ -84,7 +84,7 @@ class SecureRound:
         """
         server, parameters = self._server, self._parameters
         places = range(len(self._nodes))
-        self._stage(ask, Stage.ADVERTISE, {v: {**told_parameters(parameters), "node": v} for v in places})
+        self._stage(ask, Stage.ADVERTISE, {v: {**parameter_entries(parameters), "node": v} for v in places})
         roster = flat.flattened(server.roster())
         self._stage(ask, Stage.SHARE, dict.fromkeys(self._left(places), roster))
         self._stage(ask, Stage.CONFIRM, _flattened(server.deliver()))
@@ -100,34 +100,34 @@ class SecureRound:
         finally:
             self._liars = server.liars
 
-    def lines(self, failed: Reason | None = None) -> tuple[Line, ...]:
-        """Return a line for each node: weights and lengths are unknown, so not a number.
+    def records(self, failed: Reason | None = None) -> tuple[UpdateRecord, ...]:
+        """Return a record for each node: weights and lengths are unknown, so not a number.
 
         Parameters
         ----------
         failed : Reason, optional
             Why the whole round failed; of nodes that did not drop out.
         """
-        told: list[Line] = []
+        found: list[UpdateRecord] = []
         for v, node in enumerate(self._nodes):
-            line = self._masked.get(v) or self._out.get(v) or Line(node, math.nan)
-            if v in self._liars and line.kept:
+            record = self._masked.get(v) or self._out.get(v) or UpdateRecord(node, math.nan)
+            if v in self._liars and record.kept:
                 # What it sent is in the sum all the same, where there is one.
-                line = line.out("wrong shares") if failed else replace(line, reason="wrong shares")
-            told.append(line.out(failed) if failed and line.kept else line)
-        return tuple(sorted(told, key=lambda line: line.node))
+                record = record.reject("wrong shares") if failed else replace(record, reason="wrong shares")
+            found.append(record.reject(failed) if failed and record.kept else record)
+        return tuple(sorted(found, key=lambda record: record.node))
 
     def _left(self, places: Iterable[int]) -> list[int]:
         return [v for v in places if v not in self._out]
 
     def _drop(self, place: int, reason: Reason) -> None:
         seconds = time.monotonic() - self._opened
-        self._out[place] = Line(self._nodes[place], math.nan, seconds=seconds).out(reason)
+        self._out[place] = UpdateRecord(self._nodes[place], math.nan, seconds=seconds).reject(reason)
 
-    def _stage(self, ask: Ask, stage: Stage, told: Mapping[int, Fields]) -> None:
+    def _stage(self, ask: Ask, stage: Stage, entries: Mapping[int, Fields]) -> None:
         """Ask nodes and receive what they answer; whoever gives no good answer drops out."""
-        waiting = set(told)
-        for place, answer in ask(stage, told):
+        waiting = set(entries)
+        for place, answer in ask(stage, entries):
             if place not in waiting:
                 continue
             waiting.discard(place)
@@ -152,21 +152,21 @@ class SecureRound:
             return "unreadable"
         if stage is Stage.MASK:
             seconds = time.monotonic() - self._opened
-            self._masked[place] = Line(
+            self._masked[place] = UpdateRecord(
                 self._nodes[place], math.nan, n_bytes=8 * self._parameters.length, seconds=seconds
             )
         return None
 
 
 def answered(
-    stage: Stage, told: Mapping[str, Any], kept: Mapping[str, Any] | None, vector: Callable[[], "Ints | Reason"]
+    stage: Stage, entries: Mapping[str, Any], kept: Mapping[str, Any] | None, vector: Callable[[], "Ints | Reason"]
 ) -> tuple[Fields, Fields | None]:
     """Return a node's answer to one message of a round, and what it keeps for the next one.
 
     Parameters
     ----------
     stage : Stage
-    told : mapping of str to a number, bytes or a list
+    entries : mapping of str to a number, bytes or a list
         What the server says.
     kept : mapping, optional
         Of the stage before.
@@ -176,10 +176,10 @@ def answered(
     Raises
     ------
     SecureAggregationError
-        The step was refused. The node must forget what it kept: it dropped out.
+        The step was rejected. The node must forget what it kept: it dropped out.
     """
     if stage is Stage.ADVERTISE:
-        client = StoredClient(flat.integer("node", told), read_parameters(told))
+        client = StoredClient(flat.integer("node", entries), read_parameters(entries))
         return flat.flattened(client.advertise()), client.fields()
     if kept is None:
         msg = f"`{stage.name.lower()}` was asked of a node that is in no round; leave that node out"
@@ -187,18 +187,18 @@ def answered(
     client = StoredClient.of_fields(kept)
     match stage:
         case Stage.SHARE:
-            said = client.share(flat.restored(Roster, told))
+            said = client.share(flat.restored(Roster, entries))
         case Stage.CONFIRM:
-            said = client.confirm(flat.restored(DeliveredShares, told))
+            said = client.confirm(flat.restored(DeliveredShares, entries))
         case Stage.MASK:
             # Before the node trains: what comes twice, or is of no use, must not train it.
-            client.check_partners(partners := flat.restored(Partners, told))
+            client.check_partners(partners := flat.restored(Partners, entries))
             made = vector()
             if isinstance(made, str):
                 return {REFUSED: made}, None
             said = client.mask(made, partners)
         case Stage.REVEAL:
-            return flat.flattened(client.reveal(flat.restored(RevealRequest, told))), None
+            return flat.flattened(client.reveal(flat.restored(RevealRequest, entries))), None
         case _:
             msg = f"`{stage.name.lower()}` is no stage of an unsigned round; use one version everywhere"
             raise SecureAggregationError(msg)

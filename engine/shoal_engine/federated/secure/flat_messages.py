@@ -44,7 +44,7 @@ def flattened(message: Message | ToNode) -> Fields:
     return found
 
 
-def restored(kind: type[_Said], told: Mapping[str, Any]) -> _Said:
+def restored(kind: type[_Said], entries: Mapping[str, Any]) -> _Said:
     """Return the message that fields tell.
 
     Raises
@@ -52,7 +52,7 @@ def restored(kind: type[_Said], told: Mapping[str, Any]) -> _Said:
     SecureAggregationError
         A field is missing, of another type, or a number below 0.
     """
-    return kind(**{field.name: _value(field.name, field.type, told) for field in fields(kind)})
+    return kind(**{field.name: _value(field.name, field.type, entries) for field in fields(kind)})
 
 
 def of_nodes(name: str, values: ByNode) -> Fields:
@@ -60,77 +60,77 @@ def of_nodes(name: str, values: ByNode) -> Fields:
     return {f"{name}_nodes": [node for node, _ in values], name: [each for _, each in values]}
 
 
-def by_node(name: str, told: Mapping[str, Any]) -> ByNode:
+def by_node(name: str, entries: Mapping[str, Any]) -> ByNode:
     """Return bytes by node, from two fields.
 
     Raises
     ------
     SecureAggregationError
     """
-    nodes, values = ints(f"{name}_nodes", told), texts(name, told)
+    nodes, values = ints(f"{name}_nodes", entries), texts(name, entries)
     if len(nodes) != len(values):
         raise _malformed(name)
     return tuple(zip(nodes, values, strict=True))
 
 
-def integer(name: str, told: Mapping[str, Any]) -> int:
+def integer(name: str, entries: Mapping[str, Any]) -> int:
     """Return a number from 0 on.
 
     Raises
     ------
     SecureAggregationError
     """
-    return _of(int, name, told.get(name))
+    return _of(int, name, entries.get(name))
 
 
-def octets(name: str, told: Mapping[str, Any]) -> bytes:
+def octets(name: str, entries: Mapping[str, Any]) -> bytes:
     """Return bytes.
 
     Raises
     ------
     SecureAggregationError
     """
-    return _of(bytes, name, told.get(name))
+    return _of(bytes, name, entries.get(name))
 
 
-def ints(name: str, told: Mapping[str, Any]) -> tuple[int, ...]:
+def ints(name: str, entries: Mapping[str, Any]) -> tuple[int, ...]:
     """Return a list of numbers from 0 on.
 
     Raises
     ------
     SecureAggregationError
     """
-    return tuple(_of(int, name, each) for each in _of(list, name, told.get(name)))
+    return tuple(_of(int, name, each) for each in _of(list, name, entries.get(name)))
 
 
-def texts(name: str, told: Mapping[str, Any]) -> tuple[bytes, ...]:
+def texts(name: str, entries: Mapping[str, Any]) -> tuple[bytes, ...]:
     """Return a list of bytes.
 
     Raises
     ------
     SecureAggregationError
     """
-    return tuple(_of(bytes, name, each) for each in _of(list, name, told.get(name)))
+    return tuple(_of(bytes, name, each) for each in _of(list, name, entries.get(name)))
 
 
-def _value(name: str, kind: Any, told: Mapping[str, Any]) -> Any:
+def _value(name: str, kind: Any, entries: Mapping[str, Any]) -> Any:
     if kind is int:
-        return integer(name, told)
+        return integer(name, entries)
     if kind is bytes:
-        return octets(name, told)
+        return octets(name, entries)
     if kind == ByNode:
-        return by_node(name, told)
+        return by_node(name, entries)
     if kind == tuple[int, ...]:
-        return ints(name, told)
+        return ints(name, entries)
     if kind == tuple[AdvertisedKeys, ...]:
-        return _keys(name, told)
-    return _of(np.ndarray, name, told.get(name))
+        return _keys(name, entries)
+    return _of(np.ndarray, name, entries.get(name))
 
 
-def _keys(name: str, told: Mapping[str, Any]) -> tuple[AdvertisedKeys, ...]:
-    session, number = octets("session", told), integer("round", told)
-    nodes = ints(f"{name}_sender", told)
-    columns = [texts(f"{name}_{column}", told) for column in _KEYS[1:]]
+def _keys(name: str, entries: Mapping[str, Any]) -> tuple[AdvertisedKeys, ...]:
+    session, number = octets("session", entries), integer("round", entries)
+    nodes = ints(f"{name}_sender", entries)
+    columns = [texts(f"{name}_{column}", entries) for column in _KEYS[1:]]
     if any(len(column) != len(nodes) for column in columns):
         raise _malformed(name)
     return tuple(AdvertisedKeys(session, number, *one) for one in zip(nodes, *columns, strict=True))

@@ -3,7 +3,7 @@
 Written here because no well-kept library is at hand: `cryptography` has none, and the packages that do either share
 128 bits, or are no longer looked after. It is a polynomial over a field of integers, with coefficients from the
 operating system; what can go wrong are a point 0, which is the secret itself, and a point given twice. Both are
-refused. Python's integers take a time that depends on their values: who can measure a node's arithmetic can learn
+rejected. Python's integers take a time that depends on their values: who can measure a node's arithmetic can learn
 of them, as of every secret in Python.
 
 References

@@ -167,7 +167,7 @@ class SecureServer:
         return {v: Partners(p.session, p.round, v, tuple(sorted(others))) for v, others in sorted(kept.items())}
 
     def reveal_request(self) -> RevealRequest:
-        """End `mask`; return whose vectors arrived, for each of these. Later ones are refused.
+        """End `mask`; return whose vectors arrived, for each of these. Later ones are rejected.
 
         Raises
         ------

@@ -18,7 +18,7 @@ from shoal_engine.federated.secure.sealing import HeldShares
 from shoal_engine.federated.secure.stages import Stage
 
 
-def told_parameters(parameters: SecureParameters) -> Fields:
+def parameter_entries(parameters: SecureParameters) -> Fields:
     """Return parameters as fields; all neighbors are told as 0."""
     return {
         "threshold": parameters.threshold,
@@ -29,7 +29,7 @@ def told_parameters(parameters: SecureParameters) -> Fields:
     }
 
 
-def read_parameters(told: Mapping[str, Any]) -> SecureParameters:
+def read_parameters(entries: Mapping[str, Any]) -> SecureParameters:
     """Return the parameters that fields tell.
 
     Raises
@@ -38,9 +38,9 @@ def read_parameters(told: Mapping[str, Any]) -> SecureParameters:
         One is missing, of another type, or out of range.
     """
     threshold, number, length, neighbors = (
-        flat.integer(name, told) for name in ("threshold", "round", "length", "neighbors")
+        flat.integer(name, entries) for name in ("threshold", "round", "length", "neighbors")
     )
-    return SecureParameters(threshold, flat.octets("session", told), number, length, neighbors or None)
+    return SecureParameters(threshold, flat.octets("session", entries), number, length, neighbors or None)
 
 
 class StoredClient(SecureClient):
@@ -52,7 +52,7 @@ class StoredClient(SecureClient):
         listed = Roster(p.session, p.round, tuple(self._keys[node] for node in sorted(self._keys)))
         held = sorted(self._held.items())
         return {
-            **told_parameters(p),
+            **parameter_entries(p),
             **flat.flattened(listed),
             **flat.of_nodes("pair_keys", tuple(sorted(self._pair_keys.items()))),
             **flat.of_nodes("held_mask_key", tuple((node, shares.mask_key) for node, shares in held)),

@@ -21,7 +21,7 @@ from shoal_engine.federated.secure.distributed_noise import DistributedGaussian
 from shoal_engine.federated.sums.clipped_sums import CLIP_BITS, MOST_UPDATES, ClippedSum
 from shoal_engine.federated.sums.fixed_point_sums import SUM_BITS, FixedPointSum, declared_bits, has_digits
 from shoal_engine.federated.updates.model import Layout, Model, of_payloads
-from shoal_engine.federated.updates.round import Admission, Line, Reason
+from shoal_engine.federated.updates.round import Reason, UpdateChecks, UpdateRecord
 from shoal_engine.federated.updates.tensors import narrowed, widened
 from shoal_engine.federated.updates.update import Update
 from shoal_engine.randomness.keystream import WordStream
@@ -77,7 +77,7 @@ class MaskedMean:
     max_updates: int
 
     def __post_init__(self) -> None:
-        Admission(max_weight=self.max_weight)
+        UpdateChecks(max_weight=self.max_weight)
         declared_bits(self.bound, self.max_weight, self.max_updates)
 
     @property
@@ -87,21 +87,21 @@ class MaskedMean:
 
     def vector(self, update: Update, like: Model) -> Ints | Reason:
         """Return the vector of an update, or why it does not count."""
-        judging = Admission(like=like, max_weight=self.max_weight)
-        line = judging.judged(update, Line(update.node, float(update.weight)), like.layout)
-        steps = round(math.ldexp(line.weight, self.weight_bits)) if line.kept else 0
-        if line.kept and not steps:
-            line = line.out("bad weight")
-        line = bounded(line, update, self.bound)
+        judging = UpdateChecks(like=like, max_weight=self.max_weight)
+        record = judging.check(update, UpdateRecord(update.node, float(update.weight)), like.layout)
+        steps = round(math.ldexp(record.weight, self.weight_bits)) if record.kept else 0
+        if record.kept and not steps:
+            record = record.reject("bad weight")
+        record = bounded(record, update, self.bound)
         vector, weight = np.zeros(length_of(like.layout), np.int64), math.ldexp(steps, -self.weight_bits)
         sums = self._sum(vector, like)
-        if line.kept and not has_digits(self.bound, weight, sums.bits):
-            line = line.out("bad weight")
+        if record.kept and not has_digits(self.bound, weight, sums.bits):
+            record = record.reject("bad weight")
         # Nothing can be kept beside the numbers that are masked.
-        if line.kept and any(map(len, sums.vanishing(update.model, weight))):
-            line = line.out("below the grid")
-        if line.reason is not None:
-            return line.reason
+        if record.kept and any(map(len, sums.vanishing(update.model, weight))):
+            record = record.reject("below the grid")
+        if record.reason is not None:
+            return record.reason
         sums.add(update.model, weight)
         vector[-1] = steps
         return vector
@@ -189,17 +189,17 @@ class MaskedClip:
 
     def vector(self, update: Update, like: Model) -> Ints | Reason:
         """Return the vector of an update with this node's share of noise, or why it does not count."""
-        line = Admission(like=like).judged(update, Line(update.node, float(update.weight)), like.layout)
-        if line.reason is not None:
-            return line.reason
+        record = UpdateChecks(like=like).check(update, UpdateRecord(update.node, float(update.weight)), like.layout)
+        if record.reason is not None:
+            return record.reason
         vector = np.zeros(length_of(like.layout), np.int64)
         clipped = ClippedSum(like, self.clip)
         clipped.sums = parts(like.layout, vector)
-        length = clipped.length(update.model)
-        if not math.isfinite(length):
+        norm = clipped.norm(update.model)
+        if not math.isfinite(norm):
             return "not finite or too large"
-        weight = min(line.weight, self.weight_cap) / self.weight_cap if self.weight_cap else 1.0
-        clipped.add(update.model, length, weight)
+        weight = min(record.weight, self.weight_cap) / self.weight_cap if self.weight_cap else 1.0
+        clipped.add(update.model, norm, weight)
         with WordStream.secure() as stream:
             vector[:-1] = DistributedGaussian(Fraction(self.share_squared), 1, 0).add(vector[:-1], stream)
         return vector
@@ -235,16 +235,16 @@ def check_clip(clip: float | AdaptiveClip) -> float:
     return clip
 
 
-def told_plan(plan: MaskedMean | MaskedClip) -> dict[str, float | int | str]:
+def plan_entries(plan: MaskedMean | MaskedClip) -> dict[str, float | int | str]:
     """Return as fields what a node must know to make its vector."""
-    told = asdict(plan)
+    entries = asdict(plan)
     if isinstance(plan, MaskedClip):
         # It has more bits than transports have for a number.
-        told["share_squared"] = str(plan.share_squared)
-    return told
+        entries["share_squared"] = str(plan.share_squared)
+    return entries
 
 
-def read_plan(told: Mapping[str, Any]) -> MaskedMean | MaskedClip:
+def read_plan(entries: Mapping[str, Any]) -> MaskedMean | MaskedClip:
     """Return what fields tell.
 
     Raises
@@ -253,13 +253,13 @@ def read_plan(told: Mapping[str, Any]) -> MaskedMean | MaskedClip:
         A field is missing, or out of range.
     """
     try:
-        if "bound" in told:
-            return MaskedMean(float(told["bound"]), float(told["max_weight"]), int(told["max_updates"]))
-        share = str(told["share_squared"])
+        if "bound" in entries:
+            return MaskedMean(float(entries["bound"]), float(entries["max_weight"]), int(entries["max_updates"]))
+        share = str(entries["share_squared"])
         if not re.fullmatch("[1-9][0-9]{0,39}", share):
             raise ValueError
-        clip, cap, expected = (float(told[name]) for name in ("clip", "weight_cap", "expected_updates"))
+        clip, cap, expected = (float(entries[name]) for name in ("clip", "weight_cap", "expected_updates"))
         return MaskedClip(clip, int(share), expected_updates=expected, weight_cap=cap)
     except (KeyError, ValueError, TypeError, OverflowError):
-        msg = "what is to be masked is not told, or not in range; use one version of shoal everywhere"
+        msg = "what is to be masked is not entries, or not in range; use one version of shoal everywhere"
         raise UpdateError(msg) from None

@@ -9,91 +9,93 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.errors import TooFewUpdates, UpdateError
-from shoal_engine.federated.sums.fixed_point_sums import length, tile_squares
+from shoal_engine.federated.sums.fixed_point_sums import norm_of, tile_squares
 from shoal_engine.federated.updates.model import Layout
 from shoal_engine.federated.updates.repeated_updates import fingerprint
-from shoal_engine.federated.updates.round import Admission, Aggregate, Line, common_layout
+from shoal_engine.federated.updates.round import Aggregate, UpdateChecks, UpdateRecord, common_layout
 from shoal_engine.federated.updates.tensors import widened
 from shoal_engine.federated.updates.update import Update
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
-    """Updates that count so far, by node, with their lines.
+class AcceptedUpdates:
+    """Updates that count so far, by node, with their records.
 
     Attributes
     ----------
     layout : Layout
     updates : tuple of Update
-    lines : tuple of Line
+    records : tuple of UpdateRecord
         One each.
-    refused : tuple of Line
+    rejected : tuple of UpdateRecord
         Of those that do not count.
     """
 
     layout: Layout
     updates: tuple[Update, ...]
-    lines: tuple[Line, ...]
-    refused: tuple[Line, ...] = ()
+    records: tuple[UpdateRecord, ...]
+    rejected: tuple[UpdateRecord, ...] = ()
 
     @property
-    def told(self) -> tuple[Line, ...]:
-        """Return the lines of all updates, also of those that do not count."""
-        return (*self.lines, *self.refused)
+    def reported(self) -> tuple[UpdateRecord, ...]:
+        """Return the records of all updates, also of those that do not count."""
+        return (*self.records, *self.rejected)
 
-    def enough(
+    def require_enough(
         self,
-        admission: Admission,
+        checks: UpdateChecks,
         needed: int | None = None,
         why: str = "",
-        look: Callable[[Line, Update], Line] | None = None,
+        look: Callable[[UpdateRecord, Update], UpdateRecord] | None = None,
     ) -> None:
         """Raise where too few updates are left; their values are then looked at, so that each has its own reason.
 
         Parameters
         ----------
-        admission : Admission
+        checks : UpdateChecks
         needed, why
-            As of `Admission.enough`.
+            As of `UpdateChecks.require_enough`.
         look : callable, optional
-            From a line and its update to the line after a look at the values; unless given they must be finite.
+            From a record and its update to the record after a look at the values; unless given they must be finite.
 
         Raises
         ------
         TooFewUpdates
         """
         try:
-            admission.enough(self.told, needed, why)
+            checks.require_enough(self.reported, needed, why)
         except TooFewUpdates:
-            pairs = zip(self.lines, self.updates, strict=True)
-            looked = [(look or looked_at)(line, one) if math.isnan(line.norm) else line for line, one in pairs]
-            admission.enough((*looked, *self.refused), needed, why)
+            pairs = zip(self.records, self.updates, strict=True)
+            looked = [
+                (look or measure_norm)(record, one) if math.isnan(record.norm) else record for record, one in pairs
+            ]
+            checks.require_enough((*looked, *self.rejected), needed, why)
 
-    def without(self, outs: dict[int, Line]) -> "Admitted":
-        """Return the rest after some, by place, were judged out."""
+    def without(self, outs: dict[int, UpdateRecord]) -> "AcceptedUpdates":
+        """Return the rest after some, by place, were checked out."""
         stay = [place for place in range(len(self.updates)) if place not in outs]
-        return Admitted(
+        return AcceptedUpdates(
             self.layout,
             tuple(self.updates[place] for place in stay),
-            tuple(self.lines[place] for place in stay),
-            (*self.refused, *outs.values()),
+            tuple(self.records[place] for place in stay),
+            (*self.rejected, *outs.values()),
         )
 
 
 @dataclass(slots=True)
-class Holding(ABC):
+class BufferedAggregator(ABC):
     """Observe updates, merge with others, release once: whatever the order, cut or thread count, the same bytes."""
 
-    admission: Admission = field(default_factory=Admission)
-    _arrived: list[tuple[Update, Line]] = field(
-        default_factory=list[tuple[Update, Line]], init=False, repr=False, compare=False
+    checks: UpdateChecks = field(default_factory=UpdateChecks)
+    _arrived: list[tuple[Update, UpdateRecord]] = field(
+        default_factory=list[tuple[Update, UpdateRecord]], init=False, repr=False, compare=False
     )
 
     def observe(self, update: Update) -> None:
         """Take one update of the round; its memory is kept until the release."""
-        self._arrived.append((update, self.admission.line(update)))
+        self._arrived.append((update, self.checks.record(update)))
 
-    def merge(self, other: "Holding") -> None:
+    def merge(self, other: "BufferedAggregator") -> None:
         """Take what another aggregator of the same rule has observed.
 
         Raises
@@ -109,7 +111,7 @@ class Holding(ABC):
             raise UpdateError(msg)
         self._arrived.extend(other._arrived)
 
-    def admitted(self) -> Admitted:
+    def accepted(self) -> AcceptedUpdates:
         """Judge everything but the values.
 
         Raises
@@ -118,11 +120,11 @@ class Holding(ABC):
             None was observed.
         """
         if not self._arrived:
-            self.admission.enough(())
-        like = self.admission.like
-        by_node: dict[str, list[tuple[Update, Line]]] = {}
-        for update, line in self._arrived:
-            by_node.setdefault(update.node, []).append((update, line))
+            self.checks.require_enough(())
+        like = self.checks.like
+        by_node: dict[str, list[tuple[Update, UpdateRecord]]] = {}
+        for update, record in self._arrived:
+            by_node.setdefault(update.node, []).append((update, record))
         differing = {
             node
             for node, several in by_node.items()
@@ -134,18 +136,20 @@ class Holding(ABC):
             layout = common_layout(single or (update for update, _ in self._arrived))
         else:
             layout = like.layout
-        kept: list[tuple[Update, Line]] = []
-        refused: list[Line] = []
+        kept: list[tuple[Update, UpdateRecord]] = []
+        rejected: list[UpdateRecord] = []
         for node in sorted(by_node):
             # Of a node that sent different ones none can be preferred without looking at the order of arrival.
             several = sorted(by_node[node], key=lambda one: one[1].seconds)
-            judged = [
-                line.out("duplicate") if place or node in differing else self.admission.judged(update, line, layout)
-                for place, (update, line) in enumerate(several)
+            checked = [
+                record.reject("duplicate") if place or node in differing else self.checks.check(update, record, layout)
+                for place, (update, record) in enumerate(several)
             ]
-            kept += [(update, line) for (update, _), line in zip(several, judged, strict=True) if line.kept]
-            refused += [line for line in judged if not line.kept]
-        return Admitted(layout, tuple(one for one, _ in kept), tuple(line for _, line in kept), tuple(refused))
+            kept += [(update, record) for (update, _), record in zip(several, checked, strict=True) if record.kept]
+            rejected += [record for record in checked if not record.kept]
+        return AcceptedUpdates(
+            layout, tuple(one for one, _ in kept), tuple(record for _, record in kept), tuple(rejected)
+        )
 
     @abstractmethod
     def release(self) -> Aggregate:
@@ -158,13 +162,13 @@ class Holding(ABC):
         """
 
 
-def looked_at(line: Line, update: Update) -> Line:
-    """Return the line of an update with the length of what was sent; out where that is not finite."""
+def measure_norm(record: UpdateRecord, update: Update) -> UpdateRecord:
+    """Return the record of an update with the length of what was sent; out where that is not finite."""
     tensors = zip(update.model.payloads(), update.model.layout, strict=True)
-    return measured(line, np.concatenate([tile_squares(widened(values, one.dtype)) for values, one in tensors]))
+    return with_norm(record, np.concatenate([tile_squares(widened(values, one.dtype)) for values, one in tensors]))
 
 
-def measured(line: Line, squares: npt.NDArray[np.float64]) -> Line:
-    """Return the line with the length of what was sent, from sums of squares; out where that is not finite."""
-    norm = length(squares)
-    return replace(line, norm=norm) if math.isfinite(norm) else line.out("not finite or too large")
+def with_norm(record: UpdateRecord, squares: npt.NDArray[np.float64]) -> UpdateRecord:
+    """Return the record with the length of what was sent, from sums of squares; out where that is not finite."""
+    norm = norm_of(squares)
+    return replace(record, norm=norm) if math.isfinite(norm) else record.reject("not finite or too large")

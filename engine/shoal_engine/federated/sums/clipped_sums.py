@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.errors import UpdateError
-from shoal_engine.federated.sums.fixed_point_sums import Floats, length
+from shoal_engine.federated.sums.fixed_point_sums import Floats, norm_of
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.tensors import widened
 from shoal_engine.tables.aligned import aligned_empty, aligned_zeros
@@ -40,7 +40,7 @@ def is_clip(clip: float) -> bool:
 
 
 def sensitivity(size: int) -> int:
-    """Return how far one node moves the sum of `size` values at most, in steps: a Euclidean length."""
+    """Return how far one node moves the sum of `size` values at most, in steps: a Euclidean norm."""
     half = math.isqrt(size) + 1
     return (1 << CLIP_BITS) + -(-half // 2) + 1
 
@@ -64,7 +64,7 @@ class ClippedSum:
         self.clip = clip
         self.sums: list[Ints] = [aligned_zeros(tensor.size, np.int64) for tensor in base.layout]
 
-    def length(self, model: Model) -> float:
+    def norm(self, model: Model) -> float:
         """Return the length of the change to a model, never below the true one; infinite where it is not finite."""
         from shoal_kernels.aggregation.clipped_changes import BLOCK, MEASURE_CHANGE
         from shoal_kernels.aggregation.linear_combinations import LANES
@@ -74,16 +74,16 @@ class ClippedSum:
             squares = np.empty(-(-len(values) // BLOCK), np.float64)
             MEASURE_CHANGE[values.dtype.name](values, base, lanes, squares)
             found.append(squares)
-        return length(np.concatenate(found)) * (1 + SLACK)
+        return norm_of(np.concatenate(found)) * (1 + SLACK)
 
-    def add(self, model: Model, length: float, weight: float, times: int = 1) -> None:
-        """Add the change to a model, clipped, times a weight of at most 1; `length` is what `length` says of it.
+    def add(self, model: Model, norm: float, weight: float, times: int = 1) -> None:
+        """Add the change to a model, clipped, times a weight of at most 1; `norm` is the result of `norm`.
 
         With `times` of -1 it is taken back, exactly.
         """
         from shoal_kernels.aggregation.clipped_changes import FOLD_CHANGE
 
-        short = weight * min(self.clip, length) / length if length > 0 else weight
+        short = weight * min(self.clip, norm) / norm if norm > 0 else weight
         factor = short / self.clip * 2.0**CLIP_BITS * (1 - SLACK)
         for values, base, sums in self._tensors(model):
             FOLD_CHANGE[values.dtype.name](values, base, times * factor, sums)

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.errors import UpdateError
-from shoal_engine.federated.sums.buffered_updates import Admitted, Holding
+from shoal_engine.federated.sums.buffered_updates import AcceptedUpdates, BufferedAggregator
 from shoal_engine.federated.updates.model import Model, of_payloads
-from shoal_engine.federated.updates.round import Line
+from shoal_engine.federated.updates.round import UpdateRecord
 from shoal_engine.federated.updates.tensors import Tensor, narrowed, widened
 from shoal_engine.tables.aligned import aligned_empty
 from shoal_engine.threads import in_threads
@@ -198,12 +198,14 @@ def _aligned(values: Values) -> Values:
     return values if values.flags.aligned else values.copy()
 
 
-def judged(rule: Holding, needed: int, why: str, n_threads: int) -> tuple[Admitted, Floats]:
+def accepted_distances(
+    rule: BufferedAggregator, needed: int, why: str, n_threads: int
+) -> tuple[AcceptedUpdates, Floats]:
     """Return the updates that are finite, and their squared distances.
 
     Parameters
     ----------
-    rule : Holding
+    rule : BufferedAggregator
     needed : int
         Good updates at least.
     why : str
@@ -215,46 +217,46 @@ def judged(rule: Holding, needed: int, why: str, n_threads: int) -> tuple[Admitt
     TooFewUpdates
         Fewer than needed are good.
     """
-    admitted = rule.admitted()
-    admitted.enough(rule.admission, needed, why)
-    models = [update.model for update in admitted.updates]
+    accepted = rule.accepted()
+    accepted.require_enough(rule.checks, needed, why)
+    models = [update.model for update in accepted.updates]
     squares = squared_distances(models, coarse=True, n_threads=n_threads)
-    admitted, places = measured(admitted, squares[:-1, -1])
-    admitted.enough(rule.admission, needed, why)
-    return admitted, squares[np.ix_(places, places)]
+    accepted, places = with_norms(accepted, squares[:-1, -1])
+    accepted.require_enough(rule.checks, needed, why)
+    return accepted, squares[np.ix_(places, places)]
 
 
-def measured_from(admitted: Admitted, center: Model | None, *, n_threads: int = 1) -> Admitted:
-    """Return the updates that are finite; in their lines, norms are lengths of changes from a center, or the origin.
+def measured_from(accepted: AcceptedUpdates, center: Model | None, *, n_threads: int = 1) -> AcceptedUpdates:
+    """Return the updates that are finite; in their records, norms are those of changes from a center, or the origin.
 
     Raises
     ------
     UpdateError
         The center is not finite, or not of the updates' layout.
     """
-    models = [update.model for update in admitted.updates]
+    models = [update.model for update in accepted.updates]
     if not models:
-        return admitted
+        return accepted
     if center is not None:
-        if center.layout != admitted.layout:
+        if center.layout != accepted.layout:
             msg = "the center is not of the updates' layout; give a model with their tensors"
             raise UpdateError(msg)
         models.append(center)
-    weights = [0.0] * len(admitted.updates) + [1.0] * (center is not None)
+    weights = [0.0] * len(accepted.updates) + [1.0] * (center is not None)
     _, squares = combined(models, weights, n_threads=n_threads)
     if center is not None and not np.isfinite(squares[-1]):
         msg = "the center, or the round's model, has a value that is not finite; give another"
         raise UpdateError(msg)
-    return measured(admitted, squares[: len(admitted.updates)])[0]
+    return with_norms(accepted, squares[: len(accepted.updates)])[0]
 
 
-def measured(admitted: Admitted, squares: Floats) -> tuple[Admitted, list[int]]:
-    """Return the updates whose squared lengths are finite, with the lengths in their lines, and their places."""
-    lines = list(admitted.lines)
-    outs: dict[int, Line] = {}
-    for place, (line, square) in enumerate(zip(admitted.lines, squares, strict=True)):
+def with_norms(accepted: AcceptedUpdates, squares: Floats) -> tuple[AcceptedUpdates, list[int]]:
+    """Return the updates of finite norm, with the norms in their records, and their places."""
+    records = list(accepted.records)
+    outs: dict[int, UpdateRecord] = {}
+    for place, (record, square) in enumerate(zip(accepted.records, squares, strict=True)):
         if square <= LARGEST_SQUARE:
-            lines[place] = replace(line, norm=math.sqrt(square))
+            records[place] = replace(record, norm=math.sqrt(square))
         else:
-            outs[place] = line.out("not finite or too large")
-    return replace(admitted, lines=tuple(lines)).without(outs), [p for p in range(len(lines)) if p not in outs]
+            outs[place] = record.reject("not finite or too large")
+    return replace(accepted, records=tuple(records)).without(outs), [p for p in range(len(records)) if p not in outs]

@@ -123,7 +123,7 @@ def tile_squares(values: Values) -> Floats:
     return squares
 
 
-def length(squares: Floats) -> float:
+def norm_of(squares: Floats) -> float:
     """Return the root of a sum of squares; infinite where one is infinite or no number, or their sum is too large."""
     if not np.isfinite(squares).all():
         return math.inf

@@ -22,11 +22,11 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.updates.model import Layout, Model, of_payloads
-from shoal_engine.federated.updates.round import Line
+from shoal_engine.federated.updates.round import UpdateRecord
 from shoal_engine.federated.updates.update import Update
 
-Fold: TypeAlias = Callable[[Model, Line, int], None]
-"""Adds a model, by what its line tells, 1 time or -1 times."""
+Fold: TypeAlias = Callable[[Model, UpdateRecord, int], None]
+"""Adds a model, by what its record tells, 1 time or -1 times."""
 
 _IN_MEMORY: Final = 4 << 20
 """Bytes of copies; more of them go to a file."""
@@ -86,7 +86,7 @@ class Copies:
         except OSError as error:
             msg = (
                 f"a folded update could not be kept aside ({error.strerror}); make room where temporary files are "
-                "(TMPDIR), or declare `once` in the admission where no node can send twice"
+                "(TMPDIR), or declare `once` in the checks where no node can send twice"
             )
             raise UpdateError(msg) from None
         return place
@@ -126,7 +126,7 @@ class _Sender:
 
     Attributes
     ----------
-    raw, looked : Line
+    raw, looked : UpdateRecord
         Of the first update, before and after it was looked at.
     round : int or None
     layout : Layout
@@ -135,19 +135,19 @@ class _Sender:
     copies, place
         Where the copy of the first is, where it is in the sum.
     is_added : bool
-    more : list of (bytes, Line)
-        Digest and line of each later one.
+    more : list of (bytes, UpdateRecord)
+        Digest and record of each later one.
     """
 
-    raw: Line
-    looked: Line
+    raw: UpdateRecord
+    looked: UpdateRecord
     round: int | None
     layout: Layout
     digest: bytes | None = None
     copies: Copies | None = None
     place: int = 0
     is_added: bool = False
-    more: list[tuple[bytes, Line]] = field(default_factory=list[tuple[bytes, Line]])
+    more: list[tuple[bytes, UpdateRecord]] = field(default_factory=list[tuple[bytes, UpdateRecord]])
 
     def model(self) -> Model:
         """Return the copy of what is in the sum."""
@@ -164,13 +164,13 @@ class _Sender:
         """Tell whether the node sent different updates."""
         return bool(self.more) and len({self.first(), *(digest for digest, _ in self.more)}) > 1
 
-    def lines(self) -> list[Line]:
-        """Return the lines of all that it sent, in the order of arrival."""
-        arrived = sorted([self.raw, *(line for _, line in self.more)], key=lambda line: line.seconds)
+    def records(self) -> list[UpdateRecord]:
+        """Return the records of all that it sent, in the order of arrival."""
+        arrived = sorted([self.raw, *(record for _, record in self.more)], key=lambda record: record.seconds)
         if self.differs():
-            return [line.out("duplicate") for line in arrived]
+            return [record.reject("duplicate") for record in arrived]
         first = replace(self.looked, seconds=arrived[0].seconds)
-        return [first, *(line.out("duplicate") for line in arrived[1:])]
+        return [first, *(record.reject("duplicate") for record in arrived[1:])]
 
 
 class Senders:
@@ -203,13 +203,13 @@ class Senders:
         """Return how many nodes have sent something good after this one has."""
         return len(self._good) + (node not in self._good)
 
-    def observe(self, update: Update, raw: Line, looked: Line, fold: Fold) -> None:
+    def observe(self, update: Update, raw: UpdateRecord, looked: UpdateRecord, fold: Fold) -> None:
         """Take an update: add it where it is good and its node's first, take back the first where it is another.
 
         Parameters
         ----------
         update : Update
-        raw, looked : Line
+        raw, looked : UpdateRecord
             Before and after it was looked at.
         fold : callable
         """
@@ -254,9 +254,9 @@ class Senders:
             self._settle(mine, fold)
         self._good |= other._good
 
-    def lines(self) -> tuple[Line, ...]:
-        """Return the lines of all updates, by node."""
-        return tuple(line for node in sorted(self._of) for line in self._of[node].lines())
+    def records(self) -> tuple[UpdateRecord, ...]:
+        """Return the records of all updates, by node."""
+        return tuple(record for node in sorted(self._of) for record in self._of[node].records())
 
     def _settle(self, sender: _Sender, fold: Fold) -> None:
         """Take back what is in the sum of a node that sent different updates."""

@@ -39,7 +39,7 @@ LEAST_WEIGHT, LARGEST_WEIGHT = 2.0**-40, 2.0**40
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class UpdateRecord:
     """What is told of one update.
 
     Attributes
@@ -73,8 +73,8 @@ class Line:
     n_bytes: int = 0
     seconds: float = 0.0
 
-    def out(self, reason: Reason) -> "Line":
-        """Return the line of an update that does not count."""
+    def reject(self, reason: Reason) -> "UpdateRecord":
+        """Return the record of an update that does not count."""
         return replace(self, kept=False, reason=reason)
 
 
@@ -93,9 +93,9 @@ SCHEMA: Final = pa.schema(
 )
 
 
-def as_table(lines: Iterable[Line]) -> pa.Table:
-    """Return lines as an Arrow table of `SCHEMA`, by node."""
-    rows = sorted(lines, key=lambda line: line.node)
+def as_table(records: Iterable[UpdateRecord]) -> pa.Table:
+    """Return records as an Arrow table of `SCHEMA`, by node."""
+    rows = sorted(records, key=lambda record: record.node)
     columns = [[row.n_bytes if name == "bytes" else getattr(row, name) for row in rows] for name in SCHEMA.names]
     return pa.table([pa.array(values, kind) for values, kind in zip(columns, SCHEMA.types, strict=True)], schema=SCHEMA)
 
@@ -107,21 +107,21 @@ class Aggregate:
     Attributes
     ----------
     model : Model
-    lines : tuple of Line
+    records : tuple of UpdateRecord
         One for each update that was observed, by node.
     """
 
     model: Model
-    lines: tuple[Line, ...] = field(repr=False)
+    records: tuple[UpdateRecord, ...] = field(repr=False)
 
     @property
     def report(self) -> pa.Table:
         """Return one row an update: node, weight, norm, clipped, distance, kept, reason, bytes, seconds."""
-        return as_table(self.lines)
+        return as_table(self.records)
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class UpdateChecks:
     """What an update must be to count.
 
     Attributes
@@ -153,27 +153,27 @@ class Admission:
             msg = f"a round needs min_updates of at least 1 and max_weight above 0 and at most {LARGEST_WEIGHT:.0f}"
             raise UpdateError(msg)
 
-    def line(self, update: Update) -> Line:
-        """Return the line of an update that has just arrived."""
+    def record(self, update: Update) -> UpdateRecord:
+        """Return the record of an update that has just arrived."""
         seconds = time.monotonic() - self.opened
-        return Line(update.node, float(update.weight), n_bytes=update.model.n_bytes, seconds=seconds)
+        return UpdateRecord(update.node, float(update.weight), n_bytes=update.model.n_bytes, seconds=seconds)
 
-    def judged(self, update: Update, line: Line, layout: Layout) -> Line:
-        """Return the line as it is after a look at everything but the values."""
+    def check(self, update: Update, record: UpdateRecord, layout: Layout) -> UpdateRecord:
+        """Return the record as it is after a look at everything but the values."""
         if update.model.layout != layout:
-            return line.out("another layout")
-        if not LEAST_WEIGHT <= line.weight <= self.max_weight:
-            return line.out("bad weight")
+            return record.reject("another layout")
+        if not LEAST_WEIGHT <= record.weight <= self.max_weight:
+            return record.reject("bad weight")
         if self.round is not None and update.round is not None and update.round != self.round:
-            return line.out("stale round")
-        return line
+            return record.reject("stale round")
+        return record
 
-    def enough(self, lines: Iterable[Line], needed: int | None = None, why: str = "") -> None:
+    def require_enough(self, records: Iterable[UpdateRecord], needed: int | None = None, why: str = "") -> None:
         """Raise where too few updates are good.
 
         Parameters
         ----------
-        lines : iterable of Line
+        records : iterable of UpdateRecord
             Of every update that was observed: those that are kept so far are good.
         needed : int, optional
             By the rule; `min_updates` are needed in any case.
@@ -183,13 +183,15 @@ class Admission:
         Raises
         ------
         TooFewUpdates
-            Its lines have the reason of each update.
+            Its records have the reason of each update.
         """
-        told = sorted(lines, key=lambda line: line.node)
-        least, n = max(self.min_updates, needed or 1), sum(line.kept for line in told)
+        ordered = sorted(records, key=lambda record: record.node)
+        least, n = max(self.min_updates, needed or 1), sum(record.kept for record in ordered)
         if n < least:
             msg = f"{least} good updates are needed{why}, and there are {n}; wait for more, or see the report's reasons"
-            raise TooFewUpdates(msg, lines=tuple(line.out("too few updates") if line.kept else line for line in told))
+            raise TooFewUpdates(
+                msg, records=tuple(record.reject("too few updates") if record.kept else record for record in ordered)
+            )
 
 
 def common_layout(updates: Iterable[Update]) -> Layout:

@@ -24,7 +24,7 @@ class Update:
     node : str
         Who sent it; one update of each counts in a round.
     weight : float
-        Claimed by the node, as a number of examples; judged where updates are admitted, not here.
+        Claimed by the node, as a number of examples; judged where updates are accepted, not here.
     round : int or None
         For which it was made; None where nobody counts rounds.
     """
@@ -41,10 +41,10 @@ class Update:
         """Return an update over arrays, as `Model.of_arrays` does."""
         return cls(Model.of_arrays(arrays), node, weight, round)
 
-    def told(self) -> dict[bytes, bytes]:
+    def metadata(self) -> dict[bytes, bytes]:
         """Return everything but the model, as Arrow's metadata of a batch."""
-        told = {_NODE: self.node.encode(), _WEIGHT: repr(float(self.weight)).encode()}
-        return told if self.round is None else told | {_ROUND: str(self.round).encode()}
+        metadata = {_NODE: self.node.encode(), _WEIGHT: repr(float(self.weight)).encode()}
+        return metadata if self.round is None else metadata | {_ROUND: str(self.round).encode()}
 
 
 def write_updates(target: str | Path | BinaryIO, updates: Iterable[Update]) -> int:
@@ -66,7 +66,7 @@ def write_updates(target: str | Path | BinaryIO, updates: Iterable[Update]) -> i
             if update.model.layout != first.model.layout:
                 msg = "updates of one file have the same tensors; write those of another layout into another file"
                 raise UpdateError(msg)
-            writer.write_batch(update.model.batch, custom_metadata=update.told())
+            writer.write_batch(update.model.batch, custom_metadata=update.metadata())
             n += 1
     return n
 
@@ -85,21 +85,21 @@ def read_updates(path: str | Path) -> Iterator[Update]:
     try:
         reader = pa.ipc.open_file(pa.memory_map(str(path)))
         for place in range(reader.num_record_batches):
-            batch, told = reader.get_batch_with_custom_metadata(place)
+            batch, metadata = reader.get_batch_with_custom_metadata(place)
             yield _read(
-                batch, dict(told or {}), path.stem if reader.num_record_batches == 1 else f"{path.stem}:{place}"
+                batch, dict(metadata or {}), path.stem if reader.num_record_batches == 1 else f"{path.stem}:{place}"
             )
     except (OSError, pa.ArrowException, UnicodeDecodeError):
         msg = f"the updates in {str(path)!r} cannot be read; give an Arrow IPC file that `write_updates` wrote, whole"
         raise UpdateError(msg) from None
 
 
-def _read(batch: pa.RecordBatch, told: dict[bytes, bytes], node: str) -> Update:
+def _read(batch: pa.RecordBatch, metadata: dict[bytes, bytes], node: str) -> Update:
     """Return an update from a batch and what its metadata tell."""
-    weight, round_text = told.get(_WEIGHT, b"1").decode(), told.get(_ROUND, b"").decode()
+    weight, round_text = metadata.get(_WEIGHT, b"1").decode(), metadata.get(_ROUND, b"").decode()
     try:
         number = float(weight)
     except ValueError:
         number = float("nan")
     round_number = int(round_text) if re.fullmatch("[0-9]{1,18}", round_text) else None
-    return Update(Model(batch), told[_NODE].decode() if _NODE in told else node, number, round_number)
+    return Update(Model(batch), metadata[_NODE].decode() if _NODE in metadata else node, number, round_number)
