@@ -36,7 +36,7 @@ def read() -> pl.DataFrame:
 
 
 def drawn_anew(rows: int, *, changed: float = 0.1) -> pl.DataFrame:
-    """Return rows drawn from the table with replacement, each cell from another row with chance `changed`."""
+    """Return rows drawn from the table with replacement, each cell from another row with probability `changed`."""
     frame, random = read(), np.random.default_rng(1)
     base = random.integers(0, frame.height, rows)
     columns = {}

@@ -15,7 +15,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benches.peers.stacked_median import stacked_median
 from benches.scale import N_ROWS
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.rules.bulyan import Bulyan
 from shoal_engine.federated.rules.centered_clipping import CenteredClipping
 from shoal_engine.federated.rules.geometric_median import GeometricMedian
@@ -30,7 +30,7 @@ N_VALUES = N_ROWS
 """Of a model."""
 
 RULES: dict[str, Callable[[int], BufferedAggregator]] = {
-    "mean": lambda f: Mean(),
+    "mean": lambda f: WeightedMean(),
     "krum": lambda f: Krum(f=f),
     "multi-krum": lambda f: MultiKrum(f=f),
     "bulyan": lambda f: Bulyan(f=f),

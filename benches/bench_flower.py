@@ -40,7 +40,7 @@ def test_round(benchmark: BenchmarkFixture, who: str) -> None:
     from flwr.supercore.task_identity import TaskIdentity
 
     from shoal.flower import Strategy
-    from shoal_engine.federated.rules.averaging import Mean
+    from shoal_engine.federated.rules.averaging import WeightedMean
 
     TaskIdentity.task_id = TaskIdentity.run_id = TaskIdentity.node_id = 1
     data, shape = serialized(N_VALUES), (N_VALUES,)
@@ -50,10 +50,12 @@ def test_round(benchmark: BenchmarkFixture, who: str) -> None:
         asked = Message(RecordDict({"config": ConfigRecord()}), node, "train")
         return Message(RecordDict({"a": arrays, "m": MetricRecord({"num-examples": node})}), reply_to=asked)
 
-    def folded(admission: Any) -> Mean:
-        return Mean(admission, bound=64.0, max_updates=N_NODES)
+    def folded(checks: Any) -> WeightedMean:
+        return WeightedMean(checks, bound=64.0, max_updates=N_NODES)
 
-    strategy: Any = FedAvg() if who == "FedAvg" else Strategy(rule=Mean if who == "held" else folded, max_weight=32.0)
+    strategy: Any = (
+        FedAvg() if who == "FedAvg" else Strategy(rule=WeightedMean if who == "held" else folded, max_weight=32.0)
+    )
     replies = [reply(node) for node in range(1, N_NODES + 1)]
 
     def aggregated() -> Any:

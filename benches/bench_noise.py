@@ -12,27 +12,27 @@ from shoal_engine.differential import samplers
 from shoal_engine.differential.samplers.distributions import Gaussian, Laplace
 from shoal_engine.differential.samplers.integer_noise import draw_integers
 from shoal_engine.differential.samplers.proposals import propose
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 SCALES = ["1/20", "1", "10.3", "1000", "1048576", "1429365116108.8"]
 
 
 @pytest.fixture
-def stream() -> WordStream:
-    return WordStream.secure()
+def stream() -> Keystream:
+    return Keystream.secure()
 
 
 @pytest.mark.benchmark(group="noise")
 @pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("law", ["laplace", "gaussian"])
-def test_noise(benchmark: BenchmarkFixture, stream: WordStream, law: str, scale: str) -> None:
+@pytest.mark.parametrize("distribution", ["laplace", "gaussian"])
+def test_noise(benchmark: BenchmarkFixture, stream: Keystream, distribution: str, scale: str) -> None:
     exact = Fraction(scale)
-    chosen = Laplace(exact) if law == "laplace" else Gaussian(exact**2)
+    chosen = Laplace(exact) if distribution == "laplace" else Gaussian(exact**2)
     assert len(benchmark(draw_integers, chosen, stream, N_ROWS)) == N_ROWS
 
 
 @pytest.mark.benchmark(group="noise")
-def test_words(benchmark: BenchmarkFixture, stream: WordStream) -> None:
+def test_words(benchmark: BenchmarkFixture, stream: Keystream) -> None:
     assert len(benchmark(stream.words, N_ROWS)) == N_ROWS
 
 
@@ -46,18 +46,20 @@ def test_noise__numpy(benchmark: BenchmarkFixture, scale: str) -> None:
 @pytest.mark.parametrize("scale", ["10.3", "1000", "1429365116108.8"])
 def test_propose(benchmark: BenchmarkFixture, scale: str) -> None:
     """A table that is not kept yet."""
-    law = Laplace(Fraction(scale))
-    columns, cells = (12, law.cell_bits) if law.cell_bits > 5 else (law.reach.bit_length() + 1, 0)
-    assert benchmark(propose, law, columns, cells).share[-1]
+    distribution = Laplace(Fraction(scale))
+    columns, cells = (
+        (12, distribution.cell_bits) if distribution.cell_bits > 5 else (distribution.reach.bit_length() + 1, 0)
+    )
+    assert benchmark(propose, distribution, columns, cells).share[-1]
 
 
 @pytest.mark.benchmark(group="choices")
-def test_bernoulli(benchmark: BenchmarkFixture, stream: WordStream) -> None:
+def test_bernoulli(benchmark: BenchmarkFixture, stream: Keystream) -> None:
     assert len(benchmark(samplers.bernoulli, stream, Fraction(1, 3), N_ROWS)) == N_ROWS
 
 
 @pytest.mark.benchmark(group="choices")
-def test_uniform_below(benchmark: BenchmarkFixture, stream: WordStream) -> None:
+def test_uniform_below(benchmark: BenchmarkFixture, stream: Keystream) -> None:
     assert len(benchmark(samplers.uniform_below, stream, 1000, N_ROWS)) == N_ROWS
 
 

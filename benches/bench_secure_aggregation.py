@@ -13,7 +13,7 @@ from benches.scale import N_ROWS
 from shoal_engine.federated.secure import SecureClient, SecureParameters, SecureServer
 from shoal_engine.federated.secure.messages import MaskedVector, Partners
 from shoal_engine.federated.secure.secret_sharing import join, split
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 NEIGHBORS = 8
 N_NODES = 12
@@ -57,7 +57,7 @@ def test_mask(benchmark: BenchmarkFixture, vector: np.ndarray) -> None:
 @pytest.mark.benchmark(group="secure aggregation, one node masks")
 def test_words(benchmark: BenchmarkFixture) -> None:
     """As many words as nine masks have."""
-    stream = WordStream.secure()
+    stream = Keystream.secure()
     assert len(benchmark(stream.words, (NEIGHBORS + 1) * N_ROWS)) == (NEIGHBORS + 1) * N_ROWS
 
 

@@ -6,7 +6,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benches.scale import N_ROWS
 from shoal_engine.federated.optimizers.server_optimizers import FedAdagrad, FedAdam, FedAvgM, FedYogi, ServerOptimizer
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.update import Update
 
@@ -45,7 +45,7 @@ def test_update__floor_of_numpy(benchmark: BenchmarkFixture, models: list[Model]
 @pytest.mark.benchmark(group="server step")
 def test_mean(benchmark: BenchmarkFixture, models: list[Model]) -> None:
     def averaged() -> Model:
-        mean = Mean()
+        mean = WeightedMean()
         for place, model in enumerate(models):
             mean.observe(Update(model, str(place)))
         return mean.release().model

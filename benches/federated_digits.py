@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from shoal.federated import Mean, Model, PrivateRounds, Rule, TooFewUpdates, Update, UpdateChecks
+from shoal.federated import Model, PrivateRounds, Rule, TooFewUpdates, Update, UpdateChecks, WeightedMean
 
 Array: TypeAlias = npt.NDArray[Any]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -162,7 +162,7 @@ def rounds(
     partition: Partition,
     seed: int,
     *,
-    rule: Rule = Mean,
+    rule: Rule = WeightedMean,
     private: PrivateRounds | None = None,
     data: tuple[Images, Images] | None = None,
 ) -> Iterator[float]:
@@ -234,7 +234,7 @@ def _layers(network: Array) -> list[tuple[Array, Array]]:
 
 
 def _forward(network: Array, pixels: Array) -> tuple[Array, Array, Array]:
-    """Return both hidden layers, and the chances of each digit."""
+    """Return both hidden layers, and the probabilities of each digit."""
     (weight1, bias1), (weight2, bias2), (weight3, bias3) = _layers(network)
     first = np.maximum(pixels @ weight1 + bias1, 0)
     second = np.maximum(first @ weight2 + bias2, 0)

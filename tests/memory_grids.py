@@ -14,7 +14,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, Re
 from flwr.serverapp import Grid
 from flwr.supercore.task_identity import TaskIdentity
 
-from shoal.federated import Mean, Rule
+from shoal.federated import Rule, WeightedMean
 from shoal.flower import Strategy
 
 # Messages say of which run they are; outside of one, somebody has to.
@@ -110,7 +110,7 @@ def strategy(**options: Any) -> Strategy:
 
 
 def folding(bound: float = 64.0, max_updates: int = 100) -> Rule:
-    return lambda checks: Mean(checks, bound=bound, max_updates=max_updates)
+    return lambda checks: WeightedMean(checks, bound=bound, max_updates=max_updates)
 
 
 def messages_to(n: int, arrays: ArrayRecord | None = None) -> list[Message]:

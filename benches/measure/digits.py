@@ -27,7 +27,7 @@ from benches.federated_digits import (
     two_shards,
 )
 from benches.measure.figure import Figure, Options
-from shoal.federated import AdaptiveClip, Mean, Median, PrivateRounds, PrivateTraining
+from shoal.federated import AdaptiveClip, Median, PrivateRounds, PrivateTraining, WeightedMean
 
 CLIENTS: Final = 72
 TARGET: Final = 0.93
@@ -121,7 +121,7 @@ def _trainings() -> dict[str, Callable[[Partition, int], float]]:
     found: dict[str, Callable[[Partition, int], float]] = {}
     for told, hostile, times in (("", 0, 1.0), ("at once", HOSTILE, 1.0), ("at ten times", HOSTILE, 10.0)):
         setting = Setting(FIXED.clients, FIXED.fraction, FIXED.rate, hostile, times)
-        for rule in (Mean, Median):
+        for rule in (WeightedMean, Median):
             name = rule.__name__ + (f", {hostile} hostile {told}" if hostile else "")
             found[name] = lambda partition, seed, setting=setting, rule=rule: _last(
                 rounds(setting, partition, seed, rule=rule)

@@ -17,7 +17,7 @@ from benches.peers import calling
 from benches.peers.run_federated import CLIP, SHARE, f_of, updates
 from shoal_engine.federated.privacy.private_averaging import PrivateMean
 from shoal_engine.federated.privacy.private_training import Permit
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.rules.bulyan import Bulyan
 from shoal_engine.federated.rules.geometric_median import GeometricMedian
 from shoal_engine.federated.rules.krum import Krum
@@ -81,10 +81,10 @@ def _mean(arrays: list[Any], size: str, runs: int) -> Iterator[Figure]:
     """Yield the mean, held and folded, beside sums without weights, and the machine's reading."""
     models = [Model.of_arrays({"w": array}) for array in arrays]
     total = sum(array.nbytes for array in arrays)
-    held = least(releases(Mean, models), runs)
+    held = least(releases(WeightedMean, models), runs)
     reading = least(lambda: [array.view(np.uint32).max() for array in arrays], runs)
     checks = UpdateChecks(like=models[0], max_weight=4.0)
-    folded = least(releases(lambda: Mean(checks, bound=16.0, max_updates=128), models), runs)
+    folded = least(releases(lambda: WeightedMean(checks, bound=16.0, max_updates=128), models), runs)
     note = f"{total / held / 1e9:.1f} GB/s; the largest value alone {total / reading / 1e9:.1f}"
     yield Figure(f"mean of {size} float32: share of the speed of reading", reading / held * 100, "%", 50, note=note)
     yield Figure(f"mean of {size}, folded one by one as they come", total / folded / 1e9, "GB/s")
@@ -143,13 +143,13 @@ def _arriving(n: int, runs: int) -> Iterator[Figure]:
     checks = UpdateChecks(like=like, max_weight=4.0)
 
     def folded() -> Any:
-        mean = Mean(checks, bound=16.0, max_updates=16)
+        mean = WeightedMean(checks, bound=16.0, max_updates=16)
         for place, told in enumerate(arrived):
             mean.observe(Update(Model.of_arrays({"w": array_of_npy(told, "w")}), str(place), 3.0))
         return mean
 
     def held() -> Any:
-        mean = Mean()
+        mean = WeightedMean()
         for place, told in enumerate(arrived):
             mean.observe(Update(Model.of_arrays({"w": array_of_npy(told, "w")}), str(place), 3.0))
         return mean.release()

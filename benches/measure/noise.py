@@ -14,9 +14,9 @@ import numpy as np
 from benches.measure.clock import Cost, timed
 from benches.measure.figure import Figure, Options
 from benches.peers import calling
-from shoal_engine.differential.samplers.distributions import Gaussian, Laplace, Law
+from shoal_engine.differential.samplers.distributions import Gaussian, Laplace, NoiseDistribution
 from shoal_engine.differential.samplers.integer_noise import draw_integers
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 N: Final = 1 << 20
 FEW: Final = 1000
@@ -33,15 +33,15 @@ ELSEWHERE: Final = {
 
 
 def figures(options: Options) -> Iterator[Figure]:
-    """Measure both laws at every scale, few samples, a new table, and the peers."""
+    """Measure both distributions at every scale, few samples, a new table, and the peers."""
     runs = options.runs_or(15)
     # Samples stand in the place of rows.
     n = options.rows_or(N)
-    stream = WordStream.secure()
+    stream = Keystream.secure()
     rates: dict[str, float] = {}
     for scale in map(Fraction, SCALES):
-        for name, law in (("laplace", Laplace(scale)), ("gaussian", Gaussian(scale**2))):
-            cost = _cost(law, stream, n, runs)
+        for name, distribution in (("laplace", Laplace(scale)), ("gaussian", Gaussian(scale**2))):
+            cost = _cost(distribution, stream, n, runs)
             rate = n / cost.cpu_seconds / 1e6
             rates[f"{name} {scale}"] = rate
             mark = 20.0 if scale > LARGE else 100.0 if scale <= 1000 else None
@@ -53,18 +53,18 @@ def figures(options: Options) -> Iterator[Figure]:
     yield from _beside_peers(rates)
 
 
-def _cost(law: Law, stream: WordStream, n: int, runs: int) -> Cost:
+def _cost(distribution: NoiseDistribution, stream: Keystream, n: int, runs: int) -> Cost:
     """Return the cost of `n` samples on one thread, once the table is there."""
-    draw_integers(law, stream, 1)
-    _, cost = timed(partial(draw_integers, law, stream, n), runs)
+    draw_integers(distribution, stream, 1)
+    _, cost = timed(partial(draw_integers, distribution, stream, n), runs)
     return cost
 
 
-def _few(stream: WordStream, runs: int) -> Iterator[Figure]:
-    """Yield the time of a thousand samples, from a narrow law and a wide one."""
+def _few(stream: Keystream, runs: int) -> Iterator[Figure]:
+    """Yield the time of a thousand samples, from a narrow distribution and a wide one."""
     for scale in (Fraction(10), Fraction(1 << 40)):
-        for name, law in (("laplace", Laplace(scale)), ("gaussian", Gaussian(scale**2))):
-            cost = _cost(law, stream, FEW, 20 * runs)
+        for name, distribution in (("laplace", Laplace(scale)), ("gaussian", Gaussian(scale**2))):
+            cost = _cost(distribution, stream, FEW, 20 * runs)
             what = f"{FEW:,} samples of discrete {name}, scale {float(scale):,g}"
             yield Figure(what, cost.wall_seconds * 1e6, "µs", 100.0, "less", cost)
 

@@ -19,7 +19,7 @@ from benches.census import census
 from benches.floor import class_sizes
 from benches.measure.clock import forget_peak, peak_bytes
 from shoal.warming import warm
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import UpdateChecks
 from shoal_engine.federated.updates.update import Update
@@ -64,7 +64,7 @@ def federated_peak(n_updates: int, n: int) -> float:
         like = Model.of_arrays({"w": np.zeros(size, np.float32)})
         forget_peak()
         held = peak_bytes()
-        mean = Mean(UpdateChecks(like=like, max_weight=1.0), bound=16.0, max_updates=64)
+        mean = WeightedMean(UpdateChecks(like=like, max_weight=1.0), bound=16.0, max_updates=64)
         for place in range(clients):
             mean.observe(Update.of_arrays({"w": np.full(size, place % 7, np.float32)}, node=str(place)))
         mean.release()

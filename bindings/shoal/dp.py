@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from shoal_engine.differential.exact_numbers import exact
-from shoal_engine.differential.queries.aggregates import Count, Distinct
+from shoal_engine.differential.queries.aggregates import Count, DistinctCount
 from shoal_engine.differential.queries.clipping import ClippedUnits, OutsideBounds
 from shoal_engine.differential.queries.moments import Mean, Std, Sum, Variance
 from shoal_engine.differential.queries.presence import Present
@@ -214,9 +214,9 @@ def histogram(column: str, edges: Sequence[Number]) -> "Bins":
     return bins_of(column, edges)
 
 
-def n_unique(column: str) -> Distinct:
+def n_unique(column: str) -> DistinctCount:
     """Count the distinct values of a column, or the privacy units where it is theirs; null is none."""
-    return Distinct(_named(column), f"{column}_n_unique")
+    return DistinctCount(_named(column), f"{column}_n_unique")
 
 
 def _bounds(column: str, bounds: tuple[Number, Number] | None) -> tuple[Fraction, Fraction]:

@@ -2,8 +2,8 @@
 
 Updates are observed, aggregators merged, and a round is released once:
 
->>> from shoal.federated import UpdateChecks, Mean, Update
->>> mean = Mean(UpdateChecks(min_updates=2))
+>>> from shoal.federated import UpdateChecks, WeightedMean, Update
+>>> mean = WeightedMean(UpdateChecks(min_updates=2))
 >>> mean.observe(Update.of_arrays({"weight": [0.0, 0.0]}, node="north"))
 >>> mean.observe(Update.of_arrays({"weight": [1.0, 1.0]}, node="south", weight=3))
 >>> mean.release().model.arrays()["weight"]

@@ -22,7 +22,7 @@ from shoal_engine.federated.optimizers.server_optimizers import ServerOptimizer 
 from shoal_engine.federated.privacy.private_averaging import AdaptiveClip as AdaptiveClip
 from shoal_engine.federated.privacy.private_averaging import PrivateMean as PrivateMean
 from shoal_engine.federated.privacy.private_training import PrivateTraining as PrivateTraining
-from shoal_engine.federated.rules.averaging import Mean as Mean
+from shoal_engine.federated.rules.averaging import WeightedMean as WeightedMean
 from shoal_engine.federated.rules.bulyan import Bulyan as Bulyan
 from shoal_engine.federated.rules.centered_clipping import CenteredClipping as CenteredClipping
 from shoal_engine.federated.rules.geometric_median import GeometricMedian as GeometricMedian

@@ -21,7 +21,7 @@ from shoal.federation.rules import Privacy, Rule, options_missing
 from shoal_engine.errors import SecureAggregationError, TooFewUpdates, UpdateError
 from shoal_engine.federated.optimizers.server_optimizers import ServerOptimizer
 from shoal_engine.federated.optimizers.server_states import ServerState
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.npy import npy_of_array
 from shoal_engine.federated.updates.round import LARGEST_WEIGHT, Aggregate, UpdateChecks, UpdateRecord, as_table
@@ -45,8 +45,8 @@ class Strategy(FedAvg):
     Parameters
     ----------
     rule : callable
-        Makes the aggregator of a round from its `UpdateChecks`: a class such as `Mean`, or a function for one with
-        parameters, such as ``lambda checks: Mean(checks, bound=8.0, max_updates=1000)``.
+        Makes the aggregator of a round from its `UpdateChecks`: a class such as `WeightedMean`, or a function for one
+        with parameters, such as ``lambda checks: WeightedMean(checks, bound=8.0, max_updates=1000)``.
     privacy : Privacy, optional
         Draws who takes part, charges each round before anything of it is sent, and makes the aggregator in place of
         `rule`.
@@ -92,7 +92,7 @@ class Strategy(FedAvg):
     def __init__(
         self,
         *,
-        rule: Rule = Mean,
+        rule: Rule = WeightedMean,
         privacy: Privacy | None = None,
         secure: Exchange | None = None,
         optimizer: ServerOptimizer | None = None,

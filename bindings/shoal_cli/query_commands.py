@@ -64,7 +64,9 @@ if TYPE_CHECKING:
 )
 @click.option("--keys", metavar="FILE", help="Public keys of the groups to report. Default: selected privately.")
 @click.option(
-    "--law", type=click.Choice(["laplace", "gaussian"]), help="Noise distribution. Default: the one with less noise."
+    "--distribution",
+    type=click.Choice(["laplace", "gaussian"]),
+    help="Noise distribution. Default: the one with less noise.",
 )
 @NEIGHBORS
 @click.option("--ledger", type=click.Path(dir_okay=False), help="Charge this ledger.")
@@ -110,7 +112,7 @@ def query(source: str | None, threads: int | None, output: str | None, as_json: 
         max_rows=_rows(asked["max_rows"]),
         keys=asked["keys"],
     )
-    budget = {name: asked[name] for name in ("epsilon", "rho", "delta", "law")}
+    budget = {name: asked[name] for name in ("epsilon", "rho", "delta", "distribution")}
     wanted = grouped.agg(*_aggregates(asked))
     plan = wanted.plan(**budget)
     body = {
@@ -267,7 +269,7 @@ def _rows(text: str | None) -> Any:
 
 
 @click.command()
-@click.option("--law", required=True, type=click.Choice(["laplace", "gaussian"]))
+@click.option("--distribution", required=True, type=click.Choice(["laplace", "gaussian"]))
 @click.option("--scale", required=True, metavar="S", help="Exact scale: 10, 0.1 or 1/3; for gaussian, sigma.")
 @click.option("-n", "n", required=True, type=click.IntRange(min=1), help="Number of samples.")
 @click.option(
@@ -275,13 +277,13 @@ def _rows(text: str | None) -> Any:
 )
 @THREADS
 @JSON
-def noise(law: Any, scale: str, n: int, output: str, threads: int | None, as_json: bool) -> int:  # noqa: FBT001
+def noise(distribution: Any, scale: str, n: int, output: str, threads: int | None, as_json: bool) -> int:  # noqa: FBT001
     """Write exact integer noise, for audits; it must not be added to any result."""
     from shoal.queries.noise import sample_noise_file
 
-    body = sample_noise_file(output, law, scale=scale, n=n, n_threads=threads)
+    body = sample_noise_file(output, distribution, scale=scale, n=n, n_threads=threads)
     if as_json:
         print_json(body)
     else:
-        click.echo(f"{n:,} samples of discrete {law} noise of scale {body['scale']} written to {output}")
+        click.echo(f"{n:,} samples of discrete {distribution} noise of scale {body['scale']} written to {output}")
     return MET

@@ -11,7 +11,7 @@ from audit.mutants import MUTANTS
 from shoal_engine.differential.audit.evidence import Claim, Finding, _proven, audit
 from shoal_engine.differential.audit.subjects import SUBJECTS
 from shoal_engine.errors import NumberError
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 RUNS = 1_000_000
 """At so many a claim that is broken by a fiftieth is found; draws are of a known key, so tests pass always or never."""
@@ -22,7 +22,7 @@ STREAM_KEY, NONCE = bytes(range(7, 39)), bytes(16)
 def test_subjects__no_mechanism_breaks_its_claim(name: str) -> None:
     subject = SUBJECTS[name]()
     runs = max(1000, int(RUNS / 5 * subject.share))
-    found = audit(subject.draw, subject.claim, runs=runs, stream=WordStream._of_key(STREAM_KEY, NONCE))
+    found = audit(subject.draw, subject.claim, runs=runs, stream=Keystream._of_key(STREAM_KEY, NONCE))
     assert found.verdict != "broken"
     # What is found is more than nothing: the neighbors differ, and the event that was chosen tells them apart. All that
     # a threshold gives away of a single unit is its delta.
@@ -32,7 +32,7 @@ def test_subjects__no_mechanism_breaks_its_claim(name: str) -> None:
 @pytest.mark.parametrize("name", ["laplace", "randomized-response"])
 def test_subjects__plain_noise_is_found_to_cost_nearly_what_it_claims(name: str) -> None:
     subject = SUBJECTS[name]()
-    found = audit(subject.draw, subject.claim, runs=RUNS, stream=WordStream._of_key(STREAM_KEY, NONCE))
+    found = audit(subject.draw, subject.claim, runs=RUNS, stream=Keystream._of_key(STREAM_KEY, NONCE))
     assert found.verdict == "holds"
 
 
@@ -43,7 +43,7 @@ def test_mutants__are_many() -> None:
 @pytest.mark.parametrize("name", MUTANTS)
 def test_mutants__every_mistake_is_found(name: str) -> None:
     draw, claim, share = MUTANTS[name]
-    found = audit(draw, claim, runs=int(RUNS * share), stream=WordStream._of_key(STREAM_KEY, NONCE))
+    found = audit(draw, claim, runs=int(RUNS * share), stream=Keystream._of_key(STREAM_KEY, NONCE))
     assert found.verdict == "broken"
 
 
@@ -59,11 +59,11 @@ def test_bound__is_that_of_clopper_and_pearson(p: int, q: int, n: int) -> None:
 def test_bound__exceeds_the_truth_no_more_often_than_it_says() -> None:
     """Randomized response of epsilon = 1: the bound of the best event is above 1 in at most 5 % of audits."""
 
-    def draw(world: int, runs: int, stream: WordStream) -> np.ndarray:
+    def draw(world: int, runs: int, stream: Keystream) -> np.ndarray:
         keep = (stream.words(runs) >> np.uint64(11)) * 2.0**-53 < math.e / (1 + math.e)
         return (keep ^ bool(world)).astype(np.int64)
 
-    stream = WordStream._of_key(STREAM_KEY, NONCE)
+    stream = Keystream._of_key(STREAM_KEY, NONCE)
     above = sum(audit(draw, Claim(1.0), runs=4000, stream=stream).verdict == "broken" for _ in range(300))
     # Two directions are looked at, each wrong in 5 % at most.
     assert stats.binomtest(above, 300, 0.1, alternative="greater").pvalue > 1e-4
@@ -71,7 +71,7 @@ def test_bound__exceeds_the_truth_no_more_often_than_it_says() -> None:
 
 def test_audit__refuses_too_few_runs() -> None:
     with pytest.raises(NumberError, match="prove nothing"):
-        audit(SUBJECTS["laplace"]().draw, Claim(1.0), runs=10, stream=WordStream._of_key(STREAM_KEY, NONCE))
+        audit(SUBJECTS["laplace"]().draw, Claim(1.0), runs=10, stream=Keystream._of_key(STREAM_KEY, NONCE))
 
 
 @pytest.mark.parametrize(("bound", "verdict"), [(1.001, "broken"), (0.995, "holds"), (0.5, "loose")])

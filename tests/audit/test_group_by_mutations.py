@@ -18,7 +18,7 @@ from shoal_engine.differential.audit.subjects import SUBJECTS
 from shoal_engine.differential.mechanisms.additive import GaussianNoise, LaplaceNoise
 from shoal_engine.differential.queries import bounding, budget, private_group_by
 from shoal_engine.differential.samplers import discrete_laplace
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 STREAM_KEY, NONCE = bytes(range(7, 39)), bytes(16)
 
@@ -81,7 +81,7 @@ def noise_shared_by_parts(patch: pytest.MonkeyPatch) -> None:
     """Parts less each other are without noise, and tell a unit at the lower bound for certain: any number of runs."""
     drawn: dict[int, np.ndarray] = {}
 
-    def add(self: LaplaceNoise, values: Any, stream: WordStream) -> Any:
+    def add(self: LaplaceNoise, values: Any, stream: Keystream) -> Any:
         n = values.size
         if n not in drawn:
             drawn[n] = discrete_laplace(stream, Fraction(1 << 20), n) / (1 << 20)
@@ -118,7 +118,7 @@ def test_audit__finds_what_is_wrong_in_the_engine(
     mutate: Callable[[pytest.MonkeyPatch], None], name: str, runs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subject = SUBJECTS[name]()
-    stream = WordStream._of_key(STREAM_KEY, NONCE)
+    stream = Keystream._of_key(STREAM_KEY, NONCE)
     assert audit(subject.draw, subject.claim, runs=runs, stream=stream).verdict != "broken"
     mutate(monkeypatch)
     assert audit(subject.draw, subject.claim, runs=runs, stream=stream).verdict == "broken"

@@ -84,7 +84,7 @@ def releases(draw: st.DrawFn) -> Any:
     n, budget = draw(st.integers(1, 3)), {"epsilon": draw(AMOUNTS), "delta": draw(DELTAS)}
     if draw(st.integers(0, 4)) == 0:
         budget["rho"] = budget.pop("epsilon")
-    law = draw(rarely(st.sampled_from([None, None, "laplace", "gaussian"])))
+    distribution = draw(rarely(st.sampled_from([None, None, "laplace", "gaussian"])))
 
     def release(ledger: shoal.Ledger, ask: Any) -> Any:
         grouped = shoal.private(FRAME, unit=unit, ledger=ledger, neighbors=neighbors).group_by(
@@ -92,7 +92,7 @@ def releases(draw: st.DrawFn) -> Any:
         )
         made = [ask(aggregates()) for _ in range(n)]
         named = [one.alias(f"a{i}") if hasattr(one, "alias") else one for i, one in enumerate(made)]
-        return grouped.agg(*named).release(**budget, law=law)
+        return grouped.agg(*named).release(**budget, distribution=distribution)
 
     return unit, release
 
@@ -117,10 +117,14 @@ def test_release__after_any_error_nothing_was_charged(asked: Any, data: st.DataO
 
 
 @pytest.mark.parametrize("epsilon", ["1e-9", "1e-12"])
-@pytest.mark.parametrize("law", [{}, {"law": "laplace"}, {"law": "gaussian", "delta": "1e-30"}, {"rho": True}])
-def test_release__noise_wider_than_the_finest_grid_takes_a_coarser_one(epsilon: str, law: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "distribution", [{}, {"distribution": "laplace"}, {"distribution": "gaussian", "delta": "1e-30"}, {"rho": True}]
+)
+def test_release__noise_wider_than_the_finest_grid_takes_a_coarser_one(
+    epsilon: str, distribution: dict[str, Any]
+) -> None:
     """It was charged, and then could not be drawn."""
-    budget = {"rho": str(float(epsilon) ** 2)} if "rho" in law else {"epsilon": epsilon} | law
+    budget = {"rho": str(float(epsilon) ** 2)} if "rho" in distribution else {"epsilon": epsilon} | distribution
     query = shoal.private(FRAME, unit=None, ledger=None).group_by()
     for one in (
         dp.sum("number", bounds=(-20, 20)),

@@ -39,7 +39,6 @@ from shoal.federated import (
     FedAdam,
     FedAvgM,
     Krum,
-    Mean,
     Median,
     MultiKrum,
     NormBound,
@@ -47,6 +46,7 @@ from shoal.federated import (
     PrivateTraining,
     Rule,
     TrimmedMean,
+    WeightedMean,
 )
 from shoal.federation.flower_rounds import LOG, pulled
 from shoal_engine.errors import BudgetExhausted, UpdateError
@@ -55,7 +55,7 @@ from shoal_engine.federated.updates.npy import npy_of_array
 # What is aggregated
 
 
-@pytest.mark.parametrize("rule", [Mean, folding()], ids=["holding", "folding"])
+@pytest.mark.parametrize("rule", [WeightedMean, folding()], ids=["holding", "folding"])
 def test_start__gives_what_flower_gives(rule: Rule) -> None:
     shoals = strategy(rule=rule, max_weight=100.0).start(MemoryGrid(4, plus_node), initial(), num_rounds=3)
     flowers = FedAvg().start(MemoryGrid(4, plus_node), initial(), num_rounds=3)
@@ -113,7 +113,7 @@ def test_start__sends_configs_and_the_round() -> None:
 def test_observe__looks_at_bytes_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[npt.NDArray[Any]] = []
 
-    class Looking(Mean):
+    class Looking(WeightedMean):
         def observe(self, update: Any) -> None:
             seen.extend(update.model.payloads())
             super().observe(update)
@@ -313,7 +313,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("rule", [Mean, folding()], ids=["holding", "folding"])
+@pytest.mark.parametrize("rule", [WeightedMean, folding()], ids=["holding", "folding"])
 @pytest.mark.parametrize("what", BAD)
 def test_bad_replies__are_named_and_do_not_count(what: str, rule: Rule) -> None:
     ours = strategy(rule=rule, max_weight=100.0, fraction_evaluate=0.0)

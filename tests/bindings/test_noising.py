@@ -14,12 +14,12 @@ from shoal_cli.commands import cli
 from shoal_cli.main import run
 
 
-@pytest.mark.parametrize("law", ["laplace", "gaussian"])
-def test_noise__is_of_the_law(law: noising.LawName) -> None:
-    drawn = shoal.sample_noise(law, scale="10.3", n=100_000)
+@pytest.mark.parametrize("distribution", ["laplace", "gaussian"])
+def test_noise__is_of_the_distribution(distribution: noising.DistributionName) -> None:
+    drawn = shoal.sample_noise(distribution, scale="10.3", n=100_000)
     assert drawn.dtype == pl.Int64
     # Keys are new each time: this fails once in ten million runs.
-    assert naive.fit(law, 10.3, drawn.to_numpy()) > 1e-7
+    assert naive.fit(distribution, 10.3, drawn.to_numpy()) > 1e-7
 
 
 def test_noise__is_another_each_time() -> None:
@@ -28,13 +28,13 @@ def test_noise__is_another_each_time() -> None:
 
 def test_noise__floats_mean_more_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = list[Fraction]()
-    law = noising._law
+    distribution = noising._distribution
 
-    def noted(name: noising.LawName, scale: Fraction) -> object:
+    def noted(name: noising.DistributionName, scale: Fraction) -> object:
         seen.append(scale)
-        return law(name, scale)
+        return distribution(name, scale)
 
-    monkeypatch.setattr(noising, "_law", noted)
+    monkeypatch.setattr(noising, "_distribution", noted)
     for scale in (0.1, 0.3, "0.1"):
         shoal.sample_noise("laplace", scale=scale, n=1)
     assert seen == [Fraction(0.1), Fraction(3, 10), Fraction(1, 10)]
@@ -50,9 +50,9 @@ def test_noise__floats_mean_more_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_noise__bad_input(asked: dict[str, object], told: str) -> None:
-    for law in ("laplace", "gaussian"):
+    for distribution in ("laplace", "gaussian"):
         with pytest.raises(shoal.NumberError, match=told):
-            shoal.sample_noise(law, **asked)  # type: ignore[arg-type]
+            shoal.sample_noise(distribution, **asked)  # type: ignore[arg-type]
     with pytest.raises(shoal.NumberError, match="uniform"):
         shoal.sample_noise("uniform", scale=1, n=1)  # type: ignore[arg-type]
 
@@ -62,7 +62,7 @@ def test_sample_noise_file__formats_and_batches(tmp_path: Path, suffix: str, mon
     monkeypatch.setattr(noising, "BATCH", 300)
     output = tmp_path / f"noise.{suffix}"
     told = shoal.sample_noise_file(output, "gaussian", scale="20/2", n=1000)
-    assert told == {"law": "gaussian", "scale": "10", "n": 1000, "output": str(output)}
+    assert told == {"distribution": "gaussian", "scale": "10", "n": 1000, "output": str(output)}
     read = {"parquet": pl.read_parquet, "ipc": pl.read_ipc, "csv": pl.read_csv}
     found = read[suffix](output) if suffix in read else pl.read_csv(output, separator="\t")
     assert found.schema == {"noise": pl.Int64}
@@ -80,12 +80,12 @@ def cli_of(line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 
 def test_cli__noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    code, out, _ = cli_of("noise --law laplace --scale 1/3 -n 5000 -o out.parquet --json", monkeypatch, capsys)
+    code, out, _ = cli_of("noise --distribution laplace --scale 1/3 -n 5000 -o out.parquet --json", monkeypatch, capsys)
     assert code == 0
-    assert json.loads(out) == {"law": "laplace", "scale": "1/3", "n": 5000, "output": "out.parquet"}
+    assert json.loads(out) == {"distribution": "laplace", "scale": "1/3", "n": 5000, "output": "out.parquet"}
     zeros = (np.asarray(pl.read_parquet("out.parquet")["noise"]) == 0).mean()
     assert abs(zeros - (1 - np.exp(-3)) / (1 + np.exp(-3))) < 0.03
-    code, out, _ = cli_of("noise --law gaussian --scale 2 -n 1000 -o out.csv", monkeypatch, capsys)
+    code, out, _ = cli_of("noise --distribution gaussian --scale 2 -n 1000 -o out.csv", monkeypatch, capsys)
     assert (code, "1,000 samples" in out) == (0, True)
 
 
@@ -94,7 +94,7 @@ def test_cli__noise_refuses(
     wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, out, _ = cli_of(f"noise --law laplace {wrong} --json", monkeypatch, capsys)
+    code, out, _ = cli_of(f"noise --distribution laplace {wrong} --json", monkeypatch, capsys)
     assert code == 1
     assert json.loads(out)["exit_code"] == 1
     assert not list(tmp_path.iterdir())

@@ -122,7 +122,7 @@ def test_commands__in_a_folder_that_cannot_be_written(sealed: Path, tmp_path: Pa
         f"anonymize in.parquet {sealed}/out.csv -p p.toml",
         f"anonymize in.parquet out.csv -p p.toml --certificate {sealed}/c.json",
         f"look in.parquet --policy-out {sealed}/p.toml",
-        f"noise --law laplace --scale 1 -n 3 --output {sealed}/n.csv",
+        f"noise --distribution laplace --scale 1 -n 3 --output {sealed}/n.csv",
         f"query in.parquet --ledger l.db --unit row --count --epsilon 1 --output {sealed}/a.csv",
         f"demo --rows 1000 --output {sealed}/demo",
     ):

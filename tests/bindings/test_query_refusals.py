@@ -13,8 +13,7 @@ import shoal
 from shoal import dp
 from shoal_engine.differential.queries.aggregates import Count
 from shoal_engine.differential.queries.bounding import Bounds
-from shoal_engine.differential.queries.budget import Budget as QueryBudget
-from shoal_engine.differential.queries.budget import allot
+from shoal_engine.differential.queries.budget import QueryBudget, allot
 from shoal_engine.differential.queries.private_group_by import GroupQuery
 
 FRAME = pl.DataFrame(
@@ -47,16 +46,16 @@ def test_names__of_no_choice_are_refused(name: Any) -> None:
         lambda: rows().group_by("text", key_rule=name),
         lambda: GroupQuery(by, aggregates, None, bounds, neighbors=name),
         lambda: GroupQuery(by, aggregates, None, bounds, key_rule=name),
-        lambda: allot(QueryBudget(Fraction(1)), parts, key_rule=name, law=None, **keys),
+        lambda: allot(QueryBudget(Fraction(1)), parts, key_rule=name, distribution=None, **keys),
     ):
         with pytest.raises(shoal.PolicyError, match="must be one of"):
             ask()
     if name is None:
         return
     for ask in (
-        lambda: rows().group_by().agg(dp.count()).plan(epsilon="1", law=name),
-        lambda: rows().group_by().agg(dp.count()).release(epsilon="1", law=name),
-        lambda: allot(QueryBudget(Fraction(1)), parts, key_rule="truncated-geometric", law=name, **keys),
+        lambda: rows().group_by().agg(dp.count()).plan(epsilon="1", distribution=name),
+        lambda: rows().group_by().agg(dp.count()).release(epsilon="1", distribution=name),
+        lambda: allot(QueryBudget(Fraction(1)), parts, key_rule="truncated-geometric", distribution=name, **keys),
         lambda: shoal.least_noise(name, epsilon="1", delta="1e-6"),
         lambda: shoal.sample_noise(name, scale=1, n=1),
         lambda: shoal.Budget(name, (1, 1)),
@@ -308,7 +307,7 @@ def test_dp__refuses_what_it_cannot_read(make: Callable[[], object]) -> None:
 )
 def test_least_noise__refuses_what_has_no_meaning(wrong: dict[str, Any]) -> None:
     with pytest.raises(shoal.NumberError):
-        shoal.least_noise(**({"law": "gaussian", "epsilon": "1", "delta": "1e-5"} | wrong))
+        shoal.least_noise(**({"distribution": "gaussian", "epsilon": "1", "delta": "1e-5"} | wrong))
 
 
 @pytest.mark.parametrize("events", [None, 5, [5], b"{}", "", "[", ["{}"], {"kind": "pure"}])

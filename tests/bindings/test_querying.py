@@ -35,7 +35,7 @@ def asked(frame: Any, ledger: Any = None, **more: Any) -> Any:
     "budget",
     [
         {"epsilon": "2", "delta": "1e-6"},
-        {"epsilon": 2, "delta": 1e-6, "law": "laplace"},
+        {"epsilon": 2, "delta": 1e-6, "distribution": "laplace"},
         {"rho": "0.5", "delta": "1e-6"},
     ],
 )
@@ -102,7 +102,7 @@ def test_release__a_ledger_of_rhos_takes_both_kinds(tmp_path: Path) -> None:
     spent = ledger.spent
     assert 0.49 < spent[0] <= 0.5
     assert 0.9e-6 < spent[1] <= 1e-6 + 1e-15
-    asked(visits(), ledger).release(epsilon="1", delta="1e-6", law="laplace")
+    asked(visits(), ledger).release(epsilon="1", delta="1e-6", distribution="laplace")
     assert ledger.spent[0] - spent[0] <= 0.5
 
 

@@ -75,14 +75,14 @@ def exact_delta(a: Fraction, s: int, times: int, epsilon: float) -> float:
     """Return the delta of discrete Laplace noise, by adding up all combinations of losses in high precision."""
     with mpmath.workdps(60):
         q = mpmath.exp(-mpmath.mpf(a.numerator) / a.denominator)
-        chance = {s: 1 / (1 + q), -s: q**s / (1 + q)}
+        probability = {s: 1 / (1 + q), -s: q**s / (1 + q)}
         for z in range(1, s):
-            chance[s - 2 * z] = q**z * (1 - q) / (1 + q)
+            probability[s - 2 * z] = q**z * (1 - q) / (1 + q)
         delta = mpmath.mpf(0)
-        for combination in product(chance, repeat=times):
+        for combination in product(probability, repeat=times):
             loss = sum(combination) * mpmath.mpf(a.numerator) / a.denominator
             if loss > epsilon:
-                delta += mpmath.fprod(chance[one] for one in combination) * (1 - mpmath.exp(epsilon - loss))
+                delta += mpmath.fprod(probability[one] for one in combination) * (1 - mpmath.exp(epsilon - loss))
         return float(delta)
 
 
@@ -132,7 +132,7 @@ def test_losses__gaussians_compose_to_a_gaussian(times: int, delta: float) -> No
 
 @pytest.mark.parametrize(("scale", "s"), [(3.0e6, 2**21), (1.0e9, 2**30)])
 def test_losses__large_sums_are_told_by_groups_of_outcomes(scale: float, s: int) -> None:
-    """Noise of a scale of many steps is hardly told from the real law."""
+    """Noise of a scale of many steps is hardly told from the real distribution."""
     for one, other in (
         (events.DiscreteLaplace(Fraction(scale), Fraction(s)), events.Laplace(Fraction(scale), Fraction(s))),
         (events.DiscreteGaussian(Fraction(scale) ** 2, Fraction(s)), events.Gaussian(Fraction(scale), Fraction(s))),
@@ -179,7 +179,7 @@ def test_losses__a_sample_with_little_noise_hides_nobody_who_is_in_it(sigma: Fra
     rate, n = Fraction(1, 100), 3
     losses = losses_of(events.PoissonSampled(rate, events.Gaussian(sigma, ONE)))
     assert losses is not None
-    assert losses.chance.sum() + losses.lost == pytest.approx(1, abs=1e-9)
+    assert losses.probability.sum() + losses.lost == pytest.approx(1, abs=1e-9)
     sampled = events.Repeated(events.PoissonSampled(rate, events.Gaussian(sigma, ONE)), n)
     seen = 1 - 0.99**n
     found = loss_compositions.delta_of(sampled, 1.0)
@@ -262,13 +262,13 @@ def test_losses__of_events_that_protect_nobody_take_no_more_memory(name: str) ->
 
 
 def test_losses__rare_and_large_are_those_of_who_is_in_a_sample() -> None:
-    """With next to no noise whoever is in a sample is seen there, and nobody else: delta is the chance of it."""
+    """With next to no noise whoever is in a sample is seen there, and nobody else: delta is the probability of it."""
     found = loss_compositions.delta_of(HOPELESS["rare and large"], 0.25)
     assert found == pytest.approx(1 - (1 - 1 / 1000) ** 1000, abs=1e-3)
 
 
 def test_losses__as_large_as_they_always_are() -> None:
-    """Noise of 1 / 20 is 0 but for a chance of exp(-200), and each loss then 1 / (2 sigma**2) = 200."""
+    """Noise of 1 / 20 is 0 but for a probability of exp(-200), and each loss then 1 / (2 sigma**2) = 200."""
     found = loss_compositions.epsilon_of(HOPELESS["one loss, as good as always"], 1e-3)
     assert found == pytest.approx(200_000, rel=1e-6)
     # What rounding is charged there, some 5e-10, is more than this delta: it is met a little further out.
@@ -285,12 +285,12 @@ def test_grid__coarser_is_never_more_private_and_keeps_the_sums() -> None:
     for times in (2, 7, 50):
         coarse = grid.coarser(times)
         assert coarse.step == pytest.approx(0.01 * times)
-        assert coarse.chance.sum() == pytest.approx(grid.chance.sum(), rel=1e-12)
-        assert (coarse.chance * np.exp(-coarse.loss)).sum() == pytest.approx(
-            (grid.chance * np.exp(-grid.loss)).sum(), rel=1e-12
+        assert coarse.probability.sum() == pytest.approx(grid.probability.sum(), rel=1e-12)
+        assert (coarse.probability * np.exp(-coarse.loss)).sum() == pytest.approx(
+            (grid.probability * np.exp(-grid.loss)).sum(), rel=1e-12
         )
         fine_delta, coarse_delta = (
-            [float((one.chance * np.maximum(0.0, -np.expm1(e - one.loss))).sum()) for e in epsilons]
+            [float((one.probability * np.maximum(0.0, -np.expm1(e - one.loss))).sum()) for e in epsilons]
             for one in (grid, coarse)
         )
         assert (np.array(coarse_delta) >= np.array(fine_delta) - 1e-15).all()
@@ -388,9 +388,9 @@ def test_grid__keeps_the_sums_of_both_tables() -> None:
         losses = losses_of(event)
         assert losses is not None
         grid = losses.on_grid(0.01)
-        assert grid.chance.min() >= 0
-        assert grid.chance.sum() == pytest.approx(1, abs=1e-12)
-        assert (grid.chance * np.exp(-grid.loss)).sum() == pytest.approx(1, abs=1e-12)
+        assert grid.probability.min() >= 0
+        assert grid.probability.sum() == pytest.approx(1, abs=1e-12)
+        assert (grid.probability * np.exp(-grid.loss)).sum() == pytest.approx(1, abs=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Gaussian noise of queries: what is claimed holds for the discrete law, summed outcome by outcome."""
+"""Gaussian noise of queries: what is claimed holds for the discrete distribution, summed outcome by outcome."""
 
 import itertools
 import math
@@ -13,7 +13,7 @@ from shoal_engine.differential.accounting.concentrated import rho_for
 from shoal_engine.differential.accounting.discrete_gaussian import Moved, _by_theorem, variances
 from shoal_engine.differential.queries.aggregates import Count
 from shoal_engine.differential.queries.bounding import Bounds
-from shoal_engine.differential.queries.budget import Budget
+from shoal_engine.differential.queries.budget import QueryBudget
 from shoal_engine.differential.queries.moments import Mean
 from shoal_engine.differential.queries.private_group_by import GroupQuery
 
@@ -87,7 +87,7 @@ def test_variances__are_near_the_analytic_ones_and_below_the_concentrated(
     analytic, concentrated = gaussian.sigma_for(e, d) ** 2 * groups, groups / (2 * rho_for(e, d))
     assert analytic <= found * (1 + Fraction(1, 50))
     assert found <= analytic * (1 + Fraction(1, 1000)) + 1
-    # Where noise is less than a step neither is the discrete law's, and the query takes the smaller.
+    # Where noise is less than a step neither is the discrete distribution's, and the query takes the smaller.
     assert math.sqrt(found / concentrated) < 0.99 or found < 1
     if found > 20:
         assert math.sqrt(found / concentrated) < 0.97
@@ -97,7 +97,7 @@ def test_variances__are_near_the_analytic_ones_and_below_the_concentrated(
 def test_allot__gaussian_noise_is_less_than_by_rho_and_costs_no_more_than_asked(neighbors: str) -> None:
     bounds = (Fraction(0), Fraction(100))
     query = GroupQuery(("key",), (Count(), Mean("x", bounds, "m")), ("who",), Bounds(3, 2), None, neighbors)  # pyright: ignore[reportArgumentType]
-    budget = Budget(Fraction(1), delta=Fraction(1, 10**6))
+    budget = QueryBudget(Fraction(1), delta=Fraction(1, 10**6))
     _, *noise = query.allot(budget, "gaussian").event.events
     # A third of epsilon goes to the choice of keys, and half of delta.
     spent = privacy_spent(type(query.allot(budget, "gaussian").event)(tuple(noise)), delta=Fraction(1, 2 * 10**6))

@@ -1,4 +1,4 @@
-"""Mechanisms against their laws: choices by enumeration, noise by its tails, the sparse vector by convolution."""
+"""Mechanisms against their distributions: choices enumerated, noise by its tails, sparse vector by convolution."""
 
 import math
 from collections import Counter
@@ -18,12 +18,12 @@ from shoal_engine.differential.mechanisms.randomized_response import RandomizedR
 from shoal_engine.differential.mechanisms.selection import Exponential, NoisyMax, PermuteAndFlip
 from shoal_engine.differential.mechanisms.sparse_vector import AboveThreshold
 from shoal_engine.errors import InputError, NumberError
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 DRAWS = 20_000
 """At this many a chance that is off by a tenth of itself is seen with more than 99 % where it is a fifth or more."""
 SCORES = [0, 3, 5, 5, -40]
-STREAM = WordStream._of_key(bytes(range(32)), bytes(16))
+STREAM = Keystream._of_key(bytes(range(32)), bytes(16))
 
 
 def weights(scores: list[int], epsilon: float, sensitivity: int) -> np.ndarray:
@@ -31,10 +31,10 @@ def weights(scores: list[int], epsilon: float, sensitivity: int) -> np.ndarray:
     return weight / weight.sum()
 
 
-def fits(seen: Counter[int], law: np.ndarray) -> bool:
-    observed = np.array([seen[place] for place in range(law.size)], np.float64)
-    likely = law * observed.sum() > 5
-    expected = np.append(law[likely], law[~likely].sum()) * observed.sum()
+def fits(seen: Counter[int], distribution: np.ndarray) -> bool:
+    observed = np.array([seen[place] for place in range(distribution.size)], np.float64)
+    likely = distribution * observed.sum() > 5
+    expected = np.append(distribution[likely], distribution[~likely].sum()) * observed.sum()
     counted = np.append(observed[likely], observed[~likely].sum())
     kept = expected > 0
     return (
@@ -43,7 +43,7 @@ def fits(seen: Counter[int], law: np.ndarray) -> bool:
 
 
 @pytest.mark.parametrize("epsilon", [Fraction(1), Fraction(1, 7), Fraction(5)])
-def test_exponential__chooses_by_its_law(epsilon: Fraction) -> None:
+def test_exponential__chooses_by_its_distribution(epsilon: Fraction) -> None:
     mechanism = Exponential(epsilon, 2)
     seen = Counter(mechanism.choose(SCORES, STREAM) for _ in range(DRAWS))
     assert fits(seen, weights(SCORES, float(epsilon), 2))
@@ -65,40 +65,40 @@ def test_exponential__floats_tell_what_exact_arithmetic_tells(scores: list[int],
         assert place <= sum(weight[: by_floats + 1]) * (1 + 1e-9)
 
 
-def test_exponential__exact_path_has_the_same_law(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exponential__exact_path_has_the_same_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Exponential, "_by_floats", lambda self, scores, drawn: None)
     seen = Counter(Exponential(Fraction(1)).choose(SCORES, STREAM) for _ in range(4000))
     assert fits(seen, weights(SCORES, 1.0, 1))
 
 
-def test_permute_and_flip__chooses_by_its_law() -> None:
-    """The law by definition: over all orders, the first candidate whose coin falls heads."""
+def test_permute_and_flip__chooses_by_its_distribution() -> None:
+    """The distribution by definition: over all orders, the first candidate whose coin falls heads."""
     scores = [0, 3, 5, 5]
     heads = [math.exp((score - 5) / 2) for score in scores]
-    law = np.zeros(4)
+    distribution = np.zeros(4)
     for order in permutations(range(4)):
         left = 1 / math.factorial(4)
         for candidate in order:
-            law[candidate] += left * heads[candidate]
+            distribution[candidate] += left * heads[candidate]
             left *= 1 - heads[candidate]
     seen = Counter(PermuteAndFlip(Fraction(1)).choose(scores, STREAM) for _ in range(DRAWS))
-    assert fits(seen, law)
+    assert fits(seen, distribution)
 
 
-def test_noisy_max__chooses_by_its_law() -> None:
+def test_noisy_max__chooses_by_its_distribution() -> None:
     scores, size = [0, 3, 5, 5], np.arange(-80, 81)
     mass = np.exp(-np.abs(size) / 2)
     mass /= mass.sum()
     at_most = [dict(zip((size + score).tolist(), np.cumsum(mass), strict=True)) for score in scores]
-    law = np.zeros(4)
+    distribution = np.zeros(4)
     for winner, score in enumerate(scores):
         for noise, chance in zip(size.tolist(), mass, strict=True):
             top = score + noise
             # Those before it have to be below, those behind it at most equal.
             others = [at_most[j].get(top - (j < winner), 1.0 if top > 40 else 0.0) for j in range(4) if j != winner]
-            law[winner] += chance * math.prod(others)
+            distribution[winner] += chance * math.prod(others)
     seen = Counter(NoisyMax(Fraction(1)).choose(scores, STREAM) for _ in range(DRAWS))
-    assert fits(seen, law / law.sum())
+    assert fits(seen, distribution / distribution.sum())
 
 
 def test_choices__are_told_to_accountants_as_what_they_are() -> None:
@@ -123,7 +123,7 @@ def test_laplace_noise__width_and_deviation(scale: Fraction, chance: float) -> N
     noise, size = LaplaceNoise(scale), np.arange(0, 60_000)
     mass = np.exp(-size / float(scale))
     whole = 2 * mass.sum() - 1
-    assert noise.deviation == pytest.approx(math.sqrt(2 * (mass * size.astype(float) ** 2).sum() / whole), rel=1e-9)
+    assert noise.std == pytest.approx(math.sqrt(2 * (mass * size.astype(float) ** 2).sum() / whole), rel=1e-9)
     width = noise.half_width(chance)
     beyond = 2 * mass[width + 1 :].sum() / whole
     assert beyond <= chance * (1 + 1e-9)
@@ -135,7 +135,7 @@ def test_gaussian_noise__width_and_deviation(sigma: Fraction) -> None:
     noise, size = GaussianNoise(sigma**2), np.arange(0, 300_000)
     mass = np.exp(-(size.astype(float) ** 2) / (2 * float(sigma) ** 2))
     whole = 2 * mass.sum() - 1
-    assert noise.deviation >= math.sqrt(2 * (mass * size.astype(float) ** 2).sum() / whole) * (1 - 1e-9)
+    assert noise.std >= math.sqrt(2 * (mass * size.astype(float) ** 2).sum() / whole) * (1 - 1e-9)
     width = noise.half_width(0.05)
     assert 2 * mass[width + 1 :].sum() / whole <= 0.05
     assert width <= math.ceil(1.96 * float(sigma)) + 1
@@ -155,7 +155,7 @@ def test_noise__keeps_shapes_and_adds() -> None:
         assert noise.add(values, STREAM).tolist() == values.tolist()
 
 
-def above_law(answers: list[int], threshold: int, epsilon: float) -> np.ndarray:
+def above_distribution(answers: list[int], threshold: int, epsilon: float) -> np.ndarray:
     """Return the chance that the i-th question is the first above, and that none is, by summing over all noise."""
     size = np.arange(-400, 401)
 
@@ -164,31 +164,31 @@ def above_law(answers: list[int], threshold: int, epsilon: float) -> np.ndarray:
         return weight / weight.sum()
 
     of_threshold, of_answer = mass(2 / epsilon), np.cumsum(mass(4 / epsilon))
-    law = np.zeros(len(answers) + 1)
+    distribution = np.zeros(len(answers) + 1)
     for noise, chance in zip(size.tolist(), of_threshold, strict=True):
         left = chance
         for i, answer in enumerate(answers):
             # Noise of at most threshold + noise - answer leaves the answer at or below.
             at_most = of_answer[np.clip(threshold + noise - answer + 400, 0, 800)]
-            law[i] += left * (1 - at_most)
+            distribution[i] += left * (1 - at_most)
             left *= at_most
-        law[-1] += left
-    return law
+        distribution[-1] += left
+    return distribution
 
 
-def test_above_threshold__stops_by_its_law() -> None:
+def test_above_threshold__stops_by_its_distribution() -> None:
     answers, seen = [0, 8, 4, 12], Counter[int]()
     for _ in range(DRAWS):
         asked = AboveThreshold(Fraction(1), threshold=10).begin(STREAM)
         seen[next((i for i, answer in enumerate(answers) if asked.is_above(answer)), 4)] += 1
-    assert fits(seen, above_law(answers, 10, 1.0))
+    assert fits(seen, above_distribution(answers, 10, 1.0))
 
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=5), st.data())
 @settings(deadline=None, max_examples=25)
 def test_above_threshold__is_private_for_any_number_of_questions(answers: list[int], data: st.DataObject) -> None:
     moved = [answer + data.draw(st.integers(-1, 1)) for answer in answers]
-    ratio = above_law(answers, 10, 1.0) / above_law(moved, 10, 1.0)
+    ratio = above_distribution(answers, 10, 1.0) / above_distribution(moved, 10, 1.0)
     assert ratio.max() <= math.exp(1.0) * (1 + 1e-9)
 
 
@@ -200,13 +200,13 @@ def test_above_threshold__is_over_after_the_first() -> None:
 
 
 @pytest.mark.parametrize("k", [2, 5])
-def test_randomized_response__keeps_and_changes_by_its_law(k: int) -> None:
+def test_randomized_response__keeps_and_changes_by_its_distribution(k: int) -> None:
     mechanism = RandomizedResponse(Fraction(1), k)
     told = mechanism.respond(np.full(200_000, 1), STREAM)
     keep = math.e / (math.e + k - 1)
-    law = np.full(k, (1 - keep) / (k - 1))
-    law[1] = keep
-    assert fits(Counter(told.tolist()), law)
+    distribution = np.full(k, (1 - keep) / (k - 1))
+    distribution[1] = keep
+    assert fits(Counter(told.tolist()), distribution)
     assert mechanism.estimate(told)[1] == pytest.approx(1, abs=0.02)
     assert mechanism.estimate(told).sum() == pytest.approx(1)
 

@@ -34,7 +34,9 @@ def test_thresholds__hide_a_single_unit_as_those_of_opendp(told: dict[str, Any])
     """What is told there is above the threshold, and here at it."""
     scale, least = Fraction(told["scale"]), told["above"] + 1
     # Just enough that rounding does not decide.
-    laplace, gaussian = (Fraction(told[f"{law}_delta"]) * (1 + Fraction(1, 10**9)) for law in ("laplace", "gaussian"))
+    laplace, gaussian = (
+        Fraction(told[f"{distribution}_delta"]) * (1 + Fraction(1, 10**9)) for distribution in ("laplace", "gaussian")
+    )
     if laplace > ABOVE_ROUNDING:
         assert LaplaceThreshold(1 / scale, laplace).threshold == least
     if gaussian > ABOVE_ROUNDING:

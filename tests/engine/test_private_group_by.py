@@ -17,19 +17,19 @@ from scipy import stats
 from shoal_engine.differential import events
 from shoal_engine.differential.accounting.accountant import privacy_spent
 from shoal_engine.differential.accounting.concentrated import delta_of, epsilon_for, rho_of
+from shoal_engine.differential.named_choices import KeyRule
 from shoal_engine.differential.queries.aggregates import (
     Aggregate,
     ClippedUnits,
     Count,
-    Distinct,
+    DistinctCount,
     OutsideBounds,
     Quantile,
 )
 from shoal_engine.differential.queries.bounding import Bounds
-from shoal_engine.differential.queries.budget import Budget
+from shoal_engine.differential.queries.budget import QueryBudget
 from shoal_engine.differential.queries.choosing_keys import (
     GaussianThreshold,
-    KeyRule,
     LaplaceThreshold,
     TruncatedGeometric,
 )
@@ -37,7 +37,7 @@ from shoal_engine.differential.queries.grid import Grid
 from shoal_engine.differential.queries.moments import Mean, Std, Sum, Variance
 from shoal_engine.differential.queries.private_group_by import GroupQuery, Observation, Totals
 from shoal_engine.errors import PolicyError
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 BOUNDS = (Fraction(-3), Fraction(5))
 AGGREGATES: list[Aggregate] = [
@@ -48,7 +48,7 @@ AGGREGATES: list[Aggregate] = [
     Variance("x", BOUNDS, "variance"),
     Std("x", BOUNDS, "std"),
     Quantile("x", BOUNDS, "third", share=Fraction(1, 3), candidates=9),
-    Distinct("x", "distinct"),
+    DistinctCount("x", "distinct"),
     OutsideBounds("x", BOUNDS, "outside"),
     ClippedUnits(),
 ]
@@ -61,7 +61,7 @@ ROWS = st.lists(
     max_size=30,
 )
 KEY = bytes(range(16))
-STREAM = WordStream._of_key(bytes(range(32)), bytes(16))
+STREAM = Keystream._of_key(bytes(range(32)), bytes(16))
 
 
 def batch_of(rows: list[Any]) -> pa.RecordBatch:
@@ -166,14 +166,14 @@ def test_allot__laplace_spends_exactly_the_budget(
     public: bool,  # noqa: FBT001
 ) -> None:
     query = query_of(bounds, keys=pa.table({"key": ["a"]}) if public else None)
-    allotment = query.allot(Budget(epsilon, delta=delta), "laplace")
+    allotment = query.allot(QueryBudget(epsilon, delta=delta), "laplace")
     assert cost(allotment.event) == (epsilon, 0 if public else delta)
 
 
 @given(rho=FRACTIONS, delta=DELTAS, bounds=st.builds(Bounds, st.integers(1, 9), st.integers(1, 5)))
 @settings(deadline=None)
 def test_allot__a_rho_is_not_exceeded_and_nearly_spent(rho: Fraction, delta: Fraction, bounds: Bounds) -> None:
-    allotment = query_of(bounds).allot(Budget(rho=rho, delta=delta), None)
+    allotment = query_of(bounds).allot(QueryBudget(rho=rho, delta=delta), None)
     assert rho * Fraction(999, 1000) <= rho_of(allotment.event) <= rho
     assert allotment.keys is not None
     assert allotment.keys.delta * bounds.max_groups <= delta
@@ -182,7 +182,7 @@ def test_allot__a_rho_is_not_exceeded_and_nearly_spent(rho: Fraction, delta: Fra
 @given(epsilon=FRACTIONS, delta=DELTAS, bounds=st.builds(Bounds, st.integers(1, 9), st.integers(1, 5)))
 @settings(deadline=None)
 def test_allot__gaussian_stays_within_epsilon_and_delta(epsilon: Fraction, delta: Fraction, bounds: Bounds) -> None:
-    allotment = query_of(bounds).allot(Budget(epsilon, delta=delta), "gaussian")
+    allotment = query_of(bounds).allot(QueryBudget(epsilon, delta=delta), "gaussian")
     keys, *noise = allotment.event.events
     of_keys, delta_of_keys = cost(keys)
     rho = sum(map(rho_of, noise), Fraction(0))
@@ -190,9 +190,9 @@ def test_allot__gaussian_stays_within_epsilon_and_delta(epsilon: Fraction, delta
 
 
 def test_allot__change_one_moves_twice_as_much() -> None:
-    one = query_of(Bounds(2, 1)).allot(Budget(Fraction(1), delta=Fraction(1, 10**6)), "laplace")
+    one = query_of(Bounds(2, 1)).allot(QueryBudget(Fraction(1), delta=Fraction(1, 10**6)), "laplace")
     other = query_of(Bounds(2, 1), neighbors="change-one").allot(
-        Budget(Fraction(1), delta=Fraction(1, 10**6)), "laplace"
+        QueryBudget(Fraction(1), delta=Fraction(1, 10**6)), "laplace"
     )
     for mine, theirs in zip(one.mechanisms, other.mechanisms, strict=True):
         if hasattr(mine, "scale"):
@@ -210,7 +210,7 @@ def test_release__with_hardly_any_noise_tells_the_truth(rows: list[Any]) -> None
     grid = Grid.between(*BOUNDS)
     keys = pa.table({"key": ["a", "b", "c"]})
     query = query_of(Bounds(9, 99), keys=keys)
-    answer = totals_of(rows, query).release(query.allot(Budget(Fraction(10**14)), "laplace"), STREAM).to_pylist()
+    answer = totals_of(rows, query).release(query.allot(QueryBudget(Fraction(10**14)), "laplace"), STREAM).to_pylist()
     for row in answer:
         own = [(who, x) for who, key, x in rows if key == row["key"]]
         held = [min(5.0, max(-3.0, x)) for _, x in own if x is not None and not math.isnan(x)]
@@ -242,10 +242,10 @@ def test_release__intervals_hold_the_truth_as_often_as_they_say() -> None:
     totals, n = totals_of(rows, query), 600
     truth = {"count": 400, "units": 400, "distinct": 400, "sum": sum(x for *_, x in rows)}
     truth |= {"mean": truth["sum"] / 400, "variance": float(np.var([x for *_, x in rows]))}
-    for budget, law in ((Budget(Fraction(5)), "laplace"), (Budget(rho=Fraction(1)), "gaussian")):
+    for budget, distribution in ((QueryBudget(Fraction(5)), "laplace"), (QueryBudget(rho=Fraction(1)), "gaussian")):
         held = Counter[str]()
         for _ in range(n):
-            (row,) = totals.release(query.allot(budget, law), STREAM).to_pylist()
+            (row,) = totals.release(query.allot(budget, distribution), STREAM).to_pylist()
             held.update(
                 name
                 for name, value in truth.items()
@@ -259,17 +259,17 @@ def test_release__intervals_hold_the_truth_as_often_as_they_say() -> None:
 def test_release__keys_are_those_of_the_data_or_the_public_ones() -> None:
     rows = [(i, key, 1.0) for key, n in (("a", 200), ("b", 1)) for i in range(n)]
     query = query_of(Bounds(1, 1))
-    allotment = query.allot(Budget(Fraction(10), delta=Fraction(1, 10**9)), None)
+    allotment = query.allot(QueryBudget(Fraction(10), delta=Fraction(1, 10**9)), None)
     assert totals_of(rows, query).release(allotment, STREAM).column("key").to_pylist() == ["a"]
     public = query_of(Bounds(1, 1), keys=pa.table({"key": ["b", "z"]}))
-    answer = totals_of(rows, public).release(public.allot(Budget(Fraction(1)), None), STREAM)
+    answer = totals_of(rows, public).release(public.allot(QueryBudget(Fraction(1)), None), STREAM)
     assert answer.column("key").to_pylist() == ["b", "z"]
 
 
 def test_release__without_keys_tells_of_the_whole_table() -> None:
     query = query_of(Bounds(1, 1), by=())
     answer = totals_of([(i, "a", 1.0) for i in range(50)], query).release(
-        query.allot(Budget(Fraction(10**6)), None), STREAM
+        query.allot(QueryBudget(Fraction(10**6)), None), STREAM
     )
     assert answer.num_rows == 1
     assert answer.column("count").to_pylist() == [50.0]
@@ -283,9 +283,9 @@ def test_observation__any_cut_and_order_give_the_same_bytes(rows: list[Any], cut
     first.observe(batch_of(rows[cut:]))
     second.observe(batch_of(rows[:cut]))
     first.merge(second)
-    budget = query.allot(Budget(Fraction(1), delta=Fraction(1, 100)), None)
+    budget = query.allot(QueryBudget(Fraction(1), delta=Fraction(1, 100)), None)
     answers = [
-        totals.release(budget, WordStream._of_key(bytes(32), bytes(16)))
+        totals.release(budget, Keystream._of_key(bytes(32), bytes(16)))
         for totals in (first.finish(KEY), totals_of(rows[::-1], query))
     ]
     assert answers[0].equals(answers[1])
@@ -305,7 +305,7 @@ def test_laplace_threshold__is_the_least_that_hides_a_single_unit(epsilon: Fract
     assert t == 1 or q ** (t - 2) / (1 + q) > float(delta) * (1 - 1e-9)
 
 
-def test_laplace_threshold__keeps_by_its_law() -> None:
+def test_laplace_threshold__keeps_by_its_distribution() -> None:
     rule, n = LaplaceThreshold(Fraction(1), Fraction(1, 50)), 100_000
     for units in (0, 1, 4, 9):
         kept = int(rule.keep(np.full(n, units), STREAM).sum())
@@ -335,7 +335,7 @@ def test_gaussian_threshold__is_the_least_that_hides_a_single_unit(sigma_squared
         assert tail(t - 2 - (variance < 1) - (variance > 10**6)) > chance * (1 - mpmath.mpf("1e-6"))
 
 
-def test_gaussian_threshold__keeps_by_its_law() -> None:
+def test_gaussian_threshold__keeps_by_its_distribution() -> None:
     rule, n = GaussianThreshold(Fraction(9), Fraction(1, 50)), 100_000
     weight = np.exp(-(np.arange(-60, 61) ** 2) / 18.0)
     for units in (0, 1, 5, 12):
@@ -350,18 +350,18 @@ def test_allot__keys_by_gaussian_threshold_stay_within_the_budget(
     epsilon: Fraction, delta: Fraction, bounds: Bounds
 ) -> None:
     query = query_of(bounds, key_rule="gaussian-threshold")
-    keys, *noise = query.allot(Budget(epsilon, delta=delta), "laplace").event.events
+    keys, *noise = query.allot(QueryBudget(epsilon, delta=delta), "laplace").event.events
     spent, others = delta_of(keys), sum((cost(one)[0] for one in noise), Fraction(0))
     of_keys = privacy_spent(keys, delta=delta).epsilon
     assert of_keys + float(others) <= float(epsilon) * (1 + 1e-6)
     assert spent < delta
-    of_rho = query.allot(Budget(rho=epsilon, delta=delta), None).event
+    of_rho = query.allot(QueryBudget(rho=epsilon, delta=delta), None).event
     assert rho_of(of_rho) <= epsilon
     assert delta_of(of_rho) <= delta
 
 
 def test_gaussian_threshold__is_lower_where_a_unit_is_in_many_groups() -> None:
-    budget, bounds = Budget(Fraction(1), delta=Fraction(1, 10**6)), Bounds(50, 1)
+    budget, bounds = QueryBudget(Fraction(1), delta=Fraction(1, 10**6)), Bounds(50, 1)
     laplace, gaussian = (
         query_of(bounds, key_rule=rule).allot(budget, "laplace").keys.threshold  # pyright: ignore
         for rule in ("laplace-threshold", "gaussian-threshold")
@@ -373,7 +373,7 @@ def test_gaussian_threshold__is_lower_where_a_unit_is_in_many_groups() -> None:
 def test_release__keys_by_a_threshold(rule: KeyRule) -> None:
     rows = [(i, key, 1.0) for key, n in (("a", 300), ("b", 1)) for i in range(n)]
     query = query_of(Bounds(1, 1), key_rule=rule)
-    allotment = query.allot(Budget(Fraction(10), delta=Fraction(1, 10**9)), None)
+    allotment = query.allot(QueryBudget(Fraction(10), delta=Fraction(1, 10**9)), None)
     assert totals_of(rows, query).release(allotment, STREAM).column("key").to_pylist() == ["a"]
 
 
@@ -383,13 +383,13 @@ def test_release__keys_by_a_threshold(rule: KeyRule) -> None:
         (lambda: GroupQuery((), (), None, Bounds(1, 1)), "asks for nothing"),
         (lambda: GroupQuery((), (Count(), Count()), None, Bounds(1, 1)), "'count'"),
         (lambda: GroupQuery((), (Count(),), None, Bounds(2, 1)), "where each row is a unit"),
-        (lambda: Budget(), "an epsilon or a rho"),
-        (lambda: Budget(Fraction(1), Fraction(1)), "an epsilon or a rho"),
-        (lambda: Budget(Fraction(0)), "above 0"),
-        (lambda: Budget(Fraction(1), delta=Fraction(1)), "below 1"),
-        (lambda: query_of(Bounds(1, 1)).allot(Budget(Fraction(1)), None), "takes a delta"),
-        (lambda: query_of(Bounds(1, 1), by=()).allot(Budget(Fraction(1)), "gaussian"), "never private"),
-        (lambda: query_of(Bounds(1, 1), by=()).allot(Budget(rho=Fraction(1)), "laplace"), "paid in Gaussian"),
+        (lambda: QueryBudget(), "an epsilon or a rho"),
+        (lambda: QueryBudget(Fraction(1), Fraction(1)), "an epsilon or a rho"),
+        (lambda: QueryBudget(Fraction(0)), "above 0"),
+        (lambda: QueryBudget(Fraction(1), delta=Fraction(1)), "below 1"),
+        (lambda: query_of(Bounds(1, 1)).allot(QueryBudget(Fraction(1)), None), "takes a delta"),
+        (lambda: query_of(Bounds(1, 1), by=()).allot(QueryBudget(Fraction(1)), "gaussian"), "never private"),
+        (lambda: query_of(Bounds(1, 1), by=()).allot(QueryBudget(rho=Fraction(1)), "laplace"), "paid in Gaussian"),
         (lambda: Quantile("x", BOUNDS, "q", share=Fraction(1)), "between 0 and 1"),
     ],
 )
@@ -398,15 +398,16 @@ def test_query__refuses_before_anything_is_looked_at(make: Any, message: str) ->
         make()
 
 
-@pytest.mark.parametrize("law", ["laplace", "gaussian"])
-def test_allot__noise_follows_the_groups_that_are_told_of(law: Any) -> None:
+@pytest.mark.parametrize("distribution", ["laplace", "gaussian"])
+def test_allot__noise_follows_the_groups_that_are_told_of(distribution: Any) -> None:
     """A unit cannot be in more groups than there are public keys, nor than one where there are no keys."""
-    budget = Budget(Fraction(1), delta=Fraction(1, 10**6))
+    budget = QueryBudget(Fraction(1), delta=Fraction(1, 10**6))
     wide, two, one = Bounds(100, 3), Bounds(2, 3), Bounds(1, 3)
     public = pa.table({"key": ["a", "b"]})
     for bounds, by, keys, least in ((wide, ("key",), public, two), (wide, (), None, one), (two, (), None, one)):
         found, wanted = (
-            GroupQuery(by, tuple(AGGREGATES), ("who",), limit, keys).allot(budget, law) for limit in (bounds, least)
+            GroupQuery(by, tuple(AGGREGATES), ("who",), limit, keys).allot(budget, distribution)
+            for limit in (bounds, least)
         )
         assert found == wanted
     assert query_of(wide).reach == wide
@@ -469,7 +470,7 @@ def test_release__deviations_of_small_groups_are_those_of_their_errors() -> None
     query = GroupQuery(("key",), aggregates, ("who",), Bounds(1, 1), pa.table({"key": np.arange(len(groups))}))
     observation = Observation(query, n_threads=1)
     observation.observe(pa.record_batch({"who": who, "key": key, "x": x}))
-    answer = observation.finish(KEY).release(query.allot(Budget(Fraction(2)), "laplace"), STREAM)
+    answer = observation.finish(KEY).release(query.allot(QueryBudget(Fraction(2)), "laplace"), STREAM)
     at = np.concatenate([[0], np.cumsum([size for size, _ in groups])])
     truth = {"mean": [], "variance": [], "std": []}
     for begin, end in pairwise(at.tolist()):

@@ -9,19 +9,23 @@ import pytest
 from naive import noise as naive
 from naive.given_words import Given
 from shoal_engine.differential.samplers.coins import Coins
-from shoal_engine.differential.samplers.distributions import Gaussian, Laplace, Law
+from shoal_engine.differential.samplers.distributions import Gaussian, Laplace, NoiseDistribution
 from shoal_engine.differential.samplers.exponentials import exp_bounds
 from shoal_engine.differential.samplers.integer_noise import draw_from
 from shoal_engine.differential.samplers.proposals import Proposal, proposal_of, propose, weights
 
 SCALES = [Fraction(s) for s in ("0.05", "0.3", "1/3", "1", "3", "10", "10.3", "1000")]
 WIDE = [Fraction(2**20), Fraction(13, 10) * 2**40]
-LAWS = [law for scale in SCALES + WIDE for law in (Laplace(scale), Gaussian(scale**2))]
+DISTRIBUTIONS = [distribution for scale in SCALES + WIDE for distribution in (Laplace(scale), Gaussian(scale**2))]
 SMALL = [Laplace(Fraction("10.3")), Gaussian(Fraction("10.3") ** 2), Laplace(Fraction(1, 3)), Gaussian(Fraction(1, 9))]
 
 
-def mass(law: Law, z: int) -> object:
-    return naive.laplace_mass(law.scale, z) if isinstance(law, Laplace) else naive.gaussian_mass(law.sigma_squared, z)
+def mass(distribution: NoiseDistribution, z: int) -> object:
+    return (
+        naive.laplace_mass(distribution.scale, z)
+        if isinstance(distribution, Laplace)
+        else naive.gaussian_mass(distribution.sigma_squared, z)
+    )
 
 
 @pytest.mark.parametrize("x", [Fraction(0), Fraction(1, 3), Fraction(1, 2**60), Fraction(7, 2), Fraction(400)])
@@ -33,30 +37,32 @@ def test_exp_bounds__hold_and_are_narrow(x: Fraction, bits: int) -> None:
     assert high - low <= 2
 
 
-@pytest.mark.parametrize("law", LAWS)
-def test_weights__to_300_bits(law: Law) -> None:
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_weights__to_300_bits(distribution: NoiseDistribution) -> None:
     """Each weight to 2**-300, against another library's exponential."""
-    proposal, bits = proposal_of(law), 304
-    found = weights(law, proposal.column_bits, proposal.cell_bits, bits)
+    proposal, bits = proposal_of(distribution), 304
+    found = weights(distribution, proposal.column_bits, proposal.cell_bits, bits)
     n = 1 << proposal.column_bits
     with mpmath.workdps(naive.DIGITS):
         # All of a small table; of a large one, those where errors have added up.
         for outcome in {*range(0, n - 1, max(1, n // 64)), *range(n - 16, n - 1)}:
-            expected = naive.exp_minus(law.exponent(proposal.start(outcome))) * 2**bits
+            expected = naive.exp_minus(distribution.exponent(proposal.start(outcome))) * 2**bits
             assert found.low[outcome] <= expected <= found.high[outcome]
             assert found.high[outcome] - found.low[outcome] <= 2
         for outcome in (n - 1, n):
             start = proposal.start(outcome)
-            along = naive.exp_minus(law.slope(start))
-            tail = naive.exp_minus(law.exponent(start)) / (1 - along) / 2**proposal.cell_bits * 2**bits
+            along = naive.exp_minus(distribution.slope(start))
+            tail = naive.exp_minus(distribution.exponent(start)) / (1 - along) / 2**proposal.cell_bits * 2**bits
             assert found.low[outcome] <= tail <= found.high[outcome]
             assert found.high[outcome] - found.low[outcome] <= 2
 
 
-@pytest.mark.parametrize("law", [law for scale in SCALES for law in (Laplace(scale), Gaussian(scale**2))])
-def test_propose__no_outcome_has_more_words_than_its_probability(law: Law) -> None:
+@pytest.mark.parametrize(
+    "distribution", [distribution for scale in SCALES for distribution in (Laplace(scale), Gaussian(scale**2))]
+)
+def test_propose__no_outcome_has_more_words_than_its_probability(distribution: NoiseDistribution) -> None:
     """Single magnitudes: what the table gives away at once is each integer's mass, less what is open."""
-    proposal = proposal_of(law)
+    proposal = proposal_of(distribution)
     assert proposal.cell_bits == 0
     n_words, n = 1 << 64, 1 << proposal.column_bits
     share = proposal.share.tolist()
@@ -64,22 +70,22 @@ def test_propose__no_outcome_has_more_words_than_its_probability(law: Law) -> No
     with mpmath.workdps(naive.DIGITS):
         for outcome in range(0, n - 1, max(1, n // 64)):
             start = proposal.start(outcome)
-            missing = mass(law, -start if outcome % 2 else start) * n_words - share[outcome]
+            missing = mass(distribution, -start if outcome % 2 else start) * n_words - share[outcome]
             # Words are rounded down; a Gaussian tail's rejections take a share that is far smaller.
             assert -1e-3 < missing < 2
-            if not law.gaussian:
+            if not distribution.gaussian:
                 assert missing >= 0
 
 
-@pytest.mark.parametrize("law", LAWS)
-def test_propose__little_is_open(law: Law) -> None:
-    assert proposal_of(law).share[-1] < 1 << (64 - 45)
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_propose__little_is_open(distribution: NoiseDistribution) -> None:
+    assert proposal_of(distribution).share[-1] < 1 << (64 - 45)
 
 
 def test_propose__every_16_bit_word_tried() -> None:
     """The bulk sampler is a function of its words: every one of them, and the mass that the table was built with."""
-    for law in SMALL:
-        proposal = propose(law, 8, 0, word_bits=16)
+    for distribution in SMALL:
+        proposal = propose(distribution, 8, 0, word_bits=16)
         digits = dict[int, int]()
 
         def digit(block: int, depth: int, digits: dict[int, int] = digits) -> int:
@@ -95,16 +101,16 @@ def test_propose__every_16_bit_word_tried() -> None:
         with mpmath.workdps(naive.DIGITS):
             for found, words in enumerate(proposal.share[:-1].tolist()):
                 start = proposal.start(found)
-                missing = mass(law, -start if found % 2 else start) * (1 << 16) - words
+                missing = mass(distribution, -start if found % 2 else start) * (1 << 16) - words
                 assert -1e-9 < missing < 1 + 1e-9
 
 
 def edges(proposal: Proposal) -> list[object]:
     """Return where, from 0 to 1, the outcomes of open words end, to many digits."""
-    law, n = proposal.law, len(proposal.share)
-    weight = [naive.exp_minus(law.exponent(proposal.start(outcome))) for outcome in range(n + 1)]
+    distribution, n = proposal.distribution, len(proposal.share)
+    weight = [naive.exp_minus(distribution.exponent(proposal.start(outcome))) for outcome in range(n + 1)]
     for outcome in (n - 1, n):
-        weight[outcome] /= 1 - naive.exp_minus(law.slope(proposal.start(outcome)))
+        weight[outcome] /= 1 - naive.exp_minus(distribution.slope(proposal.start(outcome)))
         weight[outcome] /= 2**proposal.cell_bits
     total, n_words, share = sum(weight), 1 << proposal.word_bits, [*proposal.share[:-1].tolist(), 0, 0]
     left = [w / total * n_words - given for w, given in zip(weight, share, strict=True)]
@@ -116,11 +122,11 @@ def edges(proposal: Proposal) -> list[object]:
     return ends
 
 
-@pytest.mark.parametrize("law", SMALL)
+@pytest.mark.parametrize("distribution", SMALL)
 @pytest.mark.parametrize(("column_bits", "word_bits"), [(4, 64), (5, 16), (6, 7)])
-def test_open_outcome__ends_where_it_should(law: Law, column_bits: int, word_bits: int) -> None:
+def test_open_outcome__ends_where_it_should(distribution: NoiseDistribution, column_bits: int, word_bits: int) -> None:
     """Just below the end of an outcome's range, within 2**-300 of it, and just above."""
-    proposal = propose(law, column_bits, 0, word_bits=word_bits)
+    proposal = propose(distribution, column_bits, 0, word_bits=word_bits)
     with mpmath.workdps(naive.DIGITS):
         ends, more = edges(proposal), 400
         assert abs(ends[-1] - 1) < mpmath.mpf(2) ** -400

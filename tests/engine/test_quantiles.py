@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from shoal_engine.differential.queries.bounding import Bounds
-from shoal_engine.differential.queries.budget import Budget
+from shoal_engine.differential.queries.budget import QueryBudget
 from shoal_engine.differential.queries.private_group_by import GroupQuery, Observation, Totals
 from shoal_engine.differential.queries.quantiles import Quantile
 from shoal_engine.errors import PolicyError
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
-STREAM = WordStream._of_key(bytes(range(32)), bytes(16))
+STREAM = Keystream._of_key(bytes(range(32)), bytes(16))
 
 
 def bounds_of(low: float, high: float) -> tuple[Fraction, Fraction]:
@@ -35,7 +35,7 @@ def totals_of(quantile: Quantile, values: Any) -> Totals:
 
 def answers(quantile: Quantile, values: Any, *, epsilon: int, n: int = 200) -> list[Any]:
     totals = totals_of(quantile, values)
-    allotment = totals.query.allot(Budget(Fraction(epsilon)), "laplace")
+    allotment = totals.query.allot(QueryBudget(Fraction(epsilon)), "laplace")
     return [totals.release(allotment, STREAM).column(quantile.name)[0].as_py() for _ in range(n)]
 
 

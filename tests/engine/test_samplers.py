@@ -16,7 +16,7 @@ from naive import noise as naive
 from naive.given_words import Given, Short, known_stream
 from shoal_engine.differential import samplers
 from shoal_engine.differential.samplers.coins import Coins
-from shoal_engine.differential.samplers.distributions import Gaussian, Laplace, Law
+from shoal_engine.differential.samplers.distributions import Gaussian, Laplace, NoiseDistribution
 from shoal_engine.differential.samplers.exact_distributions import exact_gaussian, exact_laplace, geometric
 from shoal_engine.differential.samplers.integer_noise import (
     draw_exactly,
@@ -35,12 +35,16 @@ SCALES += [Fraction(2**20), Fraction(13, 10) * 2**40]
 NAMES = ("laplace", "gaussian")
 
 
-def law_of(name: str, scale: Fraction) -> Law:
+def law_of(name: str, scale: Fraction) -> NoiseDistribution:
     return Laplace(scale) if name == "laplace" else Gaussian(scale**2)
 
 
-def name_of(law: Law) -> tuple[str, float]:
-    return ("gaussian", float(law.sigma_squared) ** 0.5) if isinstance(law, Gaussian) else ("laplace", float(law.scale))
+def name_of(distribution: NoiseDistribution) -> tuple[str, float]:
+    return (
+        ("gaussian", float(distribution.sigma_squared) ** 0.5)
+        if isinstance(distribution, Gaussian)
+        else ("laplace", float(distribution.scale))
+    )
 
 
 @pytest.mark.parametrize("scale", SCALES, ids=str)
@@ -55,7 +59,7 @@ def test_draw_integers__fit(name: str, scale: Fraction) -> None:
 
 @pytest.mark.parametrize(("name", "scale"), [("laplace", "1100"), ("gaussian", "4100"), ("gaussian", "1000")])
 def test_draw_integers__fit_of_every_integer(name: str, scale: str) -> None:
-    """Of the narrowest laws that are drawn by cells, so that what is kept within a cell is seen."""
+    """Of the narrowest distributions that are drawn by cells, so that what is kept within a cell is seen."""
     drawn = draw_integers(law_of(name, Fraction(scale)), known_stream(13), N)
     assert naive.fit(name, float(scale), drawn, each=True) > LEAST_CHANCE
 
@@ -63,7 +67,7 @@ def test_draw_integers__fit_of_every_integer(name: str, scale: str) -> None:
 @pytest.mark.parametrize("scale", SCALES[-2:], ids=str)
 @pytest.mark.parametrize("name", NAMES)
 def test_draw_integers__low_bits_are_even(name: str, scale: Fraction) -> None:
-    """Of a law that is far wider, any eight of the low bits are uniform."""
+    """Of a distribution that is far wider, any eight of the low bits are uniform."""
     drawn = draw_integers(law_of(name, scale), known_stream(14), 2_000_000)
     for shift in (0, 4) if scale == 2**20 else (0, 4, 12, 20, 28):
         count = np.bincount(drawn >> shift & 255, minlength=256)
@@ -80,7 +84,7 @@ def test_fit__sees(name: str, scale: str, off: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("law", "column_bits", "cell_bits", "word_bits", "n"),
+    ("distribution", "column_bits", "cell_bits", "word_bits", "n"),
     [
         # Tails are met often, and everything else rarely at once: few columns.
         (Laplace(Fraction(3)), 3, 0, 64, 6_000),
@@ -95,17 +99,19 @@ def test_fit__sees(name: str, scale: str, off: str) -> None:
     ],
 )
 def test_draw_from__what_a_table_leaves_open(
-    law: Law, column_bits: int, cell_bits: int, word_bits: int, n: int
+    distribution: NoiseDistribution, column_bits: int, cell_bits: int, word_bits: int, n: int
 ) -> None:
-    proposal = propose(law, column_bits, cell_bits, word_bits=word_bits)
+    proposal = propose(distribution, column_bits, cell_bits, word_bits=word_bits)
     drawn = draw_from(proposal, Short(known_stream(3).next_draw(), word_bits), 0, n)
-    assert naive.fit(*name_of(law), drawn) > LEAST_CHANCE
+    assert naive.fit(*name_of(distribution), drawn) > LEAST_CHANCE
 
 
-@pytest.mark.parametrize("law", [Laplace(Fraction(7)), Gaussian(Fraction(49)), Laplace(Fraction(9**9))], ids=str)
-def test_draw_exactly__is_what_the_kernels_draw(law: Law) -> None:
-    """The slow path from the words alone; of a wide law it goes through the same rejections."""
-    proposal, words = proposal_of(law), known_stream(4).next_draw()
+@pytest.mark.parametrize(
+    "distribution", [Laplace(Fraction(7)), Gaussian(Fraction(49)), Laplace(Fraction(9**9))], ids=str
+)
+def test_draw_exactly__is_what_the_kernels_draw(distribution: NoiseDistribution) -> None:
+    """The slow path from the words alone; of a wide distribution it goes through the same rejections."""
+    proposal, words = proposal_of(distribution), known_stream(4).next_draw()
     drawn = draw_from(proposal, words, 0, 2000)
     assert drawn.tolist() == [draw_exactly(proposal, words, number, 0) for number in range(2000)]
 
@@ -157,13 +163,13 @@ def test_draw_integers__tails(name: str, scale: str) -> None:
             assert stats.binom.sf(found - 1, N, chance) > LEAST_CHANCE
 
 
-@pytest.mark.parametrize("law", [Laplace(Fraction(10)), Gaussian(Fraction(10**12))], ids=str)
-def test_draw_integers__threads_and_batches_change_nothing(law: Law) -> None:
+@pytest.mark.parametrize("distribution", [Laplace(Fraction(10)), Gaussian(Fraction(10**12))], ids=str)
+def test_draw_integers__threads_and_batches_change_nothing(distribution: NoiseDistribution) -> None:
     n = 3 * CHUNK_WORDS + 11
-    at_once = draw_integers(law, known_stream(8), n)
-    assert np.array_equal(draw_integers(law, known_stream(8), n, n_threads=3), at_once)
+    at_once = draw_integers(distribution, known_stream(8), n)
+    assert np.array_equal(draw_integers(distribution, known_stream(8), n, n_threads=3), at_once)
     for batch in (n, 4999, CHUNK_WORDS):
-        parts = list(integer_batches(law, known_stream(8), n, batch=batch, n_threads=2))
+        parts = list(integer_batches(distribution, known_stream(8), n, batch=batch, n_threads=2))
         assert np.array_equal(np.concatenate(parts), at_once)
 
 
@@ -182,8 +188,10 @@ def test_draw_integers__two_draws_differ() -> None:
     assert not np.array_equal(first, second)
 
 
-@pytest.mark.parametrize("law", [Laplace(Fraction(10)), Gaussian(Fraction(100)), Laplace(Fraction(10**12))], ids=str)
-def test_draw_integers__words_are_zeroed(law: Law, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "distribution", [Laplace(Fraction(10)), Gaussian(Fraction(100)), Laplace(Fraction(10**12))], ids=str
+)
+def test_draw_integers__words_are_zeroed(distribution: NoiseDistribution, monkeypatch: pytest.MonkeyPatch) -> None:
     draw, seen = known_stream(10).next_draw(), list[np.ndarray]()
     fill, blocks = draw.fill, draw.blocks
 
@@ -198,17 +206,17 @@ def test_draw_integers__words_are_zeroed(law: Law, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(draw, "fill", filled)
     monkeypatch.setattr(draw, "blocks", given)
-    draw_from(proposal_of(law), draw, 0, 5000)
+    draw_from(proposal_of(distribution), draw, 0, 5000)
     assert seen
     assert not any(words.any() for words in seen)
 
 
 def test_float_attack__finds_nothing() -> None:
     """What 0 plus noise can be, 1 plus noise can be; of noise in floating numbers that is not so (Mironov 2012)."""
-    for law in (Laplace(Fraction(1)), Gaussian(Fraction(1)), Laplace(Fraction(10))):
+    for distribution in (Laplace(Fraction(1)), Gaussian(Fraction(1)), Laplace(Fraction(10))):
         # Each integer within reach has words of its own, so no neighbor's value is missing among them; what lies
         # beyond comes from the open words, and may be any integer.
-        assert all(proposal_of(law).share[: law.reach])
+        assert all(proposal_of(distribution).share[: distribution.reach])
     # The attack itself: 1 plus a number is a multiple of 2**-53 wherever it falls near 0.
     floats = np.random.default_rng(1).laplace(0, 1, 10_000)
     near = floats[np.abs(floats) < 0.5] * 2.0**53

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2, kstest
 
 from shoal_engine.errors import ColumnError
-from shoal_engine.randomness.secure_words import Words, normals, secure_words
+from shoal_engine.randomness.secure_source import Uint64Source, normals, secure_uint64s
 from shoal_engine.transforming.applying import apply_transforms, changed_share, loss_percent
 from shoal_engine.transforming.coded_columns import CodedColumn, encode
 from shoal_engine.transforming.coding import top_bottom_code
@@ -29,12 +29,12 @@ def column(values: list[Any], kind: pa.DataType | None = None, name: str = "c") 
     return encode(name, pa.array(values, kind))
 
 
-def seeded(seed: int) -> Words:
+def seeded(seed: int) -> Uint64Source:
     random = np.random.default_rng(seed)
     return lambda n: random.integers(0, 2**64, n, np.uint64, endpoint=False)
 
 
-def constant(word: int) -> Words:
+def constant(word: int) -> Uint64Source:
     return lambda n: np.full(n, word, np.uint64)
 
 
@@ -130,10 +130,10 @@ def test_post_randomize__draws_from_the_invariant_matrix() -> None:
 def test_post_randomize__edges() -> None:
     for values in ([None, None], ["a", None, "a"]):
         before = column(values, pa.string())
-        assert post_randomize(before, PostRandomize(pd=0.1, alpha=1.0), secure_words).to_arrow().to_pylist() == values
+        assert post_randomize(before, PostRandomize(pd=0.1, alpha=1.0), secure_uint64s).to_arrow().to_pylist() == values
     still = column(list("abcabc"))
     for spec in (PostRandomize(pd=0.1, alpha=0.0), PostRandomize(pd=1.0, alpha=1.0)):
-        assert post_randomize(still, spec, secure_words).to_arrow() == still.to_arrow()
+        assert post_randomize(still, spec, secure_uint64s).to_arrow() == still.to_arrow()
     # A value that nobody has any more leaves the domain.
     gone = post_randomize(column(["a"] + ["b"] * 99), PostRandomize(pd=0.5, alpha=1.0), constant(2**63))
     assert gone.domain.values.to_pylist() == sorted(set(gone.to_arrow().to_pylist()))
@@ -194,11 +194,11 @@ def test_noise__has_the_variance_and_correlation_asked_for() -> None:
 def test_noise__nulls_and_constants_stay() -> None:
     before = [column([1.0, None, 3.0, 4.0]), column([5, 5, None, 5], name="d")]
     for method in ("additive", "correlated"):
-        first, second = add_noise(before, Noise(variance=0.1, method=method), secure_words)
+        first, second = add_noise(before, Noise(variance=0.1, method=method), secure_uint64s)
         assert [v is None for v in first.to_arrow().to_pylist()] == [False, True, False, False]
         assert second.to_arrow().to_pylist() == [5.0, 5.0, None, 5.0]
     nothing = [column([None, None], pa.float64())]
-    assert add_noise(nothing, Noise(variance=0.1), secure_words)[0].to_arrow().to_pylist() == [None, None]
+    assert add_noise(nothing, Noise(variance=0.1), secure_uint64s)[0].to_arrow().to_pylist() == [None, None]
 
 
 def test_noise__dates_stay_within_their_type() -> None:

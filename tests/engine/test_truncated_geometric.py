@@ -13,9 +13,9 @@ from scipy import stats
 
 from shoal_engine.differential.queries import truncated_geometric
 from shoal_engine.differential.queries.truncated_geometric import TruncatedGeometric
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
-STREAM = WordStream._of_key(bytes(range(32)), bytes(16))
+STREAM = Keystream._of_key(bytes(range(32)), bytes(16))
 PI = [0.02, 0.052974425414, 0.107340061983, 0.19697384339, 0.344754965369, 0.588404844583]
 PI += [0.762485532044, 0.868070806254, 0.932111512276, 0.970954163948, 0.994513423092, 1.0]
 

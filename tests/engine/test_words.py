@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal_engine.randomness.keystream import CHUNK_WORDS, WordStream
+from shoal_engine.randomness.keystream import CHUNK_WORDS, Keystream
 
 KEY = bytes.fromhex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4")
 NONCE = bytes.fromhex("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff")
 
 
-def known() -> WordStream:
-    return WordStream._of_key(KEY, NONCE)
+def known() -> Keystream:
+    return Keystream._of_key(KEY, NONCE)
 
 
 def test_words__nist() -> None:
@@ -52,9 +52,9 @@ def test_blocks__are_those_that_fill_reads() -> None:
 
 
 def test_blocks__carry_into_the_high_half() -> None:
-    stream = WordStream._of_key(KEY, bytes(8) + b"\xff" * 8)
+    stream = Keystream._of_key(KEY, bytes(8) + b"\xff" * 8)
     words = stream.words(8).reshape(-1, 2)
-    again = WordStream._of_key(KEY, bytes(8) + b"\xff" * 8).next_draw()
+    again = Keystream._of_key(KEY, bytes(8) + b"\xff" * 8).next_draw()
     assert np.array_equal(again.blocks(np.arange(4), attempt=0), words)
 
 
@@ -77,11 +77,11 @@ def test_draw__addresses_have_ends() -> None:
 
 
 def test_secure__keys_differ() -> None:
-    assert WordStream.secure().words(4).tolist() != WordStream.secure().words(4).tolist()
+    assert Keystream.secure().words(4).tolist() != Keystream.secure().words(4).tolist()
 
 
 def test_close__zeroes_the_key() -> None:
-    stream = WordStream.secure()
+    stream = Keystream.secure()
     key, _ = stream.secrets()
     draw = stream.next_draw()
     stream.close()
@@ -100,8 +100,8 @@ def test_next_draw__threads_never_share_one() -> None:
 
 FORK = """
 import os
-from shoal_engine.randomness.keystream import WordStream
-stream = WordStream.secure()
+from shoal_engine.randomness.keystream import Keystream
+stream = Keystream.secure()
 draw = stream.next_draw()
 stream.words(2)
 reader, writer = os.pipe()

@@ -59,15 +59,15 @@ def clamped(values: list[Any]) -> list[int]:
     return [min(HIGH, max(LOW, value)) for value in values if value is not None]
 
 
-@given(rows=ROWS, unit=st.sampled_from(["who", None]), law=st.sampled_from(["laplace", "gaussian"]))
+@given(rows=ROWS, unit=st.sampled_from(["who", None]), distribution=st.sampled_from(["laplace", "gaussian"]))
 @effort(short=60, long=1500)
-def test_query__with_hardly_any_noise_answers_the_truth(rows: list[Any], unit: str | None, law: Any) -> None:
+def test_query__with_hardly_any_noise_answers_the_truth(rows: list[Any], unit: str | None, distribution: Any) -> None:
     private = shoal.private(frame_of(rows), unit=unit, ledger=None)
     bounds = {} if unit is None else {"max_groups": len(KEYS), "max_rows": 40}
     query = private.group_by("ward", keys=KEYS, **bounds).agg(
         shoal.dp.count(), shoal.dp.sum("x", bounds=(LOW, HIGH)), shoal.dp.mean("x", bounds=(LOW, HIGH))
     )
-    answer = query.release(epsilon=10**9, delta="1e-9", law=law).frame
+    answer = query.release(epsilon=10**9, delta="1e-9", distribution=distribution).frame
     assert sorted(answer["ward"].to_list()) == sorted(KEYS)
     for row in answer.to_dicts():
         own = clamped([x for _, key, x in rows if key == row["ward"]])
@@ -107,7 +107,7 @@ def asked(draw: st.DrawFn) -> dict[str, Any]:
         "budget": {
             name: draw(number) for name in draw(st.lists(st.sampled_from(["epsilon", "delta", "rho"]), unique=True))
         },
-        "law": draw(st.sampled_from([None, "laplace", "gaussian", "uniform"])),
+        "distribution": draw(st.sampled_from([None, "laplace", "gaussian", "uniform"])),
     }
 
 
@@ -127,7 +127,7 @@ def test_query__after_an_error_nothing_was_charged(rows: list[Any], ask: dict[st
                 key_rule=ask["key_rule"],
             )
             query = groups.agg(*(make() for make in ask["aggregates"]))  # type: ignore[arg-type]
-            answer = query.release(**ask["budget"], law=ask["law"], n_threads=1)
+            answer = query.release(**ask["budget"], distribution=ask["distribution"], n_threads=1)
         except shoal.ShoalError:
             assert ledger.spent == (0, 0)
         else:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fuzz.effort import effort
 from naive.averaging import mean as exact_mean
 from shoal_engine.errors import ShoalError
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.updates.round import Aggregate, UpdateChecks
 from shoal_engine.federated.updates.update import Update
 
@@ -45,7 +45,7 @@ def told_of(released: Aggregate) -> list[dict[str, Any]]:
 def mean_of(sent: list[Update], cuts: list[int], *, folded: bool) -> Any:
     """Return the outcome of a round whose updates come in parts that are merged: bytes and report, or the error."""
     checks = UpdateChecks(like=LIKE, max_weight=1000.0)
-    parts = [Mean(checks, bound=BOUND, max_updates=MOST) if folded else Mean(checks) for _ in range(3)]
+    parts = [WeightedMean(checks, bound=BOUND, max_updates=MOST) if folded else WeightedMean(checks) for _ in range(3)]
     for update, part in zip(sent, cuts, strict=True):
         parts[part].observe(update)
     parts[0].merge(parts[1])

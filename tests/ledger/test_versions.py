@@ -155,7 +155,7 @@ def test_neighbors__of_another_kind_are_refused(kept: Any, tmp_path: Path) -> No
     with pytest.raises(PolicyError, match="must be one of"):
         ledger.debit("1", **ASKED, neighbors="replace")  # pyright: ignore[reportArgumentType]
     with pytest.raises(PolicyError, match="must be one of"):
-        ledger.debit("1", **ASKED, law="normal")  # pyright: ignore[reportArgumentType]
+        ledger.debit("1", **ASKED, distribution="normal")  # pyright: ignore[reportArgumentType]
     with pytest.raises(InputError, match="fingerprint"):
         ledger.debit("1", **ASKED, fingerprint=5)  # pyright: ignore[reportArgumentType]
     assert ledger.check() == 1
@@ -170,9 +170,11 @@ def test_release__is_recorded_with_neighbors_law_and_fingerprint(tmp_path: Path)
     budget = Budget.of(epsilon="9", delta="1e-5")
     ledger = Ledger.create(tmp_path / "b.db", budget, unit="who", neighbors="change-one")
 
-    def release(law: Any) -> None:
+    def release(distribution: Any) -> None:
         private = shoal.private(path, unit="who", ledger=ledger, neighbors="change-one")
-        private.group_by(max_groups=1, max_rows=1).agg(dp.count()).release(epsilon="1", delta="1e-6", law=law)
+        private.group_by(max_groups=1, max_rows=1).agg(dp.count()).release(
+            epsilon="1", delta="1e-6", distribution=distribution
+        )
 
     release("laplace")
     release("gaussian")
@@ -262,4 +264,4 @@ def test_cli__units_that_are_none(units: list[str], run: Any) -> None:
 def test_cli__neighbors_that_are_unknown(run: Any) -> None:
     assert run("ledger", "init", "b.db", "--unit", "a", "--epsilon", "9", "--neighbors", "replace")[0] == 1
     assert run("query", "t.csv", "--unit", "a", "--count", "--epsilon", "9", "--neighbors", "replace")[0] == 1
-    assert run("query", "t.csv", "--unit", "a", "--count", "--epsilon", "9", "--law", "normal")[0] == 1
+    assert run("query", "t.csv", "--unit", "a", "--count", "--epsilon", "9", "--distribution", "normal")[0] == 1

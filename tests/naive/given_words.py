@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from shoal_engine.randomness.keystream import Draw, WordStream
+from shoal_engine.randomness.keystream import Draw, Keystream
 
 KEY, NONCE = bytes(range(32)), bytes(range(16))
 
 
-def known_stream(number: int = 0) -> WordStream:
+def known_stream(number: int = 0) -> Keystream:
     """Return the stream of a known key; another number, another stream."""
-    return WordStream._of_key(KEY[:-1] + bytes([number]), NONCE)
+    return Keystream._of_key(KEY[:-1] + bytes([number]), NONCE)
 
 
 class Given:

@@ -1,4 +1,4 @@
-"""Slow, obvious noise: table look-ups one by one, and the laws' masses from many digits."""
+"""Slow, obvious noise: table look-ups one by one, and the distributions' masses from many digits."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -49,23 +49,23 @@ def from_cells(
 
 
 def laplace_mass(scale: Fraction, z: int) -> Any:
-    """Return the probability of an integer under the discrete Laplace law."""
+    """Return the probability of an integer under the discrete Laplace distribution."""
     with mpmath.workdps(DIGITS):
         q = exp_minus(1 / scale)
         return (1 - q) / (1 + q) * exp_minus(abs(z) / scale)
 
 
 def gaussian_mass(sigma_squared: Fraction, z: int) -> Any:
-    """Return the probability of an integer under the discrete Gaussian law."""
+    """Return the probability of an integer under the discrete Gaussian distribution."""
     with mpmath.workdps(DIGITS):
         # As exp(-m * m / (2 * sigma_squared)) over all m: a theta function of nome exp(-1 / (2 * sigma_squared)).
         total = mpmath.jtheta(3, 0, exp_minus(1 / (2 * sigma_squared)))
         return exp_minus(z * z / (2 * sigma_squared)) / total
 
 
-def chances_below(law: str, scale: float, edges: np.ndarray) -> np.ndarray:
-    """Return the probability that an integer of a law lies below each edge, in float64."""
-    if law == "laplace":
+def chances_below(distribution: str, scale: float, edges: np.ndarray) -> np.ndarray:
+    """Return the probability that an integer of a distribution lies below each edge, in float64."""
+    if distribution == "laplace":
         q = np.exp(-1 / scale)
         away = np.exp(-np.where(edges > 0, edges, 1 - edges) / scale) / (1 + q)
         return np.where(edges > 0, 1 - away, away)
@@ -78,19 +78,19 @@ def chances_below(law: str, scale: float, edges: np.ndarray) -> np.ndarray:
     return np.concatenate([[0.0], np.cumsum(mass / mass.sum())])[edges + reach]
 
 
-def fit(law: str, scale: float, drawn: np.ndarray, *, each: bool = False) -> float:
-    """Return the chance of a fit at most as good as that of some draws to a law; too rare values count as one.
+def fit(distribution: str, scale: float, drawn: np.ndarray, *, each: bool = False) -> float:
+    """Return the chance of a fit at most as good as that of some draws to a distribution; too rare values count as one.
 
     Values are counted in 64 steps up to four standard deviations, or `each` by itself up to two.
     """
-    spread = scale * (2**0.5 if law == "laplace" else 1)
+    spread = scale * (2**0.5 if distribution == "laplace" else 1)
     edges = np.unique(np.rint(spread * np.linspace(-4, 4, 65)).astype(np.int64))
     if each:
         edges = np.arange(-int(2 * spread), int(2 * spread) + 1)
     edges = np.union1d(edges, [0, 1, 2])
     drawn = np.sort(drawn)
     observed = np.diff(np.concatenate([[0], np.searchsorted(drawn, edges), [len(drawn)]]))
-    chance = np.diff(np.concatenate([[0.0], chances_below(law, scale, edges), [1.0]]))
+    chance = np.diff(np.concatenate([[0.0], chances_below(distribution, scale, edges), [1.0]]))
     expected = np.maximum(chance * len(drawn), 0)
     often = expected >= 5
     rare, rarely = observed[~often].sum(), expected[~often].sum()

@@ -29,7 +29,7 @@ from shoal.federation.private_rounds import PrivateRounds
 from shoal.federation.rules import Privacy, Rule
 from shoal_engine.errors import SecureAggregationError, TooFewSurvivors, TooFewUpdates, UpdateError
 from shoal_engine.federated.privacy.private_averaging import PrivateAggregate, PrivateMean
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.secure.driving import SecureRound, check_asked
 from shoal_engine.federated.secure.flat_messages import Field, Fields
 from shoal_engine.federated.secure.parameters import SecureParameters
@@ -76,8 +76,8 @@ class SecureExchange:
 
     Notes
     -----
-    The model of a round is that of ``Mean(checks, bound=bound, max_updates=max_updates)`` over the nodes that sent
-    a masked vector, bit for bit where weights are whole numbers.
+    The model of a round is that of ``WeightedMean(checks, bound=bound, max_updates=max_updates)`` over the nodes that
+    sent a masked vector, bit for bit where weights are whole numbers.
 
     With `privacy`, a `PrivateRounds` of rate 1 and with a fixed clip, each node clips its change and adds its share of
     the noise before it masks: where the server follows the protocol, no one but the node itself sees anything without
@@ -108,7 +108,7 @@ class SecureExchange:
         ------
         UpdateError
         """
-        if rule is not Mean:
+        if rule is not WeightedMean:
             msg = "under masks there are sums only: leave the rule out, or leave the masks out"
             raise UpdateError(msg)
         if privacy is None:
@@ -184,9 +184,7 @@ def _aggregate(
     model = plan.released(total, like)
     if isinstance(plan, MaskedMean):
         return Aggregate(model, update_records)
-    return PrivateAggregate(
-        model, update_records, plan.deviation(sum(record.kept for record in update_records)), plan.clip
-    )
+    return PrivateAggregate(model, update_records, plan.std(sum(record.kept for record in update_records)), plan.clip)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class Aggregator(Protocol):
 
 
 Rule: TypeAlias = Callable[[UpdateChecks], Aggregator]
-"""Makes the aggregator of a round: a class such as `Mean`, or a function for one with parameters."""
+"""Makes the aggregator of a round: a class such as `WeightedMean`, or a function for one with parameters."""
 
 
 class Privacy(Protocol):

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from shoal_engine.differential.named_choices import DistributionName, check_choice
 
 if TYPE_CHECKING:
     from shoal_engine.differential.accounting.accountant import Spent
     from shoal_engine.differential.exact_numbers import Exact
 
-LawName = Literal["laplace", "gaussian"]
 LEAST_MOVED = Fraction(1, 10**9)
 """Of a sensitivity, and of a rate."""
 
@@ -36,7 +37,7 @@ def privacy_spent(events: str | Sequence[str], *, delta: "Exact") -> "Spent":
     3.0000000000000004
     """
     from shoal_engine.differential import events as kinds
-    from shoal_engine.differential.accounting.accountant import privacy_spent as reckon
+    from shoal_engine.differential.accounting.accountant import privacy_spent as compose
     from shoal_engine.differential.exact_numbers import exact
     from shoal_engine.errors import NumberError
 
@@ -44,12 +45,12 @@ def privacy_spent(events: str | Sequence[str], *, delta: "Exact") -> "Spent":
     if not isinstance(texts, list | tuple):
         msg = f"events are JSON as text, or a list of such, and this is a {type(events).__name__}; give `plan.event`"
         raise NumberError(msg)
-    told = kinds.Composed(tuple(map(kinds.from_json, texts)))
-    return reckon(told, delta=exact(delta, name="delta", toward="down"))
+    composed = kinds.Composed(tuple(map(kinds.from_json, texts)))
+    return compose(composed, delta=exact(delta, name="delta", toward="down"))
 
 
 def least_noise(
-    law: LawName,
+    distribution: DistributionName,
     *,
     epsilon: "Exact",
     delta: "Exact",
@@ -61,7 +62,7 @@ def least_noise(
 
     Parameters
     ----------
-    law : "laplace" | "gaussian"
+    distribution : "laplace" | "gaussian"
         Real noise; of gaussian the scale is sigma.
     epsilon, delta : number
         The target.
@@ -75,7 +76,7 @@ def least_noise(
     Raises
     ------
     NumberError
-        The law is unknown, or a number is out of range.
+        The distribution is unknown, or a number is out of range.
 
     Examples
     --------
@@ -85,10 +86,9 @@ def least_noise(
     from shoal_engine.differential import events as kinds
     from shoal_engine.differential.accounting.calibrating import least_scale
     from shoal_engine.differential.exact_numbers import count, exact
-    from shoal_engine.differential.named_choices import check_choice
     from shoal_engine.errors import NumberError
 
-    check_choice(law, LawName, name="law", error=NumberError)
+    check_choice(distribution, DistributionName, name="distribution", error=NumberError)
     times = count(times, name="times", most=kinds.MOST_TIMES)
     share = exact(rate, name="rate", toward="up")
     moved = exact(sensitivity, name="sensitivity", toward="up")
@@ -97,7 +97,7 @@ def least_noise(
         raise NumberError(msg)
 
     def releases(scale: Fraction) -> kinds.Event:
-        once = kinds.Laplace(scale, moved) if law == "laplace" else kinds.Gaussian(scale, moved)
+        once = kinds.Laplace(scale, moved) if distribution == "laplace" else kinds.Gaussian(scale, moved)
         return kinds.Repeated(once if share == 1 else kinds.PoissonSampled(share, once), times)
 
     target = exact(epsilon, name="epsilon", toward="down")

@@ -41,7 +41,7 @@ def audit(mechanisms: str | Sequence[str] | None = None, *, runs: int = 1_000_00
     from shoal_engine.differential.audit.evidence import audit as audit_one
     from shoal_engine.differential.audit.subjects import SUBJECTS
     from shoal_engine.differential.exact_numbers import count
-    from shoal_engine.randomness.keystream import WordStream
+    from shoal_engine.randomness.keystream import Keystream
 
     runs = count(runs, name="runs", most=MOST_RUNS)
     if not isinstance(mechanisms, str | list | tuple | None):
@@ -60,7 +60,7 @@ def audit(mechanisms: str | Sequence[str] | None = None, *, runs: int = 1_000_00
     for name in names:
         subject = SUBJECTS[name]()
         n = int(runs * subject.share)
-        with WordStream.secure() as stream:
+        with Keystream.secure() as stream:
             found = audit_one(subject.draw, subject.claim, runs=n, stream=stream)
         rows.append((name, found.claim.epsilon, found.claim.delta, found.bound, n, found.verdict))
     schema = {

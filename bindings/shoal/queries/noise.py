@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
@@ -10,13 +10,12 @@ from shoal.io.files import check_output, separator_of
 from shoal.io.threads import threads
 from shoal.io.writing import write, written_whole
 from shoal_engine.differential.exact_numbers import Exact, count, positive
-from shoal_engine.differential.named_choices import check_choice
+from shoal_engine.differential.named_choices import DistributionName, check_choice
 from shoal_engine.errors import NumberError
 
 if TYPE_CHECKING:
-    from shoal_engine.differential.samplers.distributions import Law
+    from shoal_engine.differential.samplers.distributions import NoiseDistribution
 
-LawName = Literal["laplace", "gaussian"]
 
 BATCH: Final = 1 << 22
 """Samples that are held at a time while a file is written: 32 MiB."""
@@ -25,14 +24,14 @@ MOST: Final = 1 << 48
 """Samples of one draw."""
 
 
-def sample_noise(law: LawName, *, scale: Exact, n: int, n_threads: int | None = None) -> pl.Series:
+def sample_noise(distribution: DistributionName, *, scale: Exact, n: int, n_threads: int | None = None) -> pl.Series:
     """Draw exact integer noise from a new key of the operating system's secure source.
 
     It protects nothing by itself, and noise that was seen must not be added to anything: this is for audits.
 
     Parameters
     ----------
-    law : "laplace" | "gaussian"
+    distribution : "laplace" | "gaussian"
         Each integer z has a probability in proportion to ``exp(-abs(z) / scale)``, or to
         ``exp(-z**2 / (2 * scale**2))``: exactly, given uniform words; the words are those of AES-256 in counter
         mode. Nothing is charged to delta.
@@ -51,11 +50,11 @@ def sample_noise(law: LawName, *, scale: Exact, n: int, n_threads: int | None = 
     Raises
     ------
     NumberError
-        The law is unknown, the scale is out of range or cannot be read, or `n` is negative or no integer.
+        The distribution is unknown, the scale is out of range or cannot be read, or `n` is negative or no integer.
 
     References
     ----------
-    Canonne, Kamath, Steinke (2020), The discrete Gaussian for differential privacy: both laws.
+    Canonne, Kamath, Steinke (2020), The discrete Gaussian for differential privacy: both distributions.
 
     Examples
     --------
@@ -64,12 +63,12 @@ def sample_noise(law: LawName, *, scale: Exact, n: int, n_threads: int | None = 
     1000
     """
     from shoal_engine.differential.samplers.integer_noise import draw_integers
-    from shoal_engine.randomness.keystream import WordStream
+    from shoal_engine.randomness.keystream import Keystream
 
-    chosen = _law(law, positive(scale, name="scale", toward="up"))
+    chosen = _distribution(distribution, positive(scale, name="scale", toward="up"))
     n, n_threads = _count(n), threads(n_threads)
     try:
-        with WordStream.secure() as stream:
+        with Keystream.secure() as stream:
             return pl.Series(COLUMN, draw_integers(chosen, stream, n, n_threads=n_threads))
     except MemoryError:
         msg = f"{n} samples do not fit into memory; ask for fewer, or write them with `sample_noise_file`"
@@ -77,14 +76,14 @@ def sample_noise(law: LawName, *, scale: Exact, n: int, n_threads: int | None = 
 
 
 def sample_noise_file(
-    output: str | Path, law: LawName, *, scale: Exact, n: int, n_threads: int | None = None
+    output: str | Path, distribution: DistributionName, *, scale: Exact, n: int, n_threads: int | None = None
 ) -> dict[str, Any]:
     """Write what `sample_noise` draws to a file, in batches; its suffix tells the format.
 
     Returns
     -------
     dict
-        `law`, `scale` as a fraction, `n`, and the `output`.
+        `distribution`, `scale` as a fraction, `n`, and the `output`.
 
     Raises
     ------
@@ -96,22 +95,26 @@ def sample_noise_file(
     import pyarrow as pa
 
     from shoal_engine.differential.samplers.integer_noise import integer_batches
-    from shoal_engine.randomness.keystream import WordStream
+    from shoal_engine.randomness.keystream import Keystream
 
     output, exact_scale = Path(output), positive(scale, name="scale", toward="up")
-    chosen, kind, schema = _law(law, exact_scale), check_output(output, []), pa.schema([(COLUMN, pa.int64())])
-    with WordStream.secure() as stream, written_whole(output) as draft:
+    chosen, kind, schema = (
+        _distribution(distribution, exact_scale),
+        check_output(output, []),
+        pa.schema([(COLUMN, pa.int64())]),
+    )
+    with Keystream.secure() as stream, written_whole(output) as draft:
         parts = integer_batches(chosen, stream, _count(n), batch=BATCH, n_threads=threads(n_threads))
         batches = (pa.record_batch([pa.array(part)], schema=schema) for part in parts)
         write(batches, schema, draft, kind, separator=separator_of(output))
-    return {"law": law, "scale": str(exact_scale), "n": n, "output": str(output)}
+    return {"distribution": distribution, "scale": str(exact_scale), "n": n, "output": str(output)}
 
 
-def _law(law: LawName, scale: Fraction) -> "Law":
+def _distribution(distribution: DistributionName, scale: Fraction) -> "NoiseDistribution":
     from shoal_engine.differential.samplers.distributions import Gaussian, Laplace
 
-    check_choice(law, LawName, name="law", error=NumberError)
-    return Laplace(scale) if law == "laplace" else Gaussian(scale**2)
+    check_choice(distribution, DistributionName, name="distribution", error=NumberError)
+    return Laplace(scale) if distribution == "laplace" else Gaussian(scale**2)
 
 
 def _count(n: int) -> int:

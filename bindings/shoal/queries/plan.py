@@ -9,7 +9,7 @@ import polars as pl
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shoal_engine.differential.queries.budget import Allotment, Budget
+    from shoal_engine.differential.queries.budget import Allotment, QueryBudget
     from shoal_engine.differential.queries.private_group_by import GroupQuery
 
 SCHEMA = {
@@ -53,7 +53,7 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
-def make_plan(query: "GroupQuery", budget: "Budget", allotment: "Allotment") -> Plan:
+def make_plan(query: "GroupQuery", budget: "QueryBudget", allotment: "Allotment") -> Plan:
     """Return a plan as people read it."""
     from shoal_engine.differential import events
 
@@ -74,7 +74,7 @@ def _rows(query: "GroupQuery", allotment: "Allotment") -> "Iterator[tuple[object
         for part in parts:
             mechanism = next(mechanisms)
             sensitivity = query.factor * part.sensitivity * part.groups
-            deviation: float | None = getattr(mechanism, "deviation", None)
+            deviation: float | None = getattr(mechanism, "std", None)
             yield (
                 one.name,
                 part.name,

@@ -20,7 +20,7 @@ from shoal.queries.plan import Plan, make_plan
 from shoal.queries.public_keys import public_keys
 from shoal_engine.declarations.column_format import ColumnFormat
 from shoal_engine.declarations.declarations import Declarations
-from shoal_engine.differential.named_choices import check_choice
+from shoal_engine.differential.named_choices import DistributionName, KeyRule, Neighbors, check_choice
 from shoal_engine.errors import ColumnError, InputError, PolicyError, ShoalError
 from shoal_engine.ledger.entries import text_of
 
@@ -29,13 +29,9 @@ if TYPE_CHECKING:
 
     from shoal_engine.differential.exact_numbers import Exact
     from shoal_engine.differential.queries.aggregates import Aggregate
-    from shoal_engine.differential.queries.budget import Allotment, Budget
+    from shoal_engine.differential.queries.budget import Allotment, QueryBudget
     from shoal_engine.differential.queries.private_group_by import GroupQuery, Totals
     from shoal_engine.ledger import Ledger, Receipt
-
-Law = Literal["laplace", "gaussian"]
-Neighbors = Literal["add-remove", "change-one"]
-KeyRule = Literal["truncated-geometric", "laplace-threshold", "gaussian-threshold"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +335,7 @@ class PrivateQuery:
         epsilon: "Exact | None" = None,
         delta: "Exact" = 0,
         rho: "Exact | None" = None,
-        law: Law | None = None,
+        distribution: DistributionName | None = None,
     ) -> Plan:
         """Tell what a release costs and how much noise it gets, without looking at the data.
 
@@ -349,7 +345,7 @@ class PrivateQuery:
             What the release may cost; one of them.
         delta : number
             Chance of a failure of any kind; below one over the people is customary.
-        law : "laplace" | "gaussian", optional
+        distribution : "laplace" | "gaussian", optional
             Of the noise; unless given, that with the smaller deviation.
 
         Raises
@@ -360,7 +356,7 @@ class PrivateQuery:
         from shoal_engine.differential.queries.fitting import fit
 
         budget = _budget(epsilon, delta, rho)
-        query, allotment = fit(self.query, budget, law)
+        query, allotment = fit(self.query, budget, distribution)
         return make_plan(query, budget, allotment)
 
     def release(
@@ -369,7 +365,7 @@ class PrivateQuery:
         epsilon: "Exact | None" = None,
         delta: "Exact" = 0,
         rho: "Exact | None" = None,
-        law: Law | None = None,
+        distribution: DistributionName | None = None,
         n_threads: int | None = None,
         before_charge: Callable[[pl.DataFrame], object] | None = None,
     ) -> PrivateRelease:
@@ -379,7 +375,7 @@ class PrivateQuery:
 
         Parameters
         ----------
-        epsilon, delta, rho, law
+        epsilon, delta, rho, distribution
             As for `plan`.
         n_threads : int, optional
         before_charge : callable, optional
@@ -398,10 +394,10 @@ class PrivateQuery:
             As for `plan`.
         """
         from shoal_engine.differential.queries.fitting import fit
-        from shoal_engine.randomness.keystream import WordStream
+        from shoal_engine.randomness.keystream import Keystream
 
         budget = _budget(epsilon, delta, rho)
-        query, allotment = fit(self.query, budget, law)
+        query, allotment = fit(self.query, budget, distribution)
         plan = make_plan(query, budget, allotment)
         ledger = self._private.ledger
         cost = None if ledger is None else _cost(ledger, budget, allotment)
@@ -413,7 +409,7 @@ class PrivateQuery:
         receipt = None
         if ledger is not None and cost is not None:
             receipt = self._charge(ledger, cost, allotment, plan)
-        with WordStream.secure() as stream:
+        with Keystream.secure() as stream:
             answer = pl.DataFrame(totals.release(allotment, stream))
         for one in self._bins:
             answer = one.with_upper(answer)
@@ -457,12 +453,12 @@ class PrivateQuery:
             dataset=private.dataset,
             policy=promised,
             neighbors=private.neighbors,
-            law=_law(allotment),
+            distribution=_distribution(allotment),
             fingerprint=private.fingerprint,
         )
 
 
-def _cost(ledger: "Ledger", budget: "Budget", allotment: "Allotment") -> "tuple[Fraction, Fraction]":
+def _cost(ledger: "Ledger", budget: "QueryBudget", allotment: "Allotment") -> "tuple[Fraction, Fraction]":
     """Return what a release costs in a ledger's own measure."""
     from shoal_engine.differential.accounting.concentrated import delta_of, rho_of
 
@@ -474,8 +470,8 @@ def _cost(ledger: "Ledger", budget: "Budget", allotment: "Allotment") -> "tuple[
     return budget.epsilon, budget.delta
 
 
-def _law(allotment: "Allotment") -> Law | None:
-    """Return the law of the noise; none where nothing but choices is made."""
+def _distribution(allotment: "Allotment") -> DistributionName | None:
+    """Return the distribution of the noise; none where nothing but choices is made."""
     kinds = {type(one).__name__ for one in allotment.mechanisms}
     if "LaplaceNoise" in kinds:
         return "laplace"
@@ -516,9 +512,9 @@ def _numbers_of_text(private: Private, aggregates: Sequence[Any], by: Sequence[s
 
 def _of_units(one: "Aggregate", unit: tuple[str, ...] | None) -> "Aggregate":
     """Return the count of units in place of the distinct values of their own column, which is cheaper."""
-    from shoal_engine.differential.queries.aggregates import Count, Distinct
+    from shoal_engine.differential.queries.aggregates import Count, DistinctCount
 
-    return Count(one.name, units=True) if isinstance(one, Distinct) and (one.column,) == unit else one
+    return Count(one.name, units=True) if isinstance(one, DistinctCount) and (one.column,) == unit else one
 
 
 def _of_schema(one: "Aggregate", schema: pl.Schema) -> "Aggregate":
@@ -540,12 +536,12 @@ def _names(given: object, role: str) -> list[str]:
     return [str(name) for name in names]
 
 
-def _budget(epsilon: "Exact | None", delta: "Exact", rho: "Exact | None") -> "Budget":
+def _budget(epsilon: "Exact | None", delta: "Exact", rho: "Exact | None") -> "QueryBudget":
     """Return a budget as exact numbers; floats are rounded towards less of it."""
     from shoal_engine.differential.exact_numbers import exact
-    from shoal_engine.differential.queries.budget import Budget
+    from shoal_engine.differential.queries.budget import QueryBudget
 
-    return Budget(
+    return QueryBudget(
         None if epsilon is None else exact(epsilon, name="epsilon", toward="down"),
         None if rho is None else exact(rho, name="rho", toward="down"),
         exact(delta, name="delta", toward="down"),

@@ -45,7 +45,7 @@ class DiscreteGaussian(Struct, frozen=True, tag_field="kind", tag="discrete-gaus
 
 
 class Laplace(Struct, frozen=True, tag_field="kind", tag="laplace"):
-    """Real noise of a Laplace law of this scale, on a number that moves by at most `sensitivity`."""
+    """Real Laplace noise of this scale, on a number that moves by at most `sensitivity`."""
 
     scale: Fraction
     sensitivity: Fraction
@@ -55,7 +55,7 @@ class Laplace(Struct, frozen=True, tag_field="kind", tag="laplace"):
 
 
 class Gaussian(Struct, frozen=True, tag_field="kind", tag="gaussian"):
-    """Real noise of a Gaussian law with standard deviation sigma, on a number that moves by at most `sensitivity`."""
+    """Real Gaussian noise with standard deviation sigma, on a number that moves by at most `sensitivity`."""
 
     sigma: Fraction
     sensitivity: Fraction

@@ -1,8 +1,15 @@
 """Arguments that name one of a few: an unknown name is refused, and never taken for another."""
 
-from typing import Any, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from shoal_engine.errors import NumberError, PolicyError
+
+DistributionName: TypeAlias = Literal["laplace", "gaussian"]
+"""Distribution of noise."""
+Neighbors: TypeAlias = Literal["add-remove", "change-one"]
+"""Neighboring tables: with one unit more or less, or with one unit exchanged for another."""
+KeyRule: TypeAlias = Literal["truncated-geometric", "laplace-threshold", "gaussian-threshold"]
+"""Rule that selects the keys of a private answer."""
 
 
 def check_choice(value: object, kind: Any, *, name: str, error: type[PolicyError | NumberError] = PolicyError) -> None:

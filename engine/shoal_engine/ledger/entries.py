@@ -42,8 +42,8 @@ class Entry:
     previous, hash : str
         SHA-256, in hexadecimal: of the line before, and of this one with it.
     neighbors, law, fingerprint : str
-        Which tables count as neighbors; the law of the noise, empty where there are several or none; and what tells
-        the data from other data, see `shoal.io.fingerprints`. All empty in lines of version 1.
+        Which tables count as neighbors; the distribution of the noise, empty where there are several or none; and what
+        tells the data from other data, see `shoal.io.fingerprints`. All empty in lines of version 1.
     version : int
         Of the form of the line, which its hash is of.
     """

@@ -8,9 +8,9 @@ disk or account, which holds the newest line. A copy of both put back together i
 receipt, and an anchor only moves with debits that name it.
 
 Versions: lines of version 2 hold exact fractions, the columns of the unit as a list, which tables count as neighbors,
-the law of the noise and a fingerprint of the data. A ledger of version 1 can be read, shown, checked and exported;
-before anything is charged to it, `Ledger.upgrade` adds a line that tells what its lines do not, and its lines and their
-hashes stay as they are.
+the distribution of the noise and a fingerprint of the data. A ledger of version 1 can be read, shown, checked and
+exported; before anything is charged to it, `Ledger.upgrade` adds a line that tells what its lines do not, and its lines
+and their hashes stay as they are.
 """
 
 import contextlib
@@ -22,20 +22,17 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, NoReturn, TypeAlias
+from typing import Literal, NoReturn
 
 from shoal_engine.differential.exact_numbers import Exact
-from shoal_engine.differential.named_choices import check_choice
+from shoal_engine.differential.named_choices import DistributionName, Neighbors, check_choice
 from shoal_engine.errors import BudgetExhausted, LedgerError, PolicyError
 from shoal_engine.ledger import rows
 from shoal_engine.ledger.anchor import Anchor
 from shoal_engine.ledger.budgets import Amounts, Budget, added, cost_of, write_amount
 from shoal_engine.ledger.creation import make
 from shoal_engine.ledger.entries import NOTHING, Entry, Mark, Receipt, json_of, text_of
-from shoal_engine.ledger.units import Unit, in_words, read_unit, unit_of, write_unit
-
-Neighbors: TypeAlias = Literal["add-remove", "change-one"]
-LawName: TypeAlias = Literal["laplace", "gaussian"]
+from shoal_engine.ledger.units import Unit, describe_unit, read_unit, unit_of, write_unit
 
 
 class Ledger:
@@ -174,7 +171,8 @@ class Ledger:
             msg = f"the ledger at {str(old.path)!r} is of version {rows.VERSION} already; charge it as it is"
             raise LedgerError(msg)
         if old._unit_text != ("row" if columns is None else ",".join(columns)):
-            msg = f"the ledger protects {old._unit_text!r}, and {in_words(columns)} is declared; name what it protects"
+            declared = describe_unit(columns)
+            msg = f"the ledger protects {old._unit_text!r}, and {declared} is declared; name what it protects"
             raise PolicyError(msg)
         if old._anchor is not None:
             old._anchor.check_writable()
@@ -216,8 +214,8 @@ class Ledger:
             raise PolicyError(msg)
         if columns != self.unit:
             msg = (
-                f"the ledger protects {in_words(self.unit)} as its unit, and {in_words(columns)} is asked for; use the "
-                "ledger of this unit"
+                f"the ledger protects {describe_unit(self.unit)} as its unit, and {describe_unit(columns)} is asked "
+                "for; use the ledger of this unit"
             )
             raise PolicyError(msg)
         if neighbors != self.neighbors:
@@ -236,7 +234,7 @@ class Ledger:
         dataset: str,
         policy: str,
         neighbors: Neighbors | None = None,
-        law: LawName | None = None,
+        distribution: DistributionName | None = None,
         fingerprint: str = "",
     ) -> Receipt:
         """Charge a cost: when this returns it is on the disk and in the anchor, and noise may be drawn.
@@ -251,7 +249,7 @@ class Ledger:
             What the data and the promise are known by.
         neighbors : "add-remove" | "change-one", optional
             Under which the cost holds; the ledger's unless given.
-        law : "laplace" | "gaussian", optional
+        distribution : "laplace" | "gaussian", optional
             Of the noise.
         fingerprint : str, optional
             What tells the data from other data; it should tell nothing else of them.
@@ -268,12 +266,12 @@ class Ledger:
         NumberError
             The cost cannot be read exactly, is negative, or nothing.
         PolicyError
-            The cost holds under other neighbors, the law is not known, or the ledger is of version 1.
+            The cost holds under other neighbors, the distribution is not known, or the ledger is of version 1.
         """
         if neighbors is not None:
             check_choice(neighbors, Neighbors, name="neighbors")
-        if law is not None:
-            check_choice(law, LawName, name="law")
+        if distribution is not None:
+            check_choice(distribution, DistributionName, name="distribution")
         cost, events = cost_of(first, delta), json_of(events)
         dataset, policy = text_of(dataset, name="dataset"), text_of(policy, name="policy")
         fingerprint = text_of(fingerprint, name="fingerprint")
@@ -285,7 +283,9 @@ class Ledger:
                 self._refuse(cost, _less(self.budget.limits, last.spent))
             spent = added(last.spent, cost)
             told = (last.number + 1, _now(), policy, dataset, self._unit_text, events, cost, spent, last.hash)
-            entry = Entry(*told, neighbors=self.neighbors or "", law=law or "", fingerprint=fingerprint).sealed()
+            entry = Entry(
+                *told, neighbors=self.neighbors or "", law=distribution or "", fingerprint=fingerprint
+            ).sealed()
             rows.insert(connection, entry)
             self._commit(connection)
             self._seen = entry.mark

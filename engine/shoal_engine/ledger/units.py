@@ -59,6 +59,6 @@ def read_unit(text: str, version: int) -> Unit:
     return tuple(found)
 
 
-def in_words(unit: Unit) -> str:
+def describe_unit(unit: Unit) -> str:
     """Return a unit as messages tell it."""
     return "single rows" if unit is None else f"{list(unit)}"

@@ -62,7 +62,7 @@ class _Secret(NamedTuple):
         self.key[:] = bytes(len(self.key))
 
 
-class Words(Protocol):
+class DrawWords(Protocol):
     """The words of one draw, by address; the tests have words of their own behind it."""
 
     def fill(self, first: int, words: WordArray) -> None:
@@ -78,14 +78,14 @@ class Words(Protocol):
         ...
 
 
-class WordStream:
+class Keystream:
     """Where the noise of one release comes from: a key, of which each draw takes the next part.
 
     Safe to share among threads, but for `close`. After a fork the child's stream has a key and a nonce of its own.
 
     Examples
     --------
-    >>> with WordStream.secure() as stream:
+    >>> with Keystream.secure() as stream:
     ...     stream.words(3).dtype
     dtype('uint64')
     """
@@ -97,12 +97,12 @@ class WordStream:
         self._draws = itertools.count()
 
     @classmethod
-    def secure(cls) -> "WordStream":
+    def secure(cls) -> "Keystream":
         """Return a stream with a key and a nonce from the operating system's secure source."""
         return cls(_Secret.fresh(), fixed=False)
 
     @classmethod
-    def _of_key(cls, key: bytes, nonce: bytes) -> "WordStream":
+    def _of_key(cls, key: bytes, nonce: bytes) -> "Keystream":
         """Return the stream of a known key, for tests: who knows the key can take the noise off again."""
         return cls(_Secret(bytearray(key), int.from_bytes(nonce, "big")), fixed=True)
 
@@ -133,7 +133,7 @@ class WordStream:
             secret.wipe()
         self._secrets.clear()
 
-    def __enter__(self) -> "WordStream":
+    def __enter__(self) -> "Keystream":
         """Return the stream itself."""
         return self
 
@@ -155,7 +155,7 @@ class WordStream:
             After `close`.
         """
         if not self._secrets:
-            msg = "this stream was closed; begin a new one with WordStream.secure()"
+            msg = "this stream was closed; begin a new one with Keystream.secure()"
             raise RuntimeError(msg)
         process = self._process if self._fixed else _this_process()
         secret = self._secrets.get(process)
@@ -167,9 +167,9 @@ class WordStream:
 
 
 class Draw:
-    """The words of one draw; see `Words`."""
+    """The words of one draw; see `DrawWords`."""
 
-    def __init__(self, stream: WordStream, number: int) -> None:
+    def __init__(self, stream: Keystream, number: int) -> None:
         self._stream = stream
         self._number = number
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shoal_engine.randomness.secure_words import Words, secure_words
+from shoal_engine.randomness.secure_source import Uint64Source, secure_uint64s
 from shoal_engine.transforming.coded_columns import CodedColumn, is_number, row_numbers
 from shoal_engine.transforming.specs import (
     Microaggregate,
@@ -57,7 +57,7 @@ def apply_transforms(
     columns: Mapping[str, CodedColumn],
     transforms: Sequence[tuple[Sequence[str], Transform]],
     *,
-    words: Words = secure_words,
+    source: Uint64Source = secure_uint64s,
 ) -> tuple[dict[str, CodedColumn], list[Applied]]:
     """Apply transformations one after the other.
 
@@ -67,8 +67,8 @@ def apply_transforms(
         Those that are named in `transforms`, and those that may tell rows of equal numbers apart.
     transforms : sequence of (names, Transform)
         As `grouped_columns` gives them; no column is named twice.
-    words : Words
-        Random words; from the operating system unless a test brings its own.
+    source : Uint64Source
+        Random numbers; from the operating system unless a test brings its own.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def apply_transforms(
     for names, transform in transforms:
         before = [columns[name] for name in names]
         others = [column.codes for name, column in columns.items() if name not in names]
-        after = _apply(before, transform, others, words)
+        after = _apply(before, transform, others, source)
         result.update({column.name: column for column in after})
         changed = [changed_share(old, new) for old, new in zip(before, after, strict=True)]
         applied.append(Applied(tuple(names), transform, tuple(changed), loss_percent(before, after)))
@@ -94,7 +94,10 @@ def apply_transforms(
 
 
 def _apply(
-    columns: Sequence[CodedColumn], transform: Transform, others: Sequence[npt.NDArray[np.generic]], words: Words
+    columns: Sequence[CodedColumn],
+    transform: Transform,
+    others: Sequence[npt.NDArray[np.generic]],
+    source: Uint64Source,
 ) -> list[CodedColumn]:
     """Return the columns transformed; modules are loaded where they are used, for they compile."""
     if isinstance(transform, Microaggregate):
@@ -104,7 +107,7 @@ def _apply(
     if isinstance(transform, Noise):
         from shoal_engine.transforming.noise import add_noise
 
-        return add_noise(columns, transform, words)
+        return add_noise(columns, transform, source)
     (column,) = columns
     if isinstance(transform, TopBottom):
         from shoal_engine.transforming.coding import top_bottom_code
@@ -113,15 +116,15 @@ def _apply(
     if isinstance(transform, Round):
         from shoal_engine.transforming.rounding import round_values
 
-        return [round_values(column, transform, words)]
+        return [round_values(column, transform, source)]
     if isinstance(transform, PostRandomize):
         from shoal_engine.transforming.post_randomization import post_randomize
 
-        return [post_randomize(column, transform, words)]
+        return [post_randomize(column, transform, source)]
     assert isinstance(transform, RankSwap)
     from shoal_engine.transforming.rank_swapping import swap_ranks
 
-    return [swap_ranks(column, transform, words)]
+    return [swap_ranks(column, transform, source)]
 
 
 def changed_share(before: CodedColumn, after: CodedColumn) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.randomness.secure_words import Words, normals
+from shoal_engine.randomness.secure_source import Uint64Source, normals
 from shoal_engine.transforming.coded_columns import CodedColumn, replace_numbers, row_numbers
 from shoal_engine.transforming.specs import Noise
 from shoal_engine.transforming.standardizing import center_and_deviation, sample_deviation, standardized
@@ -13,7 +13,7 @@ from shoal_engine.transforming.standardizing import center_and_deviation, sample
 Matrix = npt.NDArray[np.float64]
 
 
-def add_noise(columns: Sequence[CodedColumn], spec: Noise, words: Words) -> list[CodedColumn]:
+def add_noise(columns: Sequence[CodedColumn], spec: Noise, source: Uint64Source) -> list[CodedColumn]:
     """Add normal noise to columns; a null stays null.
 
     Numbers become floating-point; dates stay dates, rounded down.
@@ -34,7 +34,7 @@ def add_noise(columns: Sequence[CodedColumn], spec: Noise, words: Words) -> list
     Proceedings of the Section on Survey Research Methods, American Statistical Association.
     """
     matrix = np.column_stack([row_numbers(column, "noise", dates=True) for column in columns])
-    noise = normals(matrix.shape, words)
+    noise = normals(matrix.shape, source)
     present = ~np.isnan(matrix)
     if spec.method == "correlated":
         noise = noise @ _root(standardized(matrix[present.all(axis=1)]))

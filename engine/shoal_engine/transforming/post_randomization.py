@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.randomness.secure_words import Words
+from shoal_engine.randomness.secure_source import Uint64Source
 from shoal_engine.transforming.coded_columns import CodedColumn
 from shoal_engine.transforming.specs import PostRandomize
 from shoal_kernels.masking.post_randomization import WORDS_A_ROW, randomize
@@ -22,7 +22,7 @@ _BLOCK = 1 << 18
 """Rows for which words are drawn at a time."""
 
 
-def post_randomize(column: CodedColumn, spec: PostRandomize, words: Words) -> CodedColumn:
+def post_randomize(column: CodedColumn, spec: PostRandomize, source: Uint64Source) -> CodedColumn:
     """Change values at random; a null stays null, and no value becomes null.
 
     Any type of values will do. Every probability is within 2**-62 of the matrix's.
@@ -37,7 +37,7 @@ def post_randomize(column: CodedColumn, spec: PostRandomize, words: Words) -> Co
     thresholds = _thresholds(count, spec)
     for start in range(0, rows.size, _BLOCK):
         part = code[start : start + _BLOCK]
-        randomize(words(WORDS_A_ROW * part.size), thresholds, by_value, count, part)
+        randomize(source(WORDS_A_ROW * part.size), thresholds, by_value, count, part)
     codes = column.codes.astype(np.int64)
     codes[rows] = code + n_nulls
     return column.with_codes(codes)

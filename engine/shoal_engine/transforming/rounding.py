@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from shoal_engine.errors import ColumnError
-from shoal_engine.randomness.secure_words import Words
+from shoal_engine.randomness.secure_source import Uint64Source
 from shoal_engine.transforming.coded_columns import (
     CodedColumn,
     check_numbers,
@@ -20,7 +20,7 @@ _WORD = 2.0**64
 _BELOW_ONE = 1 - 2.0**-53
 
 
-def round_values(column: CodedColumn, spec: Round, words: Words) -> CodedColumn:
+def round_values(column: CodedColumn, spec: Round, source: Uint64Source) -> CodedColumn:
     """Round the numbers of a column; a null stays null.
 
     Whole numbers stay so, in 64 bits, where the base is whole; else the result is floating-point. At random, a
@@ -39,7 +39,7 @@ def round_values(column: CodedColumn, spec: Round, words: Words) -> CodedColumn:
         return column.with_values(pa.array((down + up) * base))
     threshold = np.concatenate([np.zeros(n_nulls, np.uint64), (share * _WORD).astype(np.uint64)])
     multiple = np.concatenate([np.zeros(n_nulls, down.dtype), down])[column.codes]
-    up = words(column.n_rows) < threshold[column.codes]
+    up = source(column.n_rows) < threshold[column.codes]
     absent = (column.codes == 0) & column.domain.has_null
     return encode(column.name, pa.array((multiple + up) * base, mask=absent))
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from naive.averaging import mean as exact_mean
 from shoal_engine.errors import TooFewUpdates, UpdateError
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.rules.order_rules import Median
 from shoal_engine.federated.sums.fixed_point_sums import grid_bits, vanishing
 from shoal_engine.federated.updates.model import Model
@@ -47,11 +47,11 @@ def updates(
     ]
 
 
-def folding(like: Update, *, bound: float = 128.0, max_updates: int = 64, max_weight: float = 128.0) -> Mean:
-    return Mean(UpdateChecks(like=like.model, max_weight=max_weight), bound=bound, max_updates=max_updates)
+def folding(like: Update, *, bound: float = 128.0, max_updates: int = 64, max_weight: float = 128.0) -> WeightedMean:
+    return WeightedMean(UpdateChecks(like=like.model, max_weight=max_weight), bound=bound, max_updates=max_updates)
 
 
-def released(mean: Mean | Median, sent: Sequence[Update]) -> Aggregate:
+def released(mean: WeightedMean | Median, sent: Sequence[Update]) -> Aggregate:
     for update in sent:
         mean.observe(update)
     return mean.release()
@@ -64,9 +64,9 @@ def values(aggregate: Aggregate) -> list[float]:
 def test_mean__known_answer() -> None:
     expected = pytest.approx([9.5909090909, -8.6818181818, 0.5, -4.3636363636], abs=1e-10)
     sent = updates(MATRIX)
-    assert values(released(Mean(), sent)) == expected
+    assert values(released(WeightedMean(), sent)) == expected
     assert values(released(folding(sent[0]), sent)) == expected
-    assert values(released(Mean(accumulator="float64"), sent)) == expected
+    assert values(released(WeightedMean(accumulator="float64"), sent)) == expected
 
 
 @given(
@@ -78,7 +78,7 @@ def test_mean__is_the_exact_one_to_the_last_digit_of_float32(rows: list[list[flo
     weights = data.draw(st.lists(st.integers(1, 100), min_size=len(rows), max_size=len(rows)))
     sent = updates(rows, [float(weight) for weight in weights], "float32")
     exact = [float(exact_mean([row[i] for row in rows], weights)) for i in range(3)]
-    for mean in (Mean(), folding(sent[0], bound=1024.0), Mean(accumulator="float64")):
+    for mean in (WeightedMean(), folding(sent[0], bound=1024.0), WeightedMean(accumulator="float64")):
         # Of sums that cancel, the grid's step is what is left.
         assert values(released(mean, sent)) == pytest.approx(exact, rel=2**-23, abs=2**-30)
 
@@ -97,9 +97,9 @@ def test_mean__same_bytes_in_any_order_cut_and_number_of_threads(dtype: Any) -> 
         model = Model.of_arrays(arrays, bfloat16=dtype == "bfloat16")
         sent.append(Update(model, str(place), float(rng.integers(1, 100))))
     makers = [
-        lambda threads: Mean(n_threads=threads),
+        lambda threads: WeightedMean(n_threads=threads),
         lambda _: folding(sent[0]),
-        lambda _: Mean(accumulator="float64"),
+        lambda _: WeightedMean(accumulator="float64"),
     ]
     for make in makers:
         seen: set[bytes] = set()
@@ -117,7 +117,7 @@ def test_mean__same_bytes_in_any_order_cut_and_number_of_threads(dtype: Any) -> 
 def test_mean__folded_and_held_are_the_same_on_the_same_grid() -> None:
     rng = np.random.default_rng(2)
     sent = updates(rng.standard_normal((8, 500)).tolist(), [128.0] * 8)
-    held = released(Mean(bound=128.0), sent)
+    held = released(WeightedMean(bound=128.0), sent)
     assert values(held) == values(released(folding(sent[0], max_updates=8), sent))
 
 
@@ -127,7 +127,7 @@ def test_mean__folded_and_held_are_the_same_on_the_same_grid() -> None:
 )
 def test_mean__nothing_overflows_at_the_bound(sign: int, bound: float, weight: float, n: int) -> None:
     sent = updates([[sign * bound, bound]] * n, [weight] * n)
-    for mean in (folding(sent[0], bound=bound, max_updates=n, max_weight=weight), Mean(bound=bound)):
+    for mean in (folding(sent[0], bound=bound, max_updates=n, max_weight=weight), WeightedMean(bound=bound)):
         assert values(released(mean, sent)) == [sign * bound, bound]
 
 
@@ -145,9 +145,11 @@ def test_grid__no_sum_of_what_is_within_the_bound_can_overflow(bound: float, wei
 
 
 def test_mean__the_grid_is_found_where_values_are_large_or_tiny() -> None:
-    assert values(released(Mean(), updates([[3e9, 1.0], [5e9, 2.0]]))) == pytest.approx([4e9, 1.5], rel=1e-9)
-    assert values(released(Mean(), updates([[3e-9, 1e-12], [5e-9, 2e-12]]))) == pytest.approx([4e-9, 1.5e-12], rel=1e-9)
-    assert values(released(Mean(), updates([[0.0, 0.0]]))) == [0.0, 0.0]
+    assert values(released(WeightedMean(), updates([[3e9, 1.0], [5e9, 2.0]]))) == pytest.approx([4e9, 1.5], rel=1e-9)
+    assert values(released(WeightedMean(), updates([[3e-9, 1e-12], [5e-9, 2e-12]]))) == pytest.approx(
+        [4e-9, 1.5e-12], rel=1e-9
+    )
+    assert values(released(WeightedMean(), updates([[0.0, 0.0]]))) == [0.0, 0.0]
 
 
 def test_mean__bad_updates_do_not_count_and_are_named() -> None:
@@ -167,7 +169,7 @@ def test_mean__bad_updates_do_not_count_and_are_named() -> None:
         Update.of_arrays({"w": np.ones(2)}, node="twice"),
     ]
     checks = UpdateChecks(like=good[0].model, round=4)
-    for mean in (Mean(checks), Mean(checks, accumulator="float64")):
+    for mean in (WeightedMean(checks), WeightedMean(checks, accumulator="float64")):
         aggregate = released(mean, [*bad, *good])
         assert values(aggregate) == [2.5, 3.5]
         assert {record.node: record.reason for record in aggregate.records} == {
@@ -191,7 +193,7 @@ def test_mean__bad_updates_do_not_count_and_are_named() -> None:
 def test_mean__lengths_that_overflow_only_when_added_up_are_too_large() -> None:
     """Each tile's sum of squares is finite, all together are not."""
     good, far = updates([[1.0] * 40_000])[0], Update.of_arrays({"w": np.full(40_000, 1e152)}, node="far")
-    for mean in (Mean(), Mean(accumulator="float64"), folding(good), Median()):
+    for mean in (WeightedMean(), WeightedMean(accumulator="float64"), folding(good), Median()):
         aggregate = released(mean, [far, good])
         assert values(aggregate) == [1.0] * 40_000
         assert [(record.node, record.reason) for record in aggregate.records if not record.kept] == [
@@ -203,7 +205,7 @@ def test_mean__a_tiny_bound_holds_though_squares_vanish() -> None:
     good = Update.of_arrays({"w": np.full(9, 2.0**-100, np.float32)}, node="good")
     far = Update.of_arrays({"w": np.full(9, 2.0**-83, np.float32)}, node="far")
     bound = 2.0**-100
-    for mean in (Mean(bound=bound), folding(good, bound=bound)):
+    for mean in (WeightedMean(bound=bound), folding(good, bound=bound)):
         aggregate = released(mean, [far, good])
         assert values(aggregate) == [bound] * 9
         assert [record.node for record in aggregate.records if record.reason == "beyond the bound"] == ["far"]
@@ -211,7 +213,7 @@ def test_mean__a_tiny_bound_holds_though_squares_vanish() -> None:
 
 def test_mean__weights_next_to_nothing_do_not_count() -> None:
     sent = updates([[1.0], [2.0]], [5e-324, 1e-300])
-    for mean in (Mean(), folding(sent[0], bound=2.0**100, max_weight=1.0)):
+    for mean in (WeightedMean(), folding(sent[0], bound=2.0**100, max_weight=1.0)):
         with pytest.raises(TooFewUpdates):
             released(mean, sent)
 
@@ -232,7 +234,7 @@ def test_mean__what_is_below_the_grid_is_exact_and_never_zero(rows: list[list[fl
     rows = [[value * 2.0**scale for value, scale in zip(row, scales, strict=True)] for row in rows]
     weights = data.draw(st.lists(st.integers(1, 9), min_size=len(rows), max_size=len(rows)))
     sent = updates(rows, [float(weight) for weight in weights])
-    for mean in (folding(sent[0], bound=1.0, max_updates=8), Mean(bound=1.0)):
+    for mean in (folding(sent[0], bound=1.0, max_updates=8), WeightedMean(bound=1.0)):
         for i, found in enumerate(values(released(mean, sent))):
             column = [row[i] for row in rows]
             exact = float(exact_mean(column, weights))
@@ -268,7 +270,7 @@ def test_vanishing__is_what_the_grid_makes_zero(dtype: Any, factor: float) -> No
 
 def test_layout__is_not_decided_by_a_node_that_sends_many() -> None:
     hostile = [Update.of_arrays({"v": np.zeros(2)}, node="many")] * 10
-    assert values(released(Mean(), [*hostile, *updates([[1.0], [3.0]])])) == [2.0]
+    assert values(released(WeightedMean(), [*hostile, *updates([[1.0], [3.0]])])) == [2.0]
 
 
 def test_fold__what_is_refused_leaves_no_trace() -> None:
@@ -287,19 +289,19 @@ def test_fold__what_is_refused_leaves_no_trace() -> None:
 
 def test_release__needs_enough_good_updates() -> None:
     nan = Update.of_arrays({"w": np.array([math.nan])}, node="nan")
-    for mean in (Mean(), Mean(accumulator="float64"), folding(nan)):
+    for mean in (WeightedMean(), WeightedMean(accumulator="float64"), folding(nan)):
         with pytest.raises(TooFewUpdates, match="there are 0"):
             released(mean, [nan])
     with pytest.raises(TooFewUpdates, match="3 good updates are needed"):
-        released(Mean(UpdateChecks(min_updates=3)), updates([[1.0], [2.0]]))
+        released(WeightedMean(UpdateChecks(min_updates=3)), updates([[1.0], [2.0]]))
     with pytest.raises(TooFewUpdates):
-        Mean().release()
+        WeightedMean().release()
 
 
 def test_layout__is_that_of_most_whatever_comes_first() -> None:
     sent = [*updates([[1.0, 1.0], [3.0, 3.0]]), Update.of_arrays({"w": np.zeros(5)}, node="other")]
     for order in itertools.permutations(sent):
-        assert values(released(Mean(), order)) == [2.0, 2.0]
+        assert values(released(WeightedMean(), order)) == [2.0, 2.0]
 
 
 def test_fold__its_memory_does_not_grow_with_updates() -> None:
@@ -307,12 +309,12 @@ def test_fold__its_memory_does_not_grow_with_updates() -> None:
     script = """
 import resource, sys
 import numpy as np
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.updates.round import UpdateChecks
 from shoal_engine.federated.updates.update import Update
 n = 1 << 22
 def sent(i): return Update.of_arrays({"w": np.full(n, i % 7, np.float32)}, node=str(i))
-mean = Mean(UpdateChecks(like=sent(0).model, max_weight=1), bound=16.0, max_updates=64)
+mean = WeightedMean(UpdateChecks(like=sent(0).model, max_weight=1), bound=16.0, max_updates=64)
 mean.observe(sent(0))
 start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for i in range(1, int(sys.argv[1])):
@@ -332,13 +334,13 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start)
 @pytest.mark.parametrize(
     "make",
     [
-        lambda like: Mean(max_updates=3),
-        lambda like: Mean(bound=0.0),
-        lambda like: Mean(bound=math.nan),
-        lambda like: Mean(bound=1.0, max_updates=3),
+        lambda like: WeightedMean(max_updates=3),
+        lambda like: WeightedMean(bound=0.0),
+        lambda like: WeightedMean(bound=math.nan),
+        lambda like: WeightedMean(bound=1.0, max_updates=3),
         lambda like: folding(like, max_updates=0),
         lambda like: folding(like, bound=math.inf),
-        lambda like: Mean(UpdateChecks(like=like.model), bound=1.0, max_updates=10**6),
+        lambda like: WeightedMean(UpdateChecks(like=like.model), bound=1.0, max_updates=10**6),
         lambda like: UpdateChecks(min_updates=0),
         lambda like: UpdateChecks(max_weight=0.0),
         lambda like: UpdateChecks(max_weight=math.nan),
@@ -361,7 +363,7 @@ def test_fold__has_room_for_as_many_as_were_declared() -> None:
     with pytest.raises(UpdateError, match="no node in common"):
         one.merge(one)
     with pytest.raises(UpdateError, match="parameters"):
-        one.merge(Mean())
+        one.merge(WeightedMean())
     with pytest.raises(UpdateError, match="parameters"):
         folding(updates([[1.0, 2.0]])[0]).merge(folding(sent[0]))
 
@@ -375,7 +377,7 @@ def test_mean__narrow_dtypes_are_rounded_once(dtype: Any) -> None:
     ]
     wide = np.stack([widened(one, dtype).astype(np.float64) for one in exact])
     expected = narrowed(np.array([float(exact_mean(column, [1, 1, 1])) for column in wide.T.tolist()]), dtype)
-    found = released(Mean(), sent).model.payloads()[0]
+    found = released(WeightedMean(), sent).model.payloads()[0]
     assert found.dtype == expected.dtype
     if dtype == "float64":
         assert found == pytest.approx(expected, abs=1e-11)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from naive import distance_rules as naive
 from shoal_engine.errors import TooFewUpdates, UpdateError
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.rules.centered_clipping import CenteredClipping
 from shoal_engine.federated.rules.norm_bounding import NormBound
 from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
@@ -114,7 +114,7 @@ def test_norm_bound__equals_naive(action: str, limit: float, *, like: bool, seed
 def test_norm_bound__is_the_mean_where_nobody_is_too_long(action: str) -> None:
     rows, weights = np.random.default_rng(1).normal(size=(5, 100)), np.array([1.0, 2.0, 3.0, 4.0, 5.0])
     rule = NormBound(limit=1e3, action=action)  # type: ignore[arg-type]
-    expected = released(Mean(), rows, weights).model.arrays()["w"]
+    expected = released(WeightedMean(), rows, weights).model.arrays()["w"]
     assert np.array_equal(released(rule, rows, weights).model.arrays()["w"], expected)
 
 

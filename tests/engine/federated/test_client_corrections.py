@@ -18,7 +18,7 @@ from shoal_engine.federated.optimizers.client_corrections import (
     zero_control,
 )
 from shoal_engine.federated.optimizers.server_states import read_state, write_state
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import UpdateChecks
 from shoal_engine.federated.updates.update import Update
@@ -86,7 +86,7 @@ class Federation:
         self.controls = [zero_control(self.model)] * N_NODES
 
     def round(self, nodes: list[int]) -> None:
-        control, mean = self.state.moments["control"], Mean(UpdateChecks(round=self.state.rounds))
+        control, mean = self.state.moments["control"], WeightedMean(UpdateChecks(round=self.state.rounds))
         for node in nodes:
             local = self.model
             for _ in range(N_STEPS):
@@ -184,7 +184,7 @@ def test_scaffold__state_and_updates_in_float32(tmp_path: Path) -> None:
         model_of([1.5, 1.0], "float16"), model, model_of([4.0, 8.0], "float32"), zero_control(model), node="a"
     )
     assert [(t.name, t.dtype) for t in update.model.layout] == [("w", "float16"), ("control/w", "float32")]
-    mean = Mean()
+    mean = WeightedMean()
     mean.observe(update)
     state, following = server.update(state, model, mean.release())
     assert following.layout == model.layout
@@ -197,7 +197,7 @@ def test_scaffold__state_and_updates_in_float32(tmp_path: Path) -> None:
 def test_scaffold__refuses_what_does_not_fit() -> None:
     model = model_of([1.0, 2.0])
     server = Scaffold(n_nodes=1)
-    state, mean, crowd = server.init(model), Mean(), Mean()
+    state, mean, crowd = server.init(model), WeightedMean(), WeightedMean()
     mean.observe(Update(model, "a"))
     for node in "ab":
         crowd.observe(scaffold_update(model, model, zero_control(model), zero_control(model), node=node))

@@ -10,7 +10,7 @@ import pytest
 
 from shoal_engine.errors import TooFewUpdates
 from shoal_engine.federated.rules import table
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.rules.normalized_averaging import NormalizedMean
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import UpdateChecks
@@ -27,9 +27,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 RULES: dict[str, Callable[[UpdateChecks], Any]] = {
     **{name: partial(rule, **OPTIONS.get(name, {})) for name, rule in table.RULES.items()},
-    "bounded": lambda checks: Mean(checks, bound=100.0),
-    "folded": lambda checks: Mean(checks, bound=100.0, max_updates=9),
-    "float64": lambda checks: Mean(checks, accumulator="float64"),
+    "bounded": lambda checks: WeightedMean(checks, bound=100.0),
+    "folded": lambda checks: WeightedMean(checks, bound=100.0, max_updates=9),
+    "float64": lambda checks: WeightedMean(checks, accumulator="float64"),
     "normalized": lambda checks: NormalizedMean(checks, steps={**dict.fromkeys(SENT, 2), "lazy": 0}),
 }
 SENT = {

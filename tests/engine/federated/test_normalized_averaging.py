@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from shoal_engine.errors import TooFewUpdates, UpdateError
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.rules.normalized_averaging import MOST_STEPS, LocalSteps, NormalizedMean
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import UpdateChecks
@@ -94,7 +94,7 @@ def test_release__models_and_their_start() -> None:
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_release__with_equal_steps_it_is_the_mean(dtype: str) -> None:
     random = np.random.default_rng(8)
-    mean, normalized = Mean(), NormalizedMean()
+    mean, normalized = WeightedMean(), NormalizedMean()
     for node in "abc":
         update = update_of(node, random.normal(size=50).tolist(), float(random.integers(1, 9)), dtype)
         mean.observe(update)
@@ -183,7 +183,7 @@ def fixed_point(rate: float, *, normalized: bool) -> float:
     """Rounds of gradient steps on the losses h_i (w - b_i)^2 / 2 until nothing moves."""
     model, steps = Model.of_arrays({"w": np.array([0.0])}), {str(place): n for place, n in enumerate(N_STEPS)}
     for _ in range(int(30 / rate / 10)):
-        mean = NormalizedMean(steps=steps, start=model) if normalized else Mean()
+        mean = NormalizedMean(steps=steps, start=model) if normalized else WeightedMean()
         for place, (h, b, n) in enumerate(zip(CURVATURES, CENTERS, N_STEPS, strict=True)):
             w = values_of(model)[0]
             for _ in range(n):

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from shoal_engine.errors import TooFewUpdates, UpdateError
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.rules.order_rules import Median, TrimmedMean
 from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
 from shoal_engine.federated.updates.model import Model
@@ -172,7 +172,7 @@ def test_release__holds_no_copies(rule: Rule, dtype: str) -> None:
 def test_release__report_has_the_norms_of_a_mean(rule: Rule) -> None:
     table = np.random.default_rng(6).standard_normal((9, 20_000)).astype(np.float32)
     of_rule = released(rule(), updates_of(table)).report
-    of_mean = released(Mean(), updates_of(table)).report
+    of_mean = released(WeightedMean(), updates_of(table)).report
     assert of_rule["norm"].to_pylist() == pytest.approx(of_mean["norm"].to_pylist(), rel=1e-6)
 
 
@@ -219,7 +219,7 @@ def test_trimmed_mean__bad_share(share: float) -> None:
 
 
 def test_merge__other_rules() -> None:
-    for other in (TrimmedMean(share=0.1), Median(), Mean()):
+    for other in (TrimmedMean(share=0.1), Median(), WeightedMean()):
         with pytest.raises(UpdateError, match="merged"):
             TrimmedMean(share=0.2).merge(other)
     TrimmedMean(share=0.2).merge(TrimmedMean(share=0.2, n_threads=2))

@@ -29,9 +29,9 @@ from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import UpdateChecks
 from shoal_engine.federated.updates.update import Update
 from shoal_engine.ledger import Budget, Ledger
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
-STREAM = WordStream._of_key(bytes(range(32)), bytes(16))
+STREAM = Keystream._of_key(bytes(range(32)), bytes(16))
 DELTA = Fraction(1, 10**5)
 
 
@@ -102,8 +102,8 @@ def test_mean__noise_is_of_the_deviation_that_is_told() -> None:
     start = Model.of_arrays({"w": np.zeros(50_000)})
     released = private_mean(start, 0.5, multiplier="3", expected_updates=7).release(_stream=STREAM)
     noise = released.model.payloads()[0]
-    assert released.deviation == pytest.approx(3 * 0.5 / 7, rel=1e-6)
-    assert stats.kstest(noise / released.deviation, "norm").pvalue > 1e-6
+    assert released.std == pytest.approx(3 * 0.5 / 7, rel=1e-6)
+    assert stats.kstest(noise / released.std, "norm").pvalue > 1e-6
 
 
 def test_mean__same_bytes_in_any_order_and_cut() -> None:
@@ -119,7 +119,7 @@ def test_mean__same_bytes_in_any_order_and_cut() -> None:
         for place, one in enumerate(order):
             made[place >= cut].observe(sent[one])
         made[0].merge(made[1])
-        return made[0].release(_stream=WordStream._of_key(bytes(32), bytes(16))).model.payloads()[0].tobytes()
+        return made[0].release(_stream=Keystream._of_key(bytes(32), bytes(16))).model.payloads()[0].tobytes()
 
     orders = [rng.permutation(9).tolist() for _ in range(6)]
     assert len({released(order, cut) for order, cut in itertools.product(orders, (0, 4, 9))}) == 1

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from shoal_engine.errors import TooFewUpdates, UpdateError
 from shoal_engine.federated.privacy.private_averaging import AdaptiveClip, PrivateMean
 from shoal_engine.federated.privacy.private_training import Permit
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.rules.order_rules import Median
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.repeated_updates import Copies
 from shoal_engine.federated.updates.round import UpdateChecks
 from shoal_engine.federated.updates.update import Update
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 LIKE = Model.of_arrays({"w": np.zeros(3, np.float32), "b": np.zeros((), np.float64)})
 WEIGHT = 4.0
@@ -37,12 +37,12 @@ def update(node: str, kind: int) -> Update:
     return Update.of_arrays(arrays, node=node, weight=0.0 if kind == 8 else WEIGHT)
 
 
-def folding(**options: Any) -> Mean:
-    return Mean(UpdateChecks(like=LIKE, max_weight=WEIGHT, **options), bound=16.0, max_updates=N)
+def folding(**options: Any) -> WeightedMean:
+    return WeightedMean(UpdateChecks(like=LIKE, max_weight=WEIGHT, **options), bound=16.0, max_updates=N)
 
 
-def holding() -> Mean:
-    return Mean(UpdateChecks(like=LIKE, max_weight=WEIGHT), bound=16.0)
+def holding() -> WeightedMean:
+    return WeightedMean(UpdateChecks(like=LIKE, max_weight=WEIGHT), bound=16.0)
 
 
 def private() -> PrivateMean:
@@ -109,7 +109,7 @@ def test_any_order_and_merge__private_means_agree(sent: list[tuple[str, int]], d
     parts = data.draw(st.lists(st.integers(0, 2), min_size=len(sent), max_size=len(sent)))
 
     def released(mean: PrivateMean) -> tuple[Any, ...]:
-        stream = WordStream._of_key(bytes(32), bytes(16))
+        stream = Keystream._of_key(bytes(32), bytes(16))
         found = mean.release(_stream=stream)
         return tuple(values.tobytes() for values in found.model.payloads()), found.clip, told(found)
 
@@ -139,7 +139,7 @@ def test_a_repeat__counts_once_and_other_updates_of_a_node_not_at_all(make: Call
 
 def test_room__is_taken_by_nodes_whatever_is_taken_back() -> None:
     for order in ("aAbc", "abAc", "Aabc", "bAac"):
-        mean = Mean(UpdateChecks(like=LIKE, max_weight=WEIGHT), bound=16.0, max_updates=2)
+        mean = WeightedMean(UpdateChecks(like=LIKE, max_weight=WEIGHT), bound=16.0, max_updates=2)
         *first, last = [update(one.lower(), 2 if one.islower() else 3) for one in order]
         for one in first:
             mean.observe(one)
@@ -167,7 +167,7 @@ def test_merge__not_with_itself(make: Callable[[], Any]) -> None:
 
 
 @pytest.mark.parametrize("again", [copy.deepcopy, lambda mean: pickle.loads(pickle.dumps(mean))])
-def test_folded__can_be_taken_back_from_a_copy_of_the_aggregator(again: Callable[[Mean], Mean]) -> None:
+def test_folded__can_be_taken_back_from_a_copy_of_the_aggregator(again: Callable[[WeightedMean], WeightedMean]) -> None:
     mean = folding()
     for node, kind in (("a", 1), ("b", 3)):
         mean.observe(update(node, kind))

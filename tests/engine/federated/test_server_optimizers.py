@@ -11,7 +11,7 @@ import pytest
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.optimizers.server_optimizers import FedAdagrad, FedAdam, FedAvgM, FedYogi, ServerOptimizer
 from shoal_engine.federated.optimizers.server_states import ServerState, read_state, write_state
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.updates import blockwise
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.update import Update, write_updates
@@ -56,7 +56,7 @@ def test_update__agrees_with_flower(case: dict[str, Any]) -> None:
     model = Model.of_arrays(arrays_of(GOLDEN["first"]))
     state = optimizer.init(model)
     for sent, expected in zip(GOLDEN["sent"], case["models"], strict=True):
-        mean = Mean()
+        mean = WeightedMean()
         for place, (arrays, weight) in enumerate(zip(sent, GOLDEN["weights"], strict=True)):
             mean.observe(Update.of_arrays(arrays_of(arrays), node=str(place), weight=weight))
         state, model = optimizer.update(state, model, mean.release().model, averaged="models")
@@ -88,7 +88,7 @@ def test_update__known_answers(
     model = model_of(1, 1, 1, 1)
     state = optimizer.init(model)
     for expected in (first, second):
-        mean = Mean()
+        mean = WeightedMean()
         for place, (change, weight) in enumerate(zip(changes, (10, 20, 70), strict=True)):
             sent = np.array(change) + (np.array(values_of(model)) if averaged == "models" else 0)
             mean.observe(Update.of_arrays({"w": sent}, node=str(place), weight=weight))
@@ -257,7 +257,7 @@ def test_update__converges(optimizer: ServerOptimizer) -> None:
     targets, model = (np.array([3.0, -1.0]), np.array([1.0, 2.0])), model_of(0.0, 0.0)
     state = optimizer.init(model)
     for _ in range(400):
-        mean = Mean()
+        mean = WeightedMean()
         for place, target in enumerate(targets):
             sent = 0.5 * (np.array(values_of(model)) + target)
             mean.observe(Update.of_arrays({"w": sent}, node=str(place)))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shoal_engine.errors import SecureAggregationError, TooFewSurvivors, UpdateError
 from shoal_engine.federated.privacy.private_averaging import AdaptiveClip, PrivateMean
 from shoal_engine.federated.privacy.private_training import Permit, PrivateTraining
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.secure import SecureParameters, vectors
 from shoal_engine.federated.secure.driving import SecureRound, answered
 from shoal_engine.federated.secure.flat_messages import Fields
@@ -22,7 +22,7 @@ from shoal_engine.federated.secure.vectors import MaskedClip, MaskedMean, length
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import Reason, UpdateChecks
 from shoal_engine.federated.updates.update import Update
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 Ints = npt.NDArray[np.int64]
 Lost = Mapping[int, Stage]
@@ -69,7 +69,7 @@ def updates_of(n: int, seed: int = 3) -> list[Update]:
 
 def folded(updates: Iterable[Update], plan: MaskedMean) -> Model:
     checks = UpdateChecks(like=LIKE, max_weight=plan.max_weight)
-    mean = Mean(checks, bound=plan.bound, max_updates=plan.max_updates)
+    mean = WeightedMean(checks, bound=plan.bound, max_updates=plan.max_updates)
     for update in updates:
         mean.observe(update)
     return mean.release().model
@@ -189,7 +189,7 @@ def test_clip__noise_of_the_threshold_is_what_was_paid_for() -> None:
     sigma = mean.sensitivity / 2
     assert plan.share_squared * 3 >= sigma**2
     assert np.mean((total[:-1] / sigma) ** 2) == pytest.approx(1, abs=0.134)
-    assert plan.deviation(3) == pytest.approx(sigma * 0.5 * 2.0**-40 / 3)
+    assert plan.std(3) == pytest.approx(sigma * 0.5 * 2.0**-40 / 3)
 
 
 @pytest.mark.parametrize("share", [1, 2**80, 2**96, 2**100])
@@ -423,10 +423,10 @@ def test_a_private_round__moves_the_model_by_little_noise() -> None:
     released = plan.released(driven.total(Nodes([plan.vector(u, LIKE) for u in updates]).ask), LIKE)
     for update in updates:
         mean.observe(update)
-    with WordStream.secure() as stream:
+    with Keystream.secure() as stream:
         other = mean.release(_stream=stream)
     apart = max(
         float(np.abs(a - b).max())
         for a, b in zip(released.arrays().values(), other.model.arrays().values(), strict=True)
     )
-    assert apart < 12 * (plan.deviation(5) + other.deviation)
+    assert apart < 12 * (plan.std(5) + other.std)

@@ -1,7 +1,7 @@
 """The least discrete Gaussian noise for an epsilon and a delta, on many numbers at once: analytic, and proven.
 
-The analytic Gaussian mechanism (Balle, Wang 2018, theorem 8) is about the continuous law; what is drawn is the discrete
-one. Theorem: let every changed coordinate i, by an integer v_i, have discrete Gaussian noise of parameter
+The analytic Gaussian mechanism (Balle, Wang 2018, theorem 8) is about the continuous distribution; what is drawn is the
+discrete one. Theorem: let every changed coordinate i, by an integer v_i, have discrete Gaussian noise of parameter
 ``sigma_i**2 = tau_i**2 + s**2``. With q = exp(-2 pi**2 s**2), theta = 2 q / (1 - q), n changed coordinates and
 ``mu**2 = sum_i v_i**2 / tau_i**2``,
 
@@ -9,8 +9,8 @@ one. Theorem: let every changed coordinate i, by an integer v_i, have discrete G
 
 Proof. Round a real x to the integer z with probability exp(-(z - x)**2 / (2 s**2)) / N(x), N(x) being the sum over z.
 By Poisson's summation N(x) = s sqrt(2 pi) (1 + 2 sum_{j >= 1} q**(j**2) cos(2 pi j x)), within a share of theta of
-s sqrt(2 pi). Rounding x = v + tau g, with g of the standard normal law, meets z with probability p~(z) = integral of
-phi_tau(x - v) exp(-(z - x)**2 / (2 s**2)) / N(x), so between phi_sigma(z - v) / (1 + theta) and
+s sqrt(2 pi). Rounding x = v + tau g, with g of the standard normal distribution, meets z with probability p~(z) =
+integral of phi_tau(x - v) exp(-(z - x)**2 / (2 s**2)) / N(x), so between phi_sigma(z - v) / (1 + theta) and
 phi_sigma(z - v) / (1 - theta), phi_sigma being the normal density: the product of two Gaussians integrates to one of
 the summed variance. The discrete Gaussian of parameter sigma**2 around the integer v has probability
 phi_sigma(z - v) / (1 + t) with the same t from 0 to theta for every integer v. So each coordinate's probability is at
@@ -19,9 +19,9 @@ drop out. Rounding is postprocessing of the continuous mechanism, whose delta is
 sum max(0, P - exp(epsilon) Q) <= (1 + theta)**n sum max(0, P~ - exp(epsilon) ((1 - theta) / (1 + theta))**n Q~).
 
 The price is s**2, about half a step squared. Where that is felt and numbers move one way or the other but all by at
-most their sensitivity, a smaller addition is tried and proven by the privacy losses of the discrete law themselves:
-its probabilities are log-concave, so the best event is a half line, whose advantage grows with the shift; so every
-coordinate's pair is dominated by that of the largest shift, and products of dominated pairs by products of the
+most their sensitivity, a smaller addition is tried and proven by the privacy losses of the discrete distribution
+themselves: its probabilities are log-concave, so the best event is a half line, whose advantage grows with the shift;
+so every coordinate's pair is dominated by that of the largest shift, and products of dominated pairs by products of the
 dominating ones (Zhu, Dong, Wang 2022, theorem 10).
 """
 
@@ -77,7 +77,7 @@ def variances(epsilon: Fraction, delta: Fraction, moved: tuple[Moved, ...]) -> t
     Examples
     --------
     >>> (found,) = variances(Fraction(1), Fraction(1, 10**6), (Moved(1, 1, 1, Fraction(1)),))
-    >>> round(float(found), 2)  # 17.85 for the continuous law, 20.53 by zero-concentrated privacy
+    >>> round(float(found), 2)  # 17.85 for the continuous distribution, 20.53 by zero-concentrated privacy
     17.93
     """
     if not (delta > _LEAST and _LEAST < epsilon < _LARGEST):
@@ -98,8 +98,8 @@ def _by_theorem(epsilon: Fraction, delta: Fraction, n: int) -> tuple[Fraction, F
     """Return tau**2 for a change of length 1, and s**2."""
     added, lost = _smoothing(epsilon, n)
     left = Fraction(float(epsilon) * (1 - _SLACK) - lost)
-    chance = Fraction(float(delta) * math.exp(-lost) * (1 - _SLACK))
-    return (gaussian.sigma_for(left, chance) ** 2, added) if left > 0 else None
+    probability = Fraction(float(delta) * math.exp(-lost) * (1 - _SLACK))
+    return (gaussian.sigma_for(left, probability) ** 2, added) if left > 0 else None
 
 
 def _smoothing(epsilon: Fraction, n: int) -> tuple[Fraction, float]:
@@ -117,7 +117,7 @@ def _smoothing(epsilon: Fraction, n: int) -> tuple[Fraction, float]:
 def _refined(
     epsilon: Fraction, delta: Fraction, moved: Sequence[Moved], is_narrow: Sequence[bool]
 ) -> tuple[Fraction, ...] | None:
-    """Return variances that the losses of the discrete law prove: of the narrow ones, the wide by the theorem."""
+    """Return variances: the narrow ones by the losses of the discrete distribution, the wide ones by the theorem."""
     wide = [one for one, narrow in zip(moved, is_narrow, strict=True) if not narrow]
     added, lost = _smoothing(epsilon, sum(one.coordinates for one in wide)) if wide else (Fraction(0), 0.0)
     e, d = float(epsilon) * (1 - _SLACK) - lost, float(delta) * math.exp(-lost) * (1 - _SLACK)

@@ -1,7 +1,7 @@
 """Many events together, by their privacy loss distributions: epsilon for a delta, and delta for an epsilon.
 
-Losses of independent events add up, so their distributions are convolved, by Fourier transforms of chances that are
-tilted towards the losses that decide: what is asked for is a tail, and untilted its digits would drown in rounding.
+Losses of independent events add up, so their distributions are convolved, by Fourier transforms of probabilities that
+are tilted towards the losses that decide: what is asked for is a tail, and untilted its digits would drown in rounding.
 Every error is bounded and charged: to delta what is cut off, what wraps around, and what transforms round.
 """
 
@@ -31,7 +31,7 @@ _LOG_OUTSIDE: Final = math.log(_OUTSIDE)
 _NO_TILT: Final = 1e-3
 """Of the exponent across a window: less hardly moves it."""
 _LARGEST_EXPONENT: Final = 300.0
-"""Of what chances are multiplied by; where more were needed, what is charged for rounding is above 1."""
+"""Of what probabilities are multiplied by; where more were needed, what is charged for rounding is above 1."""
 _LARGEST_TOTAL: Final = 1e9
 """Of all losses together: of more no epsilon comes out that protects anybody, and no grid of steps is fine enough."""
 _MOST_TIMES: Final = 1 << 30
@@ -52,7 +52,7 @@ class _Sum:
 
     def log_moment(self, t: float) -> float:
         """Return the logarithm of the mean of exp(t * loss)."""
-        return sum(times * _log_moment(one.loss, one.chance, t) for one, times in self.parts)
+        return sum(times * _log_moment(one.loss, one.probability, t) for one, times in self.parts)
 
     def rough_log_moment(self) -> Callable[[float], float]:
         """Return what tells about that, quickly: for the search of a tilt, of which any is right."""
@@ -65,7 +65,7 @@ class _Sum:
 
     @property
     def lost(self) -> float:
-        """Return the chance that some loss has no place on the grid."""
+        """Return the probability that some loss has no place on the grid."""
         return -math.expm1(sum(times * math.log1p(-one.lost) for one, times in self.parts))
 
 
@@ -131,8 +131,8 @@ def _step(known: Sequence[tuple[Losses, int]]) -> float:
     spread = 0.0
     for losses, times in known:
         coarse = losses.on_grid((losses.high - losses.low) / _CELLS_OF_RANGE)
-        mean = float((coarse.chance * coarse.loss).sum())
-        spread += times * float((coarse.chance * (coarse.loss - mean) ** 2).sum())
+        mean = float((coarse.probability * coarse.loss).sum())
+        spread += times * float((coarse.probability * (coarse.loss - mean) ** 2).sum())
     widest = max((losses.high - losses.low for losses, _ in known), default=0.0)
     return max(min(STEP, finest), widest / MOST_CELLS, 30 * math.sqrt(spread) / MOST_CELLS)
 
@@ -149,16 +149,16 @@ def _power(base: npt.NDArray[Any], times: int) -> npt.NDArray[Any]:
 
 
 def _merged(one: Gridded) -> tuple[Floats, Floats]:
-    """Return the mean losses of every 64 neighbors, and their chances together."""
-    starts = np.arange(0, one.chance.size, _MERGED)
-    chance, sums = np.add.reduceat(one.chance, starts), np.add.reduceat(one.chance * one.loss, starts)
-    return np.divide(sums, chance, out=one.loss[starts], where=chance > 0), chance
+    """Return the mean losses of every 64 neighbors, and their probabilities together."""
+    starts = np.arange(0, one.probability.size, _MERGED)
+    probability, sums = np.add.reduceat(one.probability, starts), np.add.reduceat(one.probability * one.loss, starts)
+    return np.divide(sums, probability, out=one.loss[starts], where=probability > 0), probability
 
 
-def _log_moment(loss: Floats, chance: Floats, t: float) -> float:
+def _log_moment(loss: Floats, probability: Floats, t: float) -> float:
     exponent = t * loss
     top = float(exponent.max())
-    return top + math.log(float((chance * np.exp(exponent - top)).sum()))
+    return top + math.log(float((probability * np.exp(exponent - top)).sum()))
 
 
 def _epsilon(total: _Sum, delta: float) -> float:
@@ -229,7 +229,7 @@ class _Curve:
     loss : (n,) float64
         Ascending.
     beyond, scaled : (n + 1,) float64
-        Sums over each loss and all above it: of their chances, and of these times exp(-loss); the last are 0.
+        Sums over each loss and all above it: of their probabilities, and of these times exp(-loss); the last are 0.
     lost : float
     tilt, log_moment, rounding : float
         Rounding adds at most ``exp(log_moment - tilt * epsilon) * rounding`` to a delta.
@@ -259,7 +259,7 @@ class _Curve:
         n = int(next_fast_len(needed, real=True) or needed)
         product, erring = np.ones(1, np.complex128), 2.0
         for one, times in total.parts:
-            tilted = one.chance * np.exp(t * one.loss - _log_moment(one.loss, one.chance, t))
+            tilted = one.probability * np.exp(t * one.loss - _log_moment(one.loss, one.probability, t))
             folded = np.bincount((one.first + np.arange(tilted.size)) % n, weights=tilted, minlength=n)
             transform = np.fft.rfft(folded)
             powered = _power(transform, times)
@@ -269,9 +269,9 @@ class _Curve:
             erring += (
                 times * float((np.abs(powered) / np.maximum(np.abs(transform), 1e-300)).mean()) if times > 1 else 1
             )
-        chance = np.maximum(np.roll(np.fft.irfft(product, n), -(first % n)), 0.0)
+        probability = np.maximum(np.roll(np.fft.irfft(product, n), -(first % n)), 0.0)
         loss = np.asarray((first + np.arange(n)) * step, np.float64)
-        true = chance * np.exp(np.minimum(moment - t * loss, _LARGEST_EXPONENT))
+        true = probability * np.exp(np.minimum(moment - t * loss, _LARGEST_EXPONENT))
         beyond, scaled = (
             np.append(np.cumsum(sums[::-1])[::-1], 0.0)
             for sums in (true, true * np.exp(np.minimum(-loss, _LARGEST_EXPONENT)))
@@ -288,7 +288,7 @@ class _Curve:
 
     def _at(self, place: int, epsilon: float) -> float:
         """Return the delta of an epsilon between a loss and the next; before the first of them, place is -1."""
-        # Beyond 700 chances are those of losses that never end; there delta is what is lost.
+        # Beyond 700 probabilities are those of losses that never end; there delta is what is lost.
         beyond = float(self.beyond[place + 1]) - math.exp(min(epsilon, 700.0)) * float(self.scaled[place + 1])
         return max(0.0, beyond) + self._charged(epsilon)
 
@@ -314,7 +314,7 @@ class _Curve:
 
 
 def _window(total: _Sum, t: float) -> tuple[float, float]:
-    """Return the losses between which all but a vanishing share of the tilted chance lies, by Chernoff's bound."""
+    """Return the losses between which all but a vanishing share of the tilted probability lies, by Chernoff's bound."""
     spread, moment = max(total.parts[0][0].step, _spread(total, t)), total.log_moment(t)
     low, high = (sign * _edge(total, t, moment, sign * _ORDER / spread) for sign in (-1, 1))
     least, most = (sum(times * float(one.loss[end]) for one, times in total.parts) for end in (0, -1))
@@ -339,7 +339,7 @@ def _spread(total: _Sum, t: float) -> float:
     """Return the standard deviation of the tilted losses."""
     variance = 0.0
     for one, times in total.parts:
-        tilted = one.chance * np.exp(t * one.loss - _log_moment(one.loss, one.chance, t))
+        tilted = one.probability * np.exp(t * one.loss - _log_moment(one.loss, one.probability, t))
         mean = float((tilted * one.loss).sum())
         variance += times * float((tilted * (one.loss - mean) ** 2).sum())
     return math.sqrt(variance)

@@ -1,9 +1,9 @@
 """Privacy loss distributions on a grid, never more private than the mechanism: what one event costs, exactly enough.
 
-The loss of an outcome is the logarithm of its chance on one table over that on the neighboring one. Each outcome's
-chances on both tables are moved to the two points of the grid around its loss, so that both sums stay what they are
-("connect the dots": Doroshenko, Ghazi, Kamath, Kumar, Manurangsi 2022, algorithm 1): the hockey-stick curve becomes a
-chain of chords, and lies nowhere below the true one.
+The loss of an outcome is the logarithm of its probability on one table over that on the neighboring one. Each outcome's
+probabilities on both tables are moved to the two points of the grid around its loss, so that both sums stay what they
+are ("connect the dots": Doroshenko, Ghazi, Kamath, Kumar, Manurangsi 2022, algorithm 1): the hockey-stick curve becomes
+a chain of chords, and lies nowhere below the true one.
 """
 
 import functools
@@ -38,8 +38,8 @@ class Losses:
 
     Attributes
     ----------
-    loss, chance : (n,) float64
-        Atoms: losses, and their chances on the first table.
+    loss, probability : (n,) float64
+        Atoms: losses, and their probabilities on the first table.
     density : callable, optional
         Of the loss on the first table, between `low` and `high`.
     low, high : float
@@ -49,7 +49,7 @@ class Losses:
     """
 
     loss: Floats
-    chance: Floats
+    probability: Floats
     density: Callable[[Floats], Floats] | None
     low: float
     high: float
@@ -59,18 +59,18 @@ class Losses:
         """Return the losses on multiples of a step."""
         first = math.floor(self.low / step)
         n = math.ceil(self.high / step) - first + 2
-        chance = np.zeros(n)
+        probability = np.zeros(n)
         place = np.floor(self.loss / step).astype(np.int64)
-        _split(chance, place - first, self.chance, self.loss - place * step, step)
+        _split(probability, place - first, self.probability, self.loss - place * step, step)
         if self.density is not None:
             edge = (first + np.arange(n - 1)) * step
             inside = np.clip(np.stack([edge, edge + step]), self.low, self.high)
             half, middle = (inside[1] - inside[0]) / 2, (inside[1] + inside[0]) / 2
             for node, weight in zip(_NODES, _WEIGHTS, strict=True):
                 at = middle + half * node
-                _split(chance, np.arange(n - 1), weight * half * self.density(at), at - edge, step)
-        held = np.flatnonzero(chance)
-        return Gridded(step, first + int(held[0]), chance[held[0] : held[-1] + 1], self.lost)
+                _split(probability, np.arange(n - 1), weight * half * self.density(at), at - edge, step)
+        held = np.flatnonzero(probability)
+        return Gridded(step, first + int(held[0]), probability[held[0] : held[-1] + 1], self.lost)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,28 +79,28 @@ class Gridded:
 
     step: float
     first: int
-    chance: Floats
+    probability: Floats
     lost: float
 
     @functools.cached_property
     def loss(self) -> Floats:
         """Return the losses."""
-        return np.asarray((self.first + np.arange(self.chance.size)) * self.step, np.float64)
+        return np.asarray((self.first + np.arange(self.probability.size)) * self.step, np.float64)
 
     def coarser(self, times: int) -> "Gridded":
-        """Return the chances on a grid with a step so many times as long: chords of chords, which lie no lower."""
-        place = (self.first + np.arange(self.chance.size)) // times
-        chance, step = np.zeros(int(place[-1] - place[0]) + 2), self.step * times
-        _split(chance, place - place[0], self.chance, self.loss - place * step, step)
-        return Gridded(step, int(place[0]), chance, self.lost)
+        """Return the probabilities on a grid whose step is `times` as long: chords of chords, which lie no lower."""
+        place = (self.first + np.arange(self.probability.size)) // times
+        probability, step = np.zeros(int(place[-1] - place[0]) + 2), self.step * times
+        _split(probability, place - place[0], self.probability, self.loss - place * step, step)
+        return Gridded(step, int(place[0]), probability, self.lost)
 
 
-def _split(chance: Floats, place: npt.NDArray[np.int64], mass: Floats, above: Floats, step: float) -> None:
+def _split(probability: Floats, place: npt.NDArray[np.int64], mass: Floats, above: Floats, step: float) -> None:
     """Move mass that lies some way above a point of the grid to it and the next, keeping both tables' sums."""
-    # A loss on the grid may be rounded to just beside its point: no chance is negative for that.
+    # A loss on the grid may be rounded to just beside its point: no probability is negative for that.
     up = mass * np.clip(np.expm1(-above) / math.expm1(-step), 0.0, 1.0)
-    np.add.at(chance, place, mass - up)
-    np.add.at(chance, place + 1, up)
+    np.add.at(probability, place, mass - up)
+    np.add.at(probability, place + 1, up)
 
 
 def losses_of(event: events.Event, *, adding: bool = False) -> Losses | None:
@@ -190,13 +190,13 @@ def _discrete_laplace(a: float, s: int) -> Losses:
     q = math.exp(-a)
     # Of z and the next of its group; z = 0 stands for all below it, z = s for all above.
     members = np.minimum(group, s - z)
-    chance = np.exp(-a * z) * (-np.expm1(-a * members) / (1 + q))
-    chance[0] += q / (1 + q)
-    chance[-1] = math.exp(-a * s) / (1 + q) if z[-1] == s else chance[-1]
+    probability = np.exp(-a * z) * (-np.expm1(-a * members) / (1 + q))
+    probability[0] += q / (1 + q)
+    probability[-1] = math.exp(-a * s) / (1 + q) if z[-1] == s else probability[-1]
     loss = a * (s - 2 * z)
     if z[-1] != s:
-        loss, chance = np.append(loss, -a * s), np.append(chance, math.exp(-a * s) / (1 + q))
-    return Losses(loss, chance, None, -a * s, a * s, 0.0)
+        loss, probability = np.append(loss, -a * s), np.append(probability, math.exp(-a * s) / (1 + q))
+    return Losses(loss, probability, None, -a * s, a * s, 0.0)
 
 
 def _discrete_gaussian(sigma_squared: float, s: int) -> Losses:
@@ -206,41 +206,41 @@ def _discrete_gaussian(sigma_squared: float, s: int) -> Losses:
     group = -(-2 * reach // MOST_ATOMS)
     z = np.arange(-reach, reach + 1, group, dtype=np.float64)
     if group == 1:
-        chance = np.exp(-(z**2) / (2 * sigma_squared))
-        chance /= chance.sum()
+        probability = np.exp(-(z**2) / (2 * sigma_squared))
+        probability /= probability.sum()
     else:
         # Each stands for itself and those behind it, whose losses are lower. Their sum is the integral around them to
         # a share of 1 / sigma**2, which is below 1e-9 here; that is added.
         at = z + (group - 1) / 2 + group / 2 * _NODES[:, None]
-        chance = (_WEIGHTS[:, None] * np.exp(-(at**2) / (2 * sigma_squared))).sum(axis=0) * group / 2
-        chance *= (1 + 1 / sigma_squared) / (sigma * math.sqrt(2 * math.pi))
+        probability = (_WEIGHTS[:, None] * np.exp(-(at**2) / (2 * sigma_squared))).sum(axis=0) * group / 2
+        probability *= (1 + 1 / sigma_squared) / (sigma * math.sqrt(2 * math.pi))
     loss = (s * s - 2 * s * z) / (2 * sigma_squared)
-    return Losses(loss, chance, None, float(loss.min()), float(loss.max()), TAIL)
+    return Losses(loss, probability, None, float(loss.min()), float(loss.max()), TAIL)
 
 
 def _randomized_response(epsilon: float, delta: float) -> Losses:
     """Return the worst losses of all that is (epsilon, delta)-private (Kairouz, Oh, Viswanath 2015, theorem 3.1)."""
     loss = np.array([-epsilon, epsilon])
-    chance = (1 - delta) / (1 + np.exp(np.minimum(-loss, 700.0)))
-    return Losses(loss, chance, None, -epsilon, epsilon, delta)
+    probability = (1 - delta) / (1 + np.exp(np.minimum(-loss, 700.0)))
+    return Losses(loss, probability, None, -epsilon, epsilon, delta)
 
 
 def _sampled(inner: Losses, rate: float, *, adding: bool) -> Losses:
-    """Return the losses of an event on a Poisson sample, in which each unit takes part with chance `rate`.
+    """Return the losses of an event on a Poisson sample, in which each unit takes part with probability `rate`.
 
     Removing: the mixture of both tables' outcomes against the one without the unit; adding: the reverse (Zhu, Dong,
     Wang 2022, section 4; Koskela, Jalko, Honkela 2020).
     """
     # A finer grid first: chords of the inner curve are chords of the sampled one, since both tables' sums stay.
     fine = inner.on_grid((inner.high - inner.low) / _FINE)
-    loss, chance = fine.loss, fine.chance
+    loss, probability = fine.loss, fine.probability
     if adding:
         # The losses of the pair reversed are those of the pair, the mechanism being symmetric.
         moved = -np.log1p(rate * np.expm1(-loss))
     else:
-        moved, without = np.log1p(rate * np.expm1(loss)), chance * np.exp(-loss)
-        # Below the grid are outcomes without a chance with the unit, but with one without it: where there is little
-        # noise, nearly all of them. Their losses are less than the least that is told apart, and count as that.
+        moved, without = np.log1p(rate * np.expm1(loss)), probability * np.exp(-loss)
+        # Below the grid are outcomes without a probability with the unit, but with one without it: where there is
+        # little noise, nearly all of them. Their losses are less than the least that is told apart, and count as that.
         without[0] += max(0.0, 1.0 - float(without.sum()))
-        chance = rate * chance + (1 - rate) * without
-    return Losses(moved, chance, None, float(moved.min()), float(moved.max()), inner.lost)
+        probability = rate * probability + (1 - rate) * without
+    return Losses(moved, probability, None, float(moved.min()), float(moved.max()), inner.lost)

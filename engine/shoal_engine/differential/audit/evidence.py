@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.errors import NumberError
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 Outputs = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float64]
@@ -69,11 +69,11 @@ class Finding:
         return "holds" if self.bound >= LOOSE * self.claim.epsilon else "loose"
 
 
-Draw: TypeAlias = Callable[[int, int, WordStream], Outputs]
+Draw: TypeAlias = Callable[[int, int, Keystream], Outputs]
 """Runs a mechanism n times, the second number, on the table without (0) or with the unit (1): (n,) or (n, columns)."""
 
 
-def audit(draw: Draw, claim: Claim, *, runs: int, stream: WordStream) -> Finding:
+def audit(draw: Draw, claim: Claim, *, runs: int, stream: Keystream) -> Finding:
     """Run a mechanism on two neighbors, and bound its epsilon from below.
 
     Parameters
@@ -82,7 +82,7 @@ def audit(draw: Draw, claim: Claim, *, runs: int, stream: WordStream) -> Finding
     claim : Claim
     runs : int
         On each of the neighbors; half of them choose the event.
-    stream : WordStream
+    stream : Keystream
 
     Raises
     ------

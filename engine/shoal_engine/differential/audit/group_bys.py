@@ -12,12 +12,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from shoal_engine.differential.audit.evidence import Draw, Outputs
+from shoal_engine.differential.named_choices import DistributionName
 from shoal_engine.differential.queries.aggregates import Aggregate, Count
 from shoal_engine.differential.queries.bounding import Bounds
-from shoal_engine.differential.queries.budget import Budget, Law
+from shoal_engine.differential.queries.budget import QueryBudget
 from shoal_engine.differential.queries.moments import Mean, Sum
 from shoal_engine.differential.queries.private_group_by import GroupQuery, Neighbors, Observation
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 Ints = npt.NDArray[np.int64]
 
@@ -38,8 +39,8 @@ class Trial:
     aggregates : tuple of Aggregate
     max_groups, n_groups : int
         Groups that a unit may count in, and that it has rows in.
-    budget : Budget
-    law : str
+    budget : QueryBudget
+    distribution : str
     neighbors : str
         change-one: the unit is in all but the last of its groups, or in all but the first.
     others : int
@@ -49,8 +50,8 @@ class Trial:
     aggregates: tuple[Aggregate, ...]
     max_groups: int
     n_groups: int
-    budget: Budget
-    law: Law = "laplace"
+    budget: QueryBudget
+    distribution: DistributionName = "laplace"
     neighbors: Neighbors = "add-remove"
     others: int | None = None
 
@@ -75,20 +76,20 @@ class Trial:
             self._add(observation, others, np.repeat(key, self.others), 0.0)
         return observation
 
-    def draw(self, world: int, runs: int, stream: WordStream) -> Outputs:
+    def draw(self, world: int, runs: int, stream: Keystream) -> Outputs:
         """Return the answers of every run, (runs, groups times aggregates)."""
         query = self.query(runs)
-        answer = self.observe(world, runs).finish(_KEY).release(query.allot(self.budget, self.law), stream)
+        answer = self.observe(world, runs).finish(_KEY).release(query.allot(self.budget, self.distribution), stream)
         found = np.full((runs * self.n_groups, len(self.aggregates)), _LEFT_OUT)
         key = np.asarray(answer.column("key").to_numpy(), np.int64)
         for place, one in enumerate(self.aggregates):
             found[key, place] = answer.column(one.name).to_numpy(zero_copy_only=False)
         return found.reshape(runs, -1)
 
-    def draw_parts(self, world: int, runs: int, stream: WordStream) -> Outputs:
+    def draw_parts(self, world: int, runs: int, stream: Keystream) -> Outputs:
         """Return the noisy parts of the one aggregate, each over its sensitivity, as somebody could take them apart."""
         query = self.query(runs)
-        totals, allotment = self.observe(world, runs).finish(_KEY), query.allot(self.budget, self.law)
+        totals, allotment = self.observe(world, runs).finish(_KEY), query.allot(self.budget, self.distribution)
         ((one, place),) = zip(query.aggregates, totals.places, strict=True)
         kept = np.arange(runs * self.n_groups)
         noisy = totals.noisy_parts(one, place, allotment.mechanisms, kept, stream)
@@ -103,13 +104,13 @@ class Trial:
 _COUNT = (Count(units=True),)
 _SEVERAL = (Count(units=True), Sum("x", BOUNDS, "sum"), Mean("x", BOUNDS, "mean"))
 TRIALS: dict[str, Trial] = {
-    "group-by-one-group-of-two": Trial(_COUNT, 1, 2, Budget(ONE)),
-    "group-by-two-groups": Trial(_COUNT, 2, 2, Budget(ONE)),
-    "group-by-two-groups-gaussian": Trial(_COUNT, 2, 2, Budget(ONE, delta=Fraction(1, 100)), "gaussian"),
-    "group-by-two-groups-rho": Trial(_COUNT, 2, 2, Budget(rho=Fraction(1, 8)), "gaussian"),
-    "group-by-change-one": Trial(_COUNT, 1, 2, Budget(ONE), neighbors="change-one"),
-    "group-by-chosen-keys": Trial(_COUNT, 2, 2, Budget(Fraction(2), delta=Fraction(1, 1000)), others=5),
-    "group-by-several-aggregates": Trial(_SEVERAL, 1, 1, Budget(ONE)),
+    "group-by-one-group-of-two": Trial(_COUNT, 1, 2, QueryBudget(ONE)),
+    "group-by-two-groups": Trial(_COUNT, 2, 2, QueryBudget(ONE)),
+    "group-by-two-groups-gaussian": Trial(_COUNT, 2, 2, QueryBudget(ONE, delta=Fraction(1, 100)), "gaussian"),
+    "group-by-two-groups-rho": Trial(_COUNT, 2, 2, QueryBudget(rho=Fraction(1, 8)), "gaussian"),
+    "group-by-change-one": Trial(_COUNT, 1, 2, QueryBudget(ONE), neighbors="change-one"),
+    "group-by-chosen-keys": Trial(_COUNT, 2, 2, QueryBudget(Fraction(2), delta=Fraction(1, 1000)), others=5),
+    "group-by-several-aggregates": Trial(_SEVERAL, 1, 1, QueryBudget(ONE)),
 }
 
 
@@ -120,4 +121,4 @@ def trial(name: str) -> Draw:
 
 def mean_parts() -> Draw:
     """Return the draw of both parts of a mean of a unit at the lower bound: its sum falls while its count rises."""
-    return Trial((Mean("x", BOUNDS, "mean"),), 1, 1, Budget(ONE)).draw_parts
+    return Trial((Mean("x", BOUNDS, "mean"),), 1, 1, QueryBudget(ONE)).draw_parts

@@ -14,13 +14,13 @@ from shoal_engine.differential.mechanisms.additive import GaussianNoise, Laplace
 from shoal_engine.differential.mechanisms.randomized_response import RandomizedResponse
 from shoal_engine.differential.mechanisms.selection import Exponential, NoisyMax, PermuteAndFlip
 from shoal_engine.differential.mechanisms.sparse_vector import AboveThreshold
-from shoal_engine.differential.queries.aggregates import Aggregate, Count, Distinct, Quantile
+from shoal_engine.differential.queries.aggregates import Aggregate, Count, DistinctCount, Quantile
 from shoal_engine.differential.queries.bounding import Bounds
-from shoal_engine.differential.queries.budget import Budget
+from shoal_engine.differential.queries.budget import QueryBudget
 from shoal_engine.differential.queries.choosing_keys import GaussianThreshold, LaplaceThreshold, TruncatedGeometric
 from shoal_engine.differential.queries.moments import Mean, Sum, Variance
 from shoal_engine.differential.queries.private_group_by import GroupQuery, Observation
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 ONE = Fraction(1)
 _SCORES = {1: [0, 1, 0, 0], 0: [1, 0, 1, 1]}
@@ -45,26 +45,26 @@ class Subject:
     share: float = 1.0
 
 
-def _laplace(world: int, runs: int, stream: WordStream) -> Outputs:
+def _laplace(world: int, runs: int, stream: Keystream) -> Outputs:
     return LaplaceNoise.of_budget(ONE, 1).add(np.full(runs, world, np.int64), stream)
 
 
-def _gaussian(world: int, runs: int, stream: WordStream) -> Outputs:
+def _gaussian(world: int, runs: int, stream: Keystream) -> Outputs:
     return GaussianNoise(Fraction(4)).add(np.full(runs, world, np.int64), stream)
 
 
-def _responses(world: int, runs: int, stream: WordStream) -> Outputs:
+def _responses(world: int, runs: int, stream: Keystream) -> Outputs:
     return RandomizedResponse(ONE, 3).respond(np.full(runs, world, np.int64), stream)
 
 
 def _choices(kind: type[Exponential | PermuteAndFlip | NoisyMax]) -> Draw:
-    def draw(world: int, runs: int, stream: WordStream) -> Outputs:
+    def draw(world: int, runs: int, stream: Keystream) -> Outputs:
         return np.array([kind(Fraction(2)).choose(_SCORES[world], stream) for _ in range(runs)], np.int64)
 
     return draw
 
 
-def _first_above(world: int, runs: int, stream: WordStream) -> Outputs:
+def _first_above(world: int, runs: int, stream: Keystream) -> Outputs:
     """Ask of answers that the unit moves all alike, the last of them by the most."""
     answers = [0, 0, 0, 3] if world else [1, 1, 1, 2]
     stops = np.empty(runs, np.int64)
@@ -77,14 +77,14 @@ def _first_above(world: int, runs: int, stream: WordStream) -> Outputs:
 def _kept(kind: type[TruncatedGeometric] | type[LaplaceThreshold], units: int) -> Draw:
     """Return the choice whether to keep a group of some units, or of one less."""
 
-    def draw(world: int, runs: int, stream: WordStream) -> Outputs:
+    def draw(world: int, runs: int, stream: Keystream) -> Outputs:
         rule = kind(Fraction(1, 2), Fraction(1, 50))
         return rule.keep(np.full(runs, units - 1 + world, np.int64), stream).astype(np.int64)
 
     return draw
 
 
-def _lone(world: int, runs: int, stream: WordStream) -> Outputs:
+def _lone(world: int, runs: int, stream: Keystream) -> Outputs:
     """Return the choice whether to keep a group of one unit, or of none, by Gaussian noise."""
     rule = GaussianThreshold(Fraction(4), Fraction(1, 50))
     return rule.keep(np.full(runs, world, np.int64), stream).astype(np.int64)
@@ -96,7 +96,7 @@ def _grouped(aggregate: Aggregate) -> Draw:
     Groups are drawn independently, so one release of many groups is many runs.
     """
 
-    def draw(world: int, runs: int, stream: WordStream) -> Outputs:
+    def draw(world: int, runs: int, stream: Keystream) -> Outputs:
         keys = pa.array(np.arange(runs))
         # Somebody else is in every group; the unit stands far from the others, with more rows than may count.
         parts = [(keys, keys, 5.0)] + [(pa.array(np.arange(runs) + runs), keys, 1e6)] * (3 if world else 0)
@@ -105,7 +105,7 @@ def _grouped(aggregate: Aggregate) -> Draw:
         for who, key, value in parts:
             batch = {"who": who, "key": key, "x": pa.array(np.full(runs, value))}
             observation.observe(pa.record_batch(batch))
-        answer = observation.finish(_KEY).release(query.allot(Budget(ONE), "laplace"), stream)
+        answer = observation.finish(_KEY).release(query.allot(QueryBudget(ONE), "laplace"), stream)
         return np.asarray(answer.column(aggregate.name).to_numpy(zero_copy_only=False), np.float64)
 
     return draw
@@ -140,6 +140,6 @@ SUBJECTS: Mapping[str, Callable[[], Subject]] = {
     "group-by-change-one": lambda: Subject(trial("group-by-change-one"), Claim(1.0), 0.2),
     "group-by-chosen-keys": lambda: Subject(trial("group-by-chosen-keys"), Claim(2.0, 0.001), 0.2),
     "group-by-several-aggregates": lambda: Subject(trial("group-by-several-aggregates"), Claim(1.0), 0.2),
-    "group-by-distinct": lambda: Subject(_grouped(Distinct("x", "x_distinct")), Claim(1.0), 0.1),
+    "group-by-distinct": lambda: Subject(_grouped(DistinctCount("x", "x_distinct")), Claim(1.0), 0.1),
 }
 """By name; made when asked for, as some reckon their claim."""

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from shoal_engine.differential import events
 from shoal_engine.differential.samplers import discrete_gaussian, discrete_laplace
 from shoal_engine.errors import NumberError
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 Ints = npt.NDArray[np.int64]
 
@@ -51,20 +51,20 @@ class LaplaceNoise:
         """Return what an accountant is told of one number that changes by at most `sensitivity`."""
         return events.DiscreteLaplace(scale=self.scale, sensitivity=Fraction(sensitivity))
 
-    def add(self, values: Ints, stream: WordStream) -> Ints:
+    def add(self, values: Ints, stream: Keystream) -> Ints:
         """Return the values with noise, all of one draw."""
         return values + discrete_laplace(stream, self.scale, values.size).reshape(values.shape)
 
     @property
-    def deviation(self) -> float:
+    def std(self) -> float:
         """Standard deviation of the noise: sqrt(2 q) / (1 - q) with q = exp(-1 / scale)."""
         x = float(1 / self.scale)
         return math.sqrt(2) * math.exp(-x / 2) / -math.expm1(-x)
 
-    def half_width(self, chance: float) -> int:
-        """Return the least t such that noise exceeds t in size with at most this chance: 2 q**(t + 1) / (1 + q)."""
+    def half_width(self, probability: float) -> int:
+        """Return the least t with 2 q**(t + 1) / (1 + q), the probability of larger noise, at most `probability`."""
         x = float(1 / self.scale)
-        beyond = math.log(chance * (1 + math.exp(-x)) / 2)
+        beyond = math.log(probability * (1 + math.exp(-x)) / 2)
         return max(0, math.ceil(-beyond / x - 1))
 
 
@@ -96,27 +96,27 @@ class GaussianNoise:
         """Return what an accountant is told of one number that changes by at most `sensitivity`."""
         return events.DiscreteGaussian(sigma_squared=self.sigma_squared, sensitivity=Fraction(sensitivity))
 
-    def add(self, values: Ints, stream: WordStream) -> Ints:
+    def add(self, values: Ints, stream: Keystream) -> Ints:
         """Return the values with noise, all of one draw."""
         return values + discrete_gaussian(stream, self.sigma_squared, values.size).reshape(values.shape)
 
     @property
-    def deviation(self) -> float:
+    def std(self) -> float:
         """At least the standard deviation of the noise, which is at most sigma (corollary 9 of the paper)."""
         return math.sqrt(self.sigma_squared)
 
-    def half_width(self, chance: float) -> int:
-        """Return a t such that noise exceeds t in size with at most this chance."""
-        sigma = self.deviation
+    def half_width(self, probability: float) -> int:
+        """Return a t such that noise exceeds t in size with at most this probability."""
+        sigma = self.std
         if sigma > _EXACT_UP_TO:
             from scipy.special import ndtri
 
             # P(z >= t) is at most that of a Gaussian from t - 1 on (proposition 25 of the paper).
-            return math.ceil(-float(ndtri(chance / 2)) * sigma)
+            return math.ceil(-float(ndtri(probability / 2)) * sigma)
         size = np.arange(math.ceil(10 * sigma) + 2)
         weight = np.exp(-(size**2) / (2 * float(self.sigma_squared)))
         beyond = 2 * (weight.sum() - np.cumsum(weight)) / (2 * weight.sum() - 1)
-        return int(np.argmax(beyond <= chance))
+        return int(np.argmax(beyond <= probability))
 
 
 Noise: TypeAlias = LaplaceNoise | GaussianNoise

@@ -10,7 +10,7 @@ from shoal_engine.differential import events
 from shoal_engine.differential.samplers.choices import coins_below, uniform_below
 from shoal_engine.differential.samplers.exponentials import exp_bounds
 from shoal_engine.errors import InputError, NumberError
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 Ints = npt.NDArray[np.int64]
 
@@ -31,7 +31,7 @@ class RandomizedResponse:
 
     Examples
     --------
-    >>> with WordStream.secure() as stream:
+    >>> with Keystream.secure() as stream:
     ...     RandomizedResponse(Fraction(40), k=3).respond(np.array([0, 1, 2]), stream).tolist()
     [0, 1, 2]
     """
@@ -48,7 +48,7 @@ class RandomizedResponse:
         """Return what an accountant is told of one answer."""
         return events.PureDP(epsilon=self.epsilon)
 
-    def respond(self, answers: Ints, stream: WordStream) -> Ints:
+    def respond(self, answers: Ints, stream: Keystream) -> Ints:
         """Return what is told in place of the answers, (n,) int64, each below k.
 
         Raises

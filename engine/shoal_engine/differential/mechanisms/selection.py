@@ -15,7 +15,7 @@ from shoal_engine.differential.mechanisms.additive import LaplaceNoise
 from shoal_engine.differential.samplers import Coins
 from shoal_engine.differential.samplers.exponentials import exp_bounds
 from shoal_engine.errors import InputError, NumberError
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 Ints = npt.NDArray[np.int64]
 
@@ -64,7 +64,7 @@ class Exponential(_Choice):
         """Return what an accountant is told."""
         return events.BoundedRange(epsilon=self.epsilon)
 
-    def choose(self, scores: Sequence[int], stream: WordStream) -> int:
+    def choose(self, scores: Sequence[int], stream: Keystream) -> int:
         """Return the place of a candidate, chosen with probability in proportion to exp(epsilon * score / (2 * s)).
 
         Exact: a uniform number is compared with the running sums of the weights, to as many digits as it takes. Where
@@ -117,7 +117,7 @@ class PermuteAndFlip(_Choice):
         """Return what an accountant is told."""
         return events.PureDP(epsilon=self.epsilon)
 
-    def choose(self, scores: Sequence[int], stream: WordStream) -> int:
+    def choose(self, scores: Sequence[int], stream: Keystream) -> int:
         """Return the place of the first candidate, in an order that is uniform, whose coin of its gap falls heads."""
         gaps = self._gaps(scores)
         coins = Coins.of(stream)
@@ -143,7 +143,7 @@ class NoisyMax(_Choice):
         """Return what an accountant is told."""
         return events.PureDP(epsilon=self.epsilon)
 
-    def choose(self, scores: Sequence[int], stream: WordStream) -> int:
+    def choose(self, scores: Sequence[int], stream: Keystream) -> int:
         """Return the place of the winner."""
         self._gaps(scores)
         noise = LaplaceNoise(2 * self.sensitivity / self.epsilon)

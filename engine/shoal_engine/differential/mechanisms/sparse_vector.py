@@ -6,7 +6,7 @@ from fractions import Fraction
 from shoal_engine.differential import events
 from shoal_engine.differential.samplers import discrete_laplace
 from shoal_engine.errors import NumberError
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class AboveThreshold:
 
     Examples
     --------
-    >>> with WordStream.secure() as stream:
+    >>> with Keystream.secure() as stream:
     ...     asked = AboveThreshold(Fraction(1), threshold=1000).begin(stream)
     ...     [asked.is_above(0), asked.is_above(100_000)]
     [False, True]
@@ -47,7 +47,7 @@ class AboveThreshold:
         """Return what an accountant is told, before the first question."""
         return events.PureDP(epsilon=self.epsilon)
 
-    def begin(self, stream: WordStream) -> "Asked":
+    def begin(self, stream: Keystream) -> "Asked":
         """Draw the threshold's noise."""
         scale = 2 * self.sensitivity / self.epsilon
         return Asked(self.threshold + int(discrete_laplace(stream, scale, 1)[0]), 2 * scale, stream)
@@ -56,7 +56,7 @@ class AboveThreshold:
 class Asked:
     """Questions asked of one noisy threshold."""
 
-    def __init__(self, threshold: int, scale: Fraction, stream: WordStream) -> None:
+    def __init__(self, threshold: int, scale: Fraction, stream: Keystream) -> None:
         self._threshold, self._scale, self._stream = threshold, scale, stream
         self._over = False
 

@@ -47,7 +47,7 @@ class Count(Named):
 
 
 @dataclass(frozen=True, slots=True)
-class Distinct(Named):
+class DistinctCount(Named):
     """Distinct values of a column that a group holds; null is none.
 
     A unit changes it by at most the pairs of group and value that it may hold, its groups times its rows in each.
@@ -69,7 +69,7 @@ class Distinct(Named):
 
 
 Aggregate: TypeAlias = (
-    Count | Present | Sum | Mean | Variance | Std | Quantile | Distinct | ClippedUnits | OutsideBounds
+    Count | Present | Sum | Mean | Variance | Std | Quantile | DistinctCount | ClippedUnits | OutsideBounds
 )
 
 

@@ -16,7 +16,7 @@ from shoal_engine.differential.queries.byte_encoding import NO_UNIT, Key, key_wo
 from shoal_engine.differential.queries.grid import Grid
 from shoal_engine.differential.queries.group_keys import Codes, GroupKeys
 from shoal_engine.differential.queries.group_sums import Accumulator, GroupSums
-from shoal_engine.differential.queries.id_encoding import IdNumbering
+from shoal_engine.differential.queries.id_encoding import IdDictionary
 from shoal_engine.differential.queries.observation import MOST_ROWS, check_columns, checked_rows
 from shoal_engine.differential.queries.total_values import ValueSpec, place_on_grid
 from shoal_engine.errors import NumberError, PolicyError
@@ -124,7 +124,7 @@ class UnitObservation:
         if not unit:
             msg = "name the column, or the columns, that tell privacy units apart"
             raise PolicyError(msg)
-        self._units = IdNumbering(unit)
+        self._units = IdDictionary(unit)
         self._keys = GroupKeys(by, keys)
         self._specs = tuple(values)
         self._bounds = bounds

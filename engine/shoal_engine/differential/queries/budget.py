@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from shoal_engine.differential import events
 from shoal_engine.differential.accounting import discrete_gaussian
@@ -12,10 +12,9 @@ from shoal_engine.differential.accounting.concentrated import rho_for
 from shoal_engine.differential.exact_numbers import check_delta, check_epsilon
 from shoal_engine.differential.mechanisms.additive import GaussianNoise, LaplaceNoise
 from shoal_engine.differential.mechanisms.selection import Exponential
-from shoal_engine.differential.named_choices import check_choice
+from shoal_engine.differential.named_choices import DistributionName, KeyRule, check_choice
 from shoal_engine.differential.queries.choosing_keys import (
     GaussianThreshold,
-    KeyRule,
     LaplaceThreshold,
     Rule,
     TruncatedGeometric,
@@ -23,12 +22,11 @@ from shoal_engine.differential.queries.choosing_keys import (
 from shoal_engine.differential.queries.estimates import Part
 from shoal_engine.errors import PolicyError
 
-Law: TypeAlias = Literal["laplace", "gaussian"]
 Mechanism: TypeAlias = LaplaceNoise | GaussianNoise | Exponential
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class QueryBudget:
     """What a release may cost.
 
     Attributes
@@ -80,24 +78,24 @@ class Allotment:
 
 
 def allot(
-    budget: Budget,
+    budget: QueryBudget,
     aggregates: Sequence[Sequence[Part]],
     *,
     key_groups: int,
     key_rule: KeyRule,
-    law: Law | None,
+    distribution: DistributionName | None,
     factor: int,
 ) -> Allotment:
     """Share a budget: alike among the aggregates and the choice of keys, and in each alike among its parts.
 
     Parameters
     ----------
-    budget : Budget
+    budget : QueryBudget
     aggregates : sequence of the parts of each
     key_groups : int
         Groups of one unit in the choice of keys; 0 where keys are public.
     key_rule : str
-    law : str, optional
+    distribution : str, optional
         Of the noise; unless given, that with the smaller deviation.
     factor : int
         By how much a change moves more than one unit that comes or goes: 2 where a unit is exchanged for another.
@@ -108,8 +106,8 @@ def allot(
         Keys are to be chosen without a delta, or Gaussian noise asked for with neither delta nor rho.
     """
     check_choice(key_rule, KeyRule, name="key_rule")
-    if law is not None:
-        check_choice(law, Law, name="law")
+    if distribution is not None:
+        check_choice(distribution, DistributionName, name="distribution")
     if key_groups and not budget.delta:
         msg = "which keys occur is private, and choosing among them takes a delta; give one, or the keys as `keys`"
         raise PolicyError(msg)
@@ -117,9 +115,11 @@ def allot(
     shares = [share / len(parts) for parts in aggregates for _ in parts]
     parts = [part for own in aggregates for part in own]
     # Laplace noise needs no delta, so all of it goes to the keys then.
-    needs_delta = law != "laplace" and budget.rho is None and key_groups > 0
+    needs_delta = distribution != "laplace" and budget.rho is None and key_groups > 0
     left = budget.delta / 2 if needs_delta else Fraction(0) if key_groups else budget.delta
-    choices = [_with_noise(budget, left, parts, shares, one, factor) for one in _laws(budget, left, law)]
+    choices = [
+        _with_noise(budget, left, parts, shares, one, factor) for one in _distributions(budget, left, distribution)
+    ]
     mechanisms = min(choices, key=lambda made: _deviation(parts, made))
     keys, told = None, list[events.Event]()
     if key_groups:
@@ -134,7 +134,7 @@ def allot(
 
 
 def _key_rule(
-    rule: KeyRule, budget: Budget, share: Fraction, delta: Fraction, groups: int
+    rule: KeyRule, budget: QueryBudget, share: Fraction, delta: Fraction, groups: int
 ) -> tuple[Rule, events.Event]:
     """Return the rule by which keys are chosen with a share of the budget, and its event."""
     if rule == "gaussian-threshold":
@@ -156,26 +156,33 @@ def _key_rule(
     return made, events.Repeated(events.ApproximateDP(each, delta / groups), groups)
 
 
-def _laws(budget: Budget, delta: Fraction, law: Law | None) -> list[Law]:
-    """Return the laws to choose from."""
+def _distributions(
+    budget: QueryBudget, delta: Fraction, distribution: DistributionName | None
+) -> list[DistributionName]:
+    """Return the distributions to choose from."""
     gaussian = budget.rho is not None or delta > 0
-    if law == "gaussian" and not gaussian:
+    if distribution == "gaussian" and not gaussian:
         msg = "Gaussian noise is never private with delta = 0; give a delta or a rho, or use Laplace noise"
         raise PolicyError(msg)
-    if law == "laplace" and budget.rho is not None:
+    if distribution == "laplace" and budget.rho is not None:
         msg = "a rho is paid in Gaussian noise; give an epsilon for Laplace noise"
         raise PolicyError(msg)
-    if law is not None:
-        return [law]
+    if distribution is not None:
+        return [distribution]
     return ["gaussian"] if budget.rho is not None else ["laplace", *(["gaussian"] if gaussian else [])]
 
 
 def _with_noise(
-    budget: Budget, delta: Fraction, parts: Sequence[Part], shares: Sequence[Fraction], law: str, factor: int
+    budget: QueryBudget,
+    delta: Fraction,
+    parts: Sequence[Part],
+    shares: Sequence[Fraction],
+    distribution: str,
+    factor: int,
 ) -> tuple[Mechanism, ...]:
-    """Return the mechanism of each part under one law."""
+    """Return the mechanism of each part under one distribution."""
     total = sum(shares, Fraction(0))
-    if law == "laplace":
+    if distribution == "laplace":
         assert budget.epsilon is not None
         return tuple(_pure(part, budget.epsilon * share, factor) for part, share in zip(parts, shares, strict=True))
     rho = rho_for(budget.epsilon * total, delta) if budget.epsilon is not None else total * (budget.rho or 0)
@@ -217,7 +224,7 @@ def _concentrated(part: Part, rho: Fraction, factor: int) -> Mechanism:
 def _deviation(parts: Sequence[Part], mechanisms: Sequence[Mechanism]) -> float:
     """Return how much noise there is, each part's over what a unit changes in it."""
     made = zip(parts, mechanisms, strict=True)
-    return sum(one.deviation / part.sensitivity for part, one in made if not isinstance(one, Exponential))
+    return sum(one.std / part.sensitivity for part, one in made if not isinstance(one, Exponential))
 
 
 def _root(value: Fraction) -> Fraction:

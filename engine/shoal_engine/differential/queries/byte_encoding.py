@@ -36,7 +36,7 @@ def key_words(key: bytes) -> Key:
     return np.frombuffer(key, "<u8").astype(np.uint64)
 
 
-class WordNumbering:
+class Uint64Dictionary:
     """Numbers words of 64 bits."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class WordNumbering:
         kernels.list_words(self._table, seen)
         return seen
 
-    def number_words(self, words: npt.NDArray[np.uint64], valid: npt.NDArray[np.uint8], valid_from: int = 0) -> Codes:
+    def encode_uint64s(self, words: npt.NDArray[np.uint64], valid: npt.NDArray[np.uint8], valid_from: int = 0) -> Codes:
         """Return the words' codes; NO_UNIT for nulls."""
         codes = np.empty(len(words), np.uint32)
         self._state[kernels.ROW] = 0
@@ -65,10 +65,10 @@ class WordNumbering:
                 return codes
             self._grow()
 
-    def number(self, array: pa.Array) -> Codes:
+    def encode(self, array: pa.Array) -> Codes:
         """Return the codes of an array of words, as `values` returns it."""
         bits, valid, valid_from = read_buffers(array)
-        return self.number_words(bits.astype(np.uint64, copy=False), valid, valid_from)
+        return self.encode_uint64s(bits.astype(np.uint64, copy=False), valid, valid_from)
 
     def values(self) -> pa.Array:
         """Return the words, by code."""
@@ -88,7 +88,7 @@ class WordNumbering:
         self._table = larger
 
 
-class TextNumbering:
+class BytesDictionary:
     """Numbers strings of bytes."""
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class TextNumbering:
         """Number of distinct strings so far."""
         return int(self._state[kernels.N_CODES])
 
-    def number(self, array: pa.Array) -> Codes:
+    def encode(self, array: pa.Array) -> Codes:
         """Return the codes of an array of large_binary without nulls."""
         content, start = bytes_of(array)
         digest = np.empty(len(array), np.uint64)
@@ -145,15 +145,15 @@ class TextNumbering:
         kernels.fill_slots(self._seen, self.n_codes, self._slot)
 
 
-def number_pairs(pairs: WordNumbering, left: _AnyCodes, right: _AnyCodes) -> Codes:
+def encode_pairs(pairs: Uint64Dictionary, left: _AnyCodes, right: _AnyCodes) -> Codes:
     """Return the codes of pairs of codes; NO_UNIT where either is."""
     words = (left.astype(np.uint64) << np.uint64(32)) | right.astype(np.uint64)
     none = (left == NO_UNIT) | (right == NO_UNIT)
     valid = np.packbits(~none, bitorder="little") if none.any() else np.empty(0, np.uint8)
-    return pairs.number_words(words, valid)
+    return pairs.encode_uint64s(words, valid)
 
 
-def split_pairs(pairs: WordNumbering) -> tuple[Codes, Codes]:
+def split_pairs(pairs: Uint64Dictionary) -> tuple[Codes, Codes]:
     """Return the two codes of each pair, by its code."""
     seen = pairs.seen
     return (seen >> np.uint64(32)).astype(np.uint32), (seen & np.uint64(0xFFFFFFFF)).astype(np.uint32)

@@ -9,7 +9,7 @@ noise has its strength where a unit may be in many groups, as it grows with the 
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from shoal_engine.differential.mechanisms.additive import GaussianNoise, LaplaceNoise
 from shoal_engine.differential.queries.truncated_geometric import TruncatedGeometric
 from shoal_engine.differential.samplers.exponentials import exp_bounds
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 Ints = npt.NDArray[np.int64]
 
@@ -59,7 +59,7 @@ class LaplaceThreshold:
                 return t
             t += 1
 
-    def keep(self, n: Ints, stream: WordStream) -> npt.NDArray[np.bool_]:
+    def keep(self, n: Ints, stream: Keystream) -> npt.NDArray[np.bool_]:
         """Return which groups of some units are kept; they take one draw."""
         noisy = LaplaceNoise(1 / self.epsilon).add(n, stream)
         return (n > 0) & (noisy >= self.threshold)
@@ -108,7 +108,7 @@ class GaussianThreshold:
             low, high = (middle, high) if _log_tail(middle, variance) - norm > least else (low, middle)
         return high + 1
 
-    def keep(self, n: Ints, stream: WordStream) -> npt.NDArray[np.bool_]:
+    def keep(self, n: Ints, stream: Keystream) -> npt.NDArray[np.bool_]:
         """Return which groups of some units are kept; they take one draw."""
         noisy = GaussianNoise(self.sigma_squared).add(n, stream)
         return (n > 0) & (noisy >= self.threshold)
@@ -143,5 +143,4 @@ _TERMS = 1 << 12
 """Forty deviations, beyond which terms are too small for the slack to notice."""
 _SLACK = 1e-9
 
-KeyRule: TypeAlias = Literal["truncated-geometric", "laplace-threshold", "gaussian-threshold"]
 Rule: TypeAlias = TruncatedGeometric | LaplaceThreshold | GaussianThreshold

@@ -44,13 +44,13 @@ class Noisy:
     Attributes
     ----------
     value : (n_groups,) int64
-    deviation : float
+    std : float
     half_width : float
         Noise is beyond it in size with a chance of at most 5 % over the parts of its aggregate.
     """
 
     value: Ints
-    deviation: float
+    std: float
     half_width: float
 
 
@@ -61,13 +61,13 @@ class Estimate:
     Attributes
     ----------
     value, deviation, low, high : (n_groups,) float64; the value int64 where it is an integer by nature
-        `deviation` is that of the noise, to first order where parts are divided and never above what the declared
+        `std` is that of the noise, to first order where parts are divided and never above what the declared
         bounds allow; between `low` and `high` lies what
         bounded contributions would have given, with 95 % confidence. Not a number where nothing is known.
     """
 
     value: Floats | Ints
-    deviation: Floats
+    std: Floats
     low: Floats
     high: Floats
 
@@ -75,7 +75,7 @@ class Estimate:
 def scaled(noisy: Noisy, unit: float) -> Estimate:
     """Return a noisy whole number of units."""
     value = noisy.value.astype(np.float64) * unit
-    deviation = np.full(value.size, noisy.deviation * unit)
+    deviation = np.full(value.size, noisy.std * unit)
     return Estimate(value, deviation, value - noisy.half_width * unit, value + noisy.half_width * unit)
 
 
@@ -87,7 +87,7 @@ def ratio(above: Noisy, below: Noisy, *, most: float) -> Estimate:
     """
     n = np.maximum(below.value, 1).astype(np.float64)
     value = np.asarray(above.value / n, np.float64)
-    deviation = np.hypot(above.deviation, np.asarray(np.clip(value, -most, most), np.float64) * below.deviation) / n
+    deviation = np.hypot(above.std, np.asarray(np.clip(value, -most, most), np.float64) * below.std) / n
     fewest, n_most = (np.maximum(below.value + sign * below.half_width, 1.0) for sign in (-1, 1))
     least, largest = above.value - above.half_width, above.value + above.half_width
     low = np.where(least < 0, least / fewest, least / n_most)

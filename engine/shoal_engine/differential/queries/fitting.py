@@ -6,8 +6,9 @@ What is lost is nothing that could be seen: steps stay far below the noise, by 2
 from dataclasses import replace
 
 from shoal_engine.differential.mechanisms.additive import GaussianNoise, LaplaceNoise
+from shoal_engine.differential.named_choices import DistributionName
 from shoal_engine.differential.queries.aggregates import Aggregate
-from shoal_engine.differential.queries.budget import Allotment, Budget, Law, Mechanism
+from shoal_engine.differential.queries.budget import Allotment, Mechanism, QueryBudget
 from shoal_engine.differential.queries.choosing_keys import GaussianThreshold, LaplaceThreshold
 from shoal_engine.differential.queries.estimates import Part
 from shoal_engine.differential.queries.moments import Mean, Sum, Variance
@@ -19,7 +20,7 @@ _ROUNDS = 4
 _SQUARES = "centered squares"
 
 
-def fit(query: GroupQuery, budget: Budget, law: Law | None) -> tuple[GroupQuery, Allotment]:
+def fit(query: GroupQuery, budget: QueryBudget, distribution: DistributionName | None) -> tuple[GroupQuery, Allotment]:
     """Return a query on grids as fine as noise can be drawn for, and its share of a budget.
 
     Raises
@@ -31,7 +32,7 @@ def fit(query: GroupQuery, budget: Budget, law: Law | None) -> tuple[GroupQuery,
         As `budget.allot`.
     """
     for _ in range(_ROUNDS):
-        allotment = query.allot(budget, law)
+        allotment = query.allot(budget, distribution)
         _check_keys(allotment)
         more = _coarser(query, allotment)
         if not any(more):

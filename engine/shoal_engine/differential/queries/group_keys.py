@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shoal_engine.differential.queries.byte_encoding import Digests, Key, WordNumbering, number_pairs, split_pairs
+from shoal_engine.differential.queries.byte_encoding import Digests, Key, Uint64Dictionary, encode_pairs, split_pairs
 from shoal_engine.differential.queries.id_encoding import digests_of
 from shoal_engine.errors import ColumnError
 from shoal_engine.tables.columns import ColumnEncoder, Domain
@@ -74,7 +74,7 @@ class GroupKeys:
     def __init__(self, names: Sequence[str], public: pa.Table | None = None) -> None:
         self.names = tuple(names)
         self._encoders = [ColumnEncoder(name) for name in names]
-        self._pairs = [WordNumbering() for _ in self.names[1:]]
+        self._pairs = [Uint64Dictionary() for _ in self.names[1:]]
         self.n_public: int | None = None
         if public is not None:
             self._observe_public(public)
@@ -103,7 +103,7 @@ class GroupKeys:
             return np.zeros(batch.num_rows, np.uint8)
         codes: Codes = self._encoders[0].observe(batch.column(self.names[0]))
         for encoder, pairs in zip(self._encoders[1:], self._pairs, strict=True):
-            codes = number_pairs(pairs, codes, encoder.observe(batch.column(encoder.name)))
+            codes = encode_pairs(pairs, codes, encoder.observe(batch.column(encoder.name)))
         return codes
 
     def merge(self, other: "GroupKeys") -> npt.NDArray[np.uint32]:
@@ -114,7 +114,7 @@ class GroupKeys:
         ours = columns[0]
         for column, mine, theirs in zip(columns[1:], self._pairs, other._pairs, strict=True):
             left, right = split_pairs(theirs)
-            ours = number_pairs(mine, ours[left], column[right])
+            ours = encode_pairs(mine, ours[left], column[right])
         return ours
 
     def finish(self) -> Groups:

@@ -15,13 +15,13 @@ import pyarrow.compute as pc
 
 from shoal_engine.differential.queries.byte_encoding import (
     NO_UNIT,
+    BytesDictionary,
     Codes,
     Digests,
     Key,
-    TextNumbering,
-    WordNumbering,
+    Uint64Dictionary,
     bytes_of,
-    number_pairs,
+    encode_pairs,
     split_pairs,
 )
 from shoal_engine.errors import ColumnError
@@ -33,31 +33,31 @@ CHUNK = 1 << 17
 """Strings that are encoded at a time, so that the batch's own table stays near."""
 
 
-class _Numbering(Protocol):
+class _Dictionary(Protocol):
     """Numbers values, and digests those that it has numbered."""
 
     @property
     def n_codes(self) -> int: ...
 
-    def number(self, array: pa.Array) -> Codes: ...
+    def encode(self, array: pa.Array) -> Codes: ...
 
     def digests(self, key: Key) -> Digests: ...
 
     def values(self) -> pa.Array: ...
 
 
-class ColumnNumbering:
+class ColumnDictionary:
     """Numbers the values of one column; null and NaN have no code, and -0.0 has that of 0.0."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._kind: pa.DataType | None = None
-        self._numbering: _Numbering = WordNumbering()
+        self._dictionary: _Dictionary = Uint64Dictionary()
 
     @property
     def n_codes(self) -> int:
         """Number of distinct values so far."""
-        return self._numbering.n_codes
+        return self._dictionary.n_codes
 
     def observe(self, array: pa.Array) -> Codes:
         """Return the codes of a batch's values; NO_UNIT for nulls.
@@ -70,15 +70,15 @@ class ColumnNumbering:
         array = _plain(array)
         self._adopt(id_type(self.name, array.type))
         kind = array.type
-        if isinstance(self._numbering, WordNumbering) and _is_whole(kind):
+        if isinstance(self._dictionary, Uint64Dictionary) and _is_whole(kind):
             bits, valid, valid_from = read_buffers(array)
             if len(bits) == len(array):
-                return self._numbering.number_words(_words(bits, kind), valid, valid_from)
+                return self._dictionary.encode_uint64s(_words(bits, kind), valid, valid_from)
         step = len(array) if pa.types.is_dictionary(kind) else CHUNK
         parts = [self._number(array.slice(low, step)) for low in range(0, len(array), max(1, step))]
         return np.concatenate(parts) if parts else np.empty(0, np.uint32)
 
-    def merge(self, other: "ColumnNumbering") -> Codes:
+    def merge(self, other: "ColumnDictionary") -> Codes:
         """Take in what `other` has seen; return our code of each of its codes.
 
         Raises
@@ -89,17 +89,17 @@ class ColumnNumbering:
         if other._kind is None:
             return np.empty(0, np.uint32)
         self._adopt(other._kind)
-        return self._numbering.number(other._numbering.values())
+        return self._dictionary.encode(other._dictionary.values())
 
     def digests(self, key: Key) -> Digests:
         """Return the keyed digest of each value, by code; it depends on the value alone."""
-        return self._numbering.digests(key)
+        return self._dictionary.digests(key)
 
     def _adopt(self, kind: pa.DataType) -> None:
         """Check that batches agree on the type."""
         if self._kind is None:
             self._kind = kind
-            self._numbering = TextNumbering() if pa.types.is_large_binary(kind) else WordNumbering()
+            self._dictionary = BytesDictionary() if pa.types.is_large_binary(kind) else Uint64Dictionary()
         elif self._kind != kind:
             msg = f"column {self.name!r} is {kind} here and {self._kind} elsewhere in the input; cast it to one type"
             raise ColumnError(msg)
@@ -109,11 +109,11 @@ class ColumnNumbering:
         local, distinct = _distinct(array)
         known = _canonical(distinct.drop_null())
         codes = np.full(len(distinct), NO_UNIT, np.uint32)
-        codes[distinct.is_valid().to_numpy(zero_copy_only=False)] = self._numbering.number(known)
+        codes[distinct.is_valid().to_numpy(zero_copy_only=False)] = self._dictionary.encode(known)
         return codes[local]
 
 
-class IdNumbering:
+class IdDictionary:
     """Numbers ids of one or more columns; an id with a null in any of them has no code.
 
     Parameters
@@ -123,9 +123,9 @@ class IdNumbering:
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
-        self._columns: dict[str, ColumnNumbering] = {}
+        self._columns: dict[str, ColumnDictionary] = {}
         self._parts: list[str] | None = None
-        self._pairs: list[WordNumbering] = []
+        self._pairs: list[Uint64Dictionary] = []
 
     @property
     def n_codes(self) -> int:
@@ -146,10 +146,10 @@ class IdNumbering:
         self._adopt([name for name, _ in fields])
         codes = self._columns[fields[0][0]].observe(fields[0][1])
         for pairs, (name, array) in zip(self._pairs, fields[1:], strict=True):
-            codes = number_pairs(pairs, codes, self._columns[name].observe(array))
+            codes = encode_pairs(pairs, codes, self._columns[name].observe(array))
         return codes
 
-    def merge(self, other: "IdNumbering") -> Codes:
+    def merge(self, other: "IdDictionary") -> Codes:
         """Take in what `other` has seen; return our code of each of its codes."""
         if other._parts is None:
             return np.empty(0, np.uint32)
@@ -159,7 +159,7 @@ class IdNumbering:
         for name, mine, theirs in zip(rest, self._pairs, other._pairs, strict=True):
             column = self._columns[name].merge(other._columns[name])
             left, right = split_pairs(theirs)
-            ours = number_pairs(mine, ours[left], column[right])
+            ours = encode_pairs(mine, ours[left], column[right])
         return ours
 
     def digests(self, key: Key) -> Digests:
@@ -179,8 +179,8 @@ class IdNumbering:
         """Check that batches agree on the columns, structs taken apart."""
         if self._parts is None:
             self._parts = parts
-            self._columns = {name: ColumnNumbering(name) for name in parts}
-            self._pairs = [WordNumbering() for _ in parts[1:]]
+            self._columns = {name: ColumnDictionary(name) for name in parts}
+            self._pairs = [Uint64Dictionary() for _ in parts[1:]]
         elif self._parts != parts:
             msg = f"the fields of {', '.join(self.names)} differ from batch to batch; give them one type"
             raise ColumnError(msg)

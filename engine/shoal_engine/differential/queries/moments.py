@@ -130,7 +130,7 @@ class Mean(OfColumn):
         lower, upper = float(grid.lower), float(grid.upper)
         value, low, high = (_within(middle + half * one, lower, upper) for one in (part.value, part.low, part.high))
         # Neither the mean nor what is told of it lies beyond the bounds, so no error is above their distance.
-        return Estimate(value, np.minimum(half * part.deviation, upper - lower), low, high)
+        return Estimate(value, np.minimum(half * part.std, upper - lower), low, high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ class Variance(OfColumn):
         unit, most = float(grid.step) ** 2 / 4, float(grid.upper - grid.lower) ** 2 / 4
         mean, square = ratio(noisy[1], noisy[0], most=span), ratio(noisy[2], noisy[0], most=span**2)
         value = (square.value + span**2) / 2 - mean.value**2
-        deviation = np.hypot(square.deviation / 2, 2 * mean.value * mean.deviation)
+        deviation = np.hypot(square.std / 2, 2 * mean.value * mean.std)
         least = np.where(mean.low * mean.high <= 0, 0.0, np.minimum(mean.low**2, mean.high**2))
         low = (square.low + span**2) / 2 - np.maximum(mean.low**2, mean.high**2)
         high = (square.high + span**2) / 2 - least
@@ -194,9 +194,9 @@ class Std(Variance):
         """
         squared = Variance.estimate(self, noisy)
         value = np.sqrt(squared.value)
-        first = np.divide(squared.deviation, 2 * value, out=np.full(value.size, np.inf), where=value > 0)
+        first = np.divide(squared.std, 2 * value, out=np.full(value.size, np.inf), where=value > 0)
         widest = float(self._grid().upper - self._grid().lower) / 2
-        deviation = np.minimum(np.minimum(first, np.sqrt(squared.deviation)), widest)
+        deviation = np.minimum(np.minimum(first, np.sqrt(squared.std)), widest)
         return Estimate(value, deviation, np.sqrt(squared.low), np.sqrt(squared.high))
 
 

@@ -7,7 +7,6 @@ exchanged for another, which is one less and one more: everything moves twice as
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,27 +14,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shoal_engine.differential.mechanisms.selection import Exponential
-from shoal_engine.differential.named_choices import check_choice
+from shoal_engine.differential.named_choices import DistributionName, KeyRule, Neighbors, check_choice
 from shoal_engine.differential.queries.aggregates import (
     Aggregate,
     ClippedUnits,
     Count,
-    Distinct,
+    DistinctCount,
     Quantile,
     joined_specs,
 )
 from shoal_engine.differential.queries.bounding import Bounds, UnitObservation
-from shoal_engine.differential.queries.budget import Allotment, Budget, Law, Mechanism, allot
-from shoal_engine.differential.queries.choosing_keys import KeyRule
+from shoal_engine.differential.queries.budget import Allotment, Mechanism, QueryBudget, allot
 from shoal_engine.differential.queries.estimates import Estimate, Noisy, Part
 from shoal_engine.differential.queries.group_keys import GroupKeys
 from shoal_engine.differential.queries.group_sums import GroupSums
 from shoal_engine.differential.queries.observation import MOST_ROWS, RowObservation
 from shoal_engine.errors import PolicyError
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 Ints = npt.NDArray[np.int64]
-Neighbors: TypeAlias = Literal["add-remove", "change-one"]
 
 DOUBT = 0.05
 """One less the confidence of the intervals."""
@@ -111,10 +108,17 @@ class GroupQuery:
         """Return the parts of each aggregate."""
         return [one.parts(self.reach) for one in self.aggregates]
 
-    def allot(self, budget: Budget, law: Law | None) -> Allotment:
+    def allot(self, budget: QueryBudget, distribution: DistributionName | None) -> Allotment:
         """Share a budget among the parts; raises as `budget.allot`."""
         groups = self.bounds.max_groups if self.keys is None and self.by else 0
-        return allot(budget, self.parts(), key_groups=groups, key_rule=self.key_rule, law=law, factor=self.factor)
+        return allot(
+            budget,
+            self.parts(),
+            key_groups=groups,
+            key_rule=self.key_rule,
+            distribution=distribution,
+            factor=self.factor,
+        )
 
 
 def _check_names(by: Sequence[object], unit: Sequence[object] | None) -> None:
@@ -165,7 +169,7 @@ class Observation:
         self._pairs = {
             one.column: self._observation((*query.by, one.column), pairs, None, n_threads, summed=False)
             for one in query.aggregates
-            if isinstance(one, Distinct)
+            if isinstance(one, DistinctCount)
         }
 
     def _observation(
@@ -214,7 +218,7 @@ class Totals:
     places: Sequence[int | None]
     distinct: dict[str, Ints]
 
-    def release(self, allotment: Allotment, stream: WordStream) -> pa.RecordBatch:
+    def release(self, allotment: Allotment, stream: Keystream) -> pa.RecordBatch:
         """Draw all noise once, and return the answer.
 
         Returns
@@ -227,15 +231,15 @@ class Totals:
     def rehearse(self, allotment: Allotment) -> pa.RecordBatch:
         """Do all that `release` does, so that whatever can fail fails before anything is charged.
 
-        Every law is drawn from, with words of its own that are thrown away, and an answer is built of all groups, with
-        zeros in place of what is private.
+        Every distribution is drawn from, with words of its own that are thrown away, and an answer is built of all
+        groups, with zeros in place of what is private.
 
         Returns
         -------
         pa.RecordBatch
             In the form of the answer, with a row for every group: never to be shown.
         """
-        with WordStream.secure() as stream:
+        with Keystream.secure() as stream:
             if allotment.keys is not None:
                 allotment.keys.keep(np.array([0, 1, 2], np.int64), stream)
             for mechanism in allotment.mechanisms:
@@ -245,7 +249,7 @@ class Totals:
                     mechanism.add(np.zeros(1, np.int64), stream)
         return self._answer(allotment, np.arange(self.sums.rows.size), None)
 
-    def _answer(self, allotment: Allotment, kept: Ints, stream: WordStream | None) -> pa.RecordBatch:
+    def _answer(self, allotment: Allotment, kept: Ints, stream: Keystream | None) -> pa.RecordBatch:
         """Return the answer about some groups; zeros where no stream gives noise."""
         mechanisms = iter(allotment.mechanisms)
         columns = {name: self.sums.keys.column(name).take(pa.array(kept)) for name in self.query.by}
@@ -254,11 +258,11 @@ class Totals:
             # Numbers beyond floats become infinite, in the value or in its interval.
             with np.errstate(all="ignore"):
                 told = self._estimate(one, place, own, kept, stream)
-            for ending, values in zip(ENDINGS, (told.value, told.deviation, told.low, told.high), strict=True):
+            for ending, values in zip(ENDINGS, (told.value, told.std, told.low, told.high), strict=True):
                 columns[f"{one.name}{ending}"] = pa.array(values, mask=np.isnan(values))
         return pa.record_batch(columns)
 
-    def _kept_groups(self, allotment: Allotment, stream: WordStream) -> Ints:
+    def _kept_groups(self, allotment: Allotment, stream: Keystream) -> Ints:
         """Return the groups that may be named."""
         if allotment.keys is None:
             return np.arange(self.sums.rows.size)
@@ -266,7 +270,7 @@ class Totals:
         return np.flatnonzero(allotment.keys.keep(units, stream))
 
     def _estimate(
-        self, one: Aggregate, place: int | None, own: Sequence[Mechanism], kept: Ints, stream: WordStream | None
+        self, one: Aggregate, place: int | None, own: Sequence[Mechanism], kept: Ints, stream: Keystream | None
     ) -> Estimate:
         """Return one aggregate of the groups that are kept."""
         if isinstance(one, Quantile):
@@ -285,7 +289,7 @@ class Totals:
         place: int | None,
         own: Sequence[Mechanism],
         kept: Ints,
-        stream: WordStream | None,
+        stream: Keystream | None,
     ) -> list[Noisy]:
         """Return the parts of one aggregate with noise, of the groups that are kept; zeros without a stream."""
         # A number of the whole table gets noise once, and stands beside every group.
@@ -296,13 +300,13 @@ class Totals:
             width = mechanism.half_width(DOUBT / len(own))
             own_values = values if once else values[kept]
             drawn = np.zeros_like(own_values) if stream is None else mechanism.add(own_values, stream)
-            noisy.append(Noisy(drawn.repeat(kept.size) if once else drawn, mechanism.deviation, width))
+            noisy.append(Noisy(drawn.repeat(kept.size) if once else drawn, mechanism.std, width))
         return noisy
 
     def _exact(self, one: Aggregate, place: int | None) -> list[Ints]:
         """Return the parts of an aggregate before noise."""
         match one:
-            case Distinct(column=column):
+            case DistinctCount(column=column):
                 return [self.distinct[column]]
             case Count() | ClippedUnits():
                 return one.exact(self.sums, None)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from shoal_engine.differential.samplers.coins import Coins
 from shoal_engine.differential.samplers.exponentials import exp_bounds
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -89,7 +89,7 @@ class TruncatedGeometric:
             low, high = (low, middle) if self.probability(middle) >= probability else (middle, high)
         return high
 
-    def keep(self, n: Ints, stream: WordStream) -> npt.NDArray[np.bool_]:
+    def keep(self, n: Ints, stream: Keystream) -> npt.NDArray[np.bool_]:
         """Return which groups of some units are kept, each with its own exact probability; they take one draw."""
         words = stream.next_draw()
         word = np.empty(n.size, np.uint64)

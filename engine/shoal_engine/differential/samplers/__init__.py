@@ -25,17 +25,17 @@ from shoal_engine.differential.samplers.choices import bernoulli, bernoulli_exp,
 from shoal_engine.differential.samplers.coins import Coins
 from shoal_engine.differential.samplers.distributions import Gaussian, Laplace
 from shoal_engine.differential.samplers.integer_noise import draw_integers
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 __all__ = ["Coins", "bernoulli", "bernoulli_exp", "discrete_gaussian", "discrete_laplace", "uniform_below"]
 
 
-def discrete_laplace(stream: WordStream, scale: Fraction, n: int, *, n_threads: int = 1) -> npt.NDArray[np.int64]:
+def discrete_laplace(stream: Keystream, scale: Fraction, n: int, *, n_threads: int = 1) -> npt.NDArray[np.int64]:
     """Return `n` integers z, each with probability in proportion to ``exp(-abs(z) / scale)``.
 
     Parameters
     ----------
-    stream : WordStream
+    stream : Keystream
         One draw is taken of it.
     scale : Fraction
         Above 0, at most 2**50.
@@ -55,20 +55,20 @@ def discrete_laplace(stream: WordStream, scale: Fraction, n: int, *, n_threads: 
 
     Examples
     --------
-    >>> discrete_laplace(WordStream.secure(), Fraction(1, 3), 4).shape
+    >>> discrete_laplace(Keystream.secure(), Fraction(1, 3), 4).shape
     (4,)
     """
     return draw_integers(Laplace(scale), stream, n, n_threads=n_threads)
 
 
 def discrete_gaussian(
-    stream: WordStream, sigma_squared: Fraction, n: int, *, n_threads: int = 1
+    stream: Keystream, sigma_squared: Fraction, n: int, *, n_threads: int = 1
 ) -> npt.NDArray[np.int64]:
     """Return `n` integers z, each with probability in proportion to ``exp(-z**2 / (2 * sigma_squared))``.
 
     Parameters
     ----------
-    stream : WordStream
+    stream : Keystream
         One draw is taken of it.
     sigma_squared : Fraction
         Above 0, at most 2**100.
@@ -87,7 +87,7 @@ def discrete_gaussian(
 
     Examples
     --------
-    >>> discrete_gaussian(WordStream.secure(), Fraction(9, 4), 4).dtype
+    >>> discrete_gaussian(Keystream.secure(), Fraction(9, 4), 4).dtype
     dtype('int64')
     """
     return draw_integers(Gaussian(sigma_squared), stream, n, n_threads=n_threads)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from shoal_engine.differential.samplers.coins import Bounds, Coins
 from shoal_engine.differential.samplers.exponentials import exp_bounds
 from shoal_engine.errors import NumberError
-from shoal_engine.randomness.keystream import CHUNK_WORDS, Words, WordStream
+from shoal_engine.randomness.keystream import CHUNK_WORDS, DrawWords, Keystream
 
 Booleans = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
@@ -23,7 +23,7 @@ WORD_BITS: Final = 64
 MOST_SIDES: Final = 1 << 63
 
 
-def bernoulli(stream: WordStream, p: Fraction, n: int) -> Booleans:
+def bernoulli(stream: Keystream, p: Fraction, n: int) -> Booleans:
     """Return `n` booleans, each true with probability `p`; they take one draw of the stream.
 
     Raises
@@ -33,7 +33,7 @@ def bernoulli(stream: WordStream, p: Fraction, n: int) -> Booleans:
 
     Examples
     --------
-    >>> bernoulli(WordStream.secure(), Fraction(1), 3).tolist()
+    >>> bernoulli(Keystream.secure(), Fraction(1), 3).tolist()
     [True, True, True]
     """
     if not 0 <= p <= 1:
@@ -46,7 +46,7 @@ def bernoulli(stream: WordStream, p: Fraction, n: int) -> Booleans:
     return coins_below(bounds, stream.next_draw(), n)
 
 
-def bernoulli_exp(stream: WordStream, x: Fraction, n: int) -> Booleans:
+def bernoulli_exp(stream: Keystream, x: Fraction, n: int) -> Booleans:
     """Return `n` booleans, each true with probability exp(-x); they take one draw of the stream.
 
     Raises
@@ -56,7 +56,7 @@ def bernoulli_exp(stream: WordStream, x: Fraction, n: int) -> Booleans:
 
     Examples
     --------
-    >>> bernoulli_exp(WordStream.secure(), Fraction(0), 2).tolist()
+    >>> bernoulli_exp(Keystream.secure(), Fraction(0), 2).tolist()
     [True, True]
     """
     if x < 0:
@@ -65,7 +65,7 @@ def bernoulli_exp(stream: WordStream, x: Fraction, n: int) -> Booleans:
     return coins_below(lambda bits: exp_bounds(x, bits), stream.next_draw(), n)
 
 
-def uniform_below(stream: WordStream, bound: int, n: int) -> Integers:
+def uniform_below(stream: Keystream, bound: int, n: int) -> Integers:
     """Return `n` integers from 0 to ``bound - 1``, each equally likely; they take one draw of the stream.
 
     Raises
@@ -75,7 +75,7 @@ def uniform_below(stream: WordStream, bound: int, n: int) -> Integers:
 
     Examples
     --------
-    >>> uniform_below(WordStream.secure(), 1, 3).tolist()
+    >>> uniform_below(Keystream.secure(), 1, 3).tolist()
     [0, 0, 0]
     """
     if not 1 <= bound <= MOST_SIDES:
@@ -84,7 +84,7 @@ def uniform_below(stream: WordStream, bound: int, n: int) -> Integers:
     return integers_below(bound, stream.next_draw(), n)
 
 
-def coins_below(bounds: Bounds, words: Words, n: int) -> Booleans:
+def coins_below(bounds: Bounds, words: DrawWords, n: int) -> Booleans:
     """Return which of a draw's first `n` uniform numbers lie below a real one, lazily compared digit by digit."""
     low, high = bounds(WORD_BITS)
     found = np.empty(_checked(n), np.bool_)
@@ -105,7 +105,7 @@ def coins_below(bounds: Bounds, words: Words, n: int) -> Booleans:
     return found
 
 
-def integers_below(bound: int, words: Words, n: int) -> Integers:
+def integers_below(bound: int, words: DrawWords, n: int) -> Integers:
     """Return what is left of a draw's first `n` words modulo `bound`; the highest words are drawn again."""
     spare = (1 << WORD_BITS) % bound
     last = np.uint64((1 << WORD_BITS) - spare - 1)
@@ -137,7 +137,7 @@ def _checked(n: int) -> int:
     return n
 
 
-def _each_chunk(words: Words, n: int, decide: Callable[[int, npt.NDArray[np.uint64]], None]) -> None:
+def _each_chunk(words: DrawWords, n: int, decide: Callable[[int, npt.NDArray[np.uint64]], None]) -> None:
     """Hand the first `n` words of a draw to a function, some at a time, and zero them."""
     buffer = np.empty(min(n, CHUNK_WORDS), np.uint64)
     for begin in range(0, n, CHUNK_WORDS):

@@ -9,7 +9,7 @@ from typing import Final
 
 from shoal_engine.differential.samplers.exponentials import exp_bounds
 from shoal_engine.errors import NumberError
-from shoal_engine.randomness.keystream import Words, WordStream
+from shoal_engine.randomness.keystream import DrawWords, Keystream
 
 BITS: Final = 128
 """Digits that a source gives at a time."""
@@ -28,7 +28,7 @@ class Coins:
 
     Examples
     --------
-    >>> coins = Coins.of(WordStream.secure())
+    >>> coins = Coins.of(Keystream.secure())
     >>> coins.below(6) in range(6), coins.bernoulli(Fraction(1)), coins.bernoulli_exp(Fraction(0))
     (True, True, True)
     """
@@ -39,12 +39,12 @@ class Coins:
         self._held, self._n_held = 0, 0
 
     @classmethod
-    def of(cls, stream: WordStream) -> "Coins":
+    def of(cls, stream: Keystream) -> "Coins":
         """Return coins that the next draw of a stream decides."""
         return cls.at(stream.next_draw(), 0)
 
     @classmethod
-    def at(cls, words: Words, block: int, *, attempt: int = 0) -> "Coins":
+    def at(cls, words: DrawWords, block: int, *, attempt: int = 0) -> "Coins":
         """Return the coins that belong to one number of a draw."""
         return cls(lambda depth: words.digits(block, attempt=attempt, depth=depth))
 

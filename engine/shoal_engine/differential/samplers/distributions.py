@@ -1,4 +1,4 @@
-"""Two laws of integer noise as frozen values: how likely each integer is, and how wide a table must be."""
+"""Two distributions of integer noise as frozen values: how likely each integer is, and how wide a table must be."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from shoal_engine.errors import NumberError
 
 LARGEST_SCALE: Final = 1 << 50
-"""Noise of this scale passes 2**63 once in e**8192; wider laws would not fit int64."""
+"""Noise of this scale passes 2**63 once in e**8192; wider distributions would not fit int64."""
 
 LAPLACE_REACH: Final = 32
 """Scales that a table of single magnitudes reaches at least; beyond them lie 2**-46."""
@@ -17,8 +17,8 @@ GAUSSIAN_REACH_SQUARED: Final = 67
 """The same in squared standard deviations: beyond 8.19 of them lie 2**-51."""
 
 
-class Law(Protocol):
-    """A symmetric law on the integers, whose mass at z is in proportion to ``exp(-exponent(abs(z)))``.
+class NoiseDistribution(Protocol):
+    """A symmetric distribution on the integers, whose mass at z is in proportion to ``exp(-exponent(abs(z)))``.
 
     The exponent is a polynomial of second degree at most.
     """
@@ -54,7 +54,7 @@ class Law(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Laplace:
-    """The discrete Laplace law, ``exp(-abs(z) / scale)``; an exact, positive scale."""
+    """The discrete Laplace distribution, ``exp(-abs(z) / scale)``; an exact, positive scale."""
 
     scale: Fraction
 
@@ -96,7 +96,7 @@ class Laplace:
 
 @dataclass(frozen=True, slots=True)
 class Gaussian:
-    """The discrete Gaussian law, ``exp(-z**2 / (2 * sigma_squared))``; an exact, positive parameter."""
+    """The discrete Gaussian distribution, ``exp(-z**2 / (2 * sigma_squared))``; an exact, positive parameter."""
 
     sigma_squared: Fraction
 

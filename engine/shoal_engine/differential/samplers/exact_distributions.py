@@ -1,4 +1,4 @@
-"""The discrete Laplace and Gaussian laws one number at a time, from coins alone: slow, exact, and obviously so.
+"""Draw from the discrete Laplace and Gaussian distributions one number at a time, from coins alone: slow and exact.
 
 What the quick samplers leave open is decided here, and they are tested against it.
 

@@ -1,11 +1,11 @@
-"""Integers of a law, in bulk: a table decides nearly all, exact arithmetic the rest.
+"""Integers of a distribution, in bulk: a table decides nearly all, exact arithmetic the rest.
 
 Exact given uniform words: each integer is met with its probability, not nearly so, and nothing is charged to
 delta. The words are the cipher's, so what would hold against every observer holds against those who cannot break
-AES. Beyond 2**63 an integer would wrap around, which the widest law reaches once in e**8192.
+AES. Beyond 2**63 an integer would wrap around, which the widest distribution reaches once in e**8192.
 
 How much is left to exact arithmetic changes nothing but the time. Where each integer has a column, one word a
-draw, it is less than one in 2**45. Where laws are wider, two words a draw, it is as much again and one in
+draw, it is less than one in 2**45. Where distributions are wider, two words a draw, it is as much again and one in
 2**min(53, 64 - k), for cells of 2**k magnitudes: at a scale of 2**40, one in 2**29.
 """
 
@@ -15,36 +15,38 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.differential.samplers.coins import Coins
-from shoal_engine.differential.samplers.distributions import Law
+from shoal_engine.differential.samplers.distributions import NoiseDistribution
 from shoal_engine.differential.samplers.exact_distributions import geometric
 from shoal_engine.differential.samplers.proposals import Proposal, proposal_of
 from shoal_engine.errors import NumberError
-from shoal_engine.randomness.keystream import CHUNK_WORDS, Words, WordStream
+from shoal_engine.randomness.keystream import CHUNK_WORDS, DrawWords, Keystream
 from shoal_engine.threads import in_threads, ranges
 
 Integers = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
 
 
-def draw_integers(law: Law, stream: WordStream, n: int, *, n_threads: int = 1) -> Integers:
-    """Draw `n` integers of a law; they take one draw of the stream, whatever the threads.
+def draw_integers(distribution: NoiseDistribution, stream: Keystream, n: int, *, n_threads: int = 1) -> Integers:
+    """Draw `n` integers of a distribution; they take one draw of the stream, whatever the threads.
 
     Raises
     ------
     NumberError
         `n` is negative.
     """
-    return draw_from(proposal_of(law), stream.next_draw(), 0, n, n_threads=n_threads)
+    return draw_from(proposal_of(distribution), stream.next_draw(), 0, n, n_threads=n_threads)
 
 
-def integer_batches(law: Law, stream: WordStream, n: int, *, batch: int, n_threads: int = 1) -> Iterator[Integers]:
+def integer_batches(
+    distribution: NoiseDistribution, stream: Keystream, n: int, *, batch: int, n_threads: int = 1
+) -> Iterator[Integers]:
     """Give the same integers as `draw_integers`, at most `batch` at a time."""
-    proposal, words = proposal_of(law), stream.next_draw()
+    proposal, words = proposal_of(distribution), stream.next_draw()
     for first in range(0, n, batch):
         yield draw_from(proposal, words, first, min(batch, n - first), n_threads=n_threads)
 
 
-def draw_from(proposal: Proposal, words: Words, first: int, n: int, *, n_threads: int = 1) -> Integers:
+def draw_from(proposal: Proposal, words: DrawWords, first: int, n: int, *, n_threads: int = 1) -> Integers:
     """Return `n` of the integers that a table makes of the words of a draw, from number `first` on.
 
     Raises
@@ -66,7 +68,7 @@ def draw_from(proposal: Proposal, words: Words, first: int, n: int, *, n_threads
     return drawn
 
 
-def _draw_range(proposal: Proposal, words: Words, first: int, drawn: Integers, chunk: int) -> None:
+def _draw_range(proposal: Proposal, words: DrawWords, first: int, drawn: Integers, chunk: int) -> None:
     """Draw the integers from number `first` on."""
     a_draw = proposal.words_a_draw
     buffer = np.empty(a_draw * min(chunk, len(drawn)), np.uint64)
@@ -84,7 +86,7 @@ def _draw_range(proposal: Proposal, words: Words, first: int, drawn: Integers, c
         _draw_again(proposal, words, np.concatenate(again), first, drawn)
 
 
-def _draw_again(proposal: Proposal, words: Words, rows: Rows, first: int, drawn: Integers) -> None:
+def _draw_again(proposal: Proposal, words: DrawWords, rows: Rows, first: int, drawn: Integers) -> None:
     """Draw those that were not kept once more, with words of their own, until all are."""
     attempt = 0
     while len(rows):
@@ -111,18 +113,20 @@ def _look_up(proposal: Proposal, words: npt.NDArray[np.uint64], drawn: Integers)
     row = np.empty(len(drawn), np.int64)
     place_bits = proposal.place_bits
     bits = (proposal.threshold_bits, proposal.word_bits - place_bits, place_bits, proposal.cell_bits)
-    law = proposal.law
-    n_rejected, n_open = draw_from_cells(words, proposal.entry, bits, law.gaussian, float(law.rate), drawn, row)
+    distribution = proposal.distribution
+    n_rejected, n_open = draw_from_cells(
+        words, proposal.entry, bits, distribution.gaussian, float(distribution.rate), drawn, row
+    )
     return row[:n_rejected], row[len(row) - n_open :]
 
 
-def _settle(proposal: Proposal, words: Words, rows: Rows, first: int, attempt: int, drawn: Integers) -> None:
+def _settle(proposal: Proposal, words: DrawWords, rows: Rows, first: int, attempt: int, drawn: Integers) -> None:
     """Set the integers that the table left open at an attempt."""
     for row in rows.tolist():
         drawn[row] = draw_exactly(proposal, words, first + row, attempt)
 
 
-def draw_exactly(proposal: Proposal, words: Words, number: int, attempt: int) -> int:
+def draw_exactly(proposal: Proposal, words: DrawWords, number: int, attempt: int) -> int:
     """Return one integer, from the attempt on at which its outcome or its keeping is open.
 
     Reads the words that the table read, and goes on with more digits where they do not tell.
@@ -134,7 +138,7 @@ def draw_exactly(proposal: Proposal, words: Words, number: int, attempt: int) ->
         attempt += 1
 
 
-def _try_exactly(proposal: Proposal, words: Words, number: int, attempt: int) -> int | None:
+def _try_exactly(proposal: Proposal, words: DrawWords, number: int, attempt: int) -> int | None:
     """Return the integer that an attempt gives, None where it is rejected."""
     word, second = _words_of(proposal, words, number, attempt)
     coins = Coins.at(words, number, attempt=attempt)
@@ -142,22 +146,26 @@ def _try_exactly(proposal: Proposal, words: Words, number: int, attempt: int) ->
     last = len(proposal.share) - 1
     if outcome == last:
         outcome = proposal.open_outcome(coins)
-    start, law, known = proposal.start(outcome), proposal.law, proposal.word_bits - proposal.place_bits
+    start, distribution, known = (
+        proposal.start(outcome),
+        proposal.distribution,
+        proposal.word_bits - proposal.place_bits,
+    )
     if outcome >= last:
-        beyond = geometric(coins, law.slope(start))
-        along, value, known = law.slope(start) * beyond, 0, 0
+        beyond = geometric(coins, distribution.slope(start))
+        along, value, known = distribution.slope(start) * beyond, 0, 0
     else:
         beyond = second & ((1 << proposal.cell_bits) - 1)
         along, value = 0, second >> proposal.place_bits
     if beyond:
-        x = law.exponent(start + beyond) - law.exponent(start) - along
+        x = distribution.exponent(start + beyond) - distribution.exponent(start) - along
         if x and not coins.below_exp(x, value=value, known=known):
             return None
     magnitude = start + beyond
     return -magnitude if outcome & 1 else magnitude
 
 
-def _words_of(proposal: Proposal, words: Words, number: int, attempt: int) -> tuple[int, int]:
+def _words_of(proposal: Proposal, words: DrawWords, number: int, attempt: int) -> tuple[int, int]:
     """Return the words of one number at an attempt; the second is 0 where a draw has one."""
     if attempt:
         found = words.blocks(np.array([number]), attempt=attempt)[0]

@@ -1,4 +1,4 @@
-"""How a law is drawn: an alias table over cells of magnitudes, and what the table leaves open.
+"""How a distribution is drawn: an alias table over cells of magnitudes, and what the table leaves open.
 
 Outcome ``2 * h + s`` is cell h on the side of the sign s: the magnitudes from ``start = h * 2**k + s``, 2**k of
 them, all taken to be as likely as `start`; a place within the cell is then kept with the right chance. With
@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.differential.samplers.coins import Coins
-from shoal_engine.differential.samplers.distributions import Law
+from shoal_engine.differential.samplers.distributions import NoiseDistribution
 from shoal_engine.differential.samplers.exponentials import exp_bounds
 
 WORD_BITS: Final = 64
 LEAST_COLUMN_BITS: Final = 4
 MOST_COLUMN_BITS: Final = 16
-"""Half a MiB, which the second-level cache holds; wider laws are drawn by cells."""
+"""Half a MiB, which the second-level cache holds; wider distributions are drawn by cells."""
 CELL_COLUMN_BITS: Final = 12
 TABLES_KEPT: Final = 16
 """16 MiB at most."""
@@ -41,11 +41,11 @@ class Weights:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Proposal:
-    """An alias table for a law.
+    """An alias table for a distribution.
 
     Attributes
     ----------
-    law : Law
+    distribution : NoiseDistribution
     column_bits : int
         Binary logarithm of the table's entries.
     cell_bits : int
@@ -58,7 +58,7 @@ class Proposal:
         See `shoal_kernels.private.alias_tables`.
     """
 
-    law: Law
+    distribution: NoiseDistribution
     column_bits: int
     cell_bits: int
     word_bits: int
@@ -96,7 +96,7 @@ class Proposal:
         known = self.word_bits + 128
         value = coins.digits(known)
         while True:
-            found = weights(self.law, self.column_bits, self.cell_bits, known)
+            found = weights(self.distribution, self.column_bits, self.cell_bits, known)
             total_low, total_high = sum(found.low), sum(found.high)
             # All that is compared is in units of total / 2**(word_bits + known).
             least, most = value * n_open * total_low, (value + 1) * n_open * total_high
@@ -112,32 +112,32 @@ class Proposal:
             value, known = value << 128 | coins.digits(128), known + 128
 
 
-def weights(law: Law, column_bits: int, cell_bits: int, bits: int) -> Weights:
+def weights(distribution: NoiseDistribution, column_bits: int, cell_bits: int, bits: int) -> Weights:
     """Return how likely the outcomes are, as against magnitude 0, and per magnitude of a cell."""
     # Errors grow with the square of the steps, of which a table of single magnitudes takes the most.
     spare = 2 * column_bits + 4
     n = 1 << (column_bits - 1)
     if cell_bits:
-        sides = [_steps(law, side, 1 << cell_bits, n, bits + spare) for side in (0, 1)]
+        sides = [_steps(distribution, side, 1 << cell_bits, n, bits + spare) for side in (0, 1)]
     else:
-        steps = _steps(law, 0, 1, n + 1, bits + spare)
+        steps = _steps(distribution, 0, 1, n + 1, bits + spare)
         sides = [steps[:-1], steps[1:]]
     low = [w >> spare for w in chain.from_iterable(zip(*sides, strict=True))]
     high = [w + 2 for w in low]
     for outcome in (2 * n - 1, 2 * n):
         start = ((outcome >> 1) << cell_bits) + (outcome & 1)
-        tail = _tail(law, start, cell_bits, bits)
+        tail = _tail(distribution, start, cell_bits, bits)
         low[outcome:], high[outcome:] = [tail[0]], [tail[1]]
     return Weights(low, high)
 
 
-def _steps(law: Law, start: int, step: int, n: int, bits: int) -> list[int]:
+def _steps(distribution: NoiseDistribution, start: int, step: int, n: int, bits: int) -> list[int]:
     """Return exp(-exponent) at `n` magnitudes a step apart, rounded down by less than ``4 * n**2`` units.
 
     Each is the one before times a ratio, and each ratio is the one before times a constant, as an exponent of
     second degree has it. Of factors below one, errors add up: the ratio's are below 3 units a step.
     """
-    first, second, third = (law.exponent(start + j * step) for j in range(3))
+    first, second, third = (distribution.exponent(start + j * step) for j in range(3))
     weight = exp_bounds(first, bits)[0]
     ratio = exp_bounds(second - first, bits)[0]
     change = exp_bounds(third - 2 * second + first, bits)[0]
@@ -149,27 +149,29 @@ def _steps(law: Law, start: int, step: int, n: int, bits: int) -> list[int]:
     return found
 
 
-def _tail(law: Law, start: int, cell_bits: int, bits: int) -> tuple[int, int]:
+def _tail(distribution: NoiseDistribution, start: int, cell_bits: int, bits: int) -> tuple[int, int]:
     """Return bounds of what all magnitudes from `start` on weigh if the exponent went on along its slope."""
     # A ratio close to 1 is known less well as against its distance from 1.
     bits_within = bits + 2 * WORD_BITS
     one = 1 << bits_within
-    low, high = exp_bounds(law.exponent(start), bits_within)
-    ratio_low, ratio_high = exp_bounds(law.slope(start), bits_within)
+    low, high = exp_bounds(distribution.exponent(start), bits_within)
+    ratio_low, ratio_high = exp_bounds(distribution.slope(start), bits_within)
     low, high = (low << bits_within) // (one - ratio_low), -((-high << bits_within) // (one - ratio_high))
     scale = cell_bits + 2 * WORD_BITS
     return low >> scale, (high >> scale) + 1
 
 
-def propose(law: Law, column_bits: int, cell_bits: int, *, word_bits: int = WORD_BITS) -> Proposal:
-    """Build the table of a law.
+def propose(
+    distribution: NoiseDistribution, column_bits: int, cell_bits: int, *, word_bits: int = WORD_BITS
+) -> Proposal:
+    """Build the table of a distribution.
 
     Every share is at most the outcome's probability times the number of words, whatever was rounded.
     """
     from shoal_kernels.private.alias_tables import build_alias_table
 
     n_words = 1 << word_bits
-    found = weights(law, column_bits, cell_bits, word_bits + 64)
+    found = weights(distribution, column_bits, cell_bits, word_bits + 64)
     total = sum(found.high)
     # The two tails are open whatever they weigh.
     share = [low * n_words // total for low in found.low[:-2]]
@@ -177,13 +179,13 @@ def propose(law: Law, column_bits: int, cell_bits: int, *, word_bits: int = WORD
     words, entry = np.array(share, np.uint64), np.empty(1 << column_bits, np.uint64)
     build_alias_table(words, word_bits - column_bits, entry)
     words.flags.writeable = entry.flags.writeable = False
-    return Proposal(law, column_bits, cell_bits, word_bits, words, entry)
+    return Proposal(distribution, column_bits, cell_bits, word_bits, words, entry)
 
 
 @lru_cache(TABLES_KEPT)
-def proposal_of(law: Law) -> Proposal:
-    """Return the table by which a law is drawn; the last few are kept."""
-    column_bits = max(LEAST_COLUMN_BITS, law.reach.bit_length() + 1)
+def proposal_of(distribution: NoiseDistribution) -> Proposal:
+    """Return the table by which a distribution is drawn; the last few are kept."""
+    column_bits = max(LEAST_COLUMN_BITS, distribution.reach.bit_length() + 1)
     if column_bits <= MOST_COLUMN_BITS:
-        return propose(law, column_bits, 0)
-    return propose(law, CELL_COLUMN_BITS, law.cell_bits)
+        return propose(distribution, column_bits, 0)
+    return propose(distribution, CELL_COLUMN_BITS, distribution.cell_bits)

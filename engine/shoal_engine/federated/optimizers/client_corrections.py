@@ -180,9 +180,9 @@ class Scaffold:
     Two nodes, a step each at rate 0.5, on the losses (w - 1)^2 / 2 and (w - 3)^2 / 2.
 
     >>> import numpy as np
-    >>> from shoal_engine.federated.rules.averaging import Mean
+    >>> from shoal_engine.federated.rules.averaging import WeightedMean
     >>> model = Model.of_arrays({"w": np.array([0.0])})
-    >>> server, own, mean = Scaffold(n_nodes=2), zero_control(model), Mean()
+    >>> server, own, mean = Scaffold(n_nodes=2), zero_control(model), WeightedMean()
     >>> state = server.init(model)
     >>> for node, center in (("a", 1.0), ("b", 3.0)):
     ...     c, gradient = state.moments["control"], Model.of_arrays({"w": model.arrays()["w"] - center})

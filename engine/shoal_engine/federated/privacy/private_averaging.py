@@ -31,7 +31,7 @@ from shoal_engine.federated.updates.repeated_updates import Senders
 from shoal_engine.federated.updates.round import Aggregate, UpdateChecks, UpdateRecord
 from shoal_engine.federated.updates.tensors import narrowed, widened
 from shoal_engine.federated.updates.update import Update
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 Ints = npt.NDArray[np.int64]
 
@@ -97,13 +97,13 @@ class PrivateAggregate(Aggregate):
 
     Attributes
     ----------
-    deviation : float
+    std : float
         Of the noise on each value of the model.
     clip : float or AdaptiveClip
         For the next round.
     """
 
-    deviation: float
+    std: float
     clip: float | AdaptiveClip
 
 
@@ -162,7 +162,7 @@ class PrivateMean:
     >>> mean = PrivateMean(UpdateChecks(like=start), permit, clip=1.0, expected_updates=100)
     >>> for node in range(100):
     ...     mean.observe(Update.of_arrays({"w": np.full(3, 5, np.float32)}, node=str(node)))
-    >>> round(mean.release().deviation, 4)
+    >>> round(mean.release().std, 4)
     0.02
     """
 
@@ -267,7 +267,7 @@ class PrivateMean:
         below, above = self._steps_of_count
         self._offset += times * (below if norm <= self._sum.clip else -above)
 
-    def release(self, *, _stream: WordStream | None = None) -> PrivateAggregate:
+    def release(self, *, _stream: Keystream | None = None) -> PrivateAggregate:
         """Add noise, once, and return the model.
 
         Raises
@@ -278,10 +278,10 @@ class PrivateMean:
         self.permit.use()
         if _stream is not None:
             return self._release(_stream)
-        with WordStream.secure() as stream:
+        with Keystream.secure() as stream:
             return self._release(stream)
 
-    def _release(self, stream: WordStream) -> PrivateAggregate:
+    def _release(self, stream: Keystream) -> PrivateAggregate:
         sigma_squared = (self.permit.noise_multiplier * self.sensitivity) ** 2
         step = self._sum.clip * 2.0**-CLIP_BITS / self.expected_updates
         payloads: list[npt.NDArray[Any]] = []

@@ -28,7 +28,7 @@ from shoal_engine.differential.samplers import bernoulli
 from shoal_engine.errors import BudgetExhausted, NumberError
 from shoal_engine.federated.sums.clipped_sums import CLIP_BITS
 from shoal_engine.ledger import Ledger
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 _FOR_ROUNDING: Final = Fraction(1, 1000)
 """Share of delta for what discrete noise differs from Gaussian noise."""
@@ -141,7 +141,7 @@ class PrivateTraining:
         if ledger is not None:
             charged = events.to_json(events.ApproximateDP(epsilon, delta))
             promised = {"events": charged, "dataset": "federated training", "policy": ""}
-            ledger.debit(epsilon, delta, **promised, neighbors="add-remove", law="gaussian")
+            ledger.debit(epsilon, delta, **promised, neighbors="add-remove", distribution="gaussian")
 
     @classmethod
     def of_rounds(
@@ -166,7 +166,7 @@ class PrivateTraining:
         multiplier = least_scale(lambda z: _rounds(n_rounds, z, rate), epsilon=epsilon, delta=target)
         return cls(epsilon, delta, noise_multiplier=multiplier, rate=rate, ledger=ledger)
 
-    def sample(self, nodes: Sequence[str], *, _stream: WordStream | None = None) -> list[str]:
+    def sample(self, nodes: Sequence[str], *, _stream: Keystream | None = None) -> list[str]:
         """Draw the nodes of a round: each with chance `rate`, secretly and independently (a Poisson sample).
 
         Only rounds whose nodes were drawn here are charged less than rounds of all nodes. Whoever takes part must not
@@ -178,12 +178,12 @@ class PrivateTraining:
         if _stream is not None:
             taken = self._sampled(nodes, _stream)
         else:
-            with WordStream.secure() as stream:
+            with Keystream.secure() as stream:
                 taken = self._sampled(nodes, stream)
         self._drawn = frozenset(taken)
         return taken
 
-    def _sampled(self, nodes: Sequence[str], stream: WordStream) -> list[str]:
+    def _sampled(self, nodes: Sequence[str], stream: Keystream) -> list[str]:
         taken = bernoulli(stream, self.rate, len(nodes))
         return [node for node, takes_part in zip(nodes, taken.tolist(), strict=True) if takes_part]
 

@@ -45,7 +45,7 @@ _SQUARED: Final = 2.0**-50
 
 
 @dataclass(slots=True)
-class Mean(BufferedAggregator):
+class WeightedMean(BufferedAggregator):
     """The mean of updates, each counted with the weight that it claims.
 
     Parameters
@@ -64,7 +64,7 @@ class Mean(BufferedAggregator):
 
     Examples
     --------
-    >>> mean = Mean()
+    >>> mean = WeightedMean()
     >>> for node, value, weight in (("a", 1.0, 3), ("b", 5.0, 1)):
     ...     mean.observe(Update.of_arrays({"w": np.full(2, value)}, node=node, weight=weight))
     >>> mean.release().model.arrays()["w"]
@@ -110,7 +110,7 @@ class Mean(BufferedAggregator):
             Parameters differ; or, where updates are folded, there are too many, or nodes in common though the
             checks says that each is heard `once`.
         """
-        theirs = other._folded if isinstance(other, Mean) else None
+        theirs = other._folded if isinstance(other, WeightedMean) else None
         if self._folded is None or theirs is None:
             BufferedAggregator.merge(self, other)
             return

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.errors import UpdateError
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.sums.buffered_updates import AcceptedUpdates, BufferedAggregator
 from shoal_engine.federated.sums.distances import Floats, accepted_distances
 from shoal_engine.federated.updates.model import Model
@@ -143,7 +143,7 @@ def chosen(accepted: AcceptedUpdates, places: Sequence[int] | npt.NDArray[np.int
 
 def plain_mean(updates: Sequence[Update], n_threads: int) -> Model:
     """Return the mean of updates, each counted once, exact in any order."""
-    mean = Mean(n_threads=n_threads)
+    mean = WeightedMean(n_threads=n_threads)
     for update in updates:
         mean.observe(replace(update, weight=1.0))
     return mean.release().model

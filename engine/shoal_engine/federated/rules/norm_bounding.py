@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from shoal_engine.errors import UpdateError
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.rules.centered_clipping import clip_factors
 from shoal_engine.federated.sums.buffered_updates import AcceptedUpdates, BufferedAggregator
 from shoal_engine.federated.sums.distances import Floats, combined, measured_from
@@ -94,7 +94,7 @@ class NormBound(BufferedAggregator):
 
     def _mean(self, accepted: AcceptedUpdates) -> Model:
         """Return the mean of updates as they are, exact in any order."""
-        mean = Mean(n_threads=self.n_threads)
+        mean = WeightedMean(n_threads=self.n_threads)
         for update in accepted.updates:
             mean.observe(update)
         return mean.release().model

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Final, Literal
 
 from shoal_engine.errors import TooFewUpdates, UpdateError
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
 from shoal_engine.federated.updates.blockwise import Floats, combined
 from shoal_engine.federated.updates.model import Model
@@ -76,8 +76,8 @@ class NormalizedMean(BufferedAggregator):
     With weights p_i = n_i / n it is tau_eff sum_i p_i (x_i - x) / |a_i|_1, and tau_eff = sum_i p_i |a_i|_1 over the
     updates that count, so that where all nodes step alike it is FedAvg's.
 
-    The sum is that of `Mean`, exact in any order, over weights n_i / |a_i|_1: no update is copied. Its mean, rounded to
-    the dtype of the updates, is scaled and rounded once more.
+    The sum is that of `WeightedMean`, exact in any order, over weights n_i / |a_i|_1: no update is copied. Its mean,
+    rounded to the dtype of the updates, is scaled and rounded once more.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class NormalizedMean(BufferedAggregator):
     effective_steps : float, optional
         Tau_eff, where it shall not follow from the updates.
     accumulator : "fixed" | "float64"
-        Of the `Mean`.
+        Of the `WeightedMean`.
     n_threads : int
         They change no bit of the result.
 
@@ -154,7 +154,7 @@ class NormalizedMean(BufferedAggregator):
         )
         claims = {record.node: Fraction(record.weight) for record in accepted.records}
         lengths = {node: self.local.length(known[node]) for node in claims}
-        mean = Mean(self.checks, accumulator=self.accumulator, n_threads=self.n_threads)
+        mean = WeightedMean(self.checks, accumulator=self.accumulator, n_threads=self.n_threads)
         for update, record in zip(accepted.updates, accepted.records, strict=True):
             # A length is at least 1: what was no larger than the checks allows still is not.
             weight = record.weight / lengths[record.node]
@@ -174,7 +174,7 @@ class NormalizedMean(BufferedAggregator):
         return float(divided / total * (walked / total))
 
 
-def _released(mean: Mean, claims: Mapping[str, Fraction], rejected: tuple[UpdateRecord, ...]) -> Aggregate:
+def _released(mean: WeightedMean, claims: Mapping[str, Fraction], rejected: tuple[UpdateRecord, ...]) -> Aggregate:
     """Return the mean; where it fails, the reasons of those that were refused before stand beside the others'."""
     try:
         return mean.release()

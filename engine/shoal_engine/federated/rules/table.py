@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from shoal_engine.federated.rules.averaging import Mean
+from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.rules.bulyan import Bulyan
 from shoal_engine.federated.rules.centered_clipping import CenteredClipping
 from shoal_engine.federated.rules.geometric_median import GeometricMedian
@@ -12,7 +12,7 @@ from shoal_engine.federated.rules.norm_bounding import NormBound
 from shoal_engine.federated.rules.order_rules import Median, TrimmedMean
 
 RULES: Final[Mapping[str, type[Any]]] = {
-    "mean": Mean,
+    "mean": WeightedMean,
     "median": Median,
     "trimmed-mean": TrimmedMean,
     "krum": Krum,

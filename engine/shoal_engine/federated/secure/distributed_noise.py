@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from shoal_engine.differential.samplers import discrete_gaussian
 from shoal_engine.errors import NumberError
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 LEAST_SHARE: Final = Fraction(1, 4)
 """Below a standard deviation of a half nothing is proved."""
@@ -37,7 +37,7 @@ class DistributedGaussian:
     Attributes
     ----------
     sigma_squared : Fraction
-        Of the sum, at least. The parameter of the law, which its variance comes close to.
+        Of the sum, at least. The parameter of the distribution, which its variance comes close to.
     n_nodes : int
         Nodes that add a part, if all survive.
     tolerated : int
@@ -83,13 +83,13 @@ class DistributedGaussian:
         """Squared parameter of each part: `sigma_squared` / (`n_nodes` - `tolerated`)."""
         return Fraction(self.sigma_squared) / self.n_least
 
-    def add(self, values: npt.NDArray[np.int64], stream: WordStream) -> npt.NDArray[np.int64]:
+    def add(self, values: npt.NDArray[np.int64], stream: Keystream) -> npt.NDArray[np.int64]:
         """Return one node's vector with its part of the noise; sums wrap modulo 2**64.
 
         Parameters
         ----------
         values : (n,) int64
-        stream : WordStream
+        stream : Keystream
             Of this node alone: who knows its key can take the part off.
         """
         return values + discrete_gaussian(stream, self.share_squared, values.size).reshape(values.shape)

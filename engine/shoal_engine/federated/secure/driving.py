@@ -28,7 +28,7 @@ from shoal_engine.federated.secure.messages import (
 from shoal_engine.federated.secure.parameters import SecureParameters
 from shoal_engine.federated.secure.server import SecureServer
 from shoal_engine.federated.secure.stages import Stage
-from shoal_engine.federated.secure.stored_clients import StoredClient, read_parameters, parameter_entries
+from shoal_engine.federated.secure.stored_clients import StoredClient, parameter_entries, read_parameters
 from shoal_engine.federated.secure.vectors import Ints
 from shoal_engine.federated.updates.round import Reason, UpdateRecord
 

@@ -24,7 +24,7 @@ from shoal_engine.federated.updates.model import Layout, Model, of_payloads
 from shoal_engine.federated.updates.round import Reason, UpdateChecks, UpdateRecord
 from shoal_engine.federated.updates.tensors import narrowed, widened
 from shoal_engine.federated.updates.update import Update
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 
@@ -47,7 +47,7 @@ def parts(layout: Layout, vector: Ints) -> list[Ints]:
 
 @dataclass(frozen=True, slots=True)
 class MaskedMean:
-    """The weighted mean, on the grid of a `Mean` with the same declared bound, weight and number of updates.
+    """The weighted mean, on the grid of a `WeightedMean` with the same declared bound, weight and number of updates.
 
     Attributes
     ----------
@@ -200,7 +200,7 @@ class MaskedClip:
             return "not finite or too large"
         weight = min(record.weight, self.weight_cap) / self.weight_cap if self.weight_cap else 1.0
         clipped.add(update.model, norm, weight)
-        with WordStream.secure() as stream:
+        with Keystream.secure() as stream:
             vector[:-1] = DistributedGaussian(Fraction(self.share_squared), 1, 0).add(vector[:-1], stream)
         return vector
 
@@ -212,7 +212,7 @@ class MaskedClip:
             payloads.append(narrowed(moved, tensor.dtype))
         return of_payloads(like.layout, payloads)
 
-    def deviation(self, n_shares: int) -> float:
+    def std(self, n_shares: int) -> float:
         """Return the deviation of the noise on each value of a model in which so many nodes have a share."""
         return math.sqrt(self.share_squared * n_shares) * self._step
 

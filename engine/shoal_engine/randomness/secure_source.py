@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 WordArray: TypeAlias = npt.NDArray[np.uint64]
-Words: TypeAlias = Callable[[int], WordArray]
+Uint64Source: TypeAlias = Callable[[int], WordArray]
 """Gives as many independent, uniform 64-bit words as it is asked for."""
 
 _CHUNK = 1 << 20
 
 
-def secure_words(n: int) -> WordArray:
+def secure_uint64s(n: int) -> WordArray:
     """Return `n` words, (n,) uint64, from the operating system."""
     words = np.empty(n, np.uint64)
     for start in range(0, n, _CHUNK):
@@ -23,15 +23,15 @@ def secure_words(n: int) -> WordArray:
     return words
 
 
-def random_order(n: int, words: Words) -> npt.NDArray[np.int64]:
+def random_order(n: int, source: Uint64Source) -> npt.NDArray[np.int64]:
     """Return a random order of ``0..n-1``; two equal words in a million rows have a chance of 3e-8."""
-    return np.argsort(words(n), kind="stable")
+    return np.argsort(source(n), kind="stable")
 
 
-def normals(shape: tuple[int, int], words: Words) -> npt.NDArray[np.float64]:
+def normals(shape: tuple[int, int], source: Uint64Source) -> npt.NDArray[np.float64]:
     """Return independent standard normal numbers: the inverse distribution at the middles of 2**53 steps."""
     from scipy.special import ndtri
 
-    steps = (words(shape[0] * shape[1]) >> np.uint64(11)).astype(np.float64) + 0.5
+    steps = (source(shape[0] * shape[1]) >> np.uint64(11)).astype(np.float64) + 0.5
     # The highest middle rounds to 1, where the distribution ends.
     return ndtri(np.minimum(steps * 2.0**-53, 1 - 2.0**-53)).reshape(shape)
