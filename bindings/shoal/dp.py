@@ -62,7 +62,7 @@ def count(column: str | None = None) -> Count | Present:
 
 
 def sum(column: str, *, bounds: tuple[Number, Number], missing: Number | None = None) -> Sum:
-    """Sum a column, each value, or each unit's sum where `max_rows` is None, clamped to the bounds.
+    """Sum a column, with each value, or without `max_rows` each unit's sum, clamped to the bounds.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def sum(column: str, *, bounds: tuple[Number, Number], missing: Number | None = 
     bounds : (lower, upper)
         Declared, not looked up: what the data hold is private.
     missing : number, optional
-        Stands for null and NaN.
+        Value used for null and NaN.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def sum(column: str, *, bounds: tuple[Number, Number], missing: Number | None = 
 def count_clipped() -> ClippedUnits:
     """Count the units of which `max_groups` or `max_rows` leave rows out: one number of the whole table.
 
-    It costs a share of the budget as any aggregate; a unit changes it by at most 1. It stands beside every group.
+    It costs a share of the budget as any aggregate; a unit changes it by at most 1. It is repeated in every group.
 
     Examples
     --------
@@ -149,7 +149,7 @@ def quantile(
     column, bounds, missing
         As for `sum`.
     share : number
-        Of the values at or below it, between 0 and 1, with at most 9 digits.
+        Share of the values at or below it, between 0 and 1, with at most 9 digits.
     candidates : int or sequence of number
         How many evenly spaced points to choose from, or the points themselves, for example powers of ten; each group
         takes 8 bytes for each. Every value counts as the candidate nearest to it.
@@ -215,7 +215,7 @@ def histogram(column: str, edges: Sequence[Number]) -> "Bins":
 
 
 def n_unique(column: str) -> DistinctCount:
-    """Count the distinct values of a column, or the privacy units where it is theirs; null is none."""
+    """Count the distinct values of a column, or the privacy units if it is their column; null does not count."""
     return DistinctCount(_named(column), f"{column}_n_unique")
 
 
@@ -247,5 +247,5 @@ def _finite(value: Number) -> Fraction:
 def _named(column: object) -> str:
     if isinstance(column, str) and column:
         return column
-    msg = f"a column is given by its name, as text, and a {type(column).__name__} is none; give for example 'cost'"
+    msg = f"a column is given by its name, as text, not as a {type(column).__name__}; give for example 'cost'"
     raise PolicyError(msg)

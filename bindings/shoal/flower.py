@@ -53,13 +53,13 @@ class Strategy(FedAvg):
     secure : Exchange, optional
         Trains each round so that a server that follows the protocol sees no single update, such as a
         `SecureExchange`; only under `start`. The rule is
-        then the mean. What nodes tell of their training is not passed on, and reports have no weights or lengths.
+        then the mean. Metrics of nodes are not passed on, and reports have no weights or norms.
     optimizer : ServerOptimizer, optional
         Makes the next model of the current one and the released one, in place of taking the latter.
     optimizer_state : ServerState, optional
         With which it goes on, from an earlier training.
     bfloat16 : bool
-        Whether tensors of 16-bit whole numbers are the bits of bfloat16 numbers (``tensor.view(torch.uint16)``), and
+        Whether tensors of 16-bit integers are the bits of bfloat16 numbers (``tensor.view(torch.uint16)``), and
         averaged as these. Arrays whose record says "bfloat16" are in any case.
     max_weight : float
         A larger number of examples is not believed.
@@ -79,13 +79,13 @@ class Strategy(FedAvg):
 
     Notes
     -----
-    Counters, which are single whole numbers of 32 or 64 bits such as PyTorch's ``num_batches_tracked``, become the
+    Counters, which are single integers of 32 or 64 bits such as PyTorch's ``num_batches_tracked``, become the
     largest of the nodes that counted, in their dtype; not with `privacy` or `secure`, which pay for, and mask, no such
     thing. Other tensors that are no floating point numbers are not averaged: the next model has them as they were sent
     out, and a warning names them once. A function for metrics gets the metrics of the nodes that counted, without
     their arrays.
 
-    With `privacy`, what nodes tell of their training is not passed on, and they are not asked to evaluate: that would
+    With `privacy`, metrics of nodes are not passed on, and they are not asked to evaluate: that would
     be released without being paid for. Evaluate on the server, by ``evaluate_fn``.
     """
 
@@ -191,7 +191,7 @@ class Strategy(FedAvg):
         return messages
 
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Any]) -> Any:
-        """Return the metrics of an evaluation, over the replies that most agree in what they tell."""
+        """Return the metrics of an evaluation, over the replies with the most common set of metrics."""
         came = list(replies)
         alike = _alike([(reply, reply.content) for reply in came if reply.has_content()], self.weighted_by_key)
         out = dict.fromkeys(self._evaluating - {reply.metadata.src_node_id for reply in came}, "no answer")
@@ -318,7 +318,7 @@ class Strategy(FedAvg):
         try:
             released = release()
         except (TooFewUpdates, SecureAggregationError) as error:
-            # Masked rounds have told of each node in what is rejected.
+            # In masked rounds `rejected` has a record of each node.
             records = error.records if isinstance(error, TooFewUpdates) and self.secure is None else ()
             self._log(opened.number, [*records, *opened.rejected])
             LOG.warning("aggregate_train: %s", error)
@@ -380,7 +380,7 @@ def _record(model: Model, sent: Sent | None = None, counts: Sequence[Mapping[str
 
 
 def _alike(replies: list[tuple[Any, Any]], weight_key: str) -> list[tuple[Any, Any]]:
-    """Return those that tell the same metrics as most, with a weight: means need them alike."""
+    """Return the replies with the most common set of metrics, and a weight; means need equal sets."""
     described: list[tuple[tuple[Any, Any], str]] = []
     for one, content in replies:
         records = records_of(content, MetricRecord)

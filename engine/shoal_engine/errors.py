@@ -54,7 +54,7 @@ class UndecidedColumn:
     distinct : float or None
         Distinct values / rows, null counted as a value; None where values cannot be compared.
     separation : float or None
-        Share of the pairs of rows that the column tells apart.
+        Share of the pairs of rows that differ in the column.
     proposal : str or None
         identifier, quasi_identifier or sensitive: what the policy proposes.
     """
@@ -154,7 +154,7 @@ class TooFewUpdates(ShoalError, ValueError):  # noqa: N818
     Attributes
     ----------
     records : tuple of UpdateRecord
-        What is told of each update that was observed, by node: why it did not count, or that there were too few.
+        Record of each update that was observed, by node: why it was rejected, or that there were too few.
     """
 
     def __init__(self, message: str, *, records: tuple[Any, ...] = ()) -> None:

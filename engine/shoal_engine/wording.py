@@ -35,7 +35,7 @@ def share_text(share: float) -> str:
 
 
 def rows_text(rows: int, of: int, k: int) -> str:
-    """Return a number of rows with its share; numbers below k are not told.
+    """Return a number of rows with its share; numbers below k are not shown.
 
     Examples
     --------

@@ -195,7 +195,7 @@ def test_above_threshold__is_private_for_any_number_of_questions(answers: list[i
 def test_above_threshold__is_over_after_the_first() -> None:
     asked = AboveThreshold(Fraction(100), threshold=0).begin(STREAM)
     assert asked.is_above(1000)
-    with pytest.raises(RuntimeError, match="charge anew"):
+    with pytest.raises(RuntimeError, match="charge again"):
         asked.is_above(0)
 
 

@@ -92,7 +92,7 @@ def hospital_policy() -> "Policy":
     """Return a policy for the hospital records: the roles that a careful person would give them, k = 10.
 
     Both dates are quasi-identifiers: neighbors know when somebody was born, and when they were away. So is the cost:
-    to the cent it tells nearly all patients apart, and whoever paid the bill knows it. Its few highest values are
+    to the cent it separates nearly all patients, and whoever paid the bill knows it. Its few highest values are
     top-coded, for in any range they would stand out.
 
     There is no limit on closeness: ten rows hold at most ten of more than forty diagnoses, so that ten rows are never
@@ -176,7 +176,7 @@ def _missing(rng: np.random.Generator, values: pl.Series, share: float) -> pl.Se
 
 
 def _records(rng: np.random.Generator, n: int) -> pl.Series:
-    """Return a unique number for each row, in no order that tells anything."""
+    """Return a unique number for each row, in an order that discloses nothing."""
     numbers = pl.Series(rng.permutation(n) + 1).cast(pl.String)
     return "H" + numbers.str.zfill(8)
 

@@ -103,7 +103,7 @@ def trainings(grid: Any, n_rounds: int) -> list[Trained]:
 
 
 def private_rule(n_rounds: int) -> Privacy:
-    """Return what makes so many rounds private, each hospital with all its patients being the unit."""
+    """Return the privacy of `n_rounds` rounds, each hospital with all its patients being the unit."""
     training = PrivateTraining.of_rounds(n_rounds, epsilon=EPSILON, delta=DELTA)
     return PrivateRounds(training, clip=CLIP, expected_updates=len(HOSPITALS))
 
@@ -158,7 +158,7 @@ def simulate(n_rounds: int) -> list[Trained]:
 
 
 def main() -> None:
-    """Simulate so many rounds as the first argument says, and write what was found where the second one says."""
+    """Simulate the number of rounds in the first argument, and write the results to the file in the second."""
     n_rounds, output = sys.argv[1:]
     Path(output).write_text(json.dumps([asdict(one) for one in simulate(int(n_rounds))]), encoding="utf-8")
 

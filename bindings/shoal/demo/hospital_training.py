@@ -93,7 +93,7 @@ class Patients:
         return {"weight": weight.astype(np.float32), "bias": np.array([bias], np.float32)}
 
     def accuracy(self, model: Weights) -> float:
-        """Return the share that a model tells right."""
+        """Return the accuracy of a model."""
         told = self.measured @ model["weight"].astype(np.float64) + float(model["bias"][0]) > 0
         return float(np.mean(told == (self.ill > 0)))
 

@@ -30,7 +30,7 @@ class Aggregated:
     ----------
     model : Model
     weight : float
-        Of all updates that counted.
+        Sum over all updates that were accepted.
     report : pl.DataFrame
         One row an update: node, weight, norm, clipped, distance, kept, reason, bytes, seconds. Where weights are not
         those that are claimed, `weight` is what counts, and `claimed` what the update says.
@@ -62,7 +62,7 @@ def aggregate_files(
     rule : str
         By name, as in `shoal.federated.RULES`.
     parameters : mapping, optional
-        Of the rule.
+        Parameters of the rule.
     weights : "claimed" | "equal" | mapping of str to float
         What each update counts: what it says, 1, or what is given for its node; nodes that are not given do not count.
     checks : UpdateChecks, optional
@@ -153,7 +153,7 @@ def _made(rule: str, checks: UpdateChecks, parameters: Mapping[str, Any]) -> Agg
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    """Tell whether a value is of the type of a parameter; whole numbers are numbers, and truth is none."""
+    """Return whether a value is of the type of a parameter; integers are numbers, and booleans are not."""
     if get_origin(kind) in (Union, UnionType):
         return any(_fits(value, one) for one in get_args(kind))
     if get_origin(kind) is Literal:

@@ -38,7 +38,7 @@ def pulled(grid: Any, message_ids: Iterable[str], timeout: float | None) -> Iter
     ----------
     grid : Grid
     message_ids : iterable of str
-        Of the messages that were pushed.
+        Ids of the messages that were pushed.
     timeout : float, optional
         Seconds after which those that are missing are left out; those that are there by then are not.
     """
@@ -72,11 +72,11 @@ class Sent:
     ----------
     arrays : ArrayRecord
     model : Model
-        Of the tensors that are averaged.
+        Model of the tensors that are averaged.
     bits : dict of str to dtype
         How those of bfloat16 were sent: as NumPy has no such numbers, by their bits.
     counters : dict of str to dtype
-        Single whole numbers, such as the batches that a normalization has seen.
+        Single integers, such as the batches that a normalization has seen.
     others : dict of str to dtype
         The tensors that go on as they were sent out.
     """
@@ -95,7 +95,7 @@ class Sent:
         ----------
         arrays : ArrayRecord
         bfloat16 : bool
-            Whether whole numbers of 16 bits are the bits of bfloat16 numbers; where the record says so they are anyway.
+            Whether integers of 16 bits are the bits of bfloat16 numbers; where the record says so they are anyway.
         """
         read, floats = arrays_of(arrays), dict[str, Any]()
         bits, counters, others = dict[str, Any](), dict[str, Any](), dict[str, Any]()
@@ -198,7 +198,7 @@ class Exchange(Protocol):
         ...
 
     def check_asked(self, n: int) -> None:
-        """Refuse to ask so many nodes, before a round is begun."""
+        """Raise if `n` nodes cannot be asked, before a round begins."""
         ...
 
     def train(
@@ -256,7 +256,7 @@ def arrays_of(record: Any) -> dict[str, Any]:
 
 
 def weight_of(claimed: Any) -> float:
-    """Return a weight as a node claims it, whatever comes of it; not a number where it is none."""
+    """Return the weight that a node claims as a float; NaN if it is not a number."""
     if not isinstance(claimed, int | float):
         return math.nan
     try:

@@ -4,7 +4,7 @@
 Four of the five stages take one short message each way. In the fourth the model goes out and the node trains, once,
 and answers with its update under masks. What stays where:
 
-- A node's secrets of a round stand in its ``context.state`` from its first message to its last, or where that one
+- A node's secrets of a round are in its ``context.state`` from its first message to its last, or where that one
   never comes to the next round's first. They are taken out of it before each step: the node's Flower must not hand
   them to anybody, nor bring back an older state.
 - The server has, during one round, public keys, enciphered shares and one running sum. Nodes are known to each other
@@ -53,7 +53,7 @@ VECTOR: Final = "shoal.secure.vector"
 STAGE: Final = "stage"
 WEIGHT_KEY: Final = "weight-key"
 BFLOAT16: Final = "bfloat16"
-"""Whether 16-bit whole numbers are the bits of bfloat16 numbers."""
+"""Whether 16-bit integers are the bits of bfloat16 numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ class SecureExchange:
     Notes
     -----
     The model of a round is that of ``WeightedMean(checks, bound=bound, max_updates=max_updates)`` over the nodes that
-    sent a masked vector, bit for bit where weights are whole numbers.
+    sent a masked vector, bit for bit where weights are integers.
 
     With `privacy`, a `PrivateRounds` of rate 1 and with a fixed clip, each node clips its change and adds its share of
     the noise before it masks: where the server follows the protocol, no one but the node itself sees anything without
@@ -93,7 +93,7 @@ class SecureExchange:
     stage_timeout: float = 60.0
 
     def __post_init__(self) -> None:
-        # Whatever is wrong is told before any training.
+        # Errors are raised before any training.
         self._parameters(0, 1)
         if not self.stage_timeout > 0:
             msg = f"stage_timeout={self.stage_timeout}; give seconds above 0, as many as a node may need to answer"
@@ -121,7 +121,7 @@ class SecureExchange:
             check_clip(privacy.clip)
 
     def check_asked(self, n: int) -> None:
-        """Refuse to ask so many nodes, before a round is begun.
+        """Raise if `n` nodes cannot be asked, before a round begins.
 
         Raises
         ------
@@ -200,7 +200,7 @@ class _Asking:
     bfloat16: bool
 
     def ask(self, stage: Stage, entries: Mapping[int, Fields]) -> Iterator[tuple[int, Fields | Reason]]:
-        """Send each node, by its place, what it is told; yield answers as they come."""
+        """Send each node, by its place, its entries; yield answers as they come."""
         LOG.info("\t%s: %d nodes are asked", stage.name.lower(), len(entries))
         began = time.monotonic()
         made = {place: self._message(stage, place, fields) for place, fields in entries.items()}
@@ -226,7 +226,7 @@ class _Asking:
 
 
 def _answer_of(reply: Any) -> Fields | Reason:
-    """Return the fields of a reply, or why there are none."""
+    """Return the fields of a reply, or the reason that it has no fields."""
     if reply.has_error():
         LOG.info("\t%d failed: %r", reply.metadata.src_node_id, reply.error.reason)
         return "node failed"

@@ -8,7 +8,8 @@
     app = ClientApp(mods=[secure_mod])
 
 The app trains as ever, and what it returns is clipped or checked, put on the grid, masked and sent. Nothing else is,
-metrics and errors' words neither: they would tell of one node. Where no vector is sent, one of a few reasons is.
+metrics and errors' words neither: they would disclose something about one node. Where no vector is sent, one of a few
+reasons is.
 """
 
 import warnings
@@ -88,7 +89,7 @@ def _stage(entries: dict[str, Any]) -> Stage:
 
 
 def _vector(message: Any, context: Any, call_next: Any, entries: dict[str, Any]) -> Ints | Reason:
-    """Let the app train, and return the vector of its update, or why there is none."""
+    """Let the app train, and return the vector of its update, or the reason that there is no vector."""
     # The app gets what it would get without masks.
     del message.content[KEY]
     try:
@@ -101,7 +102,7 @@ def _vector(message: Any, context: Any, call_next: Any, entries: dict[str, Any])
     try:
         reply = call_next(message, context)
     except Exception:
-        # Flower would tell the server the error's own words, and they may quote a row.
+        # Flower would send the server the error's own message, and they may quote a row.
         LOG.exception("secure aggregation: the app failed")
         return "node failed"
     if reply.has_error():

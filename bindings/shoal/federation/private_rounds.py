@@ -23,11 +23,11 @@ class PrivateRounds:
     training : PrivateTraining
         The budget.
     clip : float or AdaptiveClip
-        Of the lengths of changes; where it adapts, this is the next round's.
+        Bound on the norms of changes; if it adapts, this is the next round's.
     expected_updates : float
         The number of nodes times the training's rate.
     weight_cap : float, optional
-        Claimed weights count up to it; unless given all count alike.
+        Cap of claimed weights. Default: all weigh the same.
 
     Raises
     ------

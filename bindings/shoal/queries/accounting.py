@@ -1,4 +1,4 @@
-"""What releases cost together, from the events that their plans and ledgers tell; and the least noise for a target."""
+"""Compose the cost of releases from the events in their plans and ledgers; find the least noise for a target."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -69,7 +69,7 @@ def least_noise(
     times : int
         Releases, each with noise of its own.
     rate : number
-        Chance by which whoever releases draws each unit into a release, secretly and anew; 1 where all are in.
+        Probability that a unit is drawn into a release, secretly and independently; 1 where all are in.
     sensitivity : number
         The most that one unit changes a release.
 

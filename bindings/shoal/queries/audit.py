@@ -1,4 +1,4 @@
-"""`audit`: every mechanism run on neighbors, and the least epsilon that what it said proves."""
+"""`audit`: run every mechanism on neighboring inputs and report a lower confidence bound on epsilon."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def audit(mechanisms: str | Sequence[str] | None = None, *, runs: int = 1_000_00
     Parameters
     ----------
     mechanisms : str or sequence of str, optional
-        Names as the frame tells them; all unless given.
+        Names as in the result. Default: all.
     runs : int
         On each of the neighbors; slow mechanisms are run less often.
 
@@ -45,7 +45,7 @@ def audit(mechanisms: str | Sequence[str] | None = None, *, runs: int = 1_000_00
 
     runs = count(runs, name="runs", most=MOST_RUNS)
     if not isinstance(mechanisms, str | list | tuple | None):
-        msg = f"mechanisms are names, and a {type(mechanisms).__name__} is none; there are {', '.join(SUBJECTS)}"
+        msg = f"mechanisms are names, not a {type(mechanisms).__name__}; there are {', '.join(SUBJECTS)}"
         raise PolicyError(msg)
     asked = [mechanisms] if isinstance(mechanisms, str) else mechanisms
     names = list(SUBJECTS) if asked is None else list(asked)

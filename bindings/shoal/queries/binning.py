@@ -66,9 +66,9 @@ class Bins:
         ----------
         frame : pl.LazyFrame
         schema : pl.Schema
-            Of the frame.
+            Schema of the frame.
         is_text : bool
-            Whether text is read as numbers, null for what is none.
+            Whether text is read as numbers, and other text as null.
 
         Raises
         ------
@@ -78,7 +78,7 @@ class Bins:
         kind = schema.get(self.column)
         of_text = is_text and kind == pl.String
         if kind is None or not (kind.is_numeric() or kind == pl.Boolean or of_text):
-            msg = f"a histogram is of a column of numbers, and {self.column!r} is none here; cast or correct it"
+            msg = f"a histogram is of a column of numbers, and {self.column!r} is not; cast or correct it"
             raise ColumnError(msg)
         for name in (self.name, self.upper_name):
             if name in schema:

@@ -78,7 +78,7 @@ def sample_noise(distribution: DistributionName, *, scale: Exact, n: int, n_thre
 def sample_noise_file(
     output: str | Path, distribution: DistributionName, *, scale: Exact, n: int, n_threads: int | None = None
 ) -> dict[str, Any]:
-    """Write what `sample_noise` draws to a file, in batches; its suffix tells the format.
+    """Write what `sample_noise` draws to a file, in batches; its suffix sets the format.
 
     Returns
     -------

@@ -28,7 +28,7 @@ SCHEMA = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a release will cost, and how much noise it will get: told without looking at the data.
+    """Cost and noise of a release, computed without looking at the data.
 
     Attributes
     ----------
@@ -38,9 +38,9 @@ class Plan:
     frame : pl.DataFrame
         One row a part: aggregate, part, noise, then in its `unit` (rows, units, values, ranks or the column's own)
         its sensitivity (of a unit, over all its groups, in L1) and the noise's standard deviation, and what the
-        interval covers. The last columns have both in whole numbers of the part, and what one of these is.
+        interval covers. The last columns have both in integers of the part, and what one of these is.
     event : str
-        What accountants are told, as JSON.
+        Privacy event, as JSON.
     notes : tuple of str
         What the answer's intervals do not cover: what bounds take away, and which groups are left out.
     """

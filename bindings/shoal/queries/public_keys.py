@@ -22,7 +22,7 @@ def public_keys(keys: IntoFrame | Sequence[object], by: tuple[str, ...], schema:
     by : tuple of str
         Key columns.
     schema : pl.Schema
-        Of the data.
+        Schema of the data.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def public_keys(keys: IntoFrame | Sequence[object], by: tuple[str, ...], schema:
     InputError
         The keys cannot be read.
     PolicyError
-        There are none, there is no key column, or they are given in a form that is not understood.
+        There are no keys, there is no key column, or they are given in a form that is not understood.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def _typed(given: pl.Series, kind: pl.DataType) -> pl.Series:
     if not same:
         msg = (
             f"keys of {given.name!r} are of type {given.dtype}, and the column is of type {kind}, which does not hold "
-            "each of them as it stands; give keys of the column's type"
+            "each of them unchanged; give keys of the column's type"
         )
         raise ColumnError(msg)
     return typed

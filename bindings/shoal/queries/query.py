@@ -44,7 +44,7 @@ class PrivateRelease:
         Keys, then for each aggregate its value, ``_std``, ``_low`` and ``_high``.
     plan : Plan
     receipt : Receipt or None
-        Of the ledger that was charged, if any.
+        Receipt of the ledger that was charged, if any.
     """
 
     frame: pl.DataFrame = field(repr=False)
@@ -72,11 +72,11 @@ def private(
     ----------
     frame : frame, table or path
     unit : str, sequence of str or None
-        Columns that tell apart whom the answers protect, all rows of whom; None protects single rows.
+        Columns that identify whom the answers protect, all rows of whom; None protects single rows.
     ledger : Ledger, path or None
         What every release is charged to, before any noise is drawn; None, said on purpose, charges nothing.
     neighbors : "add-remove" | "change-one"
-        What the answers may not tell: whether somebody is in the table, or only what is said of somebody.
+        What the answers protect: whether somebody is in the table, or only the values of somebody.
     dataset : str, optional
         What the ledger calls the data; its path unless given.
     declarations : Declarations, optional
@@ -86,7 +86,7 @@ def private(
     -----
     Nothing that a single row holds may change a type, a schema or an error. So a delimited file is text, or what is
     declared, and no type is guessed from it: each text has one value, null where it is not of the declared type, and
-    the aggregates that have bounds read text as numbers, null where it is none. Parquet and IPC files say their types
+    the aggregates that have bounds read text as numbers, and other text as null. Parquet and IPC files say their types
     themselves. A LazyFrame is different: what its expressions do to a row (a strict cast, a filter by a mean, a join)
     may depend on other rows, and may fail by one; such a plan is the caller's, and no noise makes it safe. Give a
     path, or a frame that was collected, where rows are not the caller's own.
@@ -113,7 +113,7 @@ def private(
     check_choice(neighbors, Neighbors, name="neighbors")
     columns = None if unit is None else tuple(_names(unit, "the privacy unit is given by names of columns"))
     if columns is not None and not (columns and len(set(columns)) == len(columns)):
-        msg = "name each column that tells privacy units apart once, or give unit=None to protect single rows"
+        msg = "name each column that identifies privacy units once, or give unit=None to protect single rows"
         raise PolicyError(msg)
     try:
         lazy, is_text = _opened(frame, declarations or Declarations())
@@ -130,7 +130,7 @@ def private(
 
         ledger = Ledger(ledger)
     elif ledger is not None and not hasattr(ledger, "debit"):
-        msg = f"a ledger is a Ledger or the path of one, and a {type(ledger).__name__} is none; None charges nothing"
+        msg = f"a ledger is a Ledger or the path of one, not a {type(ledger).__name__}; None charges nothing"
         raise PolicyError(msg)
     if ledger is not None:
         ledger.check_protects(columns, neighbors)
@@ -244,7 +244,7 @@ class Private:
             Rows of one unit that may count in each; or "clip": all of them, each unit's sum clamped to the bounds.
             A unit counts once then: counts are of units, and means, variances and quantiles of their sums.
         keys : frame, or values of the one key column, optional
-            The groups to tell of, which are known to everybody. Unless given, groups are chosen privately.
+            Groups to answer for, which are known to everybody. Default: groups are selected privately.
         key_rule : str
             By which they are chosen: the rule that keeps most of what is paid group by group, or a threshold on their
             noisy number of units, of which the Gaussian is lowest where `max_groups` is large.
@@ -303,7 +303,7 @@ class Grouped:
         ColumnError
             A column is not in the table, or the keys cannot be read in its type.
         PolicyError
-            What is given is no aggregate, two would have one name, or there is none.
+            An argument is not an aggregate, two would have one name, or there is no aggregate.
         """
         from shoal_engine.differential.queries.private_group_by import GroupQuery
 
@@ -337,16 +337,16 @@ class PrivateQuery:
         rho: "Exact | None" = None,
         distribution: DistributionName | None = None,
     ) -> Plan:
-        """Tell what a release costs and how much noise it gets, without looking at the data.
+        """Return the cost and the noise of a release, without looking at the data.
 
         Parameters
         ----------
-        epsilon, rho : number, as text if it is no whole number
+        epsilon, rho : number, as text if it is no integer
             What the release may cost; one of them.
         delta : number
             Chance of a failure of any kind; below one over the people is customary.
         distribution : "laplace" | "gaussian", optional
-            Of the noise; unless given, that with the smaller deviation.
+            Distribution of the noise. Default: the one with the smaller standard deviation.
 
         Raises
         ------
@@ -387,7 +387,7 @@ class PrivateQuery:
         BudgetExhausted
             The ledger does not hold what this costs; nothing was drawn.
         ColumnError
-            A column is missing, or its type cannot be summed, grouped by or tell units apart.
+            A column is missing, or its type cannot be summed, grouped by or identify units.
         InputError
             The input cannot be read to its end.
         NumberError, PolicyError
@@ -485,12 +485,12 @@ def _columns(query: "GroupQuery") -> list[str]:
 
 
 def _numbers_of_text(private: Private, aggregates: Sequence[Any], by: Sequence[str]) -> Private:
-    """Read text as numbers where an aggregate has bounds: a total mapping, null for what is no number.
+    """Read text as numbers where an aggregate has bounds: a total mapping; other text is null.
 
     Raises
     ------
     ColumnError
-        The column is a key or tells units apart as well.
+        The column is a key or identifies units as well.
     """
     if not private.is_text:
         return private

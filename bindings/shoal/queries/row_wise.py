@@ -33,7 +33,7 @@ def filtered(frame: pl.LazyFrame, predicates: Sequence[pl.Expr]) -> pl.LazyFrame
     ColumnError
         A predicate names a column that is not there, or is of no truth value.
     PolicyError
-        A predicate is none that looks at single rows for certain.
+        A predicate may look at more than single rows.
     """
     if not predicates:
         msg = "a filter needs a condition, for example pl.col('age') >= 18"
@@ -54,7 +54,7 @@ def with_columns(frame: pl.LazyFrame, columns: dict[str, pl.Expr], *, kept: Sequ
     ----------
     columns : dict of name to expression
     kept : sequence of str
-        Columns that may not be replaced: those that tell privacy units apart.
+        Columns that may not be replaced: those that identify a privacy unit.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def with_columns(frame: pl.LazyFrame, columns: dict[str, pl.Expr], *, kept: Sequ
     """
     for name, one in columns.items():
         if name in kept:
-            msg = f"column {name!r} tells privacy units apart and cannot be replaced; give the new column another name"
+            msg = f"column {name!r} identifies privacy units and cannot be replaced; give the new column another name"
             raise PolicyError(msg)
         _check(one, frame)
     made = frame.with_columns(**columns)
@@ -81,7 +81,7 @@ def joined(frame: pl.LazyFrame, public: IntoFrame, on: Sequence[str]) -> pl.Lazy
     InputError
         The public table cannot be read.
     PolicyError
-        A key stands in the public table twice, so that a row would become several.
+        A key is in the public table twice, so that a row would become several.
     """
     theirs, mine = into_lazy(public), schema_of(frame)
     schema = schema_of(theirs)
@@ -119,7 +119,7 @@ def _schema(frame: pl.LazyFrame) -> pl.Schema:
 def _check(one: object, frame: pl.LazyFrame) -> None:
     """Check that an expression looks at single rows for certain."""
     if not isinstance(one, pl.Expr):
-        msg = f"a step on a private table is a Polars expression, and a {type(one).__name__} is none"
+        msg = f"a step on a private table is a Polars expression, not a {type(one).__name__}"
         raise PolicyError(msg)
     try:
         written: Any = json.loads(one.meta.serialize(format="json"))

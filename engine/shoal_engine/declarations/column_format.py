@@ -26,18 +26,18 @@ class ColumnFormat(PolicyValue, frozen=True):
     type : str
         text, integer, decimal, float, boolean, date, datetime or time. Only text keeps every character.
     format : str, optional
-        Of a date, datetime or time, in the directives of strptime: ``"%d.%m.%Y"``. ISO 8601 unless given.
+        Format of a date, datetime or time, in the directives of strptime: ``"%d.%m.%Y"``. Default: ISO 8601.
     pivot : int, optional
         The earliest year that a year of two digits may stand for: with 1930, 30 is 1930 and 29 is 2029. Needed where
         the format has ``%y``.
     unit : str, optional
-        The texts are whole numbers of d, h, m, s, ms, us or ns since 1970 began, or since midnight for a time.
+        The texts are integers of d, h, m, s, ms, us or ns since 1970 began, or since midnight for a time.
     zone : str, optional
         Time zone of a datetime, such as Europe/Berlin. What the text says of its offset comes first.
     decimal_sign : str
         Between the whole part of a number and its fraction.
     thousands_sign : str
-        Between groups of digits; a sign that is none of a number is passed over.
+        Between groups of digits; a sign that is not part of a number is ignored.
     scale : int, optional
         Digits after the sign of a decimal; needed there.
     true, false : sequence of str

@@ -41,7 +41,7 @@ class Declarations:
 
     @classmethod
     def load(cls, path: str | Path) -> "Declarations":
-        """Read the sections ``[file]`` and ``[column.NAME]`` of a TOML file; a policy's other sections may stand there.
+        """Read the sections ``[file]`` and ``[column.NAME]`` of a TOML file; a policy's other sections are ignored.
 
         Raises
         ------
@@ -104,7 +104,7 @@ def column_formats(value: Any) -> dict[str, ColumnFormat]:
 def column_options(options: Iterable[str]) -> dict[str, ColumnFormat]:
     """Return the column formats of command line options ``COL=TYPE`` and ``COL=TYPE:FORMAT``.
 
-    Of a float the format is its signs: ``income=float:.,`` has points between thousands and a decimal comma; of an
+    The format of a float is its signs: ``income=float:.,`` has points between thousands and a decimal comma; of an
     integer the sign between thousands, of a decimal its scale. A pivot follows the format: ``dob=date:%d.%m.%y:1930``.
 
     Raises

@@ -22,7 +22,7 @@ class FileFormat(PolicyValue, frozen=True):
     separator : str, optional
         One character; a tab for .tsv, else the one of comma, semicolon, tab and bar that parts the header.
     quote : str
-        The character around values that hold separators or line ends; empty where there is none.
+        The character around values that hold separators or line ends; empty for no quoting.
     nulls : sequence of str
         Texts that stand for null in every column, besides an empty value: ``["NA", "?", "-9"]``.
     comment : str, optional

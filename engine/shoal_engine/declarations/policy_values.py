@@ -26,7 +26,7 @@ class PolicyValue(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         if any(
             abs(number) > LARGEST for number in _whole_numbers([getattr(self, name) for name in self.__struct_fields__])
         ):
-            msg = f"{type(self).__name__} has a whole number beyond 64 bits; give one between -2**63 and 2**63"
+            msg = f"{type(self).__name__} has an integer beyond 64 bits; give one between -2**63 and 2**63"
             raise PolicyError(msg)
         try:
             self._check()
@@ -43,7 +43,7 @@ class PolicyValue(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 def _whole_numbers(values: Iterable[Any]) -> Iterator[int]:
-    """Yield the whole numbers among values, also those in lists and mappings."""
+    """Yield the integers among values, also those in lists and mappings."""
     for value in values:
         if isinstance(value, int):
             yield value

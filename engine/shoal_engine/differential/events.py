@@ -1,4 +1,4 @@
-"""What was done to the data: events, from which every accountant reckons. They are values, and read and write JSON.
+"""Privacy events: the facts about a release that every accountant composes. They are values, and read and write JSON.
 
 An event says what was drawn and how far one privacy unit can move it; what that costs is for `accounting` to say.
 Numbers that set noise are exact: `Fraction` in use, a decimal or a ratio as text in JSON. An event whose numbers have
@@ -93,7 +93,7 @@ class BoundedRange(Struct, frozen=True, tag_field="kind", tag="bounded-range"):
 
 
 class PoissonSampled(Struct, frozen=True, tag_field="kind", tag="poisson-sampled"):
-    """An event on a sample that the engine draws itself, each unit with chance `rate`, secretly and anew."""
+    """An event on a sample that the engine draws secretly, each unit independently with probability `rate`."""
 
     rate: Fraction
     event: "Event"
@@ -105,7 +105,7 @@ class PoissonSampled(Struct, frozen=True, tag_field="kind", tag="poisson-sampled
 
 
 class FixedSizeSampled(Struct, frozen=True, tag_field="kind", tag="fixed-size-sampled"):
-    """An event on `size` of `population` units, drawn by the engine itself, secretly and anew, without replacement.
+    """An event on `size` of `population` units, drawn secretly by the engine itself, without replacement.
 
     Neighbors are tables of equal size, one unit exchanged for another; the event says what such a change does.
     """
@@ -180,7 +180,7 @@ def to_json(event: Event) -> str:
 
 
 def from_json(text: str) -> Event:
-    """Return the event that JSON tells of.
+    """Return the event that JSON describes.
 
     Raises
     ------
@@ -272,7 +272,7 @@ def _check_count(value: object, name: str) -> None:
 def _check_events(*several: object) -> None:
     for one in several:
         if not isinstance(one, Event):
-            msg = f"an event is made of events, and a {type(one).__name__} is none; see the kinds in this module"
+            msg = f"an event is made of events, not of a {type(one).__name__}; see the kinds in this module"
             raise NumberError(msg)
 
 

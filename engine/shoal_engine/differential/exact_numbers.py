@@ -35,7 +35,7 @@ def exact(value: Exact, *, name: str, toward: Literal["up", "down"] | None = Non
     value : str, int, Fraction, Decimal or float
         Text is a decimal (``"0.1"``, ``"1e-7"``) or a ratio of two (``"1/3"``).
     name : str
-        Of the parameter, for messages.
+        Name of the parameter, for messages.
     toward : "up" | "down", optional
         Which way a float is rounded: up for a scale, down for an epsilon. Unless given, floats are refused.
 
@@ -91,7 +91,7 @@ def check_delta(value: Fraction) -> None:
     NumberError
     """
     if not (value == 0 or LEAST_DELTA <= value < 1):
-        msg = "delta must be at least 0 and below 1, and where it is not 0 at least 1e-250; with 1 all could be told"
+        msg = "delta must be at least 0 and below 1, and if not 0 at least 1e-250; with 1 everything could be disclosed"
         raise NumberError(msg)
 
 
@@ -104,8 +104,8 @@ def check_epsilon(value: Fraction, *, name: str = "epsilon") -> None:
     """
     if not LEAST_EPSILON <= value <= LARGEST_EPSILON:
         msg = (
-            f"give {'an' if name == 'epsilon' else 'a'} {name} above 0: at least 1e-50, below which nothing can be "
-            "told, and at most 1e15, far beyond which nobody is protected"
+            f"give {'an' if name == 'epsilon' else 'a'} {name} above 0: at least 1e-50, below which no answer is "
+            "possible, and at most 1e15, far beyond which nobody is protected"
         )
         raise NumberError(msg)
 
@@ -116,7 +116,7 @@ def count(value: object, *, name: str, least: int = 1, most: int = (1 << 63) - 1
     Raises
     ------
     NumberError
-        It is no integer (a bool is none, nor a float), or out of bounds.
+        It is not an integer (neither a bool nor a float is), or out of bounds.
 
     Examples
     --------

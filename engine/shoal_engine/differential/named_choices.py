@@ -1,4 +1,4 @@
-"""Arguments that name one of a few: an unknown name is refused, and never taken for another."""
+"""Arguments that name one of a few choices, each listed once; unknown names are refused."""
 
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -20,14 +20,14 @@ def check_choice(value: object, kind: Any, *, name: str, error: type[PolicyError
     value : object
     kind : Literal
     name : str
-        Of the argument, for the message.
+        Name of the argument, for the message.
     error : type
         PolicyError, or NumberError.
 
     Raises
     ------
     PolicyError, NumberError
-        It is none of them.
+        It is not one of them.
 
     Examples
     --------

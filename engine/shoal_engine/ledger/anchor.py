@@ -1,4 +1,4 @@
-"""An anchor: a small file, best kept elsewhere, that holds the newest line of a ledger and so tells an older copy.
+"""An anchor: a small file, best kept elsewhere, that holds the newest line of a ledger and so detects an older copy.
 
 Order of writing: a line is committed first, then the ledger is locked again, and its newest line *of then* is put into
 the anchor; the receipt comes last. Three things follow.

@@ -81,7 +81,7 @@ class Budget:
         return NAMES[self.filter]
 
     def admits(self, spent: Amounts, cost: Amounts) -> bool:
-        """Tell whether a cost may be added to what is spent."""
+        """Return whether a cost may be added to what is spent."""
         return all(done + more <= limit for done, more, limit in zip(spent, cost, self.limits, strict=True))
 
     def told(self, amounts: Amounts) -> str:
@@ -89,17 +89,17 @@ class Budget:
         return ", ".join(f"{name} {_rounded(one)}" for name, one in zip(self.names, amounts, strict=True))
 
     def opening(self) -> str:
-        """Return the budget as the first line of a ledger tells it: JSON."""
+        """Return the budget as JSON, for the first line of a ledger."""
         return json.dumps({"filter": self.filter, "limits": [str(limit) for limit in self.limits]}, sort_keys=True)
 
     @classmethod
     def opened(cls, text: str, version: int) -> "Budget":
-        """Return the budget that the first line of a ledger of some version tells.
+        """Return the budget in the first line of a ledger of some version.
 
         Raises
         ------
         ValueError
-            It tells none.
+            It has no budget.
         """
         try:
             told = json.loads(text)

@@ -14,7 +14,7 @@ NOTHING = "0" * 64
 
 
 class Mark(NamedTuple):
-    """What tells a line from all others: its number, and the hash that binds it to all before it."""
+    """Identifies a line: its number, and the hash that binds it to all before it."""
 
     number: int
     hash: str
@@ -42,10 +42,10 @@ class Entry:
     previous, hash : str
         SHA-256, in hexadecimal: of the line before, and of this one with it.
     neighbors, law, fingerprint : str
-        Which tables count as neighbors; the distribution of the noise, empty where there are several or none; and what
-        tells the data from other data, see `shoal.io.fingerprints`. All empty in lines of version 1.
+        Which tables count as neighbors; the distribution of the noise, empty where there are several or none; and a
+        fingerprint of the data, see `shoal.io.fingerprints`. All empty in lines of version 1.
     version : int
-        Of the form of the line, which its hash is of.
+        Version of the form of the line, which its hash covers.
     """
 
     number: int
@@ -65,7 +65,7 @@ class Entry:
 
     @property
     def mark(self) -> Mark:
-        """Return what tells this line from all others."""
+        """Return the number and hash that identify this line."""
         return Mark(self.number, self.hash)
 
     def sealed(self) -> "Entry":
@@ -74,13 +74,13 @@ class Entry:
 
     @property
     def is_sealed(self) -> bool:
-        """Tell whether the hash is that of what the entry says."""
+        """Return whether the hash is that of what the entry says."""
         if self.version == 1 and (self.neighbors or self.law or self.fingerprint):
             return False
         return self.version in (1, 2) and self.hash == self._digest()
 
     def follows(self, before: "Entry | None") -> bool:
-        """Tell whether the entry continues another, or opens a ledger."""
+        """Return whether the entry continues another, or opens a ledger."""
         if before is None:
             return self.number == 0 and self.previous == NOTHING and self.spent == (0, 0)
         spent = added(before.spent, self.cost)
@@ -114,7 +114,7 @@ class Receipt:
         Path of the ledger.
     number : int
     hash : str
-        Of the entry; with it anybody can check later that the ledger still holds it.
+        Hash of the entry; with it anybody can check later that the ledger still holds it.
     """
 
     ledger: str
@@ -134,7 +134,7 @@ def text_of(value: object, *, name: str) -> str:
         with contextlib.suppress(UnicodeEncodeError):
             value.encode()
             return value
-    msg = f"the {name} of a line in a ledger is text, and this is none that UTF-8 can hold; give text"
+    msg = f"the {name} of a line in a ledger is text, and UTF-8 cannot hold this; give text"
     raise InputError(msg)
 
 

@@ -3,13 +3,13 @@
 What is detected, and what is not: a line that was changed, removed, added or moved breaks the chain of hashes, which is
 walked when a ledger is opened and by `check`; before each debit the last line is checked, and that the file still holds
 its first line and the newest that was seen. Whoever can write the file can rebuild the whole chain, or put back an
-older copy before it is opened: that is told only by what is kept elsewhere, a receipt, or an anchor file on another
-disk or account, which holds the newest line. A copy of both put back together is told by nobody but the holder of a
+older copy before it is opened: that is detected only by what is kept elsewhere, a receipt, or an anchor file on another
+disk or account, which holds the newest line. A copy of both put back together is detected by nobody but the holder of a
 receipt, and an anchor only moves with debits that name it.
 
 Versions: lines of version 2 hold exact fractions, the columns of the unit as a list, which tables count as neighbors,
 the distribution of the noise and a fingerprint of the data. A ledger of version 1 can be read, shown, checked and
-exported; before anything is charged to it, `Ledger.upgrade` adds a line that tells what its lines do not, and its lines
+exported; before anything is charged to it, `Ledger.upgrade` adds a line with what its lines lack, and its lines
 and their hashes stay as they are.
 """
 
@@ -115,7 +115,7 @@ class Ledger:
         path : path
         budget : Budget
         unit : str, sequence of str or None
-            The columns that tell apart whom the budget protects. None, or the text ``"row"``, protects single rows; a
+            The columns that identify whom the budget protects. None, or the text ``"row"``, protects single rows; a
             column of that name is given as ``["row"]``.
         neighbors : "add-remove" | "change-one"
             Tables that count as neighbors in everything that is charged.
@@ -148,7 +148,7 @@ class Ledger:
         neighbors: Neighbors,
         anchor: str | Path | None = None,
     ) -> "Ledger":
-        """Add to a ledger of version 1 a line that tells what its lines do not; what is there stays as it is.
+        """Add to a ledger of version 1 a line with what its lines lack; existing lines stay as they are.
 
         Parameters
         ----------
@@ -203,7 +203,7 @@ class Ledger:
         Raises
         ------
         PolicyError
-            It protects another unit, or by other neighbors; or the ledger is of version 1, which tells neither.
+            It protects another unit, or by other neighbors; or the ledger is of version 1, which has neither.
         """
         columns: Unit = None if unit is None else tuple(unit)
         if self.version < rows.VERSION:
@@ -250,9 +250,9 @@ class Ledger:
         neighbors : "add-remove" | "change-one", optional
             Under which the cost holds; the ledger's unless given.
         distribution : "laplace" | "gaussian", optional
-            Of the noise.
+            Distribution of the noise.
         fingerprint : str, optional
-            What tells the data from other data; it should tell nothing else of them.
+            Fingerprint of the data; it should disclose nothing else about them.
 
         Raises
         ------
@@ -413,7 +413,7 @@ class Ledger:
 
     @contextlib.contextmanager
     def _sqlite_errors(self) -> Generator[None]:
-        """Tell what SQLite complains of, before anything is committed, as an error of the ledger."""
+        """Raise errors of SQLite, before anything is committed, as errors of the ledger."""
         try:
             yield
         except (sqlite3.Error, OSError) as error:

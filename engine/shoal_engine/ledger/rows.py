@@ -32,7 +32,7 @@ _FIELDS = {1: _FIRST, 2: (*_FIRST, "neighbors", "law", "fingerprint", "version")
 
 
 def connect(path: Path, *, options: str = "mode=rw") -> sqlite3.Connection:
-    """Open a file that is there; none is made where there is none."""
+    """Open an existing file, without creating one."""
     address = f"{path.absolute().as_uri()}?{options}"
     connection = sqlite3.connect(address, uri=True, timeout=_WAIT_SECONDS, isolation_level=None)
     try:
@@ -48,8 +48,8 @@ def connect(path: Path, *, options: str = "mode=rw") -> sqlite3.Connection:
 def reading(path: Path) -> Generator[sqlite3.Connection]:
     """Open a file to be read, also one that cannot be written, or whose folder cannot.
 
-    SQLite wants to make files beside a file with a write-ahead log. Where it cannot, and there is no log, it is told
-    that the file does not change; where there is one, both are copied and the copies opened.
+    SQLite wants to make files beside a file with a write-ahead log. Where it cannot, and there is no log, the file is
+    opened as immutable; where there is one, both are copied and the copies opened.
     """
     if os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK):
         with contextlib.closing(connect(path)) as connection:
@@ -69,9 +69,9 @@ def reading(path: Path) -> Generator[sqlite3.Connection]:
 
 
 def version_of(path: Path) -> int | None:
-    """Return the version that marks a file as a ledger, without touching it; None where it is none that is known.
+    """Return the version that marks a file as a ledger, without touching it; None if it is unknown.
 
-    SQLite is told that the file cannot change, so it takes no lock and makes no file beside it. It is not opened as a
+    SQLite opens the file as immutable, so it takes no lock and makes no file beside it. It is not opened as a
     plain file: to close one would drop the locks that other threads of this process hold on it through SQLite. A
     writer that was killed while its log was copied into the file leaves it half copied, which looks like damage until
     it is opened with its log: so that is done then.
@@ -139,7 +139,7 @@ def newest(connection: sqlite3.Connection) -> list[Entry]:
 
 
 def holds(connection: sqlite3.Connection, mark: Mark) -> bool:
-    """Tell whether a line is there, by its hash."""
+    """Return whether a line is there, by its hash."""
     return any(entry.mark == mark for entry in _select(connection, "WHERE number = ?", mark.number))
 
 

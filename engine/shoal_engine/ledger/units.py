@@ -1,4 +1,4 @@
-"""Whose privacy a ledger protects: the columns that tell units apart, or single rows."""
+"""Whose privacy a ledger protects: the columns that identify units, or single rows."""
 
 import json
 from collections.abc import Sequence
@@ -60,5 +60,5 @@ def read_unit(text: str, version: int) -> Unit:
 
 
 def describe_unit(unit: Unit) -> str:
-    """Return a unit as messages tell it."""
+    """Describe a unit, for messages."""
     return "single rows" if unit is None else f"{list(unit)}"

@@ -112,7 +112,7 @@ class ColumnSets:
         Parameters
         ----------
         cut : int
-            The sets of a part agree in so many of the columns that come first in `order`.
+            The sets of a part agree in this many of the columns that come first in `order`.
         known : sequence of tuple of int
             Sets that contain one of these may be left out.
         most : int
@@ -134,7 +134,7 @@ class ColumnSets:
         return found
 
     def alone(self, kept: Set) -> npt.NDArray[np.bool_]:
-        """Tell which tuples are of one row that is unique in these dimensions already, (n_tuples,) bool."""
+        """Return which tuples are of one row that is unique in these dimensions already, (n_tuples,) bool."""
         grouped = self.grouped
         if not kept:
             return np.zeros(grouped.n_tuples, np.bool_)

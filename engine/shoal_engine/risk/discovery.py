@@ -1,4 +1,4 @@
-"""Quasi-identifier discovery: how well each set of columns tells rows apart, and which are minimal in doing so."""
+"""Quasi-identifier discovery: how many pairs of rows differ in each set of columns, and which sets are minimal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _KEY_SIZE = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Discovery:
-    """What each set of columns tells apart.
+    """Rows and pairs that each set of columns separates.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ def discover(
     from shoal_kernels.risk.column_sets import count_sets
 
     if not 0 < alpha <= 1:
-        msg = f"alpha = {alpha}; give the share to tell apart, above 0 and at most 1"
+        msg = f"alpha = {alpha}; give the share of pairs that must differ, above 0 and at most 1"
         raise InputError(msg)
     if measure not in ("separation", "distinctness"):
         msg = f"there is no measure {measure!r}; choose separation or distinctness"

@@ -32,7 +32,7 @@ def by_distance(original: Matrix, masked: Matrix) -> Matrix:
     ----------
     original, masked : (n, d) float64
         Finite; row i of one belongs to row i of the other. A column that is constant among the original
-        records tells nobody apart and does not count.
+        records separates nobody and is ignored.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def by_probability(original: Codes, masked: Codes) -> Matrix:
 
 
 def by_interval(original: Matrix, masked: Matrix, width: float) -> Matrix:
-    """Tell whether each original record lies near its masked one in every column, as sdcMicro's dRisk does.
+    """Return whether each original record lies near its masked one in every column, as sdcMicro's dRisk does.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ class MinimalUniques:
 
 
 def minimal_uniques(grouped: Grouped, sizes: list[int], *, max_size: int | None = None) -> MinimalUniques:
-    """Find every set of columns in which a row stands alone, and in no smaller one.
+    """Find every minimal set of columns in which a row is unique.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def suda_scores(found: MinimalUniques, scores: Literal["elliot", "share"]) -> tu
     level = level_scores(found.n_columns, scores)[found.size]
 
     def summed(weights: Floats) -> Floats:
-        # Of nothing, numpy counts in whole numbers.
+        # Of nothing, numpy counts in integers.
         return np.bincount(found.owner, weights=weights, minlength=found.n_tuples).astype(np.float64)
 
     total = summed(level)
@@ -143,7 +143,7 @@ def suda_scores(found: MinimalUniques, scores: Literal["elliot", "share"]) -> tu
 def dis_scores(score: Floats, weight: Ints, n_columns: int, sampling_fraction: float) -> Floats:
     """Return the chance that a match with a unique row is correct, by SUDA score.
 
-    With U rows that stand alone, P rows in pairs and the sampling fraction f, a match with a unique row is correct
+    With U unique rows, P rows in pairs and the sampling fraction f, a match with a unique row is correct
     with chance DIS = U f / (U f + P (1 - f)) (Skinner, Elliot 2002, section 3.2). It is spread over the rows by
     their scores s: 1 / (1 + (U / DIS - U) / (s^q sum of s^-q)), q = 1 + (8 - d) / 20, as the SUDA software does.
 

@@ -47,7 +47,7 @@ def pitman(size: Vector, count: Vector, population: float) -> float:
     log-likelihood is, but for a constant, Σ_{i<u} log(θ+iα) - Σ_{i<n} log(θ+i) + Σ_j s_j Σ_{i<j} log(i-α); its slopes
     are differences of digamma functions. The search is Newton's from the moment estimate, as Hoshino proposes;
     where it leaves the region or does not settle, θ is found for each α, and α from that. A sample whose rows
-    all stand alone has its largest likelihood at α = 1: the whole population is unique.
+    are all unique has its largest likelihood at α = 1: the whole population is unique.
 
     References
     ----------

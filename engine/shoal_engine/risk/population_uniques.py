@@ -1,4 +1,4 @@
-"""Population uniques: how many people stand alone not only in a sample but in the population it was drawn from."""
+"""Population uniques: how many people are unique not only in a sample but in the population it was drawn from."""
 
 import math
 from collections.abc import Callable
@@ -21,7 +21,7 @@ SMALL_FRACTION = 0.1
 
 
 def population_uniques(size: Vector, count: Vector, *, sampling_fraction: float, estimator: Estimator) -> float:
-    """Estimate the share of the population that stands alone.
+    """Estimate the share of the population that is unique.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ class People:
     sampling_fraction : float
         Rows over people, above 0, at most 1.
     uniques : float, optional
-        Share of a counted population that stands alone in it, in the sample or not.
+        Share of a counted population that is unique in it, in the sample or not.
     """
 
     source: Literal["counted", "estimated"]
@@ -62,7 +62,7 @@ class RiskReport(Struct, frozen=True, kw_only=True):
     ----------
     rows, equivalence_classes : int
     sample_uniques : int
-        Rows that stand alone in the table.
+        Unique rows of the table.
     threshold : float
         Chance that is taken to be too high.
     prosecutor : AttackerRisk
@@ -79,7 +79,7 @@ class RiskReport(Struct, frozen=True, kw_only=True):
     expected_reidentifications : float, optional
         Sum over the records of the chance to find them in the population: the global risk.
     population_uniques : mapping of str to float
-        Share of the population that stands alone: `counted`, or estimated by pitman, zayatz, snb and dankar, null
+        Share of the population that is unique: `counted`, or estimated by pitman, zayatz, snb and dankar, null
         where one has no estimate.
     attributes : mapping of column to AttributeRisk
     """
@@ -114,7 +114,7 @@ def report_risk(
     size : (n,) int64, at least 1
         Rows of each class.
     people : People, optional
-        Its classes stand in the same order.
+        Its classes are in the same order.
     attributes : mapping of sensitive column to its risk
     threshold : float, from 0 to 1
 

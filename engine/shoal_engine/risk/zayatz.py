@@ -1,4 +1,4 @@
-"""Population uniques by the chance that a row that stands alone in the sample stands alone in the population."""
+"""Population uniques by the probability that a row that is unique in the sample is unique in the population."""
 
 import numpy as np
 import numpy.typing as npt

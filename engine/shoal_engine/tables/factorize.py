@@ -12,7 +12,7 @@ from shoal_kernels.tables import dictionary_encoding as kernels
 Codes = npt.NDArray[np.uint8 | np.uint16 | np.uint32]
 
 NEAR = 1 << 20
-"""Whole numbers are encoded by a table where largest - smallest is below this."""
+"""Integers are encoded by a table where largest - smallest is below this."""
 BLOCK = 1 << 15
 """Views that are encoded at a time."""
 MOST_STRINGS = 1 << 18
@@ -38,12 +38,12 @@ def plain_type(name: str, kind: pa.DataType) -> pa.DataType:
     if pa.types.is_boolean(kind) or pa.types.is_floating(kind) or _is_whole(kind):
         return kind
     remedy = "cast it to the type of its values" if pa.types.is_null(kind) else "cast it to text or numbers"
-    msg = f"column {name!r} has type {kind}, whose values cannot be told apart and ordered; {remedy}"
+    msg = f"column {name!r} has type {kind}, whose values cannot be compared and ordered; {remedy}"
     raise ColumnError(msg)
 
 
 def _is_whole(kind: pa.DataType) -> bool:
-    """Return whether values are whole numbers of 8 to 64 bits underneath."""
+    """Return whether values are integers of 8 to 64 bits underneath."""
     return pa.types.is_integer(kind) or pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_timestamp(kind)
 
 
@@ -93,7 +93,7 @@ def _encode_any(array: pa.Array) -> tuple[Codes, pa.Array]:
 
 
 def _encode_whole(array: pa.Array) -> tuple[Codes, pa.Array]:
-    """Encode whole numbers of any kind."""
+    """Encode integers of any kind."""
     kind = array.type
     if not pa.types.is_integer(kind):
         array = array.view(pa.int32() if kind.bit_width == 32 else pa.int64())

@@ -45,12 +45,12 @@ def rebuilt(array: pa.Array) -> pa.Array:
     Returns
     -------
     pa.Array
-        Of the type that `rebuilt_type` tells; zero under nulls.
+        Values of the type that `rebuilt_type` returns; zero under nulls.
 
     Raises
     ------
     ColumnError
-        The type is none that a frame has, such as a union or a map.
+        The type is one that no frame has, such as a union or a map.
     """
     kind = array.type
     if pa.types.is_dictionary(kind):

@@ -50,7 +50,7 @@ def plain_number(number: Decimal) -> str:
 
 
 def is_number(kind: pa.DataType) -> bool:
-    """Tell whether a type holds numbers."""
+    """Return whether a type holds numbers."""
     return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
 
 

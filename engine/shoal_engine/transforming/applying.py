@@ -45,7 +45,7 @@ class Applied:
     loss_percent: float | None
 
     def note(self) -> str:
-        """Return one line for a report; shares are of whole percent, so that none tells of a few rows."""
+        """Return one line for a report; shares are of whole percent, so that none discloses a few rows."""
         names = " and ".join(f"{name!r}" for name in self.names)
         kind = type(self.transform).__struct_config__.tag
         if self.loss_percent is not None:
@@ -64,7 +64,7 @@ def apply_transforms(
     Parameters
     ----------
     columns : mapping of str to CodedColumn
-        Those that are named in `transforms`, and those that may tell rows of equal numbers apart.
+        Those that are named in `transforms`, and those that may separate rows of equal numbers.
     transforms : sequence of (names, Transform)
         As `grouped_columns` gives them; no column is named twice.
     source : Uint64Source

@@ -93,12 +93,12 @@ def replace_numbers(column: CodedColumn, numbers: Numbers) -> CodedColumn:
 
 
 def is_date(kind: pa.DataType) -> bool:
-    """Tell whether values of an Arrow type are dates or datetimes."""
+    """Return whether values of an Arrow type are dates or datetimes."""
     return pa.types.is_date(kind) or pa.types.is_timestamp(kind)
 
 
 def is_number(kind: pa.DataType) -> bool:
-    """Tell whether values of an Arrow type are numbers."""
+    """Return whether values of an Arrow type are numbers."""
     return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
 
 
@@ -151,7 +151,7 @@ def row_numbers(column: CodedColumn, purpose: str, *, dates: bool = False) -> Nu
 
 
 def distinct_whole_numbers(column: CodedColumn) -> npt.NDArray[np.int64] | None:
-    """Return the values of a domain of whole numbers, (len(values),) int64; None where they are not such."""
+    """Return the values of a domain of integers, (len(values),) int64; None where they are not such."""
     values = column.domain.values
     if not pa.types.is_integer(values.type) or (len(values) and values[-1].as_py() >= 1 << 63):
         return None
@@ -159,5 +159,5 @@ def distinct_whole_numbers(column: CodedColumn) -> npt.NDArray[np.int64] | None:
 
 
 def is_whole(number: float) -> bool:
-    """Tell whether a number is whole and has a place in 64 bits."""
+    """Return whether a number is whole and has a place in 64 bits."""
     return abs(number) < 1 << 63 and float(number).is_integer()

@@ -16,7 +16,7 @@ from shoal_engine.transforming.specs import TopBottom
 def top_bottom_code(column: CodedColumn, spec: TopBottom) -> CodedColumn:
     """Cut the numbers of a column off at the bounds; a null stays null.
 
-    Whole numbers stay so, in 64 bits, where the bounds are whole; else the result is floating-point.
+    Integers stay so, in 64 bits, where the bounds are whole; else the result is floating-point.
 
     Raises
     ------

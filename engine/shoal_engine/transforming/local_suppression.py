@@ -40,7 +40,7 @@ def kept_cells(grouped: Grouped, sizes: Sequence[int], worth: Ints, *, k: int, n
     Returns
     -------
     (n,) int64
-        Bit j tells that column j is kept.
+        Bit j is set if column j is kept.
 
     Raises
     ------
@@ -82,5 +82,5 @@ def kept_cells(grouped: Grouped, sizes: Sequence[int], worth: Ints, *, k: int, n
 
 
 def _narrow(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint16]:
-    """Return codes that are numbered anew, column by column: a block has no more of them than tuples."""
+    """Return codes encoded again, column by column: a block has no more of them than tuples."""
     return np.stack([np.unique(column, return_inverse=True)[1].astype(np.uint16) for column in codes])

@@ -45,7 +45,7 @@ def microaggregate(
         Grouped together; one after the other for the univariate method.
     spec : Microaggregate
     ties : sequence of (n,) arrays
-        What else tells rows with equal numbers apart, so that which of them share a group does not follow the
+        Other columns that separate rows with equal numbers, so that their groups do not depend on the
         order of rows.
 
     Raises

@@ -23,7 +23,7 @@ _BELOW_ONE = 1 - 2.0**-53
 def round_values(column: CodedColumn, spec: Round, source: Uint64Source) -> CodedColumn:
     """Round the numbers of a column; a null stays null.
 
-    Whole numbers stay so, in 64 bits, where the base is whole; else the result is floating-point. At random, a
+    Integers stay so, in 64 bits, where the base is whole; else the result is floating-point. At random, a
     number goes up with probability remainder / base, exact to 2**-53; one word decides each row.
 
     Raises

@@ -20,7 +20,7 @@ class Coverage:
     Attributes
     ----------
     leaves : (n_classes,) int64
-        Values that the label allows: leaves of the hierarchy, or values of the table where there is none.
+        Values that the label allows: leaves of the hierarchy, or values of the table if there is no hierarchy.
     total_leaves : int
         Values that ``*`` allows.
     rows : (n_classes,) int64
@@ -79,7 +79,7 @@ def coverage_of(
 
 
 def _of_nodes(dimension: Dimension, low: Ints, high: Ints, leaf_rows: Ints, level: Ints | None) -> Coverage:
-    """Return the coverage of nodes of a hierarchy; the leaves under a node stand side by side."""
+    """Return the coverage of nodes of a hierarchy; the leaves under a node are adjacent."""
     tree = dimension.tree
     assert tree is not None
     if level is None:

@@ -15,7 +15,7 @@ _LARGE, _UNIT = 2.0**900, 2.0**200
 
 
 class Measure(NamedTuple):
-    """One figure; `column` is None where it is about all columns together."""
+    """One figure, of a column or (None) of all columns together."""
 
     measure: str
     column: str | None
@@ -48,7 +48,7 @@ def numeric_utility(names: Sequence[str], original: Matrix, released: Matrix) ->
     ----------
     names : sequence of str, d of them
     original, released : (n, d) float64
-        Row i of one belongs to row i of the other; NaN where there is no number.
+        Row i of one belongs to row i of the other; NaN for missing values.
 
     Returns
     -------

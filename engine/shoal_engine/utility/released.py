@@ -6,7 +6,7 @@
 ``precision``
     1 - mean of level / height, 0 for a suppressed row (Sweeney 2002b, section 3.1); of columns with a hierarchy.
 ``non_uniform_entropy``
-    Bits that tell a value among those that its label allows, summed over rows (Gionis, Tassa 2009, section 3);
+    Bits that identify a value among those that its label allows, summed over rows (Gionis, Tassa 2009, section 3);
     a suppressed row's label allows everything.
 ``discernibility``, ``discernibility_even``, ``average_class_size``, ``ambiguity``, ``divergence``
     As in `shoal_engine.anonymity.methods.full_domain.objectives`, the suppressed rows being one class.

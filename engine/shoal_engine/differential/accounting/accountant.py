@@ -1,4 +1,4 @@
-"""What events cost, by every way that is proven, side by side; the least is what is told.
+"""Compute the cost of events by every proven bound, and report the least.
 
 ``basic``
     Epsilons and deltas add up (Dwork, Roth 2014, theorem 3.16).

@@ -43,7 +43,7 @@ def least_scale(event: Callable[[Fraction], Event], *, epsilon: Fraction, delta:
     check_epsilon(epsilon)
     check_delta(delta)
     if epsilon > LARGEST_TARGET:
-        msg = f"an epsilon above {LARGEST_TARGET} protects nobody, and no noise is reckoned for it; ask for less"
+        msg = f"an epsilon above {LARGEST_TARGET} protects nobody, and no noise is computed for it; ask for less"
         raise NumberError(msg)
 
     def suffices(scale: Fraction) -> bool:

@@ -59,7 +59,7 @@ class Moved:
     coordinates : int
         The most of them that change at all.
     share : Fraction
-        Of the squared length of the whole change over its noise; the shares of a query add up to 1.
+        Part of the squared norm of the whole change, scaled by its noise; the shares of a query add up to 1.
     """
 
     sensitivity: int
@@ -72,7 +72,7 @@ class Moved:
 def variances(epsilon: Fraction, delta: Fraction, moved: tuple[Moved, ...]) -> tuple[Fraction, ...] | None:
     """Return the parameter sigma**2 of each noise, so that all of it together is (epsilon, delta)-private.
 
-    None where floating numbers cannot tell.
+    None if floating-point numbers cannot decide.
 
     Examples
     --------

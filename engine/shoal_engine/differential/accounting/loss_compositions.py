@@ -55,12 +55,12 @@ class _Sum:
         return sum(times * _log_moment(one.loss, one.probability, t) for one, times in self.parts)
 
     def rough_log_moment(self) -> Callable[[float], float]:
-        """Return what tells about that, quickly: for the search of a tilt, of which any is right."""
+        """Return an approximation, quickly, for the search of a tilt; any tilt gives a valid result."""
         merged = [(_merged(one), times) for one, times in self.parts]
         return lambda t: sum(times * _log_moment(*losses, t) for losses, times in merged)
 
     def coarser(self, times: int) -> "_Sum":
-        """Return the distributions on a grid with a step so many times as long, never more private."""
+        """Return the distributions on a grid whose step is `times` as long, never more private."""
         return _Sum(tuple((one.coarser(times), repeated) for one, repeated in self.parts))
 
     @property
@@ -124,7 +124,7 @@ def _count(event: events.Event, times: int, leaves: "Counter[events.Event]") -> 
 
 
 def _step(known: Sequence[tuple[Losses, int]]) -> float:
-    """Return how finely losses are told apart: finely for each event, not too finely for any, nor for all of them."""
+    """Return the step of the grid of losses: fine for each event, and not too fine for all of them."""
     # What is (0, delta)-private has losses of 0 alone.
     known = [(losses, times) for losses, times in known if losses.high > losses.low]
     finest = min(((losses.high - losses.low) / _CELLS_OF_RANGE for losses, _ in known), default=STEP)

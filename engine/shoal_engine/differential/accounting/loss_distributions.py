@@ -41,7 +41,7 @@ class Losses:
     loss, probability : (n,) float64
         Atoms: losses, and their probabilities on the first table.
     density : callable, optional
-        Of the loss on the first table, between `low` and `high`.
+        Density of the loss on the first table, between `low` and `high`.
     low, high : float
         All losses lie between them but those of `lost`.
     lost : float
@@ -110,7 +110,7 @@ def losses_of(event: events.Event, *, adding: bool = False) -> Losses | None:
     ----------
     event : events.Event
     adding : bool
-        Of the pair of tables with and without a unit, whether the unit is added rather than removed; only for
+        For the pair of tables with and without a unit: whether the unit is added rather than removed; only for
         sampled events does it matter.
     """
     size = _size(event)
@@ -147,7 +147,7 @@ def losses_of(event: events.Event, *, adding: bool = False) -> Losses | None:
 
 
 def _size(event: events.Event) -> float | None:
-    """Return about how large losses of one event get; 0 where there are none, None of events on samples."""
+    """Return about how large losses of one event get; 0 without losses, None for events on samples."""
     match event:
         case events.Laplace(scale=scale, sensitivity=s) | events.DiscreteLaplace(scale=scale, sensitivity=s):
             return float(s / scale)

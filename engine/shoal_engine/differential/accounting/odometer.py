@@ -1,9 +1,9 @@
-"""An odometer: what has been spent up to now, told at any time while more is still to come.
+"""An odometer: a bound on the privacy spent so far that holds at any time, while more is still to come.
 
 A filter bounds what is spent when it stops, also where each event is chosen by what came before; asked at any time,
-the answer has to hold for all times at once. Here filters of rhos that double stand side by side, each with a share of
-delta, and the one that is not reached yet is told (filters: Whitehouse, Ramdas, Rogers, Wu 2023, theorem 1; odometers
-from filters by a union bound: Rogers, Roth, Ullman, Vadhan 2016, section 6).
+the answer has to hold for all times at once. Here filters of doubling rhos run in parallel, each with a share of
+delta, and the first that is not reached yet is reported (filters: Whitehouse, Ramdas, Rogers, Wu 2023, theorem 1;
+odometers from filters by a union bound: Rogers, Roth, Ullman, Vadhan 2016, section 6).
 """
 
 import math
@@ -18,7 +18,7 @@ LEAST_RHO = Fraction(1, 1 << 20)
 
 
 class Odometer:
-    """Adds up events, and tells an epsilon that holds whenever it is asked for.
+    """Adds up events, and reports an epsilon that holds whenever it is asked for.
 
     Parameters
     ----------

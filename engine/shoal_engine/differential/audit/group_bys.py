@@ -56,7 +56,7 @@ class Trial:
     others: int | None = None
 
     def query(self, runs: int) -> GroupQuery:
-        """Return the query for so many runs."""
+        """Return the query for `runs` runs."""
         keys = pa.table({"key": np.arange(runs * self.n_groups)}) if self.others is None else None
         bounds = Bounds(self.max_groups, 2)
         return GroupQuery(("key",), self.aggregates, ("who",), bounds, keys, self.neighbors)

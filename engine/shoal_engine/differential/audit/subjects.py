@@ -37,7 +37,7 @@ class Subject:
     draw : callable
     claim : Claim
     share : float
-        Of the runs asked for; slow mechanisms are run less often.
+        Part of the requested runs; slow mechanisms run less often.
     """
 
     draw: Draw

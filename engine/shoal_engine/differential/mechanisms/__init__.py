@@ -1,1 +1,1 @@
-"""Mechanisms: frozen values with a privacy map, what an accountant is told, and a pure draw."""
+"""Mechanisms: frozen values with a privacy event and a pure draw."""

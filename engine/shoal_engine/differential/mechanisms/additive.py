@@ -1,6 +1,6 @@
 """Integer noise added to exact sums: discrete Laplace and discrete Gaussian.
 
-What is added to is a whole number, so nothing of the value is in the low digits of the answer (Mironov 2012), and sums
+Noise is added to an integer, so nothing of the value is in the low digits of the answer (Mironov 2012), and sums
 are those of the grid that was declared. Answers wrap modulo 2**64, which no noise of a sensible scale reaches.
 """
 
@@ -48,7 +48,7 @@ class LaplaceNoise:
         return cls(sensitivity / epsilon)
 
     def event(self, sensitivity: int) -> events.DiscreteLaplace:
-        """Return what an accountant is told of one number that changes by at most `sensitivity`."""
+        """Return the privacy event of adding noise to one number of the given `sensitivity`."""
         return events.DiscreteLaplace(scale=self.scale, sensitivity=Fraction(sensitivity))
 
     def add(self, values: Ints, stream: Keystream) -> Ints:
@@ -93,7 +93,7 @@ class GaussianNoise:
         return cls(sensitivity_squared / (2 * rho))
 
     def event(self, sensitivity: int) -> events.DiscreteGaussian:
-        """Return what an accountant is told of one number that changes by at most `sensitivity`."""
+        """Return the privacy event of adding noise to one number of the given `sensitivity`."""
         return events.DiscreteGaussian(sigma_squared=self.sigma_squared, sensitivity=Fraction(sensitivity))
 
     def add(self, values: Ints, stream: Keystream) -> Ints:

@@ -17,10 +17,10 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class RandomizedResponse:
-    """Keeps an answer among k with chance exp(epsilon) / (exp(epsilon) + k - 1), else gives another, all alike.
+    """Keeps an answer among k with probability exp(epsilon) / (exp(epsilon) + k - 1), else gives another, all alike.
 
     epsilon-private for each answer by itself (Warner 1965 for two answers; Kairouz, Oh, Viswanath 2016, section 4.1,
-    for k). The chance is met exactly, whatever epsilon.
+    for k). The probability is met exactly, whatever epsilon.
 
     Attributes
     ----------
@@ -45,11 +45,11 @@ class RandomizedResponse:
             raise NumberError(msg)
 
     def event(self) -> events.PureDP:
-        """Return what an accountant is told of one answer."""
+        """Return the privacy event of one answer."""
         return events.PureDP(epsilon=self.epsilon)
 
     def respond(self, answers: Ints, stream: Keystream) -> Ints:
-        """Return what is told in place of the answers, (n,) int64, each below k.
+        """Return the randomized answers, (n,) int64, each below k.
 
         Raises
         ------
@@ -57,24 +57,24 @@ class RandomizedResponse:
             An answer is not from 0 to k - 1.
         """
         if answers.size and not 0 <= int(answers.min()) <= int(answers.max()) < self.k:
-            msg = f"answers are whole numbers from 0 to {self.k - 1}; number the answers so"
+            msg = f"answers are integers from 0 to {self.k - 1}; encode the answers as 0, 1, ..."
             raise InputError(msg)
-        kept = coins_below(self._chance_to_keep, stream.next_draw(), answers.size)
+        kept = coins_below(self._keep_probability, stream.next_draw(), answers.size)
         # One of the k - 1 others, all alike.
         other = (answers + 1 + uniform_below(stream, self.k - 1, answers.size)) % self.k
         return np.where(kept, answers, other)
 
-    def _chance_to_keep(self, bits: int) -> tuple[int, int]:
+    def _keep_probability(self, bits: int) -> tuple[int, int]:
         """Return integers around 2**bits / (1 + (k - 1) * exp(-epsilon))."""
-        # The others' chance is told k times as coarsely as one exponential.
+        # The others' probability is k times as coarse as one exponential.
         finer = bits + self.k.bit_length() + 4
         low, high = exp_bounds(self.epsilon, finer)
         one = 1 << finer
         return (one << bits) // (one + (self.k - 1) * high), -((-one << bits) // (one + (self.k - 1) * low))
 
-    def estimate(self, told: Ints) -> npt.NDArray[np.float64]:
-        """Return unbiased shares of the true answers, (k,) float64; they may lie below 0 or above 1."""
+    def estimate(self, responses: Ints) -> npt.NDArray[np.float64]:
+        """Return unbiased estimates of the shares of true answers, (k,) float64; they may be below 0 or above 1."""
         keep = 1 / (1 + (self.k - 1) * float(np.exp(-float(self.epsilon))))
-        share = np.bincount(told, minlength=self.k) / max(1, told.size)
+        share = np.bincount(responses, minlength=self.k) / max(1, responses.size)
         other = (1 - keep) / (self.k - 1)
         return (share - other) / (keep - other)

@@ -1,4 +1,4 @@
-"""Choosing one of several candidates by whole-number scores: exponential mechanism, permute-and-flip, noisy max.
+"""Choosing one of several candidates by integer scores: exponential mechanism, permute-and-flip, noisy max.
 
 All take scores that one unit changes by at most `sensitivity`, and are epsilon-private whatever the scores.
 """
@@ -26,7 +26,7 @@ _MOST_BY_FLOATS = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """What every choice is told.
+    """Parameters of every selection mechanism.
 
     Attributes
     ----------
@@ -61,14 +61,14 @@ class Exponential(_Choice):
     """
 
     def event(self) -> events.BoundedRange:
-        """Return what an accountant is told."""
+        """Return the privacy event."""
         return events.BoundedRange(epsilon=self.epsilon)
 
     def choose(self, scores: Sequence[int], stream: Keystream) -> int:
         """Return the place of a candidate, chosen with probability in proportion to exp(epsilon * score / (2 * s)).
 
         Exact: a uniform number is compared with the running sums of the weights, to as many digits as it takes. Where
-        it is far from all of them floating numbers tell on which side it lies, and tell nothing else.
+        it is far from all of them floating-point numbers decide on which side it lies, and nothing else.
         """
         coins, bits = Coins.of(stream), _BITS
         drawn = coins.digits(bits)
@@ -114,7 +114,7 @@ class PermuteAndFlip(_Choice):
     """
 
     def event(self) -> events.PureDP:
-        """Return what an accountant is told."""
+        """Return the privacy event."""
         return events.PureDP(epsilon=self.epsilon)
 
     def choose(self, scores: Sequence[int], stream: Keystream) -> int:
@@ -132,7 +132,7 @@ class PermuteAndFlip(_Choice):
 
 @dataclass(frozen=True, slots=True)
 class NoisyMax(_Choice):
-    """The first of the candidates whose score with discrete Laplace noise is largest; only its place is told.
+    """The first of the candidates whose score with discrete Laplace noise is largest; only its place is released.
 
     epsilon-private with noise of scale 2 * sensitivity / epsilon: for noise of all other candidates held fixed, the
     winner needs noise of at least a threshold, which a unit moves by at most twice the sensitivity (Dwork, Roth 2014,
@@ -140,7 +140,7 @@ class NoisyMax(_Choice):
     """
 
     def event(self) -> events.PureDP:
-        """Return what an accountant is told."""
+        """Return the privacy event."""
         return events.PureDP(epsilon=self.epsilon)
 
     def choose(self, scores: Sequence[int], stream: Keystream) -> int:

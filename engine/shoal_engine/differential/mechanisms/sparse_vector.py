@@ -11,12 +11,12 @@ from shoal_engine.randomness.keystream import Keystream
 
 @dataclass(frozen=True, slots=True)
 class AboveThreshold:
-    """Tells, question by question, whether a whole-number answer is above a threshold; over after the first that is.
+    """Reports, question by question, whether an integer answer is above a threshold; over after the first that is.
 
     epsilon-private for any number of questions (Dwork, Roth 2014, algorithm 1, theorem 3.23): noise of scale
-    2 * sensitivity / epsilon on the threshold, drawn once, and of twice that on each answer. Both are whole numbers,
+    2 * sensitivity / epsilon on the threshold, drawn once, and of twice that on each answer. Both are integers,
     so an answer that equals the threshold is not above it; the proof needs only that the answers' noise, shifted by
-    twice the sensitivity, changes chances by exp(epsilon / 2) at most. The numbers themselves are never told.
+    twice the sensitivity, changes probabilities by exp(epsilon / 2) at most. The numbers themselves are never released.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class AboveThreshold:
             raise NumberError(msg)
 
     def event(self) -> events.PureDP:
-        """Return what an accountant is told, before the first question."""
+        """Return the privacy event, to be charged before the first question."""
         return events.PureDP(epsilon=self.epsilon)
 
     def begin(self, stream: Keystream) -> "Asked":
@@ -61,7 +61,7 @@ class Asked:
         self._over = False
 
     def is_above(self, answer: int) -> bool:
-        """Tell whether an answer is above the threshold, as far as the noise lets anyone tell.
+        """Return whether the noisy answer is above the noisy threshold.
 
         Raises
         ------
@@ -69,7 +69,7 @@ class Asked:
             An answer was above it already: what was paid for is used up.
         """
         if self._over:
-            msg = "an answer was above the threshold already, and that was what was paid for; begin and charge anew"
+            msg = "an answer was above the threshold already, which ends what was paid for; begin and charge again"
             raise RuntimeError(msg)
         self._over = answer + int(discrete_laplace(self._stream, self._scale, 1)[0]) > self._threshold
         return self._over

@@ -1,4 +1,4 @@
-"""What can be asked of a group: a closed set of totals, each told by exact sums and what one unit changes in them."""
+"""Aggregates of private queries: a closed set of totals, each with exact parts and their sensitivity."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -42,13 +42,13 @@ class Count(Named):
         return [sums.rows if sums.units is None else sums.units]
 
     def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
-        """Return what is told."""
+        """Return the estimate."""
         return scaled(noisy[0], 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class DistinctCount(Named):
-    """Distinct values of a column that a group holds; null is none.
+    """Distinct values of a column in a group, without null.
 
     A unit changes it by at most the pairs of group and value that it may hold, its groups times its rows in each.
     """
@@ -64,7 +64,7 @@ class DistinctCount(Named):
         return [Part("distinct values", bounds.max_groups * (bounds.max_rows or 1), 1, unit="values")]
 
     def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
-        """Return what is told."""
+        """Return the estimate."""
         return scaled(noisy[0], 1.0)
 
 

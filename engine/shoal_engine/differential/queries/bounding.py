@@ -90,7 +90,7 @@ class UnitObservation:
     Parameters
     ----------
     unit : sequence of str
-        The columns that tell units apart, of any type but lists. Rows with a null (or NaN) in any of them belong to
+        Columns that identify units, of any type but lists. Rows with a null (or NaN) in any of them belong to
         nobody and count nowhere.
     by : sequence of str
         Key columns. Null is a key.
@@ -122,7 +122,7 @@ class UnitObservation:
         count_clipped: bool = False,
     ) -> None:
         if not unit:
-            msg = "name the column, or the columns, that tell privacy units apart"
+            msg = "name the column, or the columns, that identify a privacy unit"
             raise PolicyError(msg)
         self._units = IdDictionary(unit)
         self._keys = GroupKeys(by, keys)
@@ -142,7 +142,7 @@ class UnitObservation:
         Raises
         ------
         ColumnError
-            A column is missing, or its type cannot tell units apart, be grouped by, or summed: seen from the schema.
+            A column is missing, or its type cannot identify units, be grouped by, or summed: seen from the schema.
         InputError
             More rows than sums have room for, or more than 2**30 units.
         """

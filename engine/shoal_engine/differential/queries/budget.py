@@ -1,4 +1,4 @@
-"""A budget, shared among the parts of a query: how much noise each gets, and what an accountant is told."""
+"""Budget of a query, shared among its parts: the noise of each, and the privacy event of all."""
 
 import math
 from collections.abc import Sequence
@@ -49,10 +49,10 @@ class QueryBudget:
             raise PolicyError(msg)
         given = self.epsilon if self.rho is None else self.rho
         if given is None or given <= 0:
-            msg = "epsilon and rho must be above 0; at 0 nothing can be told"
+            msg = "epsilon and rho must be above 0; at 0 no answer is possible"
             raise PolicyError(msg)
         if not 0 <= self.delta < 1:
-            msg = "delta must be at least 0 and below 1; with 1 everything could be told"
+            msg = "delta must be at least 0 and below 1; with 1 everything could be disclosed"
             raise PolicyError(msg)
         check_epsilon(given, name="rho" if self.epsilon is None else "epsilon")
         check_delta(self.delta)
@@ -67,7 +67,7 @@ class Allotment:
     mechanisms : tuple of (aggregate, part, mechanism)
         In the order of the parts.
     keys : Rule, optional
-        By which keys are chosen, and what it is paid with for one group.
+        Rule that selects keys, and its cost per group.
     event : events.Composed
         All of it, for accountants.
     """
@@ -96,9 +96,9 @@ def allot(
         Groups of one unit in the choice of keys; 0 where keys are public.
     key_rule : str
     distribution : str, optional
-        Of the noise; unless given, that with the smaller deviation.
+        Distribution of the noise. Default: the one with the smaller standard deviation.
     factor : int
-        By how much a change moves more than one unit that comes or goes: 2 where a unit is exchanged for another.
+        Multiple of the change by one unit more or less: 2 if a unit is exchanged for another.
 
     Raises
     ------
@@ -197,7 +197,7 @@ def _with_noise(
 def _analytic(
     epsilon: Fraction, delta: Fraction, parts: Sequence[Part], shares: Sequence[Fraction], factor: int
 ) -> tuple[Mechanism, ...] | None:
-    """Return Gaussian noise of each part, by the analytic mechanism, where it can be told."""
+    """Return Gaussian noise of each part, by the analytic mechanism; None if it cannot be computed."""
     moved = tuple(
         # A unit that is exchanged for another changes its groups and those of the other.
         discrete_gaussian.Moved(factor * part.sensitivity, part.groups, factor * part.groups, share)

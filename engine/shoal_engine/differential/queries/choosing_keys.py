@@ -1,9 +1,9 @@
 """Which keys may be named: partition selection, by the truncated geometric rule or by a noisy threshold.
 
 All are private for a group that one unit more or less may join. Of all such rules none keeps any
-group with a higher chance than the truncated geometric one (Desfontaines, Voss, Gipson 2022, "Differentially private
-partition selection", theorem 1); thresholds are what other systems use (Korolova et al. 2009, section 4). Gaussian
-noise has its strength where a unit may be in many groups, as it grows with the root of their number.
+group with a higher probability than the truncated geometric one (Desfontaines, Voss, Gipson 2022, "Differentially
+private partition selection", theorem 1); thresholds are what other systems use (Korolova et al. 2009, section 4).
+Gaussian noise has its strength where a unit may be in many groups, as it grows with the root of their number.
 """
 
 import math
@@ -28,8 +28,8 @@ _SPARE_BITS = 64
 class LaplaceThreshold:
     """Keeps a group of n units, one or more, where n with discrete Laplace noise reaches a threshold.
 
-    A group of one unit has to be kept with chance delta at most: the least t with q**(t - 1) / (1 + q) <= delta and
-    q = exp(-epsilon), of whole numbers.
+    A group of one unit has to be kept with probability delta at most: the least t with q**(t - 1) / (1 + q) <= delta
+    and q = exp(-epsilon), of integers.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class LaplaceThreshold:
 class GaussianThreshold:
     """Keeps a group of n units, one or more, where n with discrete Gaussian noise reaches a threshold.
 
-    Of n and n + 1 units, both one or more, the noise tells no more than its rho, and a group of one unit is kept with
+    Of n and n + 1 units, both one or more, the noise costs no more than its rho, and a group of one unit is kept with
     chance delta at most.
 
     Attributes

@@ -20,7 +20,7 @@ Ints = npt.NDArray[np.int64]
 class ClippedUnits(Named):
     """Units with rows in more groups, or with more rows in a group, than count: a number of the whole table.
 
-    Whether a unit is one of them is told by its own rows alone, so one unit changes the number by at most 1.
+    Whether a unit is one of them depends on its own rows alone, so one unit changes the number by at most 1.
     """
 
     name: str = "clipped_units"
@@ -40,7 +40,7 @@ class ClippedUnits(Named):
         return [np.array([sums.clipped], np.int64)]
 
     def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
-        """Return what is told."""
+        """Return the estimate."""
         return scaled(noisy[0], 1.0)
 
 
@@ -72,5 +72,5 @@ class OutsideBounds(OfColumn):
         return [column.bins[:, 0] + column.bins[:, 2]]
 
     def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
-        """Return what is told."""
+        """Return the estimate."""
         return scaled(noisy[0], 1.0)

@@ -1,4 +1,4 @@
-"""Parts of an answer before and after noise, and what is told of them: value, deviation, interval."""
+"""Parts of an answer before and after noise, and their estimates: value, standard deviation, interval."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,7 +26,7 @@ class Part:
     unit : str
         What it is counted in: rows, units, values, ranks, or a column's own unit by its name.
     step : Fraction
-        What one whole number of it is in that unit.
+        Size of one step in that unit.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Estimate:
 
 
 def scaled(noisy: Noisy, unit: float) -> Estimate:
-    """Return a noisy whole number of units."""
+    """Return a noisy integer number of units."""
     value = noisy.value.astype(np.float64) * unit
     deviation = np.full(value.size, noisy.std * unit)
     return Estimate(value, deviation, value - noisy.half_width * unit, value + noisy.half_width * unit)
@@ -83,7 +83,7 @@ def ratio(above: Noisy, below: Noisy, *, most: float) -> Estimate:
     """Return one noisy number over another that is at least 1.
 
     The deviation is to first order, at the ratio or, where noise has driven it further out, at `most` in size: where
-    the lower number is as small as its noise it is crude, and what is told of it is for the caller to bound.
+    the lower number is as small as its noise it is crude, and the caller bounds the estimate.
     """
     n = np.maximum(below.value, 1).astype(np.float64)
     value = np.asarray(above.value / n, np.float64)

@@ -65,7 +65,7 @@ def _coarser(query: GroupQuery, allotment: Allotment) -> list[int]:
 
 
 def _is_on_grid(one: Aggregate, part: Part) -> bool:
-    """Tell whether a part gets smaller on a coarser grid."""
+    """Return whether a part gets smaller on a coarser grid."""
     return isinstance(one, Sum | Mean | Variance) and part.unit not in ("rows", "units")
 
 
@@ -94,7 +94,7 @@ def _check_keys(allotment: Allotment) -> None:
 
 def _too_wide(part: str, name: str) -> NumberError:
     msg = (
-        f"the noise of {part} in {name!r} would be wider than 2**50, which cannot be drawn and would tell nothing; "
-        "raise epsilon or rho, or lower max_groups or max_rows"
+        f"the noise of {part} in {name!r} would be wider than 2**50, which cannot be drawn and would hide every "
+        "answer; raise epsilon or rho, or lower max_groups or max_rows"
     )
     return NumberError(msg)

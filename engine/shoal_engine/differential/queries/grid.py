@@ -1,4 +1,4 @@
-"""A dyadic grid between bounds: on it values are whole numbers, and sums of them are exact."""
+"""A dyadic grid between bounds: on it values are integers, and sums of them are exact."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ LARGEST_BOUND = Fraction(1 << 62)
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Whole numbers of steps of size ``2**-exponent``, from `low` to `high`.
+    """Integers of steps of size ``2**-exponent``, from `low` to `high`.
 
     Attributes
     ----------
@@ -136,6 +136,6 @@ class Grid:
 
 
 def _floor_log2(value: Fraction) -> int:
-    """Return the largest whole number whose power of two is at most `value`."""
+    """Return the largest integer whose power of two is at most `value`."""
     guess = value.numerator.bit_length() - value.denominator.bit_length()
     return guess if Fraction(2) ** guess <= value else guess - 1

@@ -70,7 +70,7 @@ class Accumulator:
     ----------
     specs : sequence of ValueSpec
     n_groups : int
-        Room for so many at first.
+        Initial capacity.
     """
 
     def __init__(self, specs: Sequence[ValueSpec], n_groups: int = 0) -> None:

@@ -135,7 +135,7 @@ class IdDictionary:
         return next(iter(self._columns.values())).n_codes if self._columns else 0
 
     def observe(self, arrays: Sequence[pa.Array]) -> Codes:
-        """Return the codes of a batch's ids, given the columns; NO_UNIT where there is none.
+        """Return the codes of a batch's ids, given the columns; NO_UNIT for rows without one.
 
         Raises
         ------
@@ -219,7 +219,7 @@ def _plain(array: pa.Array) -> pa.Array:
 
 
 def _is_whole(kind: pa.DataType) -> bool:
-    """Return whether values are whole numbers of 8 to 64 bits underneath."""
+    """Return whether values are integers of 8 to 64 bits underneath."""
     temporal = pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_timestamp(kind)
     return pa.types.is_integer(kind) or temporal or pa.types.is_duration(kind)
 
@@ -231,7 +231,7 @@ def _is_bytes(kind: pa.DataType) -> bool:
 
 
 def _words(bits: npt.NDArray[np.unsignedinteger], kind: pa.DataType) -> npt.NDArray[np.uint64]:
-    """Return whole numbers as words: signed ones of any width alike."""
+    """Return integers as words: signed ones of any width alike."""
     if pa.types.is_unsigned_integer(kind):
         return bits.astype(np.uint64, copy=False)
     return bits.view(f"i{bits.itemsize}").astype(np.int64, copy=False).view(np.uint64)

@@ -1,7 +1,7 @@
 """Sum, mean and variance of a column between two bounds.
 
 Sums are centered where the answer allows it: of values between two bounds the distance to their middle changes by half
-the range at most, so that less noise does. All arithmetic before the noise is in whole numbers, modulo 2**64.
+the range at most, so that less noise does. All arithmetic before the noise is in integers, modulo 2**64.
 """
 
 from collections.abc import Sequence
@@ -69,7 +69,7 @@ class OfColumn(Named):
         return ValueSpec(self.column, grid, missing=missing, square_bits=square_bits, edges=edges)
 
     def spec(self) -> ValueSpec:
-        """Return how the column's values are mapped to whole numbers."""
+        """Return how the column's values are mapped to integers."""
         return self._spec()
 
     def _rows(self, bounds: Bounds) -> int:
@@ -96,7 +96,7 @@ class Sum(OfColumn):
         return [column.total]
 
     def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
-        """Return what is told."""
+        """Return the estimate."""
         return scaled(noisy[0], float(self._grid().step))
 
 
@@ -123,7 +123,7 @@ class Mean(OfColumn):
         return [column.present, _centered(column)]
 
     def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
-        """Return what is told, within the bounds."""
+        """Return the estimate, within the bounds."""
         grid = self._grid()
         middle, half = float(grid.lower + grid.upper) / 2, float(grid.step) / 2
         part = ratio(noisy[1], noisy[0], most=grid.high - grid.low)
@@ -143,7 +143,7 @@ class Variance(OfColumn):
         return Grid.between(*self.bounds, exponent=finest.exponent - coarser - self.coarser)
 
     def spec(self) -> ValueSpec:
-        """Return how the column's values are mapped to whole numbers, whose squares are summed exactly."""
+        """Return how the column's values are mapped to integers, whose squares are summed exactly."""
         return self._spec(square_bits=0)
 
     def parts(self, bounds: Bounds) -> list[Part]:
@@ -168,7 +168,7 @@ class Variance(OfColumn):
         return [column.present, _centered(column), 2 * squares - span * span * column.present]
 
     def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
-        """Return what is told, from 0 to a quarter of the squared range."""
+        """Return the estimate, from 0 to a quarter of the squared range."""
         grid = self._grid()
         span = float(grid.high - grid.low)
         unit, most = float(grid.step) ** 2 / 4, float(grid.upper - grid.lower) ** 2 / 4
@@ -187,10 +187,10 @@ class Std(Variance):
     """Standard deviation (of a population) of a column's values: the root of a variance, with its noise."""
 
     def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
-        """Return what is told: never negative, and with a deviation also where the variance is 0.
+        """Return the estimate: never negative, and with a standard deviation also where the variance is 0.
 
-        Of a variance v with deviation d the root's is d / (2 sqrt(v)) to first order; and never above sqrt(d), as roots
-        are no further apart than the root of their squares' distance.
+        If a variance v has standard deviation d, its root has d / (2 sqrt(v)) to first order; and never above sqrt(d),
+        as roots are no further apart than the root of their squares' distance.
         """
         squared = Variance.estimate(self, noisy)
         value = np.sqrt(squared.value)

@@ -80,7 +80,7 @@ def check_columns(schema: pa.Schema, names: Iterable[str], specs: Iterable[Value
     Raises
     ------
     ColumnError
-        A column is missing, stands there twice, or cannot be summed.
+        A column is missing, is there twice, or cannot be summed.
     """
     specs = tuple(specs)
     for name in [*names, *(spec.column for spec in specs)]:
@@ -90,7 +90,7 @@ def check_columns(schema: pa.Schema, names: Iterable[str], specs: Iterable[Value
             msg = f"the query names column {name!r}, which the input does not have; {hint}"
             raise ColumnError(msg)
         if schema.names.count(name) > 1:
-            msg = f"column {name!r} stands more than once in the input; rename one"
+            msg = f"column {name!r} occurs more than once in the input; rename one"
             raise ColumnError(msg)
     for spec in specs:
         if spec.presence:

@@ -18,7 +18,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Present(Named):
-    """Rows of a group that hold a value in a column; null and NaN are none.
+    """Rows of a group that hold a value in a column; null and NaN do not count.
 
     A unit moves it by as much as the count of rows. Where each unit's rows are joined to one, it counts the units with
     a value.
@@ -41,5 +41,5 @@ class Present(Named):
         return [column.present]
 
     def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
-        """Return what is told."""
+        """Return the estimate."""
         return scaled(noisy[0], 1.0)

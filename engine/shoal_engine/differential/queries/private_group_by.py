@@ -40,7 +40,7 @@ DOUBT = 0.05
 
 @dataclass(frozen=True, slots=True)
 class GroupQuery:
-    """What is asked.
+    """A private group-by: what is asked, and of whom.
 
     Attributes
     ----------
@@ -48,15 +48,15 @@ class GroupQuery:
         Key columns; none for the table as a whole.
     aggregates : tuple of Aggregate
     unit : tuple of str, or None
-        Columns that tell privacy units apart; None where each row is one.
+        Columns that identify a privacy unit; None where each row is one.
     bounds : Bounds
         How much of one unit counts.
     keys : pa.Table, optional
-        The keys to tell of, public; unless given, keys are chosen privately.
+        Public keys to answer for. Default: keys are selected privately.
     neighbors : str
         add-remove: tables that differ by one unit; change-one: by one exchanged for another.
     key_rule : str
-        By which keys are chosen where they are not given.
+        Rule that selects keys if none are given.
     """
 
     by: tuple[str, ...]
@@ -89,14 +89,14 @@ class GroupQuery:
 
     @property
     def factor(self) -> int:
-        """By how much neighbors differ more than by one unit."""
+        """Multiple of one unit by which neighbors differ."""
         return 2 if self.neighbors == "change-one" else 1
 
     @property
     def reach(self) -> Bounds:
-        """The bounds with no more groups than there are: the public keys, or the whole table where there are none.
+        """The bounds with no more groups than there are: the public keys, or the whole table if no keys are asked for.
 
-        No unit can add to more groups than are told of, so noise need not hide that it did.
+        No unit can add to more groups than are answered for, so noise need not hide that it did.
         """
         if not self.by:
             return replace(self.bounds, max_groups=1)
@@ -128,7 +128,7 @@ def _check_names(by: Sequence[object], unit: Sequence[object] | None) -> None:
             msg = f"{role} are given by their names, as text; give for example 'ward'"
             raise PolicyError(msg)
     if unit is not None and not (unit and len(set(unit)) == len(unit)):
-        msg = "name each column that tells privacy units apart once, or give unit=None to protect single rows"
+        msg = "name each column that identifies privacy units once, or give unit=None to protect single rows"
         raise PolicyError(msg)
 
 
@@ -137,7 +137,7 @@ def _check_kinds(aggregates: Sequence[object], bounds: object) -> None:
     for one in aggregates:
         if not isinstance(one, Aggregate):
             msg = (
-                f"an aggregate is one of shoal.dp, and a {type(one).__name__} is none; give for example "
+                f"an aggregate is one of shoal.dp, not a {type(one).__name__}; give for example "
                 "shoal.dp.count() or shoal.dp.sum('cost', bounds=(0, 100))"
             )
             raise PolicyError(msg)
@@ -188,7 +188,7 @@ class Observation:
         self._rows.observe(batch)
         if not self._pairs:
             return
-        # Rows of other groups hold no pair that is told of, and must not use up their unit's.
+        # Rows of other groups hold no pair that counts, and must not use up their unit's.
         among = None if self._asked is None else self._asked.observe(batch) < self._asked.n_kept
         for one in self._pairs.values():
             if isinstance(one, UnitObservation):
@@ -231,7 +231,7 @@ class Totals:
     def rehearse(self, allotment: Allotment) -> pa.RecordBatch:
         """Do all that `release` does, so that whatever can fail fails before anything is charged.
 
-        Every distribution is drawn from, with words of its own that are thrown away, and an answer is built of all
+        Every distribution is drawn from, from a keystream of its own that is thrown away, and an answer is built of all
         groups, with zeros in place of what is private.
 
         Returns
@@ -257,8 +257,8 @@ class Totals:
             own = [next(mechanisms) for _ in one.parts(self.query.reach)]
             # Numbers beyond floats become infinite, in the value or in its interval.
             with np.errstate(all="ignore"):
-                told = self._estimate(one, place, own, kept, stream)
-            for ending, values in zip(ENDINGS, (told.value, told.std, told.low, told.high), strict=True):
+                found = self._estimate(one, place, own, kept, stream)
+            for ending, values in zip(ENDINGS, (found.value, found.std, found.low, found.high), strict=True):
                 columns[f"{one.name}{ending}"] = pa.array(values, mask=np.isnan(values))
         return pa.record_batch(columns)
 
@@ -292,7 +292,7 @@ class Totals:
         stream: Keystream | None,
     ) -> list[Noisy]:
         """Return the parts of one aggregate with noise, of the groups that are kept; zeros without a stream."""
-        # A number of the whole table gets noise once, and stands beside every group.
+        # A number of the whole table gets noise once, and is repeated in every group.
         once = isinstance(one, ClippedUnits)
         noisy: list[Noisy] = []
         for values, mechanism in zip(self._exact(one, place), own, strict=True):

@@ -36,7 +36,7 @@ class Quantile(OfColumn):
     candidates : int or tuple of Fraction
         Number of evenly spaced candidates, or the candidates themselves, ascending and within the bounds.
     is_whole : bool
-        Whether the column holds integers; the answer is one then, unless given candidates are none.
+        Whether the column holds integers; the answer is one too, if all candidates are.
 
     Notes
     -----
@@ -47,7 +47,7 @@ class Quantile(OfColumn):
         u(c) = -max(0, L(c) - share n, share n - M(c)),
 
     which is 0 for c exactly if c is a quantile of the mapped values (as in the rank interval of Smith 2011, extended
-    to ties). Scores are whole numbers after multiplication by the denominator d of share = a / d.
+    to ties). Scores are integers after multiplication by the denominator d of share = a / d.
 
     *Sensitivity, add-remove*: one row more adds (d - a) or -a to ``d L(c) - a n``, and (a - d) or a to
     ``a n - d M(c)``. The maximum of numbers that move by at most t moves by at most t, so d u(c) moves by at most

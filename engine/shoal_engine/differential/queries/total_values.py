@@ -106,7 +106,7 @@ def place_on_grid(array: pa.Array, spec: ValueSpec, out: npt.NDArray[np.int32]) 
     Parameters
     ----------
     array : pa.Array
-        Of a type that `check_type` accepts.
+        Values of a type that `check_type` accepts.
     spec : ValueSpec
     out : (n,) int32, out
         Points of the grid; `grid_values.ABSENT` where a row holds no value.
@@ -158,7 +158,7 @@ def _place_block(array: pa.Array, grid: Grid, missing: int, out: npt.NDArray[np.
 
 
 def _int64(bits: npt.NDArray[np.unsignedinteger], kind: pa.DataType) -> npt.NDArray[np.int64]:
-    """Return whole numbers; unsigned ones beyond int64 as its largest, which lies beyond all bounds."""
+    """Return integers; unsigned ones beyond int64 as its largest, which lies beyond all bounds."""
     if not pa.types.is_unsigned_integer(kind):
         return bits.view(f"i{bits.itemsize}").astype(np.int64, copy=False)
     if bits.itemsize == 8:
@@ -167,7 +167,7 @@ def _int64(bits: npt.NDArray[np.unsignedinteger], kind: pa.DataType) -> npt.NDAr
 
 
 def _scaling(grid: Grid) -> tuple[int, int, int]:
-    """Return what whole numbers are clamped to before they are scaled, and by which exponent.
+    """Return the bounds to which integers are clamped before scaling, and the exponent of the scale.
 
     The clamp lies at or outside the bounds, so that it changes nothing but sizes. On a grid finer than 2**-32 any
     number but 0 lies outside the bounds, also when scaled by 2**32 only.
@@ -180,7 +180,7 @@ def _scaling(grid: Grid) -> tuple[int, int, int]:
 
 
 def _is_whole(kind: pa.DataType) -> bool:
-    """Return whether values are whole numbers of 8 to 64 bits underneath."""
+    """Return whether values are integers of 8 to 64 bits underneath."""
     temporal = pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_timestamp(kind)
     return pa.types.is_integer(kind) or temporal or pa.types.is_duration(kind)
 

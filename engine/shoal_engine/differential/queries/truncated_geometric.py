@@ -107,7 +107,7 @@ class TruncatedGeometric:
         return kept
 
     def _by_floats(self, n: Ints) -> Floats:
-        """Return p(n) with an error below the margin, 2 or -1 for certain outcomes, NaN where floats tell nothing.
+        """Return p(n) with an error below the margin, 2 or -1 for certain outcomes, NaN where floats cannot decide.
 
         exp of up to 2**10 of a rounded product errs by 2**-40, relatively, and so does every term; a subtraction is
         of numbers of at most 1, but the quotient delta / (x - 1), of which at most 1 + p(c) times x**m is used.
@@ -127,7 +127,7 @@ class TruncatedGeometric:
         return np.where(n == 0, -1.0, np.where(found > 1 + _MARGIN, 2.0, found))
 
     def spare(self, bits: int) -> int:
-        """Return bits to reckon with, so that the answer's are right to one: powers of x reach 1 / delta."""
+        """Return the bits to compute with, so that the answer's are right to one: powers of x reach 1 / delta."""
         small = (1 / self.delta).__ceil__().bit_length() + (1 / self.epsilon).__ceil__().bit_length()
         # Where epsilon is large, so is x; no larger than 1 / delta where more than p(1) = delta takes it.
         large = 2 * min(math.ceil(self.epsilon), (1 / self.delta).__ceil__().bit_length() + 1)

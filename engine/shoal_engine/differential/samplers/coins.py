@@ -100,12 +100,12 @@ class Coins:
         return k % 2 == 1
 
     def below_real(self, bounds: Bounds, *, value: int = 0, known: int = 0) -> bool:
-        """Tell whether a uniform real number lies below another, to whatever digit that takes.
+        """Return whether a uniform real number lies below another, to whatever digit that takes.
 
         Parameters
         ----------
         bounds : callable
-            Of the other number; their distance times 2**-bits must vanish as bits grow.
+            Bounds of the other number; their distance times 2**-bits must vanish as bits grow.
         value, known : int
             The first `known` digits of the uniform number, where they are drawn already.
         """
@@ -118,5 +118,5 @@ class Coins:
             value, known = value << BITS | self.digits(BITS), known + BITS
 
     def below_exp(self, x: Fraction, *, value: int = 0, known: int = 0) -> bool:
-        """Tell whether a uniform number, of which some digits are drawn already, lies below exp(-x)."""
+        """Return whether a partly drawn uniform number is below exp(-x)."""
         return self.below_real(lambda bits: exp_bounds(x, bits), value=value, known=known)

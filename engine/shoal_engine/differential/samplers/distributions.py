@@ -25,7 +25,7 @@ class NoiseDistribution(Protocol):
 
     @property
     def gaussian(self) -> bool:
-        """Tell whether the exponent is quadratic."""
+        """Return whether the exponent is quadratic."""
         ...
 
     @property

@@ -129,7 +129,7 @@ def _settle(proposal: Proposal, words: DrawWords, rows: Rows, first: int, attemp
 def draw_exactly(proposal: Proposal, words: DrawWords, number: int, attempt: int) -> int:
     """Return one integer, from the attempt on at which its outcome or its keeping is open.
 
-    Reads the words that the table read, and goes on with more digits where they do not tell.
+    Reads the words that the table read, and goes on with more digits where they do not decide.
     """
     while True:
         found = _try_exactly(proposal, words, number, attempt)

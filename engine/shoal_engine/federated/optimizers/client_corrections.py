@@ -27,9 +27,9 @@ def proximal_gradient(model: Model, global_model: Model, mu: float) -> Model:
     Parameters
     ----------
     model : Model
-        Of the node, w.
+        Model of the node, w.
     global_model : Model
-        Of the round's beginning, w_t.
+        Model at the start of the round, w_t.
     mu : float
         At least 0; with 0 it is FedAvg.
 
@@ -141,7 +141,7 @@ def scaffold_update(
 ) -> Update:
     """Return what a node of SCAFFOLD sends: both changes, y_i - x and c_i+ - c_i, as one update.
 
-    They stand or fall together where updates are accepted. All weigh the same: with other weights the server's
+    They are accepted or rejected together. All weigh the same: with other weights the server's
     variate would not be the mean of the nodes'. A node whose update did not count keeps the variate it had.
 
     Raises
@@ -214,7 +214,7 @@ class Scaffold:
         ----------
         state : ServerState
         model : Model
-            Of the round.
+            Number of the round.
         aggregate : Aggregate
             The plain mean of updates from `scaffold_update`; |S| is how many of them were kept.
 

@@ -33,7 +33,7 @@ def stepped(
     Parameters
     ----------
     names : tuple of str
-        Of the moments.
+        Names of the moments.
     step : Rule
         From blocks of the model, the change and each moment to those of the next model and moments.
     state, model, aggregate, averaged

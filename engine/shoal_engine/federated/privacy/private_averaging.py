@@ -44,7 +44,7 @@ CHUNK: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class AdaptiveClip:
-    """A clip that follows a quantile of the lengths of changes.
+    """A clip that follows a quantile of the norms of changes.
 
     After each round clip * exp(-rate * (b - quantile)) is the next, b being the noisy share of changes that were not
     clipped (Andrew et al. 2021, section 2.1: geometric updates). What is counted of a node is 1 - quantile if its
@@ -57,11 +57,11 @@ class AdaptiveClip:
     clip : float
         Above 0; as those that do not adapt, from 2**-400 to 2**400.
     quantile : float
-        Of lengths, between 0 and 1: the share that is not to be clipped.
+        Target share of norms that are not clipped, between 0 and 1.
     rate : float
         Above 0, at most 10.
     share : float
-        Of the budget that is for the count; from 1e-6 to 0.5.
+        Part of the budget for the count; from 1e-6 to 0.5.
     """
 
     clip: float
@@ -98,7 +98,7 @@ class PrivateAggregate(Aggregate):
     Attributes
     ----------
     std : float
-        Of the noise on each value of the model.
+        Standard deviation of the noise on each value of the model.
     clip : float or AdaptiveClip
         For the next round.
     """
@@ -136,7 +136,7 @@ class PrivateMean:
     permit : Permit
         Of `PrivateTraining.begin_round`, before anything was sent.
     clip : float or AdaptiveClip
-        Of the lengths of changes.
+        Bound on the norms of changes.
     expected_updates : float
         What the sum is divided by: the number of nodes times the rate by which they are drawn.
     weight_cap : float, optional
@@ -144,7 +144,7 @@ class PrivateMean:
 
     Notes
     -----
-    The report tells the operator who was kept and why. It is not private, so neither lengths nor who was clipped stand
+    The report shows the operator who was kept and why. It is not private, so neither norms nor who was clipped are
     in it.
 
     Raises
@@ -199,7 +199,7 @@ class PrivateMean:
 
     @property
     def _step_of_count(self) -> int:
-        """Return by how much one node moves the count at most: the share of a squared length is that of rho."""
+        """Return by how much one node moves the count at most: the share of a squared norm is that of rho."""
         if not isinstance(self.clip, AdaptiveClip):
             return 0
         share = Fraction(self.clip.share)

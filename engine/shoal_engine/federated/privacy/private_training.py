@@ -44,7 +44,7 @@ class Permit:
     Attributes
     ----------
     number : int
-        Of the round, from 1.
+        Number of the round, from 1.
     noise_multiplier : Fraction
         Deviation of the noise over the sensitivity.
     size : int
@@ -170,8 +170,8 @@ class PrivateTraining:
         """Draw the nodes of a round: each with chance `rate`, secretly and independently (a Poisson sample).
 
         Only rounds whose nodes were drawn here are charged less than rounds of all nodes. Whoever takes part must not
-        be told to anybody, and a round of few, or of nobody, is released like any other. Updates of other nodes do not
-        count in it.
+        be disclosed to anybody, and a round of few, or of nobody, is released like any other. Updates of other nodes
+        are ignored.
         """
         if self.rate == 1:
             return list(nodes)
@@ -249,7 +249,7 @@ class PrivateTraining:
 
 
 def _budget(epsilon: Exact, delta: Exact, rate: Exact) -> tuple[Fraction, Fraction, Fraction]:
-    """Return the numbers of a training as they are reckoned with; a larger rate costs more."""
+    """Return the numbers of a training as they are accounted for; a larger rate costs more."""
     return (
         exact(epsilon, name="epsilon", toward="down"),
         exact(delta, name="delta", toward="down"),
@@ -258,6 +258,6 @@ def _budget(epsilon: Exact, delta: Exact, rate: Exact) -> tuple[Fraction, Fracti
 
 
 def _rounds(n: int, multiplier: Fraction, rate: Fraction) -> events.Event:
-    """Return what accountants are told of some rounds."""
+    """Return the privacy event of some rounds."""
     once: events.Event = events.Gaussian(multiplier, Fraction(1))
     return events.Repeated(once if rate == 1 else events.PoissonSampled(rate, once), n)

@@ -1,7 +1,7 @@
 """The weighted mean of updates (FedAvg: McMahan et al. 2017, algorithm 1), exact in any order.
 
 Two forms of one aggregator. Where a bound on values and a number of updates are declared, each update is folded into
-whole numbers as it arrives, in the memory of two float32 models whatever arrives. Else references are held, and the
+integers as it arrives, in the memory of two float32 models whatever arrives. Else references are held, and the
 release reads all of them side by side, once, under a bound that it finds itself.
 """
 
@@ -57,7 +57,7 @@ class WeightedMean(BufferedAggregator):
     max_updates : int, optional
         That will be folded at most.
     accumulator : "fixed" | "float64"
-        Whole numbers on a grid, or float64, for values too unequal for one grid. Squares must be finite in the dtype
+        Integers on a grid, or float64, for values too unequal for one grid. Squares must be finite in the dtype
         that is sent, so float32 values may be up to 1.8e19.
     n_threads : int
         They change no bit of the result.
@@ -259,7 +259,7 @@ def _exact(values: Values, dtype: DType) -> Values:
 
 
 def _is_within(model: Model, squares: list[Floats], bound: float) -> bool:
-    """Tell whether no value exceeds a bound: at a glance by sums of squares, else by looking at each."""
+    """Return whether no value exceeds a bound: at a glance by sums of squares, else by looking at each."""
     for values, tensor, of_tiles in zip(model.payloads(), model.layout, squares, strict=True):
         if tensor.size and (bound < _SQUARED or math.sqrt(float(of_tiles.max(initial=0.0))) > bound):
             wide = widened(values, tensor.dtype)

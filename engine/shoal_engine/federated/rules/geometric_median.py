@@ -52,7 +52,7 @@ class GeometricMedian(BufferedAggregator):
     -----
     Iterations start at the update with the least weighted sum of distances to the others, not at their mean: so that
     one far update does not cost iterations, and the first distances are exact. They end by shares and not by the sum
-    of distances, which a far update can make so large that it seems to stand still.
+    of distances, which a far update can make so large that it seems not to move.
 
     References
     ----------
@@ -155,7 +155,8 @@ class GeometricMedian(BufferedAggregator):
 def _from_mean(squares: Floats, shares: Floats) -> tuple[Floats, Floats]:
     """Return the squared distance of each update to their mean under shares, and a bound on the error of each.
 
-    Of the mean z under shares a, ``|z - x_k|^2 = sum_i a_i d_ik - 1/2 sum_ij a_i a_j d_ij``, d being squared distances.
+    For the mean z under shares a, ``|z - x_k|^2 = sum_i a_i d_ik - 1/2 sum_ij a_i a_j d_ij``, d being squared
+    distances.
     """
     to_each = _dot(squares, shares)
     within = 0.5 * float(_dot(to_each, shares))

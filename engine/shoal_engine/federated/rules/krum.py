@@ -134,7 +134,7 @@ def krum_scores(distances: Floats, f: int) -> Floats:
 
 
 def chosen(accepted: AcceptedUpdates, places: Sequence[int] | npt.NDArray[np.int64], scores: Floats) -> AcceptedUpdates:
-    """Return only some updates, by place; records tell of every score."""
+    """Return only some updates, by place; records show every score."""
     records = [replace(record, distance=float(score)) for record, score in zip(accepted.records, scores, strict=True)]
     kept = set(map(int, places))
     outs = {place: record.reject("left out by the rule") for place, record in enumerate(records) if place not in kept}
@@ -150,7 +150,7 @@ def plain_mean(updates: Sequence[Update], n_threads: int) -> Model:
 
 
 def at_least_zero(f: int) -> None:
-    """Raise where a number of hostile updates is none.
+    """Raise `UpdateError` if `f` is negative.
 
     Raises
     ------

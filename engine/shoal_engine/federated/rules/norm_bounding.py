@@ -18,7 +18,7 @@ from shoal_engine.federated.updates.round import Aggregate
 
 @dataclass(slots=True)
 class NormBound(BufferedAggregator):
-    """The weighted mean of updates whose lengths are bounded.
+    """The weighted mean of updates whose norms are bounded.
 
     Lengths are those of the changes from ``checks.like``, the round's model, where it is given; else of what is
     sent. They are the report's norms.
@@ -27,7 +27,7 @@ class NormBound(BufferedAggregator):
     ----------
     checks : UpdateChecks
     limit : float
-        On the Euclidean length.
+        Bound on the Euclidean norm.
     action : "clip" | "drop" | "zero"
         What becomes of longer ones: they are shortened to the limit; or they do not count; or they count as no change,
         so that one who is far takes the effect of the others down and not their number.

@@ -28,7 +28,7 @@ class LocalSteps:
     Parameters
     ----------
     momentum : float
-        Rho of local SGD with momentum, v = rho v + g, begun anew each round; at least 0 and below 1.
+        Rho of local SGD with momentum, v = rho v + g, started again each round; at least 0 and below 1.
     proximal : float
         Learning rate times FedProx's mu; at least 0 and below 1. Not with `momentum`.
 
@@ -57,7 +57,7 @@ class LocalSteps:
             raise UpdateError(msg)
 
     def length(self, n_steps: int) -> float:
-        """Return the sum of the weights that the gradients of so many steps have in the change.
+        """Return the sum of the weights that the gradients of `n_steps` steps have in the change.
 
         Plain SGD: n. Momentum: the sum over k = 1..n of (1 - rho^k) / (1 - rho). Proximal, with alpha:
         the sum over k = 0..n-1 of (1 - alpha)^k.
@@ -93,7 +93,7 @@ class NormalizedMean(BufferedAggregator):
     effective_steps : float, optional
         Tau_eff, where it shall not follow from the updates.
     accumulator : "fixed" | "float64"
-        Of the `WeightedMean`.
+        As for `WeightedMean`.
     n_threads : int
         They change no bit of the result.
 
@@ -175,7 +175,7 @@ class NormalizedMean(BufferedAggregator):
 
 
 def _released(mean: WeightedMean, claims: Mapping[str, Fraction], rejected: tuple[UpdateRecord, ...]) -> Aggregate:
-    """Return the mean; where it fails, the reasons of those that were refused before stand beside the others'."""
+    """Return the mean; if it fails, the error has the reasons of all updates, also of those rejected before."""
     try:
         return mean.release()
     except TooFewUpdates as error:

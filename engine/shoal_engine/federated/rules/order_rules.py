@@ -1,12 +1,12 @@
 """Median and trimmed mean of updates, coordinate by coordinate: what a few hostile ones send moves neither far.
 
 Both count every update once: a weight is a claim, and whoever could claim a large one would decide the result. Claims
-are still judged by the checks, and reported.
+are still checked, and reported.
 
 References
 ----------
 Yin, Chen, Ramchandran, Bartlett (2018), Byzantine-robust distributed learning: towards optimal statistical rates,
-ICML, definitions 1 and 2. They cut a share of values at each end; where that is no whole number we round it down.
+ICML, definitions 1 and 2. They cut a share of values at each end; where that is no integer we round it down.
 """
 
 from abc import abstractmethod
@@ -32,7 +32,7 @@ class _MeanOfRanks(BufferedAggregator):
         """Return the lowest rank that counts among `n` updates, and the one after the highest."""
 
     def release(self) -> Aggregate:
-        """Return the round's model, in the dtypes of the updates, and what is told of each update.
+        """Return the round's model, in the dtypes of the updates, and a record of each update.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class TrimmedMean(_MeanOfRanks):
     Raises
     ------
     UpdateError
-        The share is none that leaves anything.
+        `share` is not at least 0 and below 0.5; at 0.5 nothing is left.
 
     Examples
     --------

@@ -26,7 +26,7 @@ What is promised, and what is not:
   transport: with a list of keys or of partners that was changed on its way to one node, masks do not cancel, and the
   sum is wrong without a word.
 - Secrets last one round. Arrays are zeroed after use; Python's integers and bytes, and the cipher's states, are left
-  to be freed. Time depends on secrets where `secret_sharing` reckons with them.
+  to be freed. Time depends on secrets where `secret_sharing` computes with them.
 
 What differs from figure 4: nodes open their shares before they mask, not when they reveal, and say so (one short
 message more), so that shares changed on the way cost that one pair and not the round. Commitments to the secret of

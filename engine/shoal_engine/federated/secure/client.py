@@ -1,6 +1,6 @@
 """One node's side of one round.
 
-What keeps its vector secret stands here: every step comes once, masks are applied to one vector only, and of each
+What keeps its vector secret is here: every step comes once, masks are applied to one vector only, and of each
 node's two secrets at most one share is given away, whatever the server asks for.
 """
 
@@ -34,7 +34,7 @@ from shoal_engine.federated.secure.stages import Stage
 
 
 class SecureClient:
-    """One node in one round: call the steps in the order in which they stand here, each once.
+    """One node in one round: call the steps in the order of their definition, each once.
 
     After a `SecureAggregationError` nothing was given away by that step; `abandon` then, unless another message for
     the same step is to be had. A node that is never heard of again counts as dropped.
@@ -135,7 +135,7 @@ class SecureClient:
         return EncryptedShares(p.session, p.round, self._node, bound, sealed, bounds)
 
     def confirm(self, delivered: DeliveredShares) -> ConfirmedShares:
-        """Open what the neighbors sent; say whose shares are not what they committed to, which `tampered` tells too.
+        """Open what the neighbors sent; say whose shares are not what they committed to, also available as `tampered`.
 
         Raises
         ------
@@ -198,7 +198,7 @@ class SecureClient:
         TooFewSurvivors
             With this node they are fewer than the threshold.
         SecureAggregationError
-            The vector has another shape or type, or a partner is none whose shares this node holds.
+            The vector has another shape or type, or this node holds no shares of a partner.
         """
         self.check_partners(partners)
         p, chosen = self._parameters, frozenset(partners.partners)
@@ -236,7 +236,7 @@ class SecureClient:
         Raises
         ------
         TooFewSurvivors
-            Of the holders of this node's shares fewer than the threshold survived, or fewer signed.
+            Fewer holders of this node's shares than the threshold survived, or fewer signed.
         TamperedMessage
             A signature is not of this list of survivors.
         SecureAggregationError

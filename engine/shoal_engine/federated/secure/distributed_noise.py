@@ -37,13 +37,13 @@ class DistributedGaussian:
     Attributes
     ----------
     sigma_squared : Fraction
-        Of the sum, at least. The parameter of the distribution, which its variance comes close to.
+        Least variance of the sum: the parameter of the distribution, close to its variance.
     n_nodes : int
         Nodes that add a part, if all survive.
     tolerated : int
-        Of these, how many parts may be missing: nodes that drop, and nodes that may tell theirs to the server. If
+        Number of parts that may be missing: nodes that drop, and nodes that may disclose theirs to the server. If
         more are missing the sum is less private than `rho` says: set the threshold of the round to
-        `n_nodes` - `tolerated` at least, nodes that tell counted out.
+        `n_nodes` - `tolerated` at least, without nodes that disclose.
 
     Raises
     ------
@@ -133,7 +133,7 @@ class DistributedGaussian:
         if sensitivity_l1 is not None:
             l1_squared = min(l1_squared, sensitivity_l1**2)
         if min(sensitivity_squared, length, l1_squared) < 1:
-            msg = "sensitivities and the length are whole numbers from 1 on; give how far one unit moves the sum"
+            msg = "sensitivities and the length are integers from 1 on; give how far one unit moves the sum"
             raise NumberError(msg)
         sigma_squared, tau = Fraction(self.sigma_squared), self.tau
         one = sensitivity_squared / sigma_squared / 2

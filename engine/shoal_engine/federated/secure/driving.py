@@ -169,9 +169,9 @@ def answered(
     entries : mapping of str to a number, bytes or a list
         What the server says.
     kept : mapping, optional
-        Of the stage before.
+        Memory of the stage before.
     vector : callable
-        Makes the vector of this node's update, or says why there is none; called where masks are put on.
+        Makes the vector of this node's update, or returns the reason not to; called when masks are added.
 
     Raises
     ------
@@ -206,7 +206,7 @@ def answered(
 
 
 def check_asked(parameters: SecureParameters, n: int, most: int | None = None) -> None:
-    """Refuse to ask so many nodes that the threshold is too low for them, or a sum has no room for them.
+    """Raise if the threshold is too low for `n` nodes, or a sum has no room for them.
 
     Raises
     ------

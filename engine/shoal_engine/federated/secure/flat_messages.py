@@ -45,7 +45,7 @@ def flattened(message: Message | ToNode) -> Fields:
 
 
 def restored(kind: type[_Said], entries: Mapping[str, Any]) -> _Said:
-    """Return the message that fields tell.
+    """Return the message of some fields.
 
     Raises
     ------

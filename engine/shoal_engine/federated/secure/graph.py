@@ -1,7 +1,7 @@
 """Who shares masks with whom: everyone with everyone, or a random ring in which each node has a few neighbors.
 
-The ring is a Harary graph whose nodes stand in random order: with a number of neighbors that grows as the logarithm
-of the number of nodes, the honest survivors stay connected but with negligible chance, which is what privacy
+The ring is a Harary graph of nodes in random order: if the number of neighbors grows as the logarithm of the
+number of nodes, the honest survivors stay connected but with negligible probability, which is what privacy
 needs (Bell, Bonawitz, Gascón, Lepoint, Raykova 2020, Secure single-server aggregation with (poly)logarithmic
 overhead, section 3: it also says how many are needed for which share of dropouts and colluders).
 """
@@ -35,7 +35,7 @@ class Graph:
         self._reach = None if neighbors is None or neighbors >= len(nodes) - 1 else neighbors // 2
 
     def of(self, node: int) -> frozenset[int]:
-        """Return the neighbors of a node; it is none itself."""
+        """Return the neighbors of a node, without itself."""
         if self._reach is None:
             return frozenset(self._place) - {node}
         n, place = len(self._ring), self._place[node]

@@ -106,7 +106,7 @@ def share_commitment(
 def is_committed(
     parameters: SecureParameters, share: bytes, bound: bytes, kind: int, *, node: int, holder: int
 ) -> bool:
-    """Tell whether a share, of the mask key (kind 0) or of the own mask (1), is the one that was committed to."""
+    """Return whether a share, of the mask key (kind 0) or of the own mask (1), is the one that was committed to."""
     of_both = share_commitment(parameters, share, share, node=node, holder=holder)
     part = slice(kind * KEY_BYTES, (kind + 1) * KEY_BYTES)
     return of_both[part] == bound[part]
@@ -117,7 +117,7 @@ def _agreed(own: KeyPair, peer_public: bytes, info: bytes, peer: int) -> bytes:
     try:
         shared = private.exchange(X25519PublicKey.from_public_bytes(peer_public))
     except ValueError:
-        msg = f"the public key of node {peer} is none that a node makes; leave that node out"
+        msg = f"the public key of node {peer} is not one that a node makes; leave that node out"
         raise TamperedMessage(msg, node=peer) from None
     return _derived(shared, info)
 

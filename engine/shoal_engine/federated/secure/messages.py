@@ -49,7 +49,7 @@ class Roster:
 class EncryptedShares:
     """Shares of a node's two secrets, enciphered for each neighbor, and a commitment to the secret of its own mask.
 
-    With a commitment to the shares of each holder, itself among them: so a holder can tell that it got those, and the
+    With a commitment to the shares of each holder, itself among them: so a holder can check that it got those, and the
     server that it gives those away.
     """
 

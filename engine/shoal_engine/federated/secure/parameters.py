@@ -17,7 +17,7 @@ class Addressed(Protocol):
 
     @property
     def session(self) -> bytes:
-        """Of the federation, or of one training."""
+        """Identifier of the federation, or of one training."""
         ...
 
     @property
@@ -116,7 +116,7 @@ class SecureParameters:
             raise SecureAggregationError(msg)
         if message.round != self.round:
             msg = (
-                f"a {type(message).__name__} of round {message.round} was given in round {self.round}; begin each anew"
+                f"a {type(message).__name__} of round {message.round} was given in round {self.round}; begin each again"
             )
             raise SecureAggregationError(msg)
 

@@ -216,7 +216,7 @@ class SecureServer:
         TooFewSurvivors
             Of some secret there are fewer shares than the threshold; nothing is unmasked.
         TamperedMessage
-            Too few right shares of some secret are left, which tells of one who gave a wrong one; or all of its shares
+            Too few right shares of some secret are left, because one holder gave a wrong one; or all of its shares
             are as its node gave them out, and do not give what that node committed itself to. Nothing is unmasked.
         """
         self._stage.expect(Stage.REVEAL, "the server")
@@ -248,7 +248,7 @@ class SecureServer:
         ----------
         shares : Shares
         kind : 0 or 1
-            Of the mask key, or of the own mask.
+            Shares of the mask key, or of the own mask.
         """
         found: Shares = {}
         for node, held in shares.items():

@@ -27,8 +27,8 @@ class Identity:
     def check(self, parameters: SecureParameters) -> None:
         """Refuse a threshold that is not over two thirds of all nodes that may take part.
 
-        With fewer, a server that tells some that a node survived and others that it did not, with the help of less
-        than a third of the nodes, opens both of its secrets (Bonawitz et al. 2017, section 6).
+        With fewer, a server that reports to some that a node survived and to others that it did not, with the help of
+        less than a third of the nodes, opens both of its secrets (Bonawitz et al. 2017, section 6).
 
         Raises
         ------

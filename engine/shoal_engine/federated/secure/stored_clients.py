@@ -19,7 +19,7 @@ from shoal_engine.federated.secure.stages import Stage
 
 
 def parameter_entries(parameters: SecureParameters) -> Fields:
-    """Return parameters as fields; all neighbors are told as 0."""
+    """Return parameters as fields; 0 neighbors means all."""
     return {
         "threshold": parameters.threshold,
         "session": parameters.session,
@@ -30,7 +30,7 @@ def parameter_entries(parameters: SecureParameters) -> Fields:
 
 
 def read_parameters(entries: Mapping[str, Any]) -> SecureParameters:
-    """Return the parameters that fields tell.
+    """Return the parameters of some fields.
 
     Raises
     ------

@@ -19,7 +19,7 @@ KEPT: Final = 256
 
 
 class Opener:
-    """Opens secrets of their shares; the weights of holders that many secrets have in common are reckoned once."""
+    """Opens secrets of their shares; the weights of holders that many secrets have in common are computed once."""
 
     def __init__(self, threshold: int) -> None:
         self._threshold = threshold
@@ -80,8 +80,8 @@ def unmask(
     partners : mapping of int to frozenset of int
         With whom each node shares masks.
     shares : tuple of two mappings
-        Of the survivors' own masks, and of the mask keys of those that dropped; as many as the threshold at least, each
-        as its node gave it out.
+        Shares of the survivors' own masks, and of the mask keys of those that dropped; as many as the threshold at
+        least, each as its node gave it out.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Updates as vectors of whole numbers, and the sum of such vectors as a model: what is masked, and what is unmasked.
+"""Updates as vectors of integers, and the sum of such vectors as a model.
 
 The vector of an update is all its tensors one after another, and one number more. Of a mean that number is the weight,
 so that a server learns the sum of weighted updates and the sum of weights, and nothing else; of a private sum it is 0.
@@ -56,7 +56,7 @@ class MaskedMean:
     max_weight : float
         Of one update.
     max_updates : int
-        Of the round.
+        Number of the round.
 
     Raises
     ------
@@ -130,13 +130,13 @@ class MaskedClip:
     """The sum of clipped changes, to which every node adds a share of the noise before it masks.
 
     The shares of any `threshold` nodes add up to noise of ``share_squared * threshold`` at least, squared, and a sum of
-    fewer is never seen: so no one, the server included, ever sees a sum without its noise. (A node that tells its
+    fewer is never seen: so no one, the server included, ever sees a sum without its noise. (A node that discloses its
     share to the server takes it off: then it protects by what the shares of the others add up to.)
 
     Attributes
     ----------
     clip : float
-        Of the lengths of changes.
+        Bound on the norms of changes.
     share_squared : int
         Squared deviation of each node's noise, in steps.
     expected_updates : float
@@ -158,14 +158,14 @@ class MaskedClip:
     def __post_init__(self) -> None:
         check_numbers(self.clip, self.expected_updates, None if self.weight_cap == 0 else self.weight_cap)
         if not 1 <= self.share_squared <= _LARGEST_SHARE:
-            msg = "the noise of one node is a whole number of squared steps, from 1 to 2**100; add more of it, or less"
+            msg = "the noise of one node is an integer of squared steps, from 1 to 2**100; add more of it, or less"
             raise UpdateError(msg)
 
     @classmethod
     def of_mean(cls, mean: PrivateMean, threshold: int) -> "MaskedClip":
         """Return what a private mean becomes if nodes add its noise: enough when `threshold` of them are left.
 
-        The noise of many nodes is no discrete Gaussian: by how much it is none, `DistributedGaussian.tau` for each
+        The noise of many nodes is no discrete Gaussian: how far it is from one, `DistributedGaussian.tau` for each
         value, must be less than what is charged for rounding and not needed, about 0.004 / sigma**2.
 
         Raises
@@ -177,7 +177,7 @@ class MaskedClip:
         sigma_squared = (mean.permit.noise_multiplier * mean.sensitivity) ** 2
         noise = DistributedGaussian(Fraction(math.ceil(sigma_squared / threshold)) * threshold, threshold, 0)
         if noise.tau * sigma_squared > _SPARE:
-            msg = "the noise of so many nodes is too small for each of them; lower the threshold, or add more noise"
+            msg = "the noise of this many nodes is too small for each of them; lower the threshold, or add more noise"
             raise UpdateError(msg)
         return cls(clip, int(noise.share_squared), mean.expected_updates, mean.weight_cap or 0.0)
 
@@ -213,7 +213,7 @@ class MaskedClip:
         return of_payloads(like.layout, payloads)
 
     def std(self, n_shares: int) -> float:
-        """Return the deviation of the noise on each value of a model in which so many nodes have a share."""
+        """Return the standard deviation of the noise on each value of a model of `n_shares` nodes."""
         return math.sqrt(self.share_squared * n_shares) * self._step
 
     @property
@@ -245,7 +245,7 @@ def plan_entries(plan: MaskedMean | MaskedClip) -> dict[str, float | int | str]:
 
 
 def read_plan(entries: Mapping[str, Any]) -> MaskedMean | MaskedClip:
-    """Return what fields tell.
+    """Return the plan of some fields.
 
     Raises
     ------
@@ -261,5 +261,5 @@ def read_plan(entries: Mapping[str, Any]) -> MaskedMean | MaskedClip:
         clip, cap, expected = (float(entries[name]) for name in ("clip", "weight_cap", "expected_updates"))
         return MaskedClip(clip, int(share), expected_updates=expected, weight_cap=cap)
     except (KeyError, ValueError, TypeError, OverflowError):
-        msg = "what is to be masked is not entries, or not in range; use one version of shoal everywhere"
+        msg = "the plan of the masked vector is missing, or not in range; use one version of shoal everywhere"
         raise UpdateError(msg) from None

@@ -56,7 +56,7 @@ class AcceptedUpdates:
         needed, why
             As of `UpdateChecks.require_enough`.
         look : callable, optional
-            From a record and its update to the record after a look at the values; unless given they must be finite.
+            From a record and its update to the record after a look at the values; default: they must be finite.
 
         Raises
         ------
@@ -112,7 +112,7 @@ class BufferedAggregator(ABC):
         self._arrived.extend(other._arrived)
 
     def accepted(self) -> AcceptedUpdates:
-        """Judge everything but the values.
+        """Check an update's header, layout and weight; values are checked later.
 
         Raises
         ------
@@ -153,7 +153,7 @@ class BufferedAggregator(ABC):
 
     @abstractmethod
     def release(self) -> Aggregate:
-        """Return the round's model and what is told of each update.
+        """Return the round's model and a record of each update.
 
         Raises
         ------
@@ -163,12 +163,12 @@ class BufferedAggregator(ABC):
 
 
 def measure_norm(record: UpdateRecord, update: Update) -> UpdateRecord:
-    """Return the record of an update with the length of what was sent; out where that is not finite."""
+    """Return the record of an update with its norm, rejected if that is not finite."""
     tensors = zip(update.model.payloads(), update.model.layout, strict=True)
     return with_norm(record, np.concatenate([tile_squares(widened(values, one.dtype)) for values, one in tensors]))
 
 
 def with_norm(record: UpdateRecord, squares: npt.NDArray[np.float64]) -> UpdateRecord:
-    """Return the record with the length of what was sent, from sums of squares; out where that is not finite."""
+    """Return the record with the norm, from sums of squares; rejected if that is not finite."""
     norm = norm_of(squares)
     return replace(record, norm=norm) if math.isfinite(norm) else record.reject("not finite or too large")

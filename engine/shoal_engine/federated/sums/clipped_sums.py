@@ -1,4 +1,4 @@
-"""Sums of clipped changes in whole numbers: one node moves the sum by no more than a length that is known exactly.
+"""Sums of clipped changes in integers: one node moves the sum by no more than a norm that is known exactly.
 
 A change is shortened to the clip, times a weight of at most 1, and rounded to a grid on which the clip is 2**CLIP_BITS
 steps long. Rounding moves each of d values by at most half a step, so what is added is never longer than
@@ -25,7 +25,7 @@ CLIP_BITS: Final = 40
 MOST_UPDATES: Final = 1 << 20
 """Of one sum: as many clips, and their noise, stay within 63 bits."""
 SLACK: Final = 2.0**-44
-"""By which lengths are taken larger than reckoned. Each block's sum of squares errs by under 200 roundings of 2**-53,
+"""Relative margin that is added to computed norms. Each block's sum of squares errs by under 200 roundings of 2**-53,
 the difference before it by one, and the exact sum of blocks, the root and the factor by four."""
 
 
@@ -35,7 +35,7 @@ more than `SLACK`, or to zero, and changes that are longer than a tiny clip woul
 
 
 def is_clip(clip: float) -> bool:
-    """Tell whether a clip is in range."""
+    """Return whether a clip is in range."""
     return LEAST_CLIP <= clip <= LARGEST_CLIP
 
 
@@ -53,19 +53,19 @@ class ClippedSum:
     base : Model
         Changes are from it.
     clip : float
-        Their longest length that counts in full.
+        Largest norm that counts in full.
     """
 
     def __init__(self, base: Model, clip: float) -> None:
         if not is_clip(clip):
-            msg = "a clip is above 0 and finite, from 2**-400 to 2**400; give the length that changes usually have"
+            msg = "a clip is above 0 and finite, from 2**-400 to 2**400; give the norm that changes usually have"
             raise UpdateError(msg)
         self.base = base
         self.clip = clip
         self.sums: list[Ints] = [aligned_zeros(tensor.size, np.int64) for tensor in base.layout]
 
     def norm(self, model: Model) -> float:
-        """Return the length of the change to a model, never below the true one; infinite where it is not finite."""
+        """Return the norm of the change to a model, never below the true one; infinite where it is not finite."""
         from shoal_kernels.aggregation.clipped_changes import BLOCK, MEASURE_CHANGE
         from shoal_kernels.aggregation.linear_combinations import LANES
 

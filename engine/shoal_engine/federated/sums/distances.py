@@ -36,9 +36,9 @@ class Part:
     ----------
     tensor : Tensor
     dtype : "float32" | "float64"
-        Of the values that are read: those of 16 bits were widened.
+        Type of the values that are read: those of 16 bits were widened.
     addresses : (n_models,) uint64
-        Of the first value of each.
+        Index of the first value of each.
     into : array
         Where to write the part of the result, in the tensor's dtype.
     """
@@ -66,7 +66,7 @@ def in_parts(
     work : callable
         Given a part, it returns what it found. Several run at once.
     every : int
-        Work on one of so many parts of each tensor only, and on the first; then there is no result.
+        Process one part in `n_parts` of each tensor, and the first; then there is no result.
     result : bool
         Whether there is one; else what is written is thrown away.
 
@@ -112,7 +112,7 @@ def squared_distances(models: Sequence[Model], *, coarse: bool = False, every: i
     coarse : bool
         Take squares of values of up to 32 bits in float32, which is twice as fast.
     every : int
-        Look at one of so many parts of each tensor only.
+        Read one part in this many of each tensor.
 
     Returns
     -------
@@ -158,7 +158,7 @@ def combined(models: Sequence[Model], weights: Sequence[float] | Floats, *, n_th
     models : sequence of Model
         Of one layout.
     weights : (n_models,) float64
-        A model of weight 0 may hold what is no number.
+        A model of weight 0 may hold NaN.
 
     Returns
     -------
@@ -209,7 +209,7 @@ def accepted_distances(
     needed : int
         Good updates at least.
     why : str
-        Why so many, as the error tells it.
+        Reason for the number, for the error message.
     n_threads : int
 
     Raises

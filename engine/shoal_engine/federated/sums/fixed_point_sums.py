@@ -1,6 +1,6 @@
 """Sums of many updates in 64 bits: on a grid so fine that nothing is lost and so coarse that nothing overflows.
 
-Each value times its weight is rounded once to a multiple of 2**-bits; whole numbers then add up to the same sum in any
+Each value times its weight is rounded once to a multiple of 2**-bits; integers then add up to the same sum in any
 order. The grid is the finest on which no single product exceeds 2**51 (where floating point numbers are still exact to
 the unit) and no sum exceeds 2**62, whatever values within the bound are sent.
 """
@@ -83,12 +83,12 @@ def declared_bits(bound: float, max_weight: float, max_updates: int) -> int:
 
 
 def has_digits(bound: float, weight: float, bits: int) -> bool:
-    """Tell whether a grid keeps as many digits as a float32 has, of a value of the bound's size times a weight."""
+    """Return whether a grid keeps as many digits as a float32 has, of a value of the bound's size times a weight."""
     return bits + math.frexp(bound)[1] + math.frexp(weight)[1] - 1 >= _FEWEST_OF_BOUND
 
 
 def fold(values: Values, factor: float, sums: Ints) -> None:
-    """Add a flat float32 or float64 array times a factor, each product rounded to a whole number."""
+    """Add a flat float32 or float64 array times a factor, each product rounded to an integer."""
     from shoal_kernels.aggregation.fixed_point import FOLD
 
     FOLD[values.dtype.name](values, factor, sums)
@@ -100,7 +100,7 @@ def vanishing(values: Values, factor: float) -> Ints:
     # A little above half a step, as products are rounded to float64 first; what is found is looked at again.
     limit = min(0.5 / size * (1 + 2.0**-20), float(kind.max))
     words = values.view(_BITS[values.dtype.name])
-    # Without the sign, and 0 above all others: one comparison of whole numbers finds what is small and not 0.
+    # Without the sign, and 0 above all others: one comparison of integers finds what is small and not 0.
     below = words.dtype.type(2 * int(np.nextafter(values.dtype.type(limit), kind.max).view(words.dtype)))
     scratch = np.empty(min(len(words), BLOCK), words.dtype)
     found: list[Ints] = []
@@ -115,7 +115,7 @@ def vanishing(values: Values, factor: float) -> Ints:
 
 
 def tile_squares(values: Values) -> Floats:
-    """Return the sum of squares of each tile of a flat array; infinite or no number where a value is or overflows."""
+    """Return the sum of squares of each tile of a flat array; inf or NaN if any value is, or if the sum overflows."""
     from shoal_kernels.aggregation.fixed_point import LANES, MEASURE, TILE
 
     squares = np.empty(-(-len(values) // TILE), np.float64)
@@ -124,7 +124,7 @@ def tile_squares(values: Values) -> Floats:
 
 
 def norm_of(squares: Floats) -> float:
-    """Return the root of a sum of squares; infinite where one is infinite or no number, or their sum is too large."""
+    """Return the root of a sum of squares; inf if any is inf or NaN, or their sum is too large."""
     if not np.isfinite(squares).all():
         return math.inf
     try:
@@ -177,7 +177,7 @@ class FixedPointSum:
     ----------
     layout : Layout
     bits : int
-        Of the grid.
+        Exponent of the grid.
     sums : list of (n,) int64, optional
         To go on with, in place of zeros.
 

@@ -25,7 +25,7 @@ def mean_of_ranks(
     Parameters
     ----------
     payloads : sequence of (n,) arrays, all alike
-        Of a tensor of `dtype`, as `Model.payloads` gives them.
+        Values of a tensor of `dtype`, as `Model.payloads` gives them.
     low, high : int
         0 <= low < high <= n_updates; 0 is the lowest.
 

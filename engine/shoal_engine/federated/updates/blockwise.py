@@ -26,9 +26,9 @@ def combined(rule: Rule, models: Sequence[Model], layouts: Sequence[Layout]) -> 
     rule : Rule
         Takes a float64 block of each of `models`, returns one for each of `layouts`.
     models : sequence of Model
-        Of the same names and shapes; dtypes may differ.
+        Tensors of the same names and shapes; dtypes may differ.
     layouts : sequence of Layout
-        Of the results, each value rounded once.
+        Types of the results, each value rounded once.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def combined(rule: Rule, models: Sequence[Model], layouts: Sequence[Layout]) -> 
                 widened(values[place][part], layout[place].dtype).astype(np.float64)
                 for values, layout in zip(inputs, given, strict=True)
             ]
-            # What overflows or is no number is found below, and told in words.
+            # Overflow and NaN are found below, with an error message.
             with np.errstate(over="ignore", invalid="ignore"):
                 results = rule(*blocks)
             for values, layout, found in zip(results, layouts, outputs, strict=True):

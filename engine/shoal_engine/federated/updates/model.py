@@ -60,7 +60,7 @@ class Model:
         except pa.ArrowException:
             payloads = ()
         if [values.size for values in payloads] != [tensor.size for tensor in self._layout]:
-            msg = "a tensor of a model has missing values, or not as many as its shape tells; write the model anew"
+            msg = "a tensor of a model has missing values, or not as many as its shape says; write the model again"
             raise UpdateError(msg)
         object.__setattr__(self, "_payloads", payloads)
 

@@ -29,12 +29,12 @@ def array_of_npy(serialized: bytes | memoryview, name: str) -> npt.NDArray[Any]:
     serialized : bytes or memoryview
         Of one file of version 1, 2 or 3, whole.
     name : str
-        Of the array, for errors.
+        Name of the array, for errors.
 
     Raises
     ------
     UpdateError
-        Not such a file, one of Python objects, or not of the length that its header tells.
+        Not such a file, one of Python objects, or not of the length in its header.
     """
     whole = memoryview(serialized)
     try:

@@ -127,11 +127,11 @@ class _Sender:
     Attributes
     ----------
     raw, looked : UpdateRecord
-        Of the first update, before and after it was looked at.
+        Records of the first update, before and after its values were checked.
     round : int or None
     layout : Layout
     digest : bytes or None
-        Of the first; None while it can be had of the copy.
+        Fingerprint of the first; None while it can be computed from the copy.
     copies, place
         Where the copy of the first is, where it is in the sum.
     is_added : bool
@@ -161,7 +161,7 @@ class _Sender:
         return self.digest
 
     def differs(self) -> bool:
-        """Tell whether the node sent different updates."""
+        """Return whether the node sent different updates."""
         return bool(self.more) and len({self.first(), *(digest for digest, _ in self.more)}) > 1
 
     def records(self) -> list[UpdateRecord]:
@@ -234,7 +234,7 @@ class Senders:
             self._good.add(update.node)
 
     def common(self, other: "Senders") -> bool:
-        """Tell whether a node was heard by both."""
+        """Return whether a node was heard by both."""
         return not self._of.keys().isdisjoint(other._of)
 
     def would_all_be_good(self, other: "Senders") -> int:

@@ -1,4 +1,4 @@
-"""A round: which updates count, why others do not, and what is told of each."""
+"""A round: which updates are accepted, why others are not, and a record of each."""
 
 import math
 import time
@@ -40,7 +40,7 @@ LEAST_WEIGHT, LARGEST_WEIGHT = 2.0**-40, 2.0**40
 
 @dataclass(frozen=True, slots=True)
 class UpdateRecord:
-    """What is told of one update.
+    """Record of one update.
 
     Attributes
     ----------
@@ -48,12 +48,12 @@ class UpdateRecord:
     weight : float
         As claimed.
     norm : float
-        Euclidean length of what was sent, or of the change from the round's model where the rule looks at changes;
-        not a number where it was not measured.
+        Euclidean norm of the update, or of the change from the round's model if the rule uses changes; NaN if not
+        measured.
     clipped : bool
         Whether it was shortened.
     distance : float
-        What the rule judged it by; not a number where it judges nobody.
+        Score by which the rule selects updates; NaN if it selects none.
     kept : bool
     reason : str or None
         Why it was not kept; of one that was, that its node gave "wrong shares" of others' masks.
@@ -74,7 +74,7 @@ class UpdateRecord:
     seconds: float = 0.0
 
     def reject(self, reason: Reason) -> "UpdateRecord":
-        """Return the record of an update that does not count."""
+        """Return the record of a rejected update."""
         return replace(self, kept=False, reason=reason)
 
 
@@ -102,7 +102,7 @@ def as_table(records: Iterable[UpdateRecord]) -> pa.Table:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Aggregate:
-    """What a round released.
+    """Result of a round.
 
     Attributes
     ----------
@@ -122,13 +122,13 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True)
 class UpdateChecks:
-    """What an update must be to count.
+    """Checks that an update must pass to be accepted.
 
     Attributes
     ----------
     like : Model or None
-        Not compared: aggregators of one round may each hold a copy of it.
-        Of the layout that is expected; unless given, the layout that most updates share.
+        Expected layout; defaults to the most common layout among the updates. Not compared: aggregators of one round
+        may each hold a copy of it.
     round : int or None
         Updates that say they are for another one are stale.
     max_weight : float
@@ -159,7 +159,7 @@ class UpdateChecks:
         return UpdateRecord(update.node, float(update.weight), n_bytes=update.model.n_bytes, seconds=seconds)
 
     def check(self, update: Update, record: UpdateRecord, layout: Layout) -> UpdateRecord:
-        """Return the record as it is after a look at everything but the values."""
+        """Return the record after a check of everything but the values."""
         if update.model.layout != layout:
             return record.reject("another layout")
         if not LEAST_WEIGHT <= record.weight <= self.max_weight:
@@ -169,7 +169,7 @@ class UpdateChecks:
         return record
 
     def require_enough(self, records: Iterable[UpdateRecord], needed: int | None = None, why: str = "") -> None:
-        """Raise where too few updates are good.
+        """Raise `TooFewUpdates` if too few updates are good.
 
         Parameters
         ----------
@@ -178,7 +178,7 @@ class UpdateChecks:
         needed : int, optional
             By the rule; `min_updates` are needed in any case.
         why : str
-            The rule needs so many, for the message.
+            Reason for `needed`, for the message.
 
         Raises
         ------

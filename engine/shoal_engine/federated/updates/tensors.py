@@ -1,6 +1,6 @@
 """What a model is made of: named tensors of given shapes and dtypes, as Arrow types.
 
-A tensor is one value of Arrow's canonical fixed shape tensor type, so that its shape and dtype stand in the schema and
+A tensor is one value of Arrow's canonical fixed shape tensor type, so that its shape and dtype are in the schema and
 its payload is one contiguous buffer. Arrow has no bfloat16; its bits are kept as uint16 and the field says so.
 """
 
@@ -55,7 +55,7 @@ class Tensor:
 
     @classmethod
     def of_field(cls, field: pa.Field) -> "Tensor":
-        """Return the tensor that an Arrow field tells of.
+        """Return the tensor that an Arrow field describes.
 
         Raises
         ------

@@ -24,7 +24,7 @@ class Update:
     node : str
         Who sent it; one update of each counts in a round.
     weight : float
-        Claimed by the node, as a number of examples; judged where updates are accepted, not here.
+        Claimed by the node, as a number of examples; checked when updates are accepted, not here.
     round : int or None
         For which it was made; None where nobody counts rounds.
     """
@@ -53,7 +53,7 @@ def write_updates(target: str | Path | BinaryIO, updates: Iterable[Update]) -> i
     Raises
     ------
     UpdateError
-        There are none, or layouts differ: such updates go into files of their own.
+        There is no update, or layouts differ: such updates go into files of their own.
     """
     found = iter(updates)
     first = next(found, None)
@@ -95,7 +95,7 @@ def read_updates(path: str | Path) -> Iterator[Update]:
 
 
 def _read(batch: pa.RecordBatch, metadata: dict[bytes, bytes], node: str) -> Update:
-    """Return an update from a batch and what its metadata tell."""
+    """Return an update from a batch and its metadata."""
     weight, round_text = metadata.get(_WEIGHT, b"1").decode(), metadata.get(_ROUND, b"").decode()
     try:
         number = float(weight)
