@@ -9,7 +9,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benches.peers import calling
 from benches.scale import N_ROWS, PEER_ROWS
 from shoal_engine.differential import samplers
-from shoal_engine.differential.samplers.distributions import Gaussian, Laplace
+from shoal_engine.differential.named_choices import DistributionName
+from shoal_engine.differential.samplers.distributions import DISTRIBUTIONS, Laplace
 from shoal_engine.differential.samplers.integer_noise import draw_integers
 from shoal_engine.differential.samplers.proposals import propose
 from shoal_engine.randomness.keystream import Keystream
@@ -25,9 +26,9 @@ def stream() -> Keystream:
 @pytest.mark.benchmark(group="noise")
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("distribution", ["laplace", "gaussian"])
-def test_noise(benchmark: BenchmarkFixture, stream: Keystream, distribution: str, scale: str) -> None:
+def test_noise(benchmark: BenchmarkFixture, stream: Keystream, distribution: DistributionName, scale: str) -> None:
     exact = Fraction(scale)
-    chosen = Laplace(exact) if distribution == "laplace" else Gaussian(exact**2)
+    chosen = DISTRIBUTIONS[distribution](exact)
     assert len(benchmark(draw_integers, chosen, stream, N_ROWS)) == N_ROWS
 
 

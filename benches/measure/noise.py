@@ -14,7 +14,7 @@ import numpy as np
 from benches.measure.clock import Cost, timed
 from benches.measure.figure import Figure, Options
 from benches.peers import calling
-from shoal_engine.differential.samplers.distributions import Gaussian, Laplace, NoiseDistribution
+from shoal_engine.differential.samplers.distributions import DISTRIBUTIONS, NoiseDistribution
 from shoal_engine.differential.samplers.integer_noise import draw_integers
 from shoal_engine.randomness.keystream import Keystream
 
@@ -40,7 +40,7 @@ def figures(options: Options) -> Iterator[Figure]:
     stream = Keystream.secure()
     rates: dict[str, float] = {}
     for scale in map(Fraction, SCALES):
-        for name, distribution in (("laplace", Laplace(scale)), ("gaussian", Gaussian(scale**2))):
+        for name, distribution in ((name, of_scale(scale)) for name, of_scale in DISTRIBUTIONS.items()):
             cost = _cost(distribution, stream, n, runs)
             rate = n / cost.cpu_seconds / 1e6
             rates[f"{name} {scale}"] = rate
@@ -63,7 +63,7 @@ def _cost(distribution: NoiseDistribution, stream: Keystream, n: int, runs: int)
 def _few(stream: Keystream, runs: int) -> Iterator[Figure]:
     """Yield the time of a thousand samples, from a narrow distribution and a wide one."""
     for scale in (Fraction(10), Fraction(1 << 40)):
-        for name, distribution in (("laplace", Laplace(scale)), ("gaussian", Gaussian(scale**2))):
+        for name, distribution in ((name, of_scale(scale)) for name, of_scale in DISTRIBUTIONS.items()):
             cost = _cost(distribution, stream, FEW, 20 * runs)
             what = f"{FEW:,} samples of discrete {name}, scale {float(scale):,g}"
             yield Figure(what, cost.wall_seconds * 1e6, "µs", 100.0, "less", cost)

@@ -2,13 +2,14 @@
 
 import secrets
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from shoal_cli.input_options import declarations_of_input
 from shoal_cli.main import MET, NOT_VERIFIED
 from shoal_cli.options import ANCHOR, JSON, NEIGHBORS, THREADS, UNIT, print_json, unit_columns
+from shoal_engine.differential.named_choices import DistributionName
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
 @click.option("--keys", metavar="FILE", help="Public keys of the groups to report. Default: selected privately.")
 @click.option(
     "--distribution",
-    type=click.Choice(["laplace", "gaussian"]),
+    type=click.Choice(get_args(DistributionName)),
     help="Noise distribution. Default: the one with less noise.",
 )
 @NEIGHBORS
@@ -269,7 +270,7 @@ def _rows(text: str | None) -> Any:
 
 
 @click.command()
-@click.option("--distribution", required=True, type=click.Choice(["laplace", "gaussian"]))
+@click.option("--distribution", required=True, type=click.Choice(get_args(DistributionName)))
 @click.option("--scale", required=True, metavar="S", help="Exact scale: 10, 0.1 or 1/3; for gaussian, sigma.")
 @click.option("-n", "n", required=True, type=click.IntRange(min=1), help="Number of samples.")
 @click.option(

@@ -111,10 +111,10 @@ def sample_noise_file(
 
 
 def _distribution(distribution: DistributionName, scale: Fraction) -> "NoiseDistribution":
-    from shoal_engine.differential.samplers.distributions import Gaussian, Laplace
+    from shoal_engine.differential.samplers.distributions import DISTRIBUTIONS
 
     check_choice(distribution, DistributionName, name="distribution", error=NumberError)
-    return Laplace(scale) if distribution == "laplace" else Gaussian(scale**2)
+    return DISTRIBUTIONS[distribution](scale)
 
 
 def _count(n: int) -> int:

@@ -16,6 +16,7 @@ from shoal.io.lazy_frames import UNREADABLE, batches, schema_of
 from shoal.io.observing import check_readable
 from shoal.io.threads import threads
 from shoal.queries.binning import Bins, bin_keys
+from shoal.queries.charging import ledger_cost, open_ledger
 from shoal.queries.plan import Plan, make_plan
 from shoal.queries.public_keys import public_keys
 from shoal_engine.declarations.column_format import ColumnFormat
@@ -125,13 +126,7 @@ def private(
             msg = f"the privacy unit names column {name!r}, which the table does not have; correct the name"
             raise ColumnError(msg)
     text_of(called := dataset if dataset is not None else _called(frame), name="dataset")
-    if isinstance(ledger, str | Path):
-        from shoal_engine.ledger import Ledger
-
-        ledger = Ledger(ledger)
-    elif ledger is not None and not hasattr(ledger, "debit"):
-        msg = f"a ledger is a Ledger or the path of one, not a {type(ledger).__name__}; None charges nothing"
-        raise PolicyError(msg)
+    ledger = open_ledger(ledger)
     if ledger is not None:
         ledger.check_protects(columns, neighbors)
     return Private(lazy, columns, neighbors, ledger, called, fingerprint(frame, lazy), is_text=is_text)
@@ -400,7 +395,7 @@ class PrivateQuery:
         query, allotment = fit(self.query, budget, distribution)
         plan = make_plan(query, budget, allotment)
         ledger = self._private.ledger
-        cost = None if ledger is None else _cost(ledger, budget, allotment)
+        cost = None if ledger is None else ledger_cost(ledger, allotment.event, budget.epsilon, budget.delta)
         totals, empty = self._observed(query, allotment, threads(n_threads))
         for one in self._bins:
             empty = one.with_upper(empty)
@@ -420,13 +415,12 @@ class PrivateQuery:
         import pyarrow as pa
 
         from shoal_engine.differential.queries.private_group_by import Observation
+        from shoal_engine.observing import observe_all
 
         observation, columns, frame = Observation(query, n_threads=n_threads), _columns(query), self._private.frame
         check_readable(schema_of(frame), columns)
         try:
-            for batch in batches(frame, columns):
-                observation.observe(batch)
-            totals = observation.finish(os.urandom(16))
+            totals = observe_all(observation, batches(frame, columns)).finish(os.urandom(16))
             empty = pl.DataFrame(totals.rehearse(allotment)).clear()
         except ShoalError:
             raise
@@ -456,18 +450,6 @@ class PrivateQuery:
             distribution=_distribution(allotment),
             fingerprint=private.fingerprint,
         )
-
-
-def _cost(ledger: "Ledger", budget: "QueryBudget", allotment: "Allotment") -> "tuple[Fraction, Fraction]":
-    """Return what a release costs in a ledger's own measure."""
-    from shoal_engine.differential.accounting.concentrated import delta_of, rho_of
-
-    if ledger.budget.filter == "zcdp":
-        return rho_of(allotment.event), delta_of(allotment.event)
-    if budget.epsilon is None:
-        msg = "the ledger adds up epsilons, and a rho is asked for; give an epsilon, or use a ledger of rhos"
-        raise PolicyError(msg)
-    return budget.epsilon, budget.delta
 
 
 def _distribution(allotment: "Allotment") -> DistributionName | None:

@@ -56,13 +56,17 @@ class RandomizedResponse:
         InputError
             An answer is not from 0 to k - 1.
         """
-        if answers.size and not 0 <= int(answers.min()) <= int(answers.max()) < self.k:
-            msg = f"answers are integers from 0 to {self.k - 1}; encode the answers as 0, 1, ..."
-            raise InputError(msg)
+        self.check(answers)
         kept = coins_below(self._keep_probability, stream.next_draw(), answers.size)
         # One of the k - 1 others, all alike.
         other = (answers + 1 + uniform_below(stream, self.k - 1, answers.size)) % self.k
         return np.where(kept, answers, other)
+
+    def check(self, answers: Ints) -> None:
+        """Check that answers are from 0 to k - 1; InputError if one is not."""
+        if answers.size and not 0 <= int(answers.min()) <= int(answers.max()) < self.k:
+            msg = f"answers are integers from 0 to {self.k - 1}; encode the answers as 0, 1, ..."
+            raise InputError(msg)
 
     def _keep_probability(self, bits: int) -> tuple[int, int]:
         """Return integers around 2**bits / (1 + (k - 1) * exp(-epsilon))."""

@@ -1,10 +1,12 @@
 """Two distributions of integer noise as frozen values: how likely each integer is, and how wide a table must be."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, isqrt
 from typing import Final, Protocol
 
+from shoal_engine.differential.named_choices import DistributionName
 from shoal_engine.errors import NumberError
 
 LARGEST_SCALE: Final = 1 << 50
@@ -133,3 +135,10 @@ class Gaussian:
     def cell_bits(self) -> int:
         """Return the most for which a cell holds at most sigma / 128 magnitudes."""
         return isqrt(int(self.sigma_squared / 128**2)).bit_length() - 1
+
+
+DISTRIBUTIONS: Final[Mapping[DistributionName, Callable[[Fraction], NoiseDistribution]]] = {
+    "laplace": Laplace,
+    "gaussian": lambda scale: Gaussian(scale**2),
+}
+"""Noise distribution of a scale, by name; the scale of a Gaussian is sigma."""

@@ -1,4 +1,4 @@
-"""What a private query can ask of each group: a closed set of totals with declared bounds.
+"""Aggregates of private queries, with declared bounds; `mechanisms` has single mechanisms.
 
 Values are clamped to their bounds. Null and NaN are missing: they leave a row out of the column's totals, or count as
 `missing`. Every answer comes with its standard deviation and a 95 % interval, in columns of its name with ``_std``,
@@ -10,6 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from shoal.dp import mechanisms as mechanisms
 from shoal_engine.differential.exact_numbers import exact
 from shoal_engine.differential.queries.aggregates import Count, DistinctCount
 from shoal_engine.differential.queries.clipping import ClippedUnits, OutsideBounds
@@ -29,6 +30,7 @@ __all__ = [
     "count_outside",
     "histogram",
     "mean",
+    "mechanisms",
     "median",
     "n_unique",
     "quantile",
