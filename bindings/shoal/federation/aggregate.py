@@ -18,6 +18,7 @@ from shoal_engine.errors import UpdateError
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import UpdateChecks
 from shoal_engine.federated.updates.update import Update, read_updates, write_updates
+from shoal_engine.observing import observe_all
 
 Weights: TypeAlias = Literal["claimed", "equal"] | Mapping[str, float]
 
@@ -78,10 +79,8 @@ def aggregate_files(
     check_folder(target, paths)
     aggregator = _made(rule, checks, parameters or {})
     claims: dict[str, list[float]] = {}
-    for update, claimed in _weighted(_updates(paths), weights):
-        claims.setdefault(update.node, []).append(claimed)
-        aggregator.observe(update)
-    released = aggregator.release()
+    updates = _noted(_weighted(_updates(paths), weights), claims)
+    released = observe_all(aggregator, updates).release()
     weight = sum(record.weight for record in released.records if record.kept)
     with written_whole(target) as draft:
         write_updates(draft, [Update(released.model, target.stem, weight, checks.round)])
@@ -128,6 +127,13 @@ def _weighted(updates: Iterable[Update], weights: Weights) -> Iterator[tuple[Upd
         else:
             given = weights.get(update.node)
             yield replace(update, weight=float("nan") if given is None else given), update.weight
+
+
+def _noted(updates: Iterable[tuple[Update, float]], claims: dict[str, list[float]]) -> Iterator[Update]:
+    """Yield updates, and add the weights that they claim to `claims`, by node."""
+    for update, claimed in updates:
+        claims.setdefault(update.node, []).append(claimed)
+        yield update
 
 
 def _made(rule: str, checks: UpdateChecks, parameters: Mapping[str, Any]) -> Aggregator:

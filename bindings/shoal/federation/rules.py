@@ -8,20 +8,13 @@ from shoal_engine.errors import UpdateError
 from shoal_engine.federated.rules.table import RULES
 from shoal_engine.federated.updates.round import Aggregate, UpdateChecks
 from shoal_engine.federated.updates.update import Update
+from shoal_engine.observing import Summary
 
 __all__ = ["RULES", "Aggregator", "Privacy", "Rule", "options_missing", "rule_named"]
 
 
-class Aggregator(Protocol):
-    """Aggregator of one round."""
-
-    def observe(self, update: Update) -> None:
-        """Take one update."""
-        ...
-
-    def merge(self, other: Any) -> None:
-        """Take the updates that another aggregator of the same rule has observed."""
-        ...
+class Aggregator(Summary[Update], Protocol):
+    """Aggregator of one round: observes updates, merges, and is released once."""
 
     def release(self) -> Aggregate:
         """Return the round's model, once."""

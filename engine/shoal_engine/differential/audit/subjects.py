@@ -20,6 +20,7 @@ from shoal_engine.differential.queries.budget import QueryBudget
 from shoal_engine.differential.queries.choosing_keys import GaussianThreshold, LaplaceThreshold, TruncatedGeometric
 from shoal_engine.differential.queries.moments import Mean, Sum, Variance
 from shoal_engine.differential.queries.private_group_by import GroupQuery, Observation
+from shoal_engine.observing import observe_all
 from shoal_engine.randomness.keystream import Keystream
 
 ONE = Fraction(1)
@@ -102,10 +103,12 @@ def _grouped(aggregate: Aggregate) -> Draw:
         parts = [(keys, keys, 5.0)] + [(pa.array(np.arange(runs) + runs), keys, 1e6)] * (3 if world else 0)
         query = GroupQuery(("key",), (aggregate,), ("who",), Bounds(1, 2), pa.table({"key": keys}))
         observation = Observation(query, n_threads=1)
-        for who, key, value in parts:
-            batch = {"who": who, "key": key, "x": pa.array(np.full(runs, value))}
-            observation.observe(pa.record_batch(batch))
-        answer = observation.finish(_KEY).release(query.allot(QueryBudget(ONE), "laplace"), stream)
+        batches = (
+            pa.record_batch({"who": who, "key": key, "x": pa.array(np.full(runs, value))}) for who, key, value in parts
+        )
+        answer = (
+            observe_all(observation, batches).finish(_KEY).release(query.allot(QueryBudget(ONE), "laplace"), stream)
+        )
         return np.asarray(answer.column(aggregate.name).to_numpy(zero_copy_only=False), np.float64)
 
     return draw
