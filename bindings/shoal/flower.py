@@ -269,7 +269,7 @@ class Strategy(FedAvg):
         return result
 
     def _opened(self, number: int, arrays: Any) -> Round:
-        """Return a round over what is sent out, if that is known."""
+        """Return a round over the sent model, if that is known."""
         sent = None if arrays is None else Sent.of(arrays, bfloat16=self.bfloat16)
         like = None if sent is None else sent.model
         if sent is not None:
@@ -343,7 +343,7 @@ class Strategy(FedAvg):
         return _record(model, opened.sent, counts)
 
     def _metrics(self, opened: Round, released: Aggregate) -> Any:
-        """Return the metrics of those who counted; in place of them what was spent, where that is counted."""
+        """Return the metrics of the accepted nodes, or with `privacy` the privacy spent."""
         if self.privacy is not None:
             return MetricRecord({name: float(spent) for name, spent in self.privacy.spent().items()})
         kept = {record.node for record in released.records if record.kept}
@@ -362,7 +362,7 @@ class Strategy(FedAvg):
 
 
 def _record(model: Model, sent: Sent | None = None, counts: Sequence[Mapping[str, int]] = ()) -> Any:
-    """Return a model as a record, in the order of what was sent out, whose other arrays are taken over.
+    """Return a model as a record, in the order of the sent record, whose other arrays are taken over.
 
     Counters are the largest of `counts`; bfloat16 goes out as it was sent.
     """

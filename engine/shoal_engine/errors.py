@@ -4,7 +4,7 @@
 
     ShoalError
     ├── PolicyError (ValueError)        the policy cannot be read or contradicts itself
-    │   └── UndecidedColumns            nobody has decided on some columns; carries what is seen of them
+    │   └── UndecidedColumns            nobody has decided on some columns; carries profiles of them
     ├── ColumnError (ValueError)        a column is missing, duplicated, or of a type that its role cannot take
     ├── NumberError (ValueError)        a number that sets noise cannot be read exactly or is out of range
     ├── HierarchyError (ValueError)     a hierarchy is malformed or does not cover the data
@@ -12,14 +12,14 @@
     ├── OutputError (ValueError)        the output cannot be written where it was asked for
     ├── ForkError (RuntimeError)        the process was forked after work began; its threads are missing
     ├── PolicyNotMet (ValueError)       no release of this table meets the policy; carries the nearest that can
-    ├── VerificationFailed (ValueError) a release was regrouped and does not hold what was promised
+    ├── VerificationFailed (ValueError) a release was regrouped and does not meet its promise
     ├── UpdateError (ValueError)        a model or an update of one is malformed, or does not fit the others
     ├── TooFewUpdates (ValueError)      a round has fewer good updates than its rule needs
     ├── LedgerError                     a ledger or its anchor is missing, damaged, or cannot be written
-    │   └── BudgetExhausted             a budget does not hold what was asked for
+    │   └── BudgetExhausted             a budget is too small for the request
     └── SecureAggregationError          a step of secure aggregation was refused; nothing was revealed by it
         ├── TooFewSurvivors             fewer nodes are left than the threshold asks for
-        └── TamperedMessage             what a node sent, or sent on its behalf, is not what it made; names the node
+        └── TamperedMessage             a node's message was changed on its way; names the node
 
 Messages say what was asked, what is true and what to do. They name columns, limits and counts of at least k;
 never a cell value: an error is a release too.
@@ -44,7 +44,7 @@ class PolicyError(ShoalError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class UndecidedColumn:
-    """What is seen of a column that nobody has decided on: shares, never a value.
+    """Profile of a column that nobody has decided on: shares, never a value.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class UndecidedColumn:
     separation : float or None
         Share of the pairs of rows that differ in the column.
     proposal : str or None
-        identifier, quasi_identifier or sensitive: what the policy proposes.
+        Proposal of the policy: identifier, quasi_identifier or sensitive.
     """
 
     name: str
@@ -123,7 +123,7 @@ class OutputError(ShoalError, ValueError):
 
 
 class ForkError(ShoalError, RuntimeError):
-    """The process was forked after shoal or Polars began work; what is asked for would never end."""
+    """The process was forked after shoal or Polars began work; the request would never end."""
 
 
 class PolicyNotMet(ShoalError, ValueError):  # noqa: N818 - named for what is true, as the exit code is
@@ -141,7 +141,7 @@ class PolicyNotMet(ShoalError, ValueError):  # noqa: N818 - named for what is tr
 
 
 class VerificationFailed(ShoalError, ValueError):  # noqa: N818
-    """A release was regrouped from its own rows and does not hold what was promised."""
+    """A release was regrouped from its own rows and does not meet its promise."""
 
 
 class UpdateError(ShoalError, ValueError):
@@ -171,7 +171,7 @@ class LedgerError(ShoalError):
 
 
 class BudgetExhausted(LedgerError):  # noqa: N818
-    """A budget does not hold what was asked for; nothing was charged.
+    """A budget is too small for the request; nothing was charged.
 
     Attributes
     ----------
@@ -185,7 +185,7 @@ class BudgetExhausted(LedgerError):  # noqa: N818
         self.remaining = remaining
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle with what was asked: other processes hear of it too."""
+        """Pickle with the request, for other processes."""
         return partial(BudgetExhausted, asked=self.asked, remaining=self.remaining), self.args
 
 

@@ -1,5 +1,5 @@
 # pyright: reportMissingImports=false, reportUntypedFunctionDecorator=false
-"""The four hospitals as a Flower app: what each hospital runs, what the server runs, and both on one machine."""
+"""The four hospitals as a Flower app: client app, server app, and both on one machine."""
 
 import json
 import logging
@@ -77,7 +77,7 @@ def train(message: Any, context: Any) -> Any:
 
 
 def server_app(n_rounds: int, found: list[Trained]) -> Any:
-    """Return what the server runs: trainings by several rules, with and without a hostile hospital.
+    """Return the server app: trainings by several rules, with and without a hostile hospital.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Four hospitals train a model together, on one machine: how well it does, and what one hostile hospital can do."""
+"""Four hospitals train a model together, on one machine: its accuracy, and the effect of one hostile hospital."""
 
 import contextlib
 import json
@@ -116,7 +116,7 @@ def _simulated(n_rounds: int) -> list[dict[str, Any]]:
 
 
 def _run(command: list[str], env: dict[str, str], log: Path) -> int:
-    """Run a command in a group of its own, of which nothing is left; return its exit code."""
+    """Run a command in a process group of its own, and end the group; return the exit code."""
     with log.open("wb") as told:
         process = subprocess.Popen(command, env=env, stdout=told, stderr=told, start_new_session=True)
     try:

@@ -104,7 +104,7 @@ def untaught() -> Weights:
 
 
 def reversed_update(sent: Weights, taught: Weights, times: float = 10.0) -> Weights:
-    """Return what a hostile hospital sends: the opposite of what it learned, many times as far."""
+    """Return the update of a hostile hospital: the opposite of its training, many times as far."""
     return {name: (array - times * (taught[name] - array)).astype(np.float32) for name, array in sent.items()}
 
 

@@ -119,7 +119,7 @@ def individual_risk(
         msg = "the population is not described; give a table of it, a sampling fraction or a column of weights"
         raise PolicyError(msg)
     size = units_in(table.units, table.grouped)
-    classes = pl.DataFrame({"class_size": size, "people": people.size, "risk": people.chance})
+    classes = pl.DataFrame({"class_size": size, "people": people.size, "risk": people.probability})
     assert table.grouped.tuple_of_row is not None
     return classes[table.grouped.tuple_of_row]
 

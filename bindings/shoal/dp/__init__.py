@@ -71,7 +71,7 @@ def sum(column: str, *, bounds: tuple[Number, Number], missing: Number | None = 
     column : str
         Numbers, booleans, dates or times (as the numbers that Arrow keeps).
     bounds : (lower, upper)
-        Declared, not looked up: what the data hold is private.
+        Declared, not looked up: the data are private.
     missing : number, optional
         Value used for null and NaN.
 
@@ -84,7 +84,7 @@ def sum(column: str, *, bounds: tuple[Number, Number], missing: Number | None = 
 
 
 def count_clipped() -> ClippedUnits:
-    """Count the units of which `max_groups` or `max_rows` leave rows out: one number of the whole table.
+    """Count the units with rows left out by `max_groups` or `max_rows`: one number for the whole table.
 
     It costs a share of the budget as any aggregate; a unit changes it by at most 1. It is repeated in every group.
 

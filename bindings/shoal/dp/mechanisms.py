@@ -277,7 +277,7 @@ class ThresholdTest:
         InputError
             The answer is not an integer; nothing was drawn.
         RuntimeError
-            An answer was above the threshold already, which ends what was paid for.
+            An answer was above the threshold already, which uses up the charge.
         """
         return self._asked.is_above(_integer(answer, "an answer"))
 

@@ -34,7 +34,7 @@ class Aggregated:
         Sum over all updates that were accepted.
     report : pl.DataFrame
         One row an update: node, weight, norm, clipped, distance, kept, reason, bytes, seconds. Where weights are not
-        those that are claimed, `weight` is what counts, and `claimed` what the update says.
+        those that are claimed, `weight` is the one used, and `claimed` the one in the update.
     """
 
     model: Model
@@ -65,7 +65,7 @@ def aggregate_files(
     parameters : mapping, optional
         Parameters of the rule.
     weights : "claimed" | "equal" | mapping of str to float
-        What each update counts: what it says, 1, or what is given for its node; nodes that are not given do not count.
+        Weight of each update: as claimed, 1, or as given for its node; nodes that are not given do not count.
     checks : UpdateChecks, optional
 
     Raises

@@ -89,7 +89,7 @@ class Sent:
 
     @classmethod
     def of(cls, arrays: Any, *, bfloat16: bool = False) -> "Sent":
-        """Return what is averaged of a record, and what is not.
+        """Split a record into the averaged tensors and the rest.
 
         Parameters
         ----------
@@ -112,7 +112,7 @@ class Sent:
         return cls(arrays, Model.of_arrays(floats, bfloat16=True), bits, counters, others)
 
     def model_of(self, arrays: dict[str, Any]) -> Model:
-        """Return a node's tensors as a model, in the order in which they were sent out.
+        """Return a node's tensors as a model, in the order of the record that was sent out.
 
         Raises
         ------
@@ -204,7 +204,7 @@ class Exchange(Protocol):
     def train(
         self, grid: Any, messages: list[Any], opened: Round, *, weight_key: str, timeout: float | None
     ) -> Aggregate:
-        """Return what the round released.
+        """Return the result of the round.
 
         Raises
         ------

@@ -70,7 +70,7 @@ class SecureExchange:
     max_updates : int, optional
         At least as many as are ever asked. Needed unless the strategy has `privacy`.
     neighbors : int, optional
-        Even: how many others each node shares masks with. Unless given, all others.
+        Even: number of others that each node shares masks with. Default: all others.
     stage_timeout : float
         Seconds that the short messages are waited for. Training is waited for as long as `start` says.
 
@@ -180,7 +180,7 @@ class SecureExchange:
 def _aggregate(
     plan: MaskedMean | MaskedClip, total: Ints, like: Model, update_records: tuple[UpdateRecord, ...]
 ) -> Aggregate:
-    """Return what is released of an unmasked sum."""
+    """Return the result of a round from its unmasked sum."""
     model = plan.released(total, like)
     if isinstance(plan, MaskedMean):
         return Aggregate(model, update_records)

@@ -1,5 +1,5 @@
 # pyright: reportMissingImports=false
-"""Flower: what a node puts on its app, so that its updates leave it under masks only.
+"""Flower: a mod of a node's app, so that its updates leave it under masks only.
 
 ::
 
@@ -7,7 +7,7 @@
 
     app = ClientApp(mods=[secure_mod])
 
-The app trains as ever, and what it returns is clipped or checked, put on the grid, masked and sent. Nothing else is,
+The app trains as ever, and its result is clipped or checked, put on the grid, masked and sent. Nothing else is,
 metrics and errors' words neither: they would disclose something about one node. Where no vector is sent, one of a few
 reasons is.
 """
@@ -41,7 +41,7 @@ except ModuleNotFoundError as error:
 class SecureMod:
     """A mod that trains under masks only: a request for a plain update is rejected.
 
-    Messages that do not ask for training are passed on untouched, and so is what the app says to them.
+    Messages that do not ask for training are passed on untouched, and so are the app's answers.
 
     Parameters
     ----------

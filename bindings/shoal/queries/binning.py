@@ -94,7 +94,7 @@ class Bins:
         return frame.with_columns(lower.alias(self.name))
 
     def with_upper(self, answer: pl.DataFrame) -> pl.DataFrame:
-        """Return an answer with the upper edge of each bin beside its lower one."""
+        """Return an answer with the upper edge of each bin next to its lower one."""
         low = self.numbers
         upper = pl.col(self.name).replace_strict(low[:-1], low[1:], default=None, return_dtype=self.dtype)
         place = answer.columns.index(self.name) + 1

@@ -40,7 +40,7 @@ def sample_noise(distribution: DistributionName, *, scale: Exact, n: int, n_thre
     n : int
         How many.
     n_threads : int, optional
-        All cores that this process may use, unless given.
+        Default: all cores that this process may use.
 
     Returns
     -------

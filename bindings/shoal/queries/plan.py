@@ -1,4 +1,4 @@
-"""Plans of private answers, as people read them: cost, noise in the column's units, and what is not covered."""
+"""Plans of private answers, as people read them: cost, noise in the column's units, and limits of the intervals."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -38,11 +38,11 @@ class Plan:
     frame : pl.DataFrame
         One row a part: aggregate, part, noise, then in its `unit` (rows, units, values, ranks or the column's own)
         its sensitivity (of a unit, over all its groups, in L1) and the noise's standard deviation, and what the
-        interval covers. The last columns have both in integers of the part, and what one of these is.
+        interval covers. The last columns have both in integers of the part, and the size of one step.
     event : str
         Privacy event, as JSON.
     notes : tuple of str
-        What the answer's intervals do not cover: what bounds take away, and which groups are left out.
+        Limits of the answer's intervals: effects of bounds, and groups that are left out.
     """
 
     epsilon: str | None
@@ -90,7 +90,7 @@ def _rows(query: "GroupQuery", allotment: "Allotment") -> "Iterator[tuple[object
 
 
 def _notes(query: "GroupQuery", allotment: "Allotment") -> "Iterator[str]":
-    """Yield what a reader of the answer must know beside its intervals."""
+    """Yield notes that a reader of the answer needs in addition to its intervals."""
     from shoal_engine.differential.queries.aggregates import Quantile
     from shoal_engine.differential.queries.clipping import ClippedUnits
     from shoal_engine.differential.queries.moments import Mean, OfColumn, Variance
@@ -133,7 +133,7 @@ def _notes(query: "GroupQuery", allotment: "Allotment") -> "Iterator[str]":
 
 
 def _named(mechanism: object) -> str:
-    """Return what a mechanism is called."""
+    """Return the name of a mechanism."""
     return {"LaplaceNoise": "discrete Laplace", "GaussianNoise": "discrete Gaussian"}.get(
         type(mechanism).__name__, "exponential mechanism"
     )

@@ -54,7 +54,7 @@ class PrivateRelease:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the intervals do not cover: what bounds take away, and which groups are left out."""
+        """Limits of the intervals: effects of bounds, and groups that are left out."""
         return self.plan.notes
 
 
@@ -75,13 +75,13 @@ def private(
     unit : str, sequence of str or None
         Columns that identify whom the answers protect, all rows of whom; None protects single rows.
     ledger : Ledger, path or None
-        What every release is charged to, before any noise is drawn; None, said on purpose, charges nothing.
+        Ledger that every release is charged to, before any noise is drawn; None, said on purpose, charges nothing.
     neighbors : "add-remove" | "change-one"
-        What the answers protect: whether somebody is in the table, or only the values of somebody.
+        Protection of the answers: whether somebody is in the table, or only the values of somebody.
     dataset : str, optional
-        What the ledger calls the data; its path unless given.
+        Name of the data in the ledger. Default: its path.
     declarations : Declarations, optional
-        How delimited files are written, and what the texts of their columns stand for.
+        Format of delimited files, and meaning of the texts of their columns.
 
     Notes
     -----
@@ -143,7 +143,7 @@ def _opened(frame: IntoFrame, declared: Declarations) -> tuple[pl.LazyFrame, boo
 
 
 def _called(frame: IntoFrame) -> str:
-    """Return what the ledger calls data that was given no name."""
+    """Return the default name of the data in the ledger."""
     return str(frame) if isinstance(frame, str | Path) else "frame"
 
 
@@ -241,8 +241,8 @@ class Private:
         keys : frame, or values of the one key column, optional
             Groups to answer for, which are known to everybody. Default: groups are selected privately.
         key_rule : str
-            By which they are chosen: the rule that keeps most of what is paid group by group, or a threshold on their
-            noisy number of units, of which the Gaussian is lowest where `max_groups` is large.
+            Rule that selects them: the one that keeps most groups at a cost per group, or a threshold on their
+            noisy number of units; the Gaussian one is lowest if `max_groups` is large.
 
         Raises
         ------
@@ -337,9 +337,9 @@ class PrivateQuery:
         Parameters
         ----------
         epsilon, rho : number, as text if it is no integer
-            What the release may cost; one of them.
+            Budget of the release; one of them.
         delta : number
-            Chance of a failure of any kind; below one over the people is customary.
+            Probability of a failure of any kind; below one over the people is customary.
         distribution : "laplace" | "gaussian", optional
             Distribution of the noise. Default: the one with the smaller standard deviation.
 
@@ -380,7 +380,7 @@ class PrivateQuery:
         Raises
         ------
         BudgetExhausted
-            The ledger does not hold what this costs; nothing was drawn.
+            The budget of the ledger is too small; nothing was drawn.
         ColumnError
             A column is missing, or its type cannot be summed, grouped by or identify units.
         InputError

@@ -108,7 +108,7 @@ def joined(frame: pl.LazyFrame, public: IntoFrame, on: Sequence[str]) -> pl.Lazy
 
 
 def _schema(frame: pl.LazyFrame) -> pl.Schema:
-    """Return a schema; what it says of an expression is seen from types alone."""
+    """Return the schema of an expression, from types alone."""
     try:
         return schema_of(frame)
     except InputError:

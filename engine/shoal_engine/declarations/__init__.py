@@ -1,1 +1,1 @@
-"""What a person says of a file: how its text is written, and what the texts of a column stand for."""
+"""Declarations about a file: its text format, and the meaning of each column's texts."""

@@ -1,4 +1,4 @@
-"""What the texts of a column stand for: numbers, dates, times, yes and no, or themselves."""
+"""Meaning of a column's texts: numbers, dates, times, yes and no, or themselves."""
 
 import re
 import zoneinfo
@@ -19,7 +19,7 @@ _DIRECTIVE = re.compile(r"%[-_0]?(\.?\d*[A-Za-z%])")
 
 
 class ColumnFormat(PolicyValue, frozen=True):
-    """What the texts of one column stand for.
+    """Meaning of the texts of one column.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class ColumnFormat(PolicyValue, frozen=True):
     unit : str, optional
         The texts are integers of d, h, m, s, ms, us or ns since 1970 began, or since midnight for a time.
     zone : str, optional
-        Time zone of a datetime, such as Europe/Berlin. What the text says of its offset comes first.
+        Time zone of a datetime, such as Europe/Berlin. An offset in the text takes precedence.
     decimal_sign : str
         Between the whole part of a number and its fraction.
     thousands_sign : str
@@ -43,7 +43,7 @@ class ColumnFormat(PolicyValue, frozen=True):
     true, false : sequence of str
         Texts of a boolean.
     nulls : sequence of str
-        Texts that stand for null in this column, besides those of the file.
+        Texts that stand for null in this column, in addition to those of the file.
 
     Examples
     --------

@@ -22,7 +22,7 @@ _EXAMPLES = {
 
 @dataclass(frozen=True, slots=True)
 class Declarations:
-    """How a file is written, and what the texts of its columns stand for.
+    """Format of a file, and meaning of the texts of its columns.
 
     Attributes
     ----------

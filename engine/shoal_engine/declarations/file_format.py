@@ -13,18 +13,18 @@ Sign: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1)]
 
 
 class FileFormat(PolicyValue, frozen=True):
-    r"""How a delimited file is written; what is not declared is taken from the file's name and first lines.
+    r"""Format of a delimited file; undeclared parts are taken from the file's name and first lines.
 
     Attributes
     ----------
     encoding : str, optional
-        Such as utf-8, cp1252 or utf-16; UTF-8 unless given, or what a byte order mark says.
+        Such as utf-8, cp1252 or utf-16. Default: UTF-8, or as a byte order mark says.
     separator : str, optional
         One character; a tab for .tsv, else the one of comma, semicolon, tab and bar that parts the header.
     quote : str
         The character around values that hold separators or line ends; empty for no quoting.
     nulls : sequence of str
-        Texts that stand for null in every column, besides an empty value: ``["NA", "?", "-9"]``.
+        Texts that stand for null in every column, in addition to an empty value: ``["NA", "?", "-9"]``.
     comment : str, optional
         Lines that begin with it are passed over.
     skip : int

@@ -1,6 +1,6 @@
 """Privacy events: the facts about a release that every accountant composes. They are values, and read and write JSON.
 
-An event says what was drawn and how far one privacy unit can move it; what that costs is for `accounting` to say.
+An event says what was drawn and how far one privacy unit can move it; `accounting` computes the cost.
 Numbers that set noise are exact: `Fraction` in use, a decimal or a ratio as text in JSON. An event whose numbers have
 no meaning, such as a scale of 0 or a negative epsilon, cannot be made: it raises NumberError.
 """
@@ -142,7 +142,7 @@ class Composed(Struct, frozen=True, tag_field="kind", tag="composed"):
 
 
 class Parallel(Struct, frozen=True, tag_field="kind", tag="parallel"):
-    """Events on parts of the data of which each unit is in one."""
+    """Events on disjoint parts of the data; each unit is in one part."""
 
     events: tuple["Event", ...]
 

@@ -1,4 +1,4 @@
-"""Numbers that set noise, without rounding: what was written is what is drawn and charged."""
+"""Numbers that set noise, without rounding: noise and charges use the number as it was written."""
 
 import math
 import numbers
@@ -37,7 +37,7 @@ def exact(value: Exact, *, name: str, toward: Literal["up", "down"] | None = Non
     name : str
         Name of the parameter, for messages.
     toward : "up" | "down", optional
-        Which way a float is rounded: up for a scale, down for an epsilon. Unless given, floats are refused.
+        Direction in which a float is rounded: up for a scale, down for an epsilon. Default: floats are refused.
 
     Raises
     ------

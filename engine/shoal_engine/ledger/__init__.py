@@ -1,4 +1,4 @@
-"""A ledger: what was promised of a data set, what was spent of it, and nothing that could be given back."""
+"""A ledger: the privacy budget of a data set and every charge to it, append-only."""
 
 from shoal_engine.ledger.budgets import Budget
 from shoal_engine.ledger.entries import Entry, Receipt

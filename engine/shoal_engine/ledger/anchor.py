@@ -85,7 +85,7 @@ class Anchor:
         return Mark(int(found[1]), found[2])
 
     def check_writable(self) -> None:
-        """Refuse, before anything is charged, a folder in which the anchor cannot be renewed.
+        """Raise, before anything is charged, if the anchor cannot be renewed in its folder.
 
         Raises
         ------

@@ -5,10 +5,10 @@
     (Rogers, Roth, Ullman, Vadhan 2016, theorem 3.1).
 ``zcdp``
     The rhos of zero-concentrated privacy add up, also where each is chosen by what came before (Whitehouse, Ramdas,
-    Rogers, Wu 2023, theorem 1), and the deltas beside them.
+    Rogers, Wu 2023, theorem 1), and the deltas as well.
 
 Amounts are exact fractions, so that a budget can be spent whole: ten tenths of it, or three thirds. Sums whose
-denominators would outgrow `MOST_BITS` are rounded up to a grid of 2**-1024, towards more of what is spent. Ledgers of
+denominators would outgrow `MOST_BITS` are rounded up to a grid of 2**-1024, towards more spending. Ledgers of
 version 1 kept integers of 2**-64, rounded up where spent and down where declared.
 """
 
@@ -77,11 +77,11 @@ class Budget:
 
     @property
     def names(self) -> tuple[str, str]:
-        """Return what the amounts are called."""
+        """Return the names of the amounts."""
         return NAMES[self.filter]
 
     def admits(self, spent: Amounts, cost: Amounts) -> bool:
-        """Return whether a cost may be added to what is spent."""
+        """Return whether a cost fits into the budget."""
         return all(done + more <= limit for done, more, limit in zip(spent, cost, self.limits, strict=True))
 
     def told(self, amounts: Amounts) -> str:
@@ -128,7 +128,7 @@ def cost_of(first: Exact, delta: Exact) -> Amounts:
 
 
 def added(spent: Amounts, cost: Amounts) -> Amounts:
-    """Return what is spent with a cost more; rounded up where its denominator grows too large."""
+    """Return the spending plus a cost; rounded up where its denominator grows too large."""
     first, delta = (done + more for done, more in zip(spent, cost, strict=True))
     return _bounded(first), _bounded(delta)
 

@@ -1,4 +1,4 @@
-"""How a ledger is made: beside its name, then named, so that no half of one is ever found."""
+"""Create a ledger under a temporary name, then rename it, so that no half of one is ever found."""
 
 import contextlib
 import os
@@ -49,7 +49,7 @@ def make(path: Path, first: Entry, anchor: Anchor | None) -> None:
 
 
 def _check_free(path: Path, anchor: Anchor | None) -> None:
-    """Refuse a name that is in use, and one beside which a log lies that SQLite would add to the new file."""
+    """Raise if a name is in use, or has a log next to it that SQLite would add to the new file."""
     if os.path.lexists(path):
         raise _taken(path)
     for suffix in ("-wal", "-journal"):

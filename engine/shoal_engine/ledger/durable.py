@@ -7,7 +7,7 @@ from typing import TextIO
 
 
 def draft_beside(path: Path) -> Path:
-    """Return a hidden name beside a file that no other writer uses: not another thread, nor one long dead."""
+    """Return a hidden name next to a file that no other writer uses: not another thread, nor one long dead."""
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
 
 
@@ -29,7 +29,7 @@ def write_new(path: Path, text: str) -> None:
 
 
 def write_over(path: Path, text: str) -> None:
-    """Put text in place of what a file holds: readers find the old or the new, whole.
+    """Replace the text of a file: readers find the old or the new, whole.
 
     Raises
     ------

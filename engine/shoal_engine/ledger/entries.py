@@ -31,12 +31,12 @@ class Entry:
     time : str
         UTC, as ISO 8601 writes it.
     policy, dataset : str
-        Digest or name of what was promised, and of the data.
+        Digest or name of the policy, and of the data.
     unit : str
         Whose privacy is protected, as JSON: a list of columns, or null where each row is a unit. In lines of version 1
         the names of the columns, with commas between them, or row.
     events : str
-        What was done, as JSON.
+        Privacy events, as JSON.
     cost, spent : tuple of two Fraction
         Of this line, and of all up to it.
     previous, hash : str
@@ -74,7 +74,7 @@ class Entry:
 
     @property
     def is_sealed(self) -> bool:
-        """Return whether the hash is that of what the entry says."""
+        """Return whether the hash matches the entry."""
         if self.version == 1 and (self.neighbors or self.law or self.fingerprint):
             return False
         return self.version in (1, 2) and self.hash == self._digest()

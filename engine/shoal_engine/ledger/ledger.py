@@ -1,11 +1,11 @@
 """The ledger itself: a SQLite file to which lines are added, durably, one at a time, by any number of processes.
 
-What is detected, and what is not: a line that was changed, removed, added or moved breaks the chain of hashes, which is
+Detected and undetected changes: a line that was changed, removed, added or moved breaks the chain of hashes, which is
 walked when a ledger is opened and by `check`; before each debit the last line is checked, and that the file still holds
 its first line and the newest that was seen. Whoever can write the file can rebuild the whole chain, or put back an
-older copy before it is opened: that is detected only by what is kept elsewhere, a receipt, or an anchor file on another
-disk or account, which holds the newest line. A copy of both put back together is detected by nobody but the holder of a
-receipt, and an anchor only moves with debits that name it.
+older copy before it is opened: that is detected only by evidence kept elsewhere, a receipt, or an anchor file on
+another disk or account, which holds the newest line. A copy of both put back together is detected by nobody but the
+holder of a receipt, and an anchor only moves with debits that name it.
 
 Versions: lines of version 2 hold exact fractions, the columns of the unit as a list, which tables count as neighbors,
 the distribution of the noise and a fingerprint of the data. A ledger of version 1 can be read, shown, checked and
@@ -36,7 +36,7 @@ from shoal_engine.ledger.units import Unit, describe_unit, read_unit, unit_of, w
 
 
 class Ledger:
-    """A budget for the data about some people, and what was spent of it.
+    """A privacy budget for data about people, and its charges.
 
     Every line is read when a ledger is opened, in about 13 microseconds each; a debit reads a few, however many there
     are.
@@ -154,9 +154,9 @@ class Ledger:
         ----------
         path, anchor : path
         unit : str, sequence of str or None
-            As for `create`; what the ledger calls its unit must be these names with commas between them, or row.
+            As for `create`; the unit of the ledger must be these names with commas between them, or row.
         neighbors : "add-remove" | "change-one"
-            Under which everything was charged so far: of that nobody but you can know.
+            Neighbors under which everything was charged so far; only you can know them.
 
         Raises
         ------
@@ -172,7 +172,7 @@ class Ledger:
             raise LedgerError(msg)
         if old._unit_text != ("row" if columns is None else ",".join(columns)):
             declared = describe_unit(columns)
-            msg = f"the ledger protects {old._unit_text!r}, and {declared} is declared; name what it protects"
+            msg = f"the ledger protects {old._unit_text!r}, and {declared} is declared; name the unit that it protects"
             raise PolicyError(msg)
         if old._anchor is not None:
             old._anchor.check_writable()
@@ -198,7 +198,7 @@ class Ledger:
         return cls(path, anchor=anchor)
 
     def check_protects(self, unit: Sequence[str] | None, neighbors: str) -> None:
-        """Check that a release protects what the ledger protects.
+        """Check that a release has the ledger's unit and neighbors.
 
         Raises
         ------
@@ -220,8 +220,9 @@ class Ledger:
             raise PolicyError(msg)
         if neighbors != self.neighbors:
             msg = (
-                f"the ledger adds up what is private under {self.neighbors}, and this is private under {neighbors}, "
-                f"which is another promise; ask with neighbors={self.neighbors!r}, or use a ledger of {neighbors}"
+                f"the ledger adds up releases that are private under {self.neighbors}, and this one is private under "
+                f"{neighbors}, which is another promise; ask with neighbors={self.neighbors!r}, or use a ledger of "
+                f"{neighbors}"
             )
             raise PolicyError(msg)
 
@@ -246,9 +247,9 @@ class Ledger:
         events : str
             What will be done, as JSON.
         dataset, policy : str
-            What the data and the promise are known by.
+            Names of the data and of the promise.
         neighbors : "add-remove" | "change-one", optional
-            Under which the cost holds; the ledger's unless given.
+            Neighbors under which the cost holds. Default: the ledger's.
         distribution : "laplace" | "gaussian", optional
             Distribution of the noise.
         fingerprint : str, optional
@@ -294,13 +295,13 @@ class Ledger:
 
     @property
     def spent(self) -> tuple[Fraction, Fraction]:
-        """Return what was spent: epsilon or rho, and delta."""
+        """Return the spent budget: epsilon or rho, and delta."""
         with self._transaction() as (_, last):
             return last.spent
 
     @property
     def remaining(self) -> tuple[Fraction, Fraction]:
-        """Return what is left: epsilon or rho, and delta."""
+        """Return the remaining budget: epsilon or rho, and delta."""
         with self._transaction() as (_, last):
             return _less(self.budget.limits, last.spent)
 
@@ -310,7 +311,7 @@ class Ledger:
             return list(self._walked(connection))
 
     def check(self, *receipts: Receipt) -> int:
-        """Walk the whole chain, and look for what the anchor and receipts prove; return the number of lines.
+        """Walk the whole chain, and look for the lines of the anchor and the receipts; return the number of lines.
 
         Raises
         ------

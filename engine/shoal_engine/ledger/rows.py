@@ -48,7 +48,7 @@ def connect(path: Path, *, options: str = "mode=rw") -> sqlite3.Connection:
 def reading(path: Path) -> Generator[sqlite3.Connection]:
     """Open a file to be read, also one that cannot be written, or whose folder cannot.
 
-    SQLite wants to make files beside a file with a write-ahead log. Where it cannot, and there is no log, the file is
+    SQLite wants to make files next to a file with a write-ahead log. Where it cannot, and there is no log, the file is
     opened as immutable; where there is one, both are copied and the copies opened.
     """
     if os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK):
@@ -71,7 +71,7 @@ def reading(path: Path) -> Generator[sqlite3.Connection]:
 def version_of(path: Path) -> int | None:
     """Return the version that marks a file as a ledger, without touching it; None if it is unknown.
 
-    SQLite opens the file as immutable, so it takes no lock and makes no file beside it. It is not opened as a
+    SQLite opens the file as immutable, so it takes no lock and makes no other file. It is not opened as a
     plain file: to close one would drop the locks that other threads of this process hold on it through SQLite. A
     writer that was killed while its log was copied into the file leaves it half copied, which looks like damage until
     it is opened with its log: so that is done then.

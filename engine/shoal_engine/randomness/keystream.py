@@ -79,7 +79,7 @@ class DrawWords(Protocol):
 
 
 class Keystream:
-    """Where the noise of one release comes from: a key, of which each draw takes the next part.
+    """Keystream for the noise of one release: each draw takes the next part.
 
     Safe to share among threads, but for `close`. After a fork the child's stream has a key and a nonce of its own.
 

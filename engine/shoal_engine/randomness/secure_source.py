@@ -1,4 +1,4 @@
-"""Random words from the operating system's secure source, and what is drawn from them."""
+"""Random numbers from the operating system's secure source: words, orders and normals."""
 
 import os
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def secure_uint64s(n: int) -> WordArray:
 
 
 def random_order(n: int, source: Uint64Source) -> npt.NDArray[np.int64]:
-    """Return a random order of ``0..n-1``; two equal words in a million rows have a chance of 3e-8."""
+    """Return a random order of ``0..n-1``; two equal words in a million rows have a probability of 3e-8."""
     return np.argsort(source(n), kind="stable")
 
 

@@ -15,13 +15,13 @@ Shares = npt.NDArray[np.float64]
 
 
 class AttackerRisk(Struct, frozen=True, kw_only=True):
-    """Chance to find a record, over all records.
+    """Probability to find a record, over all records.
 
     Attributes
     ----------
     highest, average, lowest : float
     above_threshold : float
-        Share of the records whose chance is above the threshold.
+        Share of the records whose probability is above the threshold.
     """
 
     highest: float
@@ -47,7 +47,7 @@ def prosecutor_risk(size: Vector, threshold: float) -> AttackerRisk:
     return _over_records(size, 1.0 / size, threshold, average=size.size / int(size.sum()))
 
 
-def journalist_risk(size: Vector, people: Shares, chance: Shares, threshold: float) -> AttackerRisk:
+def journalist_risk(size: Vector, people: Shares, probability: Shares, threshold: float) -> AttackerRisk:
     """Return the risk from somebody who knows a person of the population.
 
     Parameters
@@ -56,25 +56,27 @@ def journalist_risk(size: Vector, people: Shares, chance: Shares, threshold: flo
         Rows of each class.
     people : (n,) float64
         People of the population in the class, counted or expected.
-    chance : (n,) float64
-        One over the people, or the expectation of that.
+    probability : (n,) float64
+        One over the number of people, or its expectation.
     threshold : float
 
     Notes
     -----
     The average is the larger of classes over people (finding a person of the population in the table) and the
-    mean chance of the records (finding a record's person in the population).
+    mean probability of the records (finding a record's person in the population).
     """
-    average = max(size.size / float(people.sum()), marketer_risk(size, chance))
-    return _over_records(size, chance, threshold, average=average)
+    average = max(size.size / float(people.sum()), marketer_risk(size, probability))
+    return _over_records(size, probability, threshold, average=average)
 
 
-def marketer_risk(size: Vector, chance: Shares) -> float:
+def marketer_risk(size: Vector, probability: Shares) -> float:
     """Return the share of records that somebody who links all of them can expect to link correctly."""
-    return float(size @ chance) / int(size.sum())
+    return float(size @ probability) / int(size.sum())
 
 
-def _over_records(size: Vector, chance: Shares, threshold: float, *, average: float) -> AttackerRisk:
-    """Summarize the chances of all records."""
-    above = int(size[chance > threshold].sum()) / int(size.sum())
-    return AttackerRisk(highest=float(chance.max()), average=average, lowest=float(chance.min()), above_threshold=above)
+def _over_records(size: Vector, probability: Shares, threshold: float, *, average: float) -> AttackerRisk:
+    """Summarize the probabilities of all records."""
+    above = int(size[probability > threshold].sum()) / int(size.sum())
+    return AttackerRisk(
+        highest=float(probability.max()), average=average, lowest=float(probability.min()), above_threshold=above
+    )

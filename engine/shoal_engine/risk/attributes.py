@@ -10,7 +10,7 @@ Vector = npt.NDArray[np.int64]
 
 
 class AttributeRisk(Struct, frozen=True, kw_only=True):
-    """Chance to guess a sensitive value by the most frequent one.
+    """Probability to guess a sensitive value by the most frequent one.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Individual risk: the chance that a record is found by somebody who does not know that it was sampled."""
+"""Individual risk: the probability that a record is found by somebody who does not know that it was sampled."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ _TERMS = 20
 """The term after these is below 1e-17 for classes of `_LARGE` rows."""
 
 
-def expected_chance(size: Vector, fraction: Shares) -> Shares:
+def expected_probability(size: Vector, fraction: Shares) -> Shares:
     """Return the expectation of 1 / F for classes of f rows that stand for an unknown number F of people.
 
     Parameters
@@ -19,7 +19,8 @@ def expected_chance(size: Vector, fraction: Shares) -> Shares:
     size : (n,) int64, at least 1
         Rows of each class, f.
     fraction : (n,) float64, above 0, at most 1
-        Chance p with which people of the class were sampled: f over the sum of its weights, or the sampling fraction.
+        Probability p with which people of the class were sampled: f over the sum of its weights, or the sampling
+        fraction.
 
     Returns
     -------
@@ -39,7 +40,7 @@ def expected_chance(size: Vector, fraction: Shares) -> Shares:
 
     Examples
     --------
-    >>> expected_chance(np.array([1, 2, 2]), np.array([0.5, 0.5, 1.0])).round(4).tolist()
+    >>> expected_probability(np.array([1, 2, 2]), np.array([0.5, 0.5, 1.0])).round(4).tolist()
     [0.6931, 0.3069, 0.5]
     """
     from scipy.special import hyp2f1

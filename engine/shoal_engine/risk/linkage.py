@@ -1,6 +1,6 @@
 """Record linkage: how many masked records an intruder who holds the original records finds again.
 
-Each function gives, for every record, the chance that a guess among the best candidates is right; the mean
+Each function gives, for every record, the probability that a guess among the best candidates is right; the mean
 is the share of records that are linked (Domingo-Ferrer, Torra 2001, "A quantitative comparison of disclosure
 control methods for microdata", section 6.2, where ties are not shared).
 """
@@ -44,15 +44,15 @@ def by_distance(original: Matrix, masked: Matrix) -> Matrix:
     mean, deviation = np.array([center_and_deviation(original[:, j]) for j in range(original.shape[1])]).T
     scale = np.where(deviation > 0, deviation, np.inf)
     distinct, own, weight = np.unique((masked - mean) / scale, axis=0, return_inverse=True, return_counts=True)
-    chance = np.empty(len(original))
+    probability = np.empty(len(original))
     link_nearest(
         np.ascontiguousarray((original - mean) / scale),
         np.ascontiguousarray(distinct),
         weight.astype(np.int64),
         own.reshape(-1).astype(np.int64),
-        chance,
+        probability,
     )
-    return chance
+    return probability
 
 
 def by_probability(original: Codes, masked: Codes) -> Matrix:

@@ -44,14 +44,14 @@ class MinimalUniques:
 
 
 def minimal_uniques(grouped: Grouped, sizes: list[int], *, max_size: int | None = None) -> MinimalUniques:
-    """Find every minimal set of columns in which a row is unique.
+    """Find every minimal set of columns that makes a row unique.
 
     Parameters
     ----------
     grouped : Grouped
     sizes : d numbers of codes
     max_size : int, optional
-        Largest set that is looked at; all d columns unless given.
+        Size of the largest set. Default: all d columns.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def minimal_uniques(grouped: Grouped, sizes: list[int], *, max_size: int | None 
 
 
 def level_scores(n_columns: int, scores: Literal["elliot", "share"]) -> Floats:
-    """Return what a minimal sample unique of each size adds to a score, (n_columns + 1,) float64; size 0 adds 0.
+    """Return the score of a minimal sample unique of each size, (n_columns + 1,) float64; size 0 adds 0.
 
     elliot
         (d - k)!, the number of ways to lengthen it to all columns (Elliot et al. 2002, section 4.2).
@@ -141,10 +141,10 @@ def suda_scores(found: MinimalUniques, scores: Literal["elliot", "share"]) -> tu
 
 
 def dis_scores(score: Floats, weight: Ints, n_columns: int, sampling_fraction: float) -> Floats:
-    """Return the chance that a match with a unique row is correct, by SUDA score.
+    """Return the probability that a match with a unique row is correct, by SUDA score.
 
     With U unique rows, P rows in pairs and the sampling fraction f, a match with a unique row is correct
-    with chance DIS = U f / (U f + P (1 - f)) (Skinner, Elliot 2002, section 3.2). It is spread over the rows by
+    with probability DIS = U f / (U f + P (1 - f)) (Skinner, Elliot 2002, section 3.2). It is spread over the rows by
     their scores s: 1 / (1 + (U / DIS - U) / (s^q sum of s^-q)), q = 1 + (8 - d) / 20, as the SUDA software does.
 
     Parameters
@@ -165,13 +165,13 @@ def dis_scores(score: Floats, weight: Ints, n_columns: int, sampling_fraction: f
         msg = f"sampling_fraction = {sampling_fraction}; give the share of the population that was sampled, up to 1"
         raise PolicyError(msg)
     alone, paired = float((weight == 1).sum()), 2.0 * float((weight == 2).sum())
-    chance = np.zeros(score.size)
+    probability = np.zeros(score.size)
     special = score > 0
     if not special.any():
-        return chance
+        return probability
     correct = alone * sampling_fraction / (alone * sampling_fraction + paired * (1 - sampling_fraction))
     power = 1.0 + (8.0 - n_columns) / 20.0
     spread = (score[special] / score[special].max()) ** power
     # Scaled by the largest score, whose power cancels, so that factorials do not overflow.
-    chance[special] = 1.0 / (1.0 + (alone / correct - alone) / (spread * (1.0 / spread).sum()))
-    return chance
+    probability[special] = 1.0 / (1.0 + (alone / correct - alone) / (spread * (1.0 / spread).sum()))
+    return probability

@@ -12,7 +12,7 @@ from msgspec import Struct
 from shoal_engine.errors import PolicyError
 from shoal_engine.risk.attackers import AttackerRisk, journalist_risk, marketer_risk, prosecutor_risk
 from shoal_engine.risk.attributes import AttributeRisk
-from shoal_engine.risk.individual import expected_chance
+from shoal_engine.risk.individual import expected_probability
 from shoal_engine.risk.population_uniques import ESTIMATORS, population_uniques
 
 Vector = npt.NDArray[np.int64]
@@ -29,8 +29,8 @@ class People:
         From a table of the population, or from weights or a sampling fraction.
     size : (n,) float64
         People of each class, counted or expected.
-    chance : (n,) float64
-        One over the people, or the expectation of that.
+    probability : (n,) float64
+        One over the number of people, or its expectation.
     sampling_fraction : float
         Rows over people, above 0, at most 1.
     uniques : float, optional
@@ -39,7 +39,7 @@ class People:
 
     source: Literal["counted", "estimated"]
     size: Shares
-    chance: Shares
+    probability: Shares
     sampling_fraction: float
     uniques: float | None = None
 
@@ -50,13 +50,13 @@ class People:
 
     @classmethod
     def estimated(cls, size: Vector, fraction: Shares) -> "People":
-        """Return the population that sampling with these chances, one for each class, leads to expect."""
+        """Return the population that sampling with these probabilities, one for each class, leads to expect."""
         people = size / fraction
-        return cls("estimated", people, expected_chance(size, fraction), int(size.sum()) / float(people.sum()))
+        return cls("estimated", people, expected_probability(size, fraction), int(size.sum()) / float(people.sum()))
 
 
 class RiskReport(Struct, frozen=True, kw_only=True):
-    """What the classes of a table give away. Figures that need the population are missing where it is not known.
+    """Risks of the classes of a table. Figures that need the population are missing if it is not known.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class RiskReport(Struct, frozen=True, kw_only=True):
     sample_uniques : int
         Unique rows of the table.
     threshold : float
-        Chance that is taken to be too high.
+        Probability that is taken to be too high.
     prosecutor : AttackerRisk
     journalist : AttackerRisk, optional
     marketer : float
@@ -77,7 +77,7 @@ class RiskReport(Struct, frozen=True, kw_only=True):
         Lowest and highest share of the people of a class of a counted population who are in the table: the bounds
         of delta-presence (Nergiz, Atzori, Clifton 2007, definition 2), null where the population is not counted.
     expected_reidentifications : float, optional
-        Sum over the records of the chance to find them in the population: the global risk.
+        Sum over the records of the probability to find them in the population: the global risk.
     population_uniques : mapping of str to float
         Share of the population that is unique: `counted`, or estimated by pitman, zayatz, snb and dankar, null
         where one has no estimate.
@@ -124,7 +124,7 @@ def report_risk(
         The threshold is out of range.
     """
     if not 0 <= threshold <= 1:
-        msg = f"threshold = {threshold}; give the chance from which on a record is at risk, from 0 to 1"
+        msg = f"threshold = {threshold}; give the probability from which on a record is at risk, from 0 to 1"
         raise PolicyError(msg)
     rows = int(size.sum())
     report = RiskReport(
@@ -138,10 +138,10 @@ def report_risk(
     )
     if people is None:
         return report
-    marketer = marketer_risk(size, people.chance)
+    marketer = marketer_risk(size, people.probability)
     return msgspec.structs.replace(
         report,
-        journalist=journalist_risk(size, people.size, people.chance, threshold),
+        journalist=journalist_risk(size, people.size, people.probability, threshold),
         marketer=marketer,
         population=people.source,
         sampling_fraction=people.sampling_fraction,

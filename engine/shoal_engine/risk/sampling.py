@@ -1,4 +1,4 @@
-"""With what chance people were sampled: one fraction for all, or the weights of the rows."""
+"""Sampling probabilities of people: one fraction for all, or the weights of the rows."""
 
 import numpy as np
 import numpy.typing as npt

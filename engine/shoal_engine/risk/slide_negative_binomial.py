@@ -33,7 +33,7 @@ def slide_negative_binomial(size: Vector, count: Vector, sampling_fraction: floa
     Notes
     -----
     K, the classes of the population, is estimated by `shlosser`. A class holds one person more than a negative
-    binomial number with parameters α > 0 and 0 < β < 1, and each person is sampled with chance f. With
+    binomial number with parameters α > 0 and 0 < β < 1, and each person is sampled with probability f. With
     d = (1-f)(1-β) the classes expected to give one row and two are
 
         s_1 = K f (β/(1-d))^α (1 + α d/(1-d)),

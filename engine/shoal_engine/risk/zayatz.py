@@ -26,7 +26,7 @@ def zayatz(size: Vector, count: Vector, population: float) -> float:
     Notes
     -----
     The share of population classes of size i is taken to be the sample's, s_i / u, and a class of i people gives
-    one row to a sample of n out of N with the hypergeometric chance h_i; Bayes' rule then gives
+    one row to a sample of n out of N with the hypergeometric probability h_i; Bayes' rule then gives
     (s_1 h_1) / Σ_i s_i h_i.
 
     References
@@ -41,7 +41,7 @@ def zayatz(size: Vector, count: Vector, population: float) -> float:
 
 
 def one_of(size: Vector, rows: int, population: float) -> npt.NDArray[np.float64]:
-    """Return the chance that a class gives exactly one row to a sample drawn without replacement.
+    """Return the probability that a class gives exactly one row to a sample drawn without replacement.
 
     Parameters
     ----------
@@ -59,12 +59,12 @@ def one_of(size: Vector, rows: int, population: float) -> npt.NDArray[np.float64
     """
     from scipy.special import betaln
 
-    chance = size * (rows / population)
+    probability = size * (rows / population)
     others = size - 1.0
     outside = population - rows
     more = (others > 0) & (others <= outside)
     # Two beta functions stand for the two products: their logarithms keep digits where factorials lose them.
     i = others[more]
-    chance[more] *= np.exp(betaln(population - i, i) - betaln(outside - i + 1, i))
-    chance[others > outside] = 0.0
-    return np.asarray(chance, np.float64)
+    probability[more] *= np.exp(betaln(population - i, i) - betaln(outside - i + 1, i))
+    probability[others > outside] = 0.0
+    return np.asarray(probability, np.float64)

@@ -20,7 +20,7 @@ MOST_STRINGS = 1 << 18
 
 
 def plain_type(name: str, kind: pa.DataType) -> pa.DataType:
-    """Return the type in which a column's values are kept.
+    """Return the storage type of a column's values.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from shoal_engine.errors import ColumnError
 
 
 def rebuilt_type(kind: pa.DataType) -> pa.DataType:
-    """Return the type in which values of `kind` are released.
+    """Return the type of released values of `kind`.
 
     Categories are released as the values that they stand for, text with offsets in place of views, and fields
     inside nested types have a name and a type, no metadata.

@@ -1,4 +1,4 @@
-"""Transformations applied to the columns of a table, and what each of them cost."""
+"""Transformations applied to the columns of a table, and their information loss."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _PERCENT = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a transformation did to the columns that it took together.
+    """Effect of a transformation on the columns that it took together.
 
     Attributes
     ----------

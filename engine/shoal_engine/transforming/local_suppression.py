@@ -32,7 +32,7 @@ def kept_cells(grouped: Grouped, sizes: Sequence[int], worth: Ints, *, k: int, n
     grouped : Grouped
     sizes : d numbers of codes
     worth : (d,) int64
-        What a cell of each column is worth, at least 1.
+        Weight of a cell of each column, at least 1.
     k : int
         Rows that must match each row, at least 2.
     n_threads : int

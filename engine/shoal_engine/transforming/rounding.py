@@ -47,7 +47,7 @@ def round_values(column: CodedColumn, spec: Round, source: Uint64Source) -> Code
 def _multiples(
     column: CodedColumn, spec: Round
 ) -> tuple[npt.NDArray[np.int64] | npt.NDArray[np.float64], int | float, npt.NDArray[np.float64]]:
-    """Return the multiple at or below each distinct number, the base, and what is left over, 0 to 1 bases."""
+    """Return the multiple at or below each distinct number, the base, and the remainder, 0 to 1 bases."""
     check_numbers(column, "rounding")
     whole = distinct_whole_numbers(column)
     if whole is not None and is_whole(spec.base):

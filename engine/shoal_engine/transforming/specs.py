@@ -1,4 +1,4 @@
-"""What a policy says of a transformation: how a column's values change before classes are formed.
+"""Transformations in a policy: how a column's values change before classes are formed.
 
 The methods of statistical disclosure control for single values. Each is applied to the whole column first;
 classes are then formed over the values that result, so that every model holds as without it.

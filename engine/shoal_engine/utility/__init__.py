@@ -1,1 +1,1 @@
-"""Utility: what a released table is still good for."""
+"""Utility: how much information a released table keeps."""

@@ -1,4 +1,4 @@
-"""What the label of each class covers in a quasi-identifier: how many values and rows, and between which numbers."""
+"""Coverage of each class label in a quasi-identifier: number of values and rows, and numeric range."""
 
 from dataclasses import dataclass
 

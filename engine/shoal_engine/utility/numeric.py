@@ -23,7 +23,7 @@ class Measure(NamedTuple):
 
 
 def numeric_utility(names: Sequence[str], original: Matrix, released: Matrix) -> list[Measure]:
-    """Measure what a release keeps of numbers; 0 is without loss in every measure.
+    """Measure the information loss of numeric columns; 0 is without loss in every measure.
 
     A row counts for a column where both tables have a number, and for correlations where it has all. Without
     such rows a figure is NaN.

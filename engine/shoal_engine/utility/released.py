@@ -1,4 +1,4 @@
-"""What a release keeps: every measure of utility, by column where there is one, as one list.
+"""Utility of a release: every measure of utility, by column where there is one, as one list.
 
 ``ncp``
     Share of its column's domain that a row's label covers, mean over rows, 1 for a suppressed row (Xu et al. 2006,
@@ -34,7 +34,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def released_utility(fit: Fit) -> list[Measure]:
-    """Measure what a release keeps of its table, nothing being compared with anything outside of the two."""
+    """Measure the utility of a release against its own table."""
     space, grouped = fit.table.space, fit.table.grouped
     dims = space.arrays
     codes = [codes_of(grouped.words, dims.word[j], dims.shift[j], dims.mask[j]) for j in range(len(space.dimensions))]

@@ -102,7 +102,7 @@ def _ways(event: events.Event, delta: Fraction) -> Iterator[tuple[str, float]]:
 
 
 def _basic(event: events.Event, delta: Fraction) -> float:
-    """Add up epsilons and deltas; infinite where an event has no epsilon of its own or deltas exceed what is given."""
+    """Add up epsilons and deltas; infinite if an event has no epsilon of its own or deltas exceed the given one."""
     pure = pure_cost(event)
     if pure is None or pure[1] > delta:
         return math.inf

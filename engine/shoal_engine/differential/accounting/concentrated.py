@@ -44,7 +44,7 @@ def rho_of(event: events.Event) -> Fraction:
 
 
 def delta_of(event: events.Event) -> Fraction:
-    """Return the deltas that an event holds beside its concentrated part, added up; exact."""
+    """Return the sum of the deltas that an event has in addition to its concentrated part; exact."""
     match event:
         case events.ApproximateDP(delta=delta):
             return delta

@@ -1,8 +1,8 @@
 """Many events together, by their privacy loss distributions: epsilon for a delta, and delta for an epsilon.
 
 Losses of independent events add up, so their distributions are convolved, by Fourier transforms of probabilities that
-are tilted towards the losses that decide: what is asked for is a tail, and untilted its digits would drown in rounding.
-Every error is bounded and charged: to delta what is cut off, what wraps around, and what transforms round.
+are tilted towards the losses that decide: the result is a tail, and untilted its digits would drown in rounding.
+Every error is bounded and charged: mass that is cut off or wraps around, and rounding of the transforms, to delta.
 """
 
 import bisect

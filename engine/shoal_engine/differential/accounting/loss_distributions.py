@@ -1,4 +1,4 @@
-"""Privacy loss distributions on a grid, never more private than the mechanism: what one event costs, exactly enough.
+"""Privacy loss distributions on a grid, never more private than the mechanism: the cost of one event, exactly enough.
 
 The loss of an outcome is the logarithm of its probability on one table over that on the neighboring one. Each outcome's
 probabilities on both tables are moved to the two points of the grid around its loss, so that both sums stay what they
@@ -45,7 +45,7 @@ class Losses:
     low, high : float
         All losses lie between them but those of `lost`.
     lost : float
-        Chance on the first table of what has no place on the grid.
+        Probability on the first table of losses off the grid.
     """
 
     loss: Floats
@@ -75,7 +75,7 @@ class Losses:
 
 @dataclass(frozen=True, eq=False)
 class Gridded:
-    """Chances of losses ``(first + i) * step``, and of what is lost."""
+    """Probabilities of losses ``(first + i) * step``, and of losses off the grid."""
 
     step: float
     first: int
@@ -226,7 +226,7 @@ def _randomized_response(epsilon: float, delta: float) -> Losses:
 
 
 def _sampled(inner: Losses, rate: float, *, adding: bool) -> Losses:
-    """Return the losses of an event on a Poisson sample, in which each unit takes part with probability `rate`.
+    """Return the losses of an event on a Poisson sample: each unit takes part with probability `rate`.
 
     Removing: the mixture of both tables' outcomes against the one without the unit; adding: the reverse (Zhu, Dong,
     Wang 2022, section 4; Koskela, Jalko, Honkela 2020).

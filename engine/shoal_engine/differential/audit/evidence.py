@@ -1,7 +1,7 @@
 """Evidence against a privacy claim: an event that is likelier on one table than the claim allows on its neighbor.
 
-Half of the runs choose the event, the other half counts it, so that choosing cannot flatter the count. A chance seen in
-n runs lies within the bounds of Clopper and Pearson 1934; with both bounds, epsilon is proven to be at least
+Half of the runs choose the event, the other half counts it, so that choosing cannot flatter the count. A probability
+seen in n runs lies within the bounds of Clopper and Pearson 1934; with both bounds, epsilon is proven to be at least
 log((p - delta) / q) (Jagielski, Ullman, Oprea 2020, section 4; Ding et al. 2018).
 """
 
@@ -30,7 +30,7 @@ _FEWEST_RUNS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What is claimed of a mechanism.
+    """Claim about the privacy of a mechanism.
 
     Attributes
     ----------
@@ -163,7 +163,7 @@ def _events(one: Floats, other: Floats) -> Iterator[Callable[[Floats], npt.NDArr
 
 
 def _proven(p: int, q: int, n: int, delta: float, doubt: float) -> float:
-    """Return log((p - delta) / q) with both chances at the ends of their bounds, half of the doubt on each."""
+    """Return log((p - delta) / q) with both probabilities at the ends of their bounds, half of the doubt on each."""
     from scipy.special import betaincinv
 
     low = float(betaincinv(p, n - p + 1, doubt / 2)) if p else 0.0

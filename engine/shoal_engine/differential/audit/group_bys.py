@@ -32,7 +32,7 @@ _LEFT_OUT = -30.0
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One query of which every run has its own groups.
+    """One query; every run has its own groups.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Trial:
         return GroupQuery(("key",), self.aggregates, ("who",), bounds, keys, self.neighbors)
 
     def observe(self, world: int, runs: int) -> Observation:
-        """Return the rows of all runs, in one of the worlds: 3 of a unit in each of its groups, of which 2 count."""
+        """Return the rows of all runs, in one of the worlds: 3 of a unit in each of its groups, where 2 count."""
         observation = Observation(self.query(runs), n_threads=1)
         key = np.arange(runs * self.n_groups)
         unit, place = key // self.n_groups, key % self.n_groups

@@ -1,4 +1,4 @@
-"""What is audited: every mechanism, and whole group-bys, on neighbors that are as far apart as they may be."""
+"""Subjects of audits: every mechanism, and whole group-bys, on neighbors that are as far apart as allowed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ def _lone(world: int, runs: int, stream: Keystream) -> Outputs:
 
 
 def _grouped(aggregate: Aggregate) -> Draw:
-    """Return a whole group-by, from rows to answer: one group a run, in each of which the unit is, or is not.
+    """Return a whole group-by, from rows to answer: one group a run, with or without the unit.
 
     Groups are drawn independently, so one release of many groups is many runs.
     """

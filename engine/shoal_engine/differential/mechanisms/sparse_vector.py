@@ -66,10 +66,10 @@ class Asked:
         Raises
         ------
         RuntimeError
-            An answer was above it already: what was paid for is used up.
+            An answer was above it already, which uses up the charge.
         """
         if self._over:
-            msg = "an answer was above the threshold already, which ends what was paid for; begin and charge again"
+            msg = "an answer was above the threshold already, which uses up the charge; begin and charge again"
             raise RuntimeError(msg)
         self._over = answer + int(discrete_laplace(self._stream, self._scale, 1)[0]) > self._threshold
         return self._over

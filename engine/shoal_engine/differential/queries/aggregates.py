@@ -74,7 +74,7 @@ Aggregate: TypeAlias = (
 
 
 def joined_specs(aggregates: Sequence[Aggregate]) -> tuple[list[ValueSpec], list[int | None]]:
-    """Return what is summed for all aggregates together, and the place of each one's among it.
+    """Return the sums for all aggregates together, and the place of each aggregate among them.
 
     Aggregates that map a column alike share its sums.
     """

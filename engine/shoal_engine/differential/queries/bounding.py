@@ -101,7 +101,7 @@ class UnitObservation:
     n_threads : int
         Threads for `finish`; the result does not depend on it.
     count_clipped : bool
-        Whether units are counted of which not all rows count.
+        Whether to count the units with rows that are left out.
 
     Notes
     -----

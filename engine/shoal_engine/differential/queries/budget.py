@@ -27,7 +27,7 @@ Mechanism: TypeAlias = LaplaceNoise | GaussianNoise | Exponential
 
 @dataclass(frozen=True, slots=True)
 class QueryBudget:
-    """What a release may cost.
+    """Budget of one release.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class QueryBudget:
 
 @dataclass(frozen=True, slots=True)
 class Allotment:
-    """What each part of a query gets.
+    """Share of the budget, and mechanism, of each part of a query.
 
     Attributes
     ----------
@@ -136,7 +136,7 @@ def allot(
 def _key_rule(
     rule: KeyRule, budget: QueryBudget, share: Fraction, delta: Fraction, groups: int
 ) -> tuple[Rule, events.Event]:
-    """Return the rule by which keys are chosen with a share of the budget, and its event."""
+    """Return the rule that selects keys with a share of the budget, and its event."""
     if rule == "gaussian-threshold":
         # Half of delta for what epsilon says of the noise, half for units that are alone in their group.
         alone = delta if budget.epsilon is None else delta / 2
@@ -222,7 +222,7 @@ def _concentrated(part: Part, rho: Fraction, factor: int) -> Mechanism:
 
 
 def _deviation(parts: Sequence[Part], mechanisms: Sequence[Mechanism]) -> float:
-    """Return how much noise there is, each part's over what a unit changes in it."""
+    """Return the total noise, each part's relative to its sensitivity."""
     made = zip(parts, mechanisms, strict=True)
     return sum(one.std / part.sensitivity for part, one in made if not isinstance(one, Exponential))
 

@@ -75,7 +75,7 @@ class GaussianThreshold:
     """Keeps a group of n units, one or more, where n with discrete Gaussian noise reaches a threshold.
 
     Of n and n + 1 units, both one or more, the noise costs no more than its rho, and a group of one unit is kept with
-    chance delta at most.
+    probability delta at most.
 
     Attributes
     ----------
@@ -95,8 +95,8 @@ class GaussianThreshold:
     def threshold(self) -> int:
         """Return the least n, noise included, that is kept; one less must be exceeded where the rule is strict.
 
-        The chance of noise of t - 1 or more is summed, over a norm that is no less than sigma sqrt(2 pi) (by Poisson's
-        summation) nor than 1, and with a slack far above what rounding adds.
+        The probability of noise of t - 1 or more is summed, over a norm that is no less than sigma sqrt(2 pi) (by
+        Poisson's summation) nor than 1, and with a slack far above what rounding adds.
         """
         variance, least = float(self.sigma_squared), math.log(float(self.delta)) - _SLACK
         norm = max(0.0, math.log(2 * math.pi * variance) / 2)
@@ -140,7 +140,7 @@ def _log_tail(least: int, variance: float) -> float:
 
 _SUMMED_UP_TO = 1e4
 _TERMS = 1 << 12
-"""Forty deviations, beyond which terms are too small for the slack to notice."""
+"""Forty standard deviations, beyond which terms are too small for the slack to notice."""
 _SLACK = 1e-9
 
 Rule: TypeAlias = TruncatedGeometric | LaplaceThreshold | GaussianThreshold

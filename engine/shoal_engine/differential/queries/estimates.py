@@ -20,11 +20,11 @@ class Part:
     sensitivity : int
         The most that one unit changes it in one group, as units come or go.
     groups : int
-        Groups in which a unit changes it so much.
+        Number of groups that a unit changes by the sensitivity.
     is_choice : bool
         Whether it is scores to choose by; noise otherwise.
     unit : str
-        What it is counted in: rows, units, values, ranks, or a column's own unit by its name.
+        Unit of the values: rows, units, values, ranks, or a column's own unit by its name.
     step : Fraction
         Size of one step in that unit.
     """
@@ -46,7 +46,7 @@ class Noisy:
     value : (n_groups,) int64
     std : float
     half_width : float
-        Noise is beyond it in size with a chance of at most 5 % over the parts of its aggregate.
+        Noise exceeds it in size with probability at most 5 % over the parts of its aggregate.
     """
 
     value: Ints
@@ -56,7 +56,7 @@ class Noisy:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A released column with what is known of its error.
+    """A released column with its error.
 
     Attributes
     ----------

@@ -1,6 +1,6 @@
 """A query whose noise can be drawn: on a coarser grid where the finest would need wider noise than there is.
 
-What is lost is nothing that could be seen: steps stay far below the noise, by 2**50 or so.
+Nothing visible is lost: steps stay far below the noise, by 2**50 or so.
 """
 
 from dataclasses import replace
@@ -79,7 +79,7 @@ def _bits_beyond(mechanism: Mechanism) -> int:
 
 
 def _check_keys(allotment: Allotment) -> None:
-    """Check that the noise by which keys are chosen can be drawn."""
+    """Check that the noise that selects keys can be drawn."""
     rule = allotment.keys
     if isinstance(rule, LaplaceThreshold):
         beyond = _bits_beyond(LaplaceNoise(1 / rule.epsilon))

@@ -69,7 +69,7 @@ class Grid:
     ) -> "Grid":
         """Return the grid of given bounds, the finest unless `exponent` says how fine.
 
-        Bounds that lie between two points move inwards, so that no value can reach beyond what was declared.
+        Bounds that lie between two points move inwards, so that no value can reach beyond the declared bounds.
 
         Raises
         ------

@@ -53,7 +53,7 @@ class GroupSums:
     columns : tuple of ColumnSums
         In the order of the specs.
     clipped : int, or None where it was not asked for
-        Units of which not all rows count, in the whole table.
+        Units with rows that are left out, in the whole table.
     """
 
     keys: pa.RecordBatch

@@ -27,7 +27,7 @@ MOST_STEPS_SQUARED = 1 << 15
 
 
 def counted(bounds: Bounds) -> str:
-    """Return what a group's rows are: rows, or units where each counts once, with its clipped sums."""
+    """Return the name of a group's rows: "rows", or "units" if each unit counts once, with its clipped sums."""
     return "units" if bounds.max_rows is None else "rows"
 
 

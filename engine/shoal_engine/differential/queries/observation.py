@@ -25,7 +25,7 @@ class RowObservation:
     values : sequence of ValueSpec
     keys : pa.Table, optional
         Public keys: groups that are not among them are left out, and those without rows have sums of 0. None takes
-        the groups as they are found, and what is released must then be chosen by partition selection.
+        the groups as they are found, and partition selection must then choose the released groups.
 
     Notes
     -----

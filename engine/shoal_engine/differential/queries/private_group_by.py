@@ -1,7 +1,7 @@
-"""A private group-by: what is asked and of whom, what it costs, and its one release.
+"""A private group-by: the query, its privacy unit, its cost, and its one release.
 
 Whatever the data, one unit more or less changes at most `GroupQuery.reach.max_groups` groups, each by what the parts of
-the aggregates say; noise is drawn for that, and the choice of keys is paid for besides. Under `change-one` a unit is
+the aggregates say; noise is drawn for that, and the choice of keys is charged in addition. Under `change-one` a unit is
 exchanged for another, which is one less and one more: everything moves twice as much.
 """
 
@@ -40,7 +40,7 @@ DOUBT = 0.05
 
 @dataclass(frozen=True, slots=True)
 class GroupQuery:
-    """A private group-by: what is asked, and of whom.
+    """A private group-by: the query and its privacy unit.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class GroupQuery:
 
     @property
     def factor(self) -> int:
-        """Multiple of one unit by which neighbors differ."""
+        """Number of unit changes between neighbors."""
         return 2 if self.neighbors == "change-one" else 1
 
     @property
@@ -133,7 +133,7 @@ def _check_names(by: Sequence[object], unit: Sequence[object] | None) -> None:
 
 
 def _check_kinds(aggregates: Sequence[object], bounds: object) -> None:
-    """Check that a query is made of what it can be made of."""
+    """Check the types of a query's aggregates and bounds."""
     for one in aggregates:
         if not isinstance(one, Aggregate):
             msg = (
@@ -232,7 +232,7 @@ class Totals:
         """Do all that `release` does, so that whatever can fail fails before anything is charged.
 
         Every distribution is drawn from, from a keystream of its own that is thrown away, and an answer is built of all
-        groups, with zeros in place of what is private.
+        groups, with zeros in place of private values.
 
         Returns
         -------

@@ -123,7 +123,7 @@ class Quantile(OfColumn):
         return self._spec(edges=tuple((low + high + 1) // 2 for low, high in pairwise(points)))
 
     def parts(self, bounds: Bounds) -> list[Part]:
-        """Return what is chosen by."""
+        """Return the part of the exponential mechanism."""
         most = max(self.share.numerator, self.share.denominator - self.share.numerator)
         size, step = self._rows(bounds) * most, Fraction(1, self.share.denominator)
         return [Part(f"quantile {self.share}", size, bounds.max_groups, is_choice=True, unit="ranks", step=step)]

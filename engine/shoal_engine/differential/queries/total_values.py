@@ -36,7 +36,7 @@ BLOCK = 1 << 15
 
 @dataclass(frozen=True, slots=True)
 class ValueSpec:
-    """What is summed of a column.
+    """Sums of a column.
 
     Attributes
     ----------

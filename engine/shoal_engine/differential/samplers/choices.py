@@ -106,7 +106,7 @@ def coins_below(bounds: Bounds, words: DrawWords, n: int) -> Booleans:
 
 
 def integers_below(bound: int, words: DrawWords, n: int) -> Integers:
-    """Return what is left of a draw's first `n` words modulo `bound`; the highest words are drawn again."""
+    """Return the remainders of a draw's first `n` words modulo `bound`; the highest words are drawn again."""
     spare = (1 << WORD_BITS) % bound
     last = np.uint64((1 << WORD_BITS) - spare - 1)
     found = np.empty(_checked(n), np.int64)

@@ -123,7 +123,7 @@ class Gaussian:
         return m * m / (2 * self.sigma_squared)
 
     def slope(self, m: int) -> Fraction:
-        """Return ``m / sigma_squared``: what is left of the exponent is ``g**2 / (2 * sigma_squared)``."""
+        """Return ``m / sigma_squared``: the rest of the exponent is ``g**2 / (2 * sigma_squared)``."""
         return m / self.sigma_squared
 
     @property

@@ -1,6 +1,6 @@
 """Draw from the discrete Laplace and Gaussian distributions one number at a time, from coins alone: slow and exact.
 
-What the quick samplers leave open is decided here, and they are tested against it.
+The quick samplers leave rare cases to these, and are tested against them.
 
 References
 ----------

@@ -101,7 +101,7 @@ def _draw_again(proposal: Proposal, words: DrawWords, rows: Rows, first: int, dr
 
 
 def _look_up(proposal: Proposal, words: npt.NDArray[np.uint64], drawn: Integers) -> tuple[Rows, Rows]:
-    """Set what the table decides; return the rows that are rejected and those that are open."""
+    """Set the integers that the table decides; return the rows that are rejected and those that are open."""
     if proposal.words_a_draw == 1:
         from shoal_kernels.private.alias_tables import draw_from_table
 

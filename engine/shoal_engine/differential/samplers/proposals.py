@@ -1,7 +1,7 @@
-"""How a distribution is drawn: an alias table over cells of magnitudes, and what the table leaves open.
+"""Draw from a distribution: an alias table over cells of magnitudes, and the cases that it leaves open.
 
 Outcome ``2 * h + s`` is cell h on the side of the sign s: the magnitudes from ``start = h * 2**k + s``, 2**k of
-them, all taken to be as likely as `start`; a place within the cell is then kept with the right chance. With
+them, all taken to be as likely as `start`; a place within the cell is then kept with the right probability. With
 ``k = 0`` a cell is one integer and there is nothing to keep. Two more outcomes are the tails beyond the cells.
 
 Each outcome's share of the words is rounded down, so no word stands for a wrong outcome; the words left over,
@@ -87,7 +87,7 @@ class Proposal:
     def open_outcome(self, coins: Coins) -> int:
         """Return the outcome of a word that the table leaves open; ``n - 1`` and `n` are the tails.
 
-        Outcome j is met with the chance by which its probability passes its share of the words. A uniform
+        Outcome j has the probability that exceeds its share of the words. A uniform
         number is held against the sums of these, with ever more digits of both until it is clear between which
         two it lies.
         """
@@ -184,7 +184,7 @@ def propose(
 
 @lru_cache(TABLES_KEPT)
 def proposal_of(distribution: NoiseDistribution) -> Proposal:
-    """Return the table by which a distribution is drawn; the last few are kept."""
+    """Return the table of a distribution; the last few are kept."""
     column_bits = max(LEAST_COLUMN_BITS, distribution.reach.bit_length() + 1)
     if column_bits <= MOST_COLUMN_BITS:
         return propose(distribution, column_bits, 0)

@@ -17,7 +17,7 @@ Variant: TypeAlias = Literal["paper", "flower"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Adaptive(ABC):
-    """What the three of Algorithm 2 share: a first moment, and steps that a second one makes smaller."""
+    """Base of the three optimizers of Algorithm 2: a first moment, and steps scaled by a second one."""
 
     learning_rate: float
     beta_1: float = 0.9

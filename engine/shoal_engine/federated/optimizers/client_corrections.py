@@ -139,7 +139,7 @@ def scaffold_update(
     node: str,
     round: int | None = None,
 ) -> Update:
-    """Return what a node of SCAFFOLD sends: both changes, y_i - x and c_i+ - c_i, as one update.
+    """Return the update that a node of SCAFFOLD sends: both changes, y_i - x and c_i+ - c_i, as one update.
 
     They are accepted or rejected together. All weigh the same: with other weights the server's
     variate would not be the mean of the nodes'. A node whose update did not count keeps the variate it had.

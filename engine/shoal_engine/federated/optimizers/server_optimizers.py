@@ -1,4 +1,4 @@
-"""What the server makes of a round's mean: a step of SGD with momentum, Adagrad, Adam or Yogi.
+"""Server optimizers: from a round's mean, a step of SGD with momentum, Adagrad, Adam or Yogi.
 
 Each optimizer is frozen hyperparameters and two pure functions. The mean of what nodes sent comes from any aggregator::
 

@@ -1,4 +1,4 @@
-"""What a server optimizer remembers between rounds: a few models, which go into an Arrow IPC file and come back."""
+"""State of a server optimizer between rounds: a few models, which go into an Arrow IPC file and come back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

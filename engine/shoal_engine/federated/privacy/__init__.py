@@ -1,1 +1,1 @@
-"""Private aggregation and what a training spends."""
+"""Private aggregation and the budget of a training."""

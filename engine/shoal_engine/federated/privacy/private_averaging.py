@@ -2,8 +2,8 @@
 
 Each node's change from the round's model is clipped, weighted by at most 1 and rounded to whole steps; what is added up
 is exact, and gets discrete Gaussian noise once, at the release. The denominator is declared, as the number of nodes
-that take part is private. The clip may adapt (Andrew, Thakkar, McMahan, Ramaswamy 2021): beside the sum it is counted,
-with noise of the same draw, how many more changes were not clipped than the quantile asks for.
+that take part is private. The clip may adapt (Andrew, Thakkar, McMahan, Ramaswamy 2021): in addition to the sum it is
+counted, with noise of the same draw, how many more changes were not clipped than the quantile asks for.
 """
 
 import math
@@ -93,7 +93,7 @@ class AdaptiveClip:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrivateAggregate(Aggregate):
-    """What a private round released.
+    """Result of a private round.
 
     Attributes
     ----------
@@ -138,9 +138,9 @@ class PrivateMean:
     clip : float or AdaptiveClip
         Bound on the norms of changes.
     expected_updates : float
-        What the sum is divided by: the number of nodes times the rate by which they are drawn.
+        Divisor of the sum: the number of nodes times their sampling rate.
     weight_cap : float, optional
-        Claimed weights count up to it, as a share of it, whatever is claimed; unless given all count alike.
+        Cap of claimed weights; a node counts by its share of it. Default: all weigh the same.
 
     Notes
     -----
@@ -221,7 +221,7 @@ class PrivateMean:
     def observe(self, update: Update) -> None:
         """Add one update; its memory is free again when this returns.
 
-        What a node sends again counts once; of a node that sends different updates none counts: what was added is taken
+        A repeated update counts once; if a node sends different updates none counts: the update added first is taken
         back (see `sent_twice`).
         """
         raw = self.checks.record(update)

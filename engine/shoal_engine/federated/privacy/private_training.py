@@ -1,9 +1,9 @@
-"""What a training may cost its nodes: who takes part, and whether one more round may begin.
+"""Budget of a private training: sample the nodes of a round, and charge it before it begins.
 
 The unit that is protected is a node, which comes or goes with all that it sends. Each round releases one vector with
 discrete Gaussian noise on a sum that a node moves by at most `sensitivity` steps. It is charged as Gaussian noise, for
 which the distributions of losses are exact whatever the dimension: noise of sigma steps, 2**40 or so, is Gaussian noise
-rounded to whole steps but for a chance of at most 1 / (40 sigma**2) a value, and that is charged to delta.
+rounded to whole steps except with probability at most 1 / (40 sigma**2) a value, and that is charged to delta.
 
     The distance in total variation is half the sum over whole z of what the integral of the density from z - 1/2 to
     z + 1/2 and its value at z differ by: at most max abs(f'') / 24 in each step, and so
@@ -65,7 +65,7 @@ class Permit:
         Raises
         ------
         BudgetExhausted
-            It was used before: noise is drawn once for what was paid once.
+            It was used before: noise is drawn once for one charge.
         """
         try:
             # One step, so that of several threads one succeeds.
@@ -80,7 +80,7 @@ class Permit:
         return self
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        """Refuse to be pickled, as what was read back could be used again."""
+        """Refuse to be pickled, as a copy could be used again."""
         msg = "a permit allows one release in the process that paid for it, and cannot be pickled"
         raise TypeError(msg)
 
@@ -96,7 +96,7 @@ class PrivateTraining:
         Deviation of each round's noise over how far one node moves the sum; at most 512. Floats are rounded towards
         more noise.
     rate : Fraction, int, Decimal, str or float
-        Chance by which `sample` draws each node into a round. Where it is 1 all take part, whoever chooses them.
+        Probability that `sample` draws a node into a round. At 1 all take part, whoever chooses them.
     ledger : Ledger, optional
         Is charged with epsilon and delta before the first round.
 
@@ -167,7 +167,7 @@ class PrivateTraining:
         return cls(epsilon, delta, noise_multiplier=multiplier, rate=rate, ledger=ledger)
 
     def sample(self, nodes: Sequence[str], *, _stream: Keystream | None = None) -> list[str]:
-        """Draw the nodes of a round: each with chance `rate`, secretly and independently (a Poisson sample).
+        """Draw the nodes of a round: each with probability `rate`, secretly and independently (a Poisson sample).
 
         Only rounds whose nodes were drawn here are charged less than rounds of all nodes. Whoever takes part must not
         be disclosed to anybody, and a round of few, or of nobody, is released like any other. Updates of other nodes

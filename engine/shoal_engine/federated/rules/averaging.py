@@ -93,8 +93,8 @@ class WeightedMean(BufferedAggregator):
     def observe(self, update: Update) -> None:
         """Take one update; where updates are folded, its memory is free again when this returns.
 
-        What a node sends again counts once; of a node that sends different updates none counts. Where updates are
-        folded, what was added is taken back (see `sent_twice`).
+        A repeated update counts once; if a node sends different updates none counts. Where updates are
+        folded, the update added first is taken back (see `sent_twice`).
         """
         if self._folded is None:
             BufferedAggregator.observe(self, update)
@@ -216,7 +216,7 @@ class WeightedMean(BufferedAggregator):
 
 @dataclass(slots=True)
 class _Folded:
-    """What was folded so far."""
+    """Sums of the updates folded so far."""
 
     sums: FixedPointSum
     senders: Senders
@@ -245,7 +245,7 @@ def bounded(record: UpdateRecord, update: Update, bound: float) -> UpdateRecord:
 
 
 def _tensors(update: Update) -> Iterator[tuple[Values, Tensor]]:
-    """Yield each tensor's values and what it is."""
+    """Yield each tensor's values and description."""
     return zip(update.model.payloads(), update.model.layout, strict=True)
 
 

@@ -32,7 +32,7 @@ class Bulyan(BufferedAggregator):
 
     Notes
     -----
-    Krum is run on what is left: of r updates each is judged by its r - f - 2 closest others, and by at least one. So
+    Krum is run on the rest: the score of each of r updates is from its r - f - 2 closest others, at least one. So
     the number of neighbors shrinks with the set, as algorithm and proof have it.
 
     References
@@ -57,7 +57,7 @@ class Bulyan(BufferedAggregator):
         at_least_zero(self.f)
 
     def release(self) -> Aggregate:
-        """Return the values near the medians of what was selected.
+        """Return the values near the medians of the selected updates.
 
         Raises
         ------

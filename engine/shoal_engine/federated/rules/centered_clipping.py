@@ -26,7 +26,7 @@ class CenteredClipping(BufferedAggregator):
     radius : float
         Each of n updates moves the result by at most radius / n in each iteration.
     center : Model, optional
-        Where the first iteration starts: ``checks.like`` unless given, or the origin where that is not given either.
+        Start of the first iteration. Default: ``checks.like``, or else the origin.
         Not compared: aggregators of one round may each hold a copy of it.
     iterations : int
     n_threads : int
@@ -90,5 +90,5 @@ class CenteredClipping(BufferedAggregator):
 
 
 def clip_factors(norms: Floats, limit: float) -> Floats:
-    """Return by what each of some norms is multiplied so that none is above a limit."""
+    """Return the factors that bring norms down to a limit; 1 for those at or below it."""
     return np.where(norms > limit, limit / np.maximum(norms, limit), 1.0)

@@ -73,7 +73,8 @@ class MultiKrum(BufferedAggregator):
     f : int
         Updates that may be hostile; at least 2 f + 3 are needed in all.
     m : int, optional
-        Updates that are averaged, n - f - 2 unless given; at most n - f, or hostile ones would be among them for sure.
+        Number of updates that are averaged. Default: n - f - 2; at most n - f, or hostile ones would be among them for
+        sure.
     n_threads : int
         They change no bit of the result.
 

@@ -20,8 +20,8 @@ from shoal_engine.federated.updates.round import Aggregate
 class NormBound(BufferedAggregator):
     """The weighted mean of updates whose norms are bounded.
 
-    Lengths are those of the changes from ``checks.like``, the round's model, where it is given; else of what is
-    sent. They are the report's norms.
+    Norms are those of the changes from ``checks.like``, the round's model, if it is given; else of the
+    updates. They are the report's norms.
 
     Parameters
     ----------

@@ -82,13 +82,13 @@ class NormalizedMean(BufferedAggregator):
     Parameters
     ----------
     checks : UpdateChecks
-        Judges the weights that are claimed, n_i.
+        Checks the claimed weights, n_i.
     steps : mapping of str to int, optional
         How many local steps each node took; or given at the release. They are claims like the weights: a node without,
         or with fewer than 1, does not count, for "bad steps".
     local : LocalSteps
     start : Model, optional
-        The round's model, where updates are models: the release is the next model. Unless given, updates are changes,
+        The round's model, where updates are models: the release is the next model. Default: updates are changes,
         and so is the release.
     effective_steps : float, optional
         Tau_eff, where it shall not follow from the updates.

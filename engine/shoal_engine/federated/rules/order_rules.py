@@ -1,4 +1,4 @@
-"""Median and trimmed mean of updates, coordinate by coordinate: what a few hostile ones send moves neither far.
+"""Median and trimmed mean of updates, coordinate by coordinate: a few hostile ones move neither far.
 
 Both count every update once: a weight is a claim, and whoever could claim a large one would decide the result. Claims
 are still checked, and reported.
@@ -65,7 +65,7 @@ class _MeanOfRanks(BufferedAggregator):
 class Median(_MeanOfRanks):
     """The median of each coordinate; of an even number, the mean of the two in the middle.
 
-    While fewer than half of the updates are hostile, each coordinate stays within what the others sent.
+    While fewer than half of the updates are hostile, each coordinate stays within the others' values.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class Median(_MeanOfRanks):
 class TrimmedMean(_MeanOfRanks):
     """The mean of each coordinate without a share of the updates at each end.
 
-    While no more updates are hostile than are cut at one end, each coordinate stays within what the others sent. Of
+    While no more updates are hostile than are cut at one end, each coordinate stays within the others' values. Of
     fewer than ``1 / share`` updates none is cut, and the result is their mean: declare ``checks.min_updates``.
 
     Parameters

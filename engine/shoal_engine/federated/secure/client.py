@@ -42,7 +42,7 @@ class SecureClient:
     Parameters
     ----------
     node : int
-        Its number, by which all others know it.
+        Its number, known to all others.
     parameters : SecureParameters
     identity : Identity, optional
         Needed if the round is signed.
@@ -135,7 +135,7 @@ class SecureClient:
         return EncryptedShares(p.session, p.round, self._node, bound, sealed, bounds)
 
     def confirm(self, delivered: DeliveredShares) -> ConfirmedShares:
-        """Open what the neighbors sent; say whose shares are not what they committed to, also available as `tampered`.
+        """Open the neighbors' messages; name those whose shares do not match their commitments, as `tampered` does.
 
         Raises
         ------

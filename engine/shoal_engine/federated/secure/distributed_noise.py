@@ -1,6 +1,6 @@
 """Noise that no one adds alone: every node adds a part, and only the sum is noisy enough, and private.
 
-A sum of discrete Gaussians is no discrete Gaussian, but is nearly one: what it costs more than one is `tau`
+A sum of discrete Gaussians is no discrete Gaussian, but is nearly one: the extra cost is `tau`
 (Kairouz, Liu, Steinke 2021, The distributed discrete Gaussian mechanism for federated learning with secure
 aggregation, ICML, proposition 14). With shares of variance 1 tau is about 5e-4, with 4 about 1e-16.
 """
@@ -116,7 +116,7 @@ class DistributedGaussian:
         length : int
             Numbers in the vector.
         sensitivity_l1 : int, optional
-            In L1. Unless given, the most that the other one and the length allow.
+            Sensitivity in L1. Default: the most that the other one and the length allow.
 
         Returns
         -------

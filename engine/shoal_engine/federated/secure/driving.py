@@ -161,13 +161,13 @@ class SecureRound:
 def answered(
     stage: Stage, entries: Mapping[str, Any], kept: Mapping[str, Any] | None, vector: Callable[[], "Ints | Reason"]
 ) -> tuple[Fields, Fields | None]:
-    """Return a node's answer to one message of a round, and what it keeps for the next one.
+    """Return a node's answer to one message of a round, and its memory for the next one.
 
     Parameters
     ----------
     stage : Stage
     entries : mapping of str to a number, bytes or a list
-        What the server says.
+        Message of the server.
     kept : mapping, optional
         Memory of the stage before.
     vector : callable
@@ -176,7 +176,7 @@ def answered(
     Raises
     ------
     SecureAggregationError
-        The step was rejected. The node must forget what it kept: it dropped out.
+        The step was rejected. The node must forget its memory: it dropped out.
     """
     if stage is Stage.ADVERTISE:
         client = StoredClient(flat.integer("node", entries), read_parameters(entries))

@@ -31,7 +31,7 @@ _KEYS = ("sender", "encryption_key", "mask_key", "signature")
 
 
 def flattened(message: Message | ToNode) -> Fields:
-    """Return a message as fields; what is by node becomes two lists."""
+    """Return a message as fields; mappings by node become two lists."""
     found: Fields = {}
     for field in fields(message):
         value: Any = getattr(message, field.name)

@@ -18,7 +18,7 @@ class Graph:
     nodes : sequence of int
         Distinct.
     neighbors : int, optional
-        Even. Unless given, or if there are no more others than that, every other node is a neighbor.
+        Even. Default, or if there are no more others than that: every other node is a neighbor.
     seed : bytes
         Nobody may know it before the nodes are settled.
 

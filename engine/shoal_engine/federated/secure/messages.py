@@ -63,7 +63,7 @@ class EncryptedShares:
 
 @dataclass(frozen=True, slots=True)
 class DeliveredShares:
-    """What the neighbors enciphered for one node, and what they committed themselves to, by sender."""
+    """Encrypted shares of the neighbors for one node, and their commitments, by sender."""
 
     session: bytes
     round: int
@@ -74,7 +74,7 @@ class DeliveredShares:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmedShares:
-    """That a node opened what it was sent, but for the shares of some."""
+    """Confirmation that a node opened its shares, but for those of some."""
 
     session: bytes
     round: int
@@ -124,7 +124,7 @@ class SignedSurvivors:
 
 @dataclass(frozen=True, slots=True)
 class SurvivorShares:
-    """What one node holds of the secrets that take the masks off: for each other node, of one of its two."""
+    """Shares of one node in the secrets that take the masks off: for each other node, of one of its two."""
 
     session: bytes
     round: int

@@ -43,7 +43,7 @@ class SecureParameters:
     length : int
         Numbers in each vector.
     neighbors : int, optional
-        Even: how many others each node shares masks with. Unless given, all others.
+        Even: number of others that each node shares masks with. Default: all others.
     signed : bool
         Whether keys and the list of survivors carry signatures, against a server that lies.
 

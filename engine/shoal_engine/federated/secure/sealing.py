@@ -18,7 +18,7 @@ NONCE_BYTES: Final = 12
 
 
 class HeldShares(NamedTuple):
-    """What one node holds of another's two secrets; it gives away one of them at most."""
+    """Shares of one node in another's two secrets; it gives away one of them at most."""
 
     mask_key: bytes
     self_mask: bytes
@@ -36,7 +36,7 @@ def unseal(parameters: SecureParameters, key: bytes, sealed: bytes, *, sender: i
     Raises
     ------
     TamperedMessage
-        They are not what the sender sealed, or sealed for someone else, or for another session or round.
+        They were changed since the sender sealed them, or sealed for someone else, or for another session or round.
     """
     try:
         nonce, text = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]

@@ -24,7 +24,7 @@ SHARE_BYTES: Final = 33
 
 
 def split(secret: bytes, threshold: int, points: Sequence[int]) -> dict[int, bytes]:
-    """Return one share for each point, of which any `threshold` give the secret.
+    """Return one share for each point; any `threshold` of them give the secret.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def evaluate(polynomial: Sequence[int], x: int, prime: int) -> int:
 
 
 def weights_at_zero(points: Sequence[int], prime: int) -> dict[int, int]:
-    """Return by which weights values at the points add up to the value at 0 (Lagrange's formula).
+    """Return the weights with which values at the points add up to the value at 0 (Lagrange's formula).
 
     Raises
     ------

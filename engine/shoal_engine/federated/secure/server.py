@@ -121,7 +121,7 @@ class SecureServer:
         return listed
 
     def deliver(self) -> dict[int, DeliveredShares]:
-        """End `share`; return what each node is to be sent.
+        """End `share`; return the message to each node.
 
         Raises
         ------
@@ -209,7 +209,7 @@ class SecureServer:
         """End the round; return the sum of the survivors' vectors, (length,) int64, modulo 2**64.
 
         Shares that are not what their node committed itself to are left out, and whoever gave them is among `liars`:
-        as long as enough are left, the sum is what it would be without the lie.
+        as long as enough are left, the sum is the same as without the lie.
 
         Raises
         ------

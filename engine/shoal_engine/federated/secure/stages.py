@@ -1,4 +1,4 @@
-"""In which order the steps of a round come."""
+"""Order of the steps of a round."""
 
 from enum import IntEnum
 

@@ -1,6 +1,6 @@
 """A node's side of a round put away between two messages, for nodes whose process does not live that long.
 
-What is put away holds the node's secrets of that round and must not leave the node; nor may it be taken out twice: of a
+The stored fields hold the node's secrets of that round and must not leave the node; nor may it be taken out twice: of a
 node's two secrets a share may be given away once, and a copy does not know what another copy gave away.
 """
 
@@ -67,7 +67,7 @@ class StoredClient(SecureClient):
 
     @classmethod
     def of_fields(cls, kept: Mapping[str, Any]) -> "StoredClient":
-        """Return what was put away as `fields`.
+        """Return the client stored as `fields`.
 
         Raises
         ------

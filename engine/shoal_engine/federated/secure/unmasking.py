@@ -69,7 +69,7 @@ def unmask(
     partners: Mapping[int, frozenset[int]],
     shares: tuple[Shares, Shares],
 ) -> set[int]:
-    """Take all masks off a sum, in place; return who gave out shares of which some do not fit.
+    """Take all masks off a sum, in place; return the nodes with shares that do not fit.
 
     Parameters
     ----------

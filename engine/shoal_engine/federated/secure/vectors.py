@@ -140,7 +140,7 @@ class MaskedClip:
     share_squared : int
         Squared deviation of each node's noise, in steps.
     expected_updates : float
-        What the sum is divided by.
+        Divisor of the sum.
     weight_cap : float
         Weights count up to it, as a share of it; 0 if all count alike.
 
@@ -163,10 +163,10 @@ class MaskedClip:
 
     @classmethod
     def of_mean(cls, mean: PrivateMean, threshold: int) -> "MaskedClip":
-        """Return what a private mean becomes if nodes add its noise: enough when `threshold` of them are left.
+        """Return the masked form of a private mean if nodes add its noise: enough when `threshold` of them are left.
 
         The noise of many nodes is no discrete Gaussian: how far it is from one, `DistributedGaussian.tau` for each
-        value, must be less than what is charged for rounding and not needed, about 0.004 / sigma**2.
+        value, must be less than the charge for rounding and not needed, about 0.004 / sigma**2.
 
         Raises
         ------
@@ -236,7 +236,7 @@ def check_clip(clip: float | AdaptiveClip) -> float:
 
 
 def plan_entries(plan: MaskedMean | MaskedClip) -> dict[str, float | int | str]:
-    """Return as fields what a node must know to make its vector."""
+    """Return the entries that a node needs to make its vector."""
     entries = asdict(plan)
     if isinstance(plan, MaskedClip):
         # It has more bits than transports have for a number.

@@ -1,7 +1,7 @@
 """Sums of clipped changes in integers: one node moves the sum by no more than a norm that is known exactly.
 
 A change is shortened to the clip, times a weight of at most 1, and rounded to a grid on which the clip is 2**CLIP_BITS
-steps long. Rounding moves each of d values by at most half a step, so what is added is never longer than
+steps long. Rounding moves each of d values by at most half a step, so the added norm is never more than
 ``2**CLIP_BITS + ceil(sqrt(d) / 2) + 1`` steps: the last step is for what floating numbers round on the way.
 """
 

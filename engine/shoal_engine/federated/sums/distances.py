@@ -1,6 +1,6 @@
 """Distances of models, and combinations of them: read part by part, summed part by part in order.
 
-Whatever the number of threads, the same bytes; and beside the models no more memory than a part of each.
+Whatever the number of threads, the same bytes; and apart from the models no more memory than a part of each.
 """
 
 import math
@@ -64,11 +64,11 @@ def in_parts(
     models : sequence of Model
         Of one layout.
     work : callable
-        Given a part, it returns what it found. Several run at once.
+        Given a part, it returns its result. Several run at once.
     every : int
         Process one part in `n_parts` of each tensor, and the first; then there is no result.
     result : bool
-        Whether there is one; else what is written is thrown away.
+        Whether there is one; else the output is thrown away.
 
     Returns
     -------

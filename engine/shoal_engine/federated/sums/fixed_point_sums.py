@@ -77,7 +77,7 @@ def declared_bits(bound: float, max_weight: float, max_updates: int) -> int:
         raise UpdateError(msg)
     bits = grid_bits(bound, max_weight, max_weight * max_updates)
     if (left := bits + math.frexp(bound)[1]) < _FEWEST_OF_BOUND:
-        msg = f"max_weight and max_updates leave {left} bits to a value of weight 1; declare what is really claimed"
+        msg = f"max_weight and max_updates leave {left} bits to a value of weight 1; declare the largest claimed"
         raise UpdateError(msg)
     return bits
 
@@ -183,7 +183,7 @@ class FixedPointSum:
 
     Notes
     -----
-    A product that is not 0 but would be rounded to 0 is added exactly, beside the grid: models have few such values.
+    A product that is not 0 but would be rounded to 0 is added exactly, outside the grid: models have few such values.
     """
 
     def __init__(self, layout: Layout, bits: int, sums: list[Ints] | None = None) -> None:

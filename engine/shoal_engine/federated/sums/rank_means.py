@@ -1,4 +1,4 @@
-"""Means of ranks, coordinate by coordinate: what a median and a trimmed mean are, over updates where they lie."""
+"""Means of ranks, coordinate by coordinate: for the median and the trimmed mean, without copying updates."""
 
 import functools
 from collections.abc import Sequence

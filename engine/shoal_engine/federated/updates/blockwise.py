@@ -1,4 +1,4 @@
-"""Arithmetic on models, value by value: in float64, a block at a time, so that nothing is held beside the results."""
+"""Arithmetic on models, value by value: in float64, a block at a time, so that nothing is held but the results."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
@@ -19,7 +19,7 @@ BLOCK: Final = 1 << 14
 
 
 def combined(rule: Rule, models: Sequence[Model], layouts: Sequence[Layout]) -> tuple[Model, ...]:
-    """Return models of which each value follows from the values in its place.
+    """Return models whose values are computed elementwise.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def combined(rule: Rule, models: Sequence[Model], layouts: Sequence[Layout]) -> 
 
 
 def wide_layout(layout: Layout) -> Layout:
-    """Return the layout of what is kept about a model between rounds: float64 for float64, else float32."""
+    """Return the layout of a model's state between rounds: float64 for float64, else float32."""
     wide: dict[DType, DType] = {"float64": "float64"}
     return tuple(Tensor(tensor.name, tensor.shape, wide.get(tensor.dtype, "float32")) for tensor in layout)
 

@@ -105,7 +105,7 @@ class Copies:
         return Cipher(AES256(self._key), CTR((place // _BLOCK).to_bytes(_BLOCK, "big")))
 
     def __deepcopy__(self, memo: object) -> "Copies":
-        """Return these copies: what was kept is never changed, so that two may read and add."""
+        """Return these copies: kept copies never change, so that two may read and add."""
         return self
 
     def __getstate__(self) -> tuple[bytes, bytes]:
@@ -122,7 +122,7 @@ class Copies:
 
 @dataclass(slots=True)
 class _Sender:
-    """What one node sent.
+    """Updates of one node.
 
     Attributes
     ----------
@@ -150,7 +150,7 @@ class _Sender:
     more: list[tuple[bytes, UpdateRecord]] = field(default_factory=list[tuple[bytes, UpdateRecord]])
 
     def model(self) -> Model:
-        """Return the copy of what is in the sum."""
+        """Return the copy of the part of the sum."""
         assert self.copies is not None, "what cannot be taken back is never asked for"
         return self.copies.read(self.place, self.layout)
 
@@ -174,7 +174,7 @@ class _Sender:
 
 
 class Senders:
-    """Which nodes a folded sum has heard, and what is in it of each.
+    """Nodes whose updates a folded sum has observed, and their parts of the sum.
 
     Parameters
     ----------
@@ -259,7 +259,7 @@ class Senders:
         return tuple(record for node in sorted(self._of) for record in self._of[node].records())
 
     def _settle(self, sender: _Sender, fold: Fold) -> None:
-        """Take back what is in the sum of a node that sent different updates."""
+        """Take back from the sum the update of a node that sent different ones."""
         if sender.is_added and sender.differs():
             fold(sender.model(), sender.looked, -1)
             sender.is_added, sender.copies = False, None

@@ -53,7 +53,7 @@ class UpdateRecord:
     clipped : bool
         Whether it was shortened.
     distance : float
-        Score by which the rule selects updates; NaN if it selects none.
+        Score that the rule selects by; NaN if it selects nobody.
     kept : bool
     reason : str or None
         Why it was not kept; of one that was, that its node gave "wrong shares" of others' masks.

@@ -1,4 +1,4 @@
-"""What a model is made of: named tensors of given shapes and dtypes, as Arrow types.
+"""Tensors of a model: named, and of given shapes and dtypes, as Arrow types.
 
 A tensor is one value of Arrow's canonical fixed shape tensor type, so that its shape and dtype are in the schema and
 its payload is one contiguous buffer. Arrow has no bfloat16; its bits are kept as uint16 and the field says so.
@@ -109,7 +109,7 @@ def widened(values: npt.NDArray[Any], dtype: DType) -> npt.NDArray[Any]:
 
 
 def narrowed(values: npt.NDArray[np.float64], dtype: DType) -> npt.NDArray[Any]:
-    """Return float64 values in a dtype, rounded to nearest, ties to even; what is too large becomes infinite."""
+    """Return float64 values in a dtype, rounded to nearest, ties to even; larger values become infinite."""
     if dtype == "bfloat16":
         bits = _odd_float32(values).view(np.uint32)
         # What is dropped decides: above half rounds up, half to even. NaN is not among values.

@@ -1,4 +1,4 @@
-"""Updates: what a node sends back, and files of them, from which a round can be run again."""
+"""Updates that nodes send back, and files of updates, to run a round again."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
