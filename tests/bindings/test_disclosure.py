@@ -14,7 +14,7 @@ from scipy import integrate
 
 import shoal
 from naive.releases import Case, cases
-from shoal_engine.risk.individual import expected_chance
+from shoal_engine.risk.individual import expected_probability
 
 POLICY = shoal.Policy.of(k=2, quasi_identifiers=["a", "b"], sensitive=["s"])
 SAMPLE = pl.DataFrame({"a": [1, 1, 1, 2, 2, None], "b": list("xxxxyz"), "s": ["p", "p", "q", None, "q", "p"]})
@@ -75,38 +75,38 @@ def test_risk__population_counted_by_sql() -> None:
 
 @given(size=st.integers(1, 60), p=st.floats(0.02, 0.999))
 @settings(deadline=None)
-def test_expected_chance__is_an_integral(size: int, p: float) -> None:
+def test_expected_probability__is_an_integral(size: int, p: float) -> None:
     """E[1/F] is the integral of E[u^(F-1)] over u; for a negative binomial F that is p^f u^(f-1) / (1-(1-p)u)^f."""
     area = integrate.quad(lambda u: p**size * u ** (size - 1) / (1 - (1 - p) * u) ** size, 0, 1, points=[1 - p])[0]
-    assert expected_chance(np.array([size]), np.array([p]))[0] == pytest.approx(area, rel=1e-5)
+    assert expected_probability(np.array([size]), np.array([p]))[0] == pytest.approx(area, rel=1e-5)
 
 
-def test_expected_chance__closed_forms() -> None:
+def test_expected_probability__closed_forms() -> None:
     """Franconi and Polettini 2004: f = 1 and f = 2; a sample of everyone leaves 1/f."""
     p = np.array([0.001, 0.1, 0.5, 0.9])
     q = 1 - p
-    one = expected_chance(np.ones(4, np.int64), p)
+    one = expected_probability(np.ones(4, np.int64), p)
     assert one == pytest.approx(p / q * np.log(1 / p))
-    assert expected_chance(np.full(4, 2), p) == pytest.approx(p / q**2 * (p * np.log(p) + q))
-    assert expected_chance(np.array([1, 4]), np.ones(2)).tolist() == [1.0, 0.25]
+    assert expected_probability(np.full(4, 2), p) == pytest.approx(p / q**2 * (p * np.log(p) + q))
+    assert expected_probability(np.array([1, 4]), np.ones(2)).tolist() == [1.0, 0.25]
 
 
 @pytest.mark.parametrize("p", [Fraction(1, 1000), Fraction(1, 10), Fraction(9, 10)])
 @pytest.mark.parametrize("size", [3, 30, 49, 50, 51, 400])
-def test_expected_chance__sums_the_distribution(size: int, p: Fraction) -> None:
+def test_expected_probability__sums_the_distribution(size: int, p: Fraction) -> None:
     """The series of 1/F in exact fractions, term k being k! f! / (f+k)! (1-p)^k."""
     term, total, k = Fraction(1), Fraction(0), 0
     while term > Fraction(1, 10**14) and k < 300:
         total += term
         k += 1
         term *= Fraction(k, size + k) * (1 - p)
-    found = expected_chance(np.array([size]), np.array([float(p)]))[0]
+    found = expected_probability(np.array([size]), np.array([float(p)]))[0]
     assert found == pytest.approx(float(p / size * total), rel=1e-3 if size == 3 else 1e-9)
 
 
-def test_expected_chance__large_classes() -> None:
+def test_expected_probability__large_classes() -> None:
     size = np.array([2_000, 10**6, 10**9])
-    assert expected_chance(size, np.full(3, 0.01)) == pytest.approx(0.01 / (size - 0.99), rel=1e-3)
+    assert expected_probability(size, np.full(3, 0.01)) == pytest.approx(0.01 / (size - 0.99), rel=1e-3)
 
 
 def test_individual_risk__weights_row_by_row() -> None:
@@ -114,7 +114,7 @@ def test_individual_risk__weights_row_by_row() -> None:
     found = shoal.individual_risk(people, POLICY, weights="w")
     assert found["class_size"].to_list() == [3, 3, 3, 1, 1, 1]
     assert found["people"].to_list() == pytest.approx([60, 60, 60, 7, 1, 50])
-    chance = expected_chance(np.array([3, 3, 3, 1, 1, 1]), np.array([0.05, 0.05, 0.05, 1 / 7, 1, 0.02]))
+    chance = expected_probability(np.array([3, 3, 3, 1, 1, 1]), np.array([0.05, 0.05, 0.05, 1 / 7, 1, 0.02]))
     assert found["risk"].to_list() == pytest.approx(chance)
     report = shoal.risk(people, POLICY, weights="w")
     assert report.expected_reidentifications == pytest.approx(chance.sum())
