@@ -213,7 +213,7 @@ def test_randomized_response__keeps_and_changes_by_its_distribution(k: int) -> N
 
 @given(st.fractions(Fraction(1, 1000), Fraction(50)), st.integers(2, 1000), st.sampled_from([8, 64, 200]))
 def test_randomized_response__chance_lies_within_its_bounds(epsilon: Fraction, k: int, bits: int) -> None:
-    low, high = RandomizedResponse(epsilon, k)._chance_to_keep(bits)
+    low, high = RandomizedResponse(epsilon, k)._keep_probability(bits)
     chance = 1 / (1 + (k - 1) * math.exp(-float(epsilon)))
     assert low <= chance * 2**bits * (1 + 1e-9)
     assert high >= chance * 2**bits * (1 - 1e-9)
