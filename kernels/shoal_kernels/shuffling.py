@@ -1,4 +1,4 @@
-"""A uniformly random order, from random words that the caller brings."""
+"""A uniformly random permutation, from a given keystream."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,15 +8,15 @@ from shoal_kernels._jit import kernel, vector
 
 
 @kernel(types.void(vector(types.uint32), types.int64[::1], types.uint32[::1]))
-def shuffle(words: npt.NDArray[np.uint32], state: npt.NDArray[np.int64], order: npt.NDArray[np.uint32]) -> None:
-    """Shuffle as far as the words last.
+def shuffle(keystream: npt.NDArray[np.uint32], state: npt.NDArray[np.int64], order: npt.NDArray[np.uint32]) -> None:
+    """Shuffle until the keystream is used up.
 
     Every order is equally likely if the words are uniform and independent: each draw below a bound is the
     high half of a product, and words that would favor some results are skipped.
 
     Parameters
     ----------
-    words : (any,) uint32
+    keystream : (any,) uint32
     state : (2,) int64, in and out
         ``state[0]``: places still to be drawn, n before the first call; done at 1 or 0.
         ``state[1]``: words used by this call.
@@ -29,9 +29,9 @@ def shuffle(words: npt.NDArray[np.uint32], state: npt.NDArray[np.int64], order: 
     """
     left = state[0]
     used = 0
-    while left > 1 and used < len(words):
+    while left > 1 and used < len(keystream):
         bound = np.uint64(left)
-        product = np.uint64(words[used]) * bound
+        product = np.uint64(keystream[used]) * bound
         used += 1
         low = product & np.uint64(0xFFFFFFFF)
         if low < bound and low < np.uint64(0x100000000) % bound:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive import perturbing as naive
-from shoal_kernels.masking.post_randomization import WORDS_A_ROW, randomize
+from shoal_kernels.masking.post_randomization import KEYSTREAM_PER_ROW, randomize
 
 WORD = 2**64
 
@@ -22,7 +22,7 @@ def test_randomize__equals_naive(codes: list[int], pd8: int, alpha8: int, seed: 
     m, n = int(table.max()) + 1, len(table)
     count = np.bincount(table)
     pd, alpha = Fraction(pd8, 8), Fraction(alpha8, 8)
-    words = np.random.default_rng(seed).integers(0, WORD, WORDS_A_ROW * n, np.uint64, endpoint=False)
+    words = np.random.default_rng(seed).integers(0, WORD, KEYSTREAM_PER_ROW * n, np.uint64, endpoint=False)
     stay = [pd * int(t) / (pd * int(t) + (1 - pd) / (m - 1) * (n - int(t))) for t in count]
     threshold = np.array([min(WORD - 1, round(p * WORD)) for p in (alpha, pd, *stay)], np.uint64)
     found = table.astype(np.int64)
@@ -31,9 +31,9 @@ def test_randomize__equals_naive(codes: list[int], pd8: int, alpha8: int, seed: 
 
 
 def test_randomize__the_highest_words_stay_in_bounds() -> None:
-    words = np.full(WORDS_A_ROW * 4, WORD - 1, np.uint64)
+    words = np.full(KEYSTREAM_PER_ROW * 4, WORD - 1, np.uint64)
     code = np.array([0, 1, 2, 2])
-    words[::WORDS_A_ROW] = 0
+    words[::KEYSTREAM_PER_ROW] = 0
     randomize(words, np.array([1, 0, 0, 0, 0], np.uint64), np.array([0, 1, 2, 2]), np.array([1, 1, 2]), code)
     # First the highest other value, then the last row of other values.
     assert code.tolist() == [1, 1, 2, 2]

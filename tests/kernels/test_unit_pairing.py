@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shoal_kernels.private.unit_pairing import pair_rows
-from shoal_kernels.private.unit_partitioning import BUCKET_BITS, LEFT_OUT, N_BUCKETS, SEND, bucket_places
+from shoal_kernels.private.unit_partitioning import BUCKET_BITS, LEFT_OUT, N_BUCKETS, SCATTER, partition_rows
 
 NO_UNIT = 0xFFFFFFFF
 _rows = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2**32 - 1) | st.integers(0, 3)), max_size=80)
@@ -34,14 +34,14 @@ _codes = st.integers(0, 2000) | st.just(NO_UNIT)
 
 @given(st.lists(st.tuples(_codes, st.integers(0, 9)), max_size=60), st.integers(0, 10))
 @settings(deadline=None)
-def test_bucket_places__sends_rows_in_order(rows: list[tuple[int, int]], n_groups: int) -> None:
+def test_partition_rows__sends_rows_in_order(rows: list[tuple[int, int]], n_groups: int) -> None:
     unit, group = (np.array(column, np.uint32) for column in (zip(*rows, strict=True) if rows else ([], [])))
     bound, place = np.empty(N_BUCKETS + 1, np.int64), np.empty(len(rows), np.uint32)
-    bucket_places(unit, group, n_groups, bound, place)
+    partition_rows(unit, group, n_groups, bound, place)
     stay = [i for i, (u, g) in enumerate(rows) if u != NO_UNIT and g < n_groups]
     order = sorted(stay, key=lambda i: rows[i][0] % N_BUCKETS)
     sent = np.empty(int(bound[-1]), np.uint32)
-    SEND["uint32"](np.arange(len(rows), dtype=np.uint32), place, sent)
+    SCATTER["uint32"](np.arange(len(rows), dtype=np.uint32), place, sent)
     assert sent.tolist() == order
     assert all((place[i] == LEFT_OUT) == (i not in stay) for i in range(len(rows)))
     assert [sum(rows[i][0] % N_BUCKETS < b for i in stay) for b in range(N_BUCKETS + 1)] == bound.tolist()

@@ -120,7 +120,7 @@ def _encode_near(array: pa.Array, low: int, span: int) -> tuple[Codes, npt.NDArr
     code_at = np.zeros(span, np.uint32)
     seen = np.zeros(most, np.uint32)
     state = np.array([0, -1, 0], np.int64)
-    kernel = kernels.ENCODE_NEAR[values.dtype.name, codes.dtype.name]
+    kernel = kernels.ENCODE_INTEGERS[values.dtype.name, codes.dtype.name]
     kernel(values, low % (1 << 64), valid, valid_from, code_at, seen, state, codes)
     return codes, seen[: state[kernels.N_CODES]], int(state[kernels.NULL_CODE])
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from shoal_engine.randomness.secure_source import Uint64Source
 from shoal_engine.transforming.coded_columns import CodedColumn
 from shoal_engine.transforming.specs import PostRandomize
-from shoal_kernels.masking.post_randomization import WORDS_A_ROW, randomize
+from shoal_kernels.masking.post_randomization import KEYSTREAM_PER_ROW, randomize
 
 _WORD = 1 << 64
 _BLOCK = 1 << 18
@@ -37,7 +37,7 @@ def post_randomize(column: CodedColumn, spec: PostRandomize, source: Uint64Sourc
     thresholds = _thresholds(count, spec)
     for start in range(0, rows.size, _BLOCK):
         part = code[start : start + _BLOCK]
-        randomize(source(WORDS_A_ROW * part.size), thresholds, by_value, count, part)
+        randomize(source(KEYSTREAM_PER_ROW * part.size), thresholds, by_value, count, part)
     codes = column.codes.astype(np.int64)
     codes[rows] = code + n_nulls
     return column.with_codes(codes)

@@ -1,4 +1,4 @@
-"""Coordinate by coordinate, the mean of the values that are closest to the median."""
+"""Bulyan's second stage: for each coordinate, the mean of the values closest to the median."""
 
 from typing import Any, Final
 
@@ -9,11 +9,11 @@ from numba import types
 from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, kernel, matrix, vector
 
 TILE: Final = 512
-"""Coordinates at a time: those of a hundred arrays stay in the second cache while they are sorted."""
+"""Number of coordinates at a time: a hundred arrays fit the second cache while they are sorted."""
 
 
 def exchanges(n: int) -> npt.NDArray[np.int64]:
-    """Return the pairs of places that sort n values when exchanged where out of order (Batcher 1968, odd-even merge).
+    """Return the comparators of a sorting network for n values (Batcher 1968, odd-even merge).
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def exchanges(n: int) -> npt.NDArray[np.int64]:
     Returns
     -------
     pairs : (n_pairs, 2) int64
-        First the lower place.
+        Lower place first.
     """
     pairs: list[tuple[int, int]] = []
     step = 1
@@ -58,7 +58,7 @@ def _averager(value_at: Any) -> Any:
         Parameters
         ----------
         addresses : (n_arrays,) uint64
-            Of the first value of each; the caller keeps the arrays alive, contiguous, of one dtype and finite.
+            Address of each array; the caller keeps the arrays alive, contiguous, of one dtype and finite.
         pairs : (n_pairs, 2) int64
             ``exchanges(n_arrays)``.
         n_kept : int
@@ -78,7 +78,7 @@ def _averager(value_at: Any) -> Any:
                 values, row = array_at(value_at(addresses[u]), last)[first:last], rows[u, :length]
                 for i in range(length):
                     row[i] = values[i]
-            # Whole rows are exchanged, each coordinate on its own: no branch depends on a value.
+            # A comparator works on whole rows, each coordinate by itself: no branch depends on a value.
             for pair in range(len(pairs)):
                 low, high = rows[pairs[pair, 0], :length], rows[pairs[pair, 1], :length]
                 for i in range(length):
@@ -92,7 +92,7 @@ def _averager(value_at: Any) -> Any:
                 leaving, entering = rows[start, :length], rows[start + n_kept, :length]
                 for i in range(length):
                     median = 0.5 * np.float64(below[i]) + 0.5 * np.float64(above[i])
-                    # As the window rises this holds until it does not any more: to count is to find where.
+                    # True for the first windows and false for all later ones, so the count is the best window.
                     begin[i] += np.int64(entering[i] - median < median - leaving[i])
             mean[:] = 0
             for u in range(n_arrays):

@@ -1,4 +1,4 @@
-"""Changes from a base: their lengths, and sums of their multiples in whole numbers, without copies of differences."""
+"""Clipped changes from a base: their norms, and fixed-point sums of their multiples, without copies of differences."""
 
 from typing import Any, Final
 
@@ -7,11 +7,11 @@ import numpy.typing as npt
 from numba import types
 
 from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, inlined, kernel, vector
-from shoal_kernels.aggregation.fixed_point import MAGIC_BITS, raised
+from shoal_kernels.aggregation.fixed_point import MAGIC_BITS, scaled_bits
 from shoal_kernels.aggregation.linear_combinations import squared_distance
 
 BLOCK: Final = 4096
-"""Values whose squares are added up at a time: so many that few sums are left, so few that each errs little."""
+"""Number of values whose squares are summed at a time: bounds both the number of sums and the error of each."""
 
 
 def _measurer(value_at: Any, size: int) -> Any:
@@ -19,7 +19,7 @@ def _measurer(value_at: Any, size: int) -> Any:
 
     @inlined
     def part_of(values: npt.NDArray[Any], start: int, stop: int) -> Any:
-        # By address: to slice an array is to count a reference, atomically, in every block.
+        # By address, because slicing an array counts a reference, atomically, in every block.
         return array_at(value_at(np.uint64(values.ctypes.data) + np.uint64(start * size)), stop - start)
 
     def measure_change(
@@ -36,7 +36,7 @@ def _measurer(value_at: Any, size: int) -> Any:
         lanes : (combining.LANES,) float64, out
             Scratch.
         squares : (ceil(n / BLOCK),) float64, out
-            As `squared_distance` tells them; infinite or no number where a value is.
+            Results of `squared_distance`; inf or NaN if a value is.
         """
         for block in range(len(squares)):
             start, stop = block * BLOCK, min(len(values), (block + 1) * BLOCK)
@@ -46,7 +46,7 @@ def _measurer(value_at: Any, size: int) -> Any:
 
 
 def _fold_change(values: npt.NDArray[Any], base: npt.NDArray[Any], factor: float, sums: npt.NDArray[np.int64]) -> None:
-    """Add differences times a factor, each product rounded to a whole number, ties to even.
+    """Add differences times a factor, each product rounded to an integer, ties to even.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def _fold_change(values: npt.NDArray[Any], base: npt.NDArray[Any], factor: float
     """
     for place in range(len(values)):
         change = np.float64(values[place]) - np.float64(base[place])
-        sums[place] += raised(change, factor) - MAGIC_BITS
+        sums[place] += scaled_bits(change, factor) - MAGIC_BITS
 
 
 _DTYPES: Final = {"float32": (types.float32, float32_at, 4), "float64": (types.float64, float64_at, 8)}

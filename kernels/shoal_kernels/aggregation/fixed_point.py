@@ -1,4 +1,4 @@
-"""Weighted sums on a grid of whole numbers: what is added is rounded once, and sums are exact in any order."""
+"""Weighted sums in fixed point: each product is rounded once to an integer, and sums are exact in any order."""
 
 from typing import Any, Final
 
@@ -11,18 +11,19 @@ from shoal_kernels.aggregation.vector_sums import LANES as WIDTH
 from shoal_kernels.aggregation.vector_sums import MAGIC, adder
 
 TILE: Final = 32768
-"""Values whose sums stay in the second cache while every update is added to them."""
+"""Number of values whose sums stay in the second cache while every update is added to them."""
 BLOCK: Final = 1024
-"""Values of one update at a time."""
+"""Number of values of one update at a time."""
 LANES: Final = 64
-"""Sums of squares side by side: a fixed order of addition that vectorizes, the same on every machine."""
+"""Number of parallel sums of squares: a fixed order of addition that vectorizes, the same on every machine."""
 REACH: Final = 2.0**51
 MAGIC_BITS: Final = int(np.float64(MAGIC).view(np.int64))
 
 
 @inlined
-def raised(value: Any, factor: float) -> np.int64:
-    """Return the nearest whole number of a product, and the bits of MAGIC beside it."""
+def scaled_bits(value: Any, factor: float) -> np.int64:
+    """Return the integer nearest to a product, plus MAGIC_BITS."""
+    # Adding MAGIC moves the integer into the low bits of the mantissa; subtracting MAGIC_BITS extracts it.
     return np.float64(np.float64(value) * factor + MAGIC).view(np.int64)
 
 
@@ -55,7 +56,7 @@ def _measure(values: npt.NDArray[Any], lanes: npt.NDArray[Any], squares: npt.NDA
     lanes : (LANES,) of the same dtype, out
         Scratch.
     squares : (ceil(n / TILE),) float64, out
-        Infinite or no number where a value is, or where its square is too large for the dtype.
+        inf or NaN if a value is, or if its square overflows the dtype.
     """
     for tile in range(len(squares)):
         lanes[:] = 0
@@ -64,9 +65,9 @@ def _measure(values: npt.NDArray[Any], lanes: npt.NDArray[Any], squares: npt.NDA
 
 
 def _fold(values: npt.NDArray[Any], factor: float, sums: npt.NDArray[np.int64]) -> None:
-    """Add values times a factor, each product rounded to a whole number, ties to even.
+    """Add values times a factor, each product rounded to an integer, ties to even.
 
-    With the negative factor this is undone exactly.
+    The same call with the negative factor undoes this exactly.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def _fold(values: npt.NDArray[Any], factor: float, sums: npt.NDArray[np.int64]) 
     sums : (n,) int64, in and out
     """
     for place in range(len(values)):
-        sums[place] += raised(values[place], factor) - MAGIC_BITS
+        sums[place] += scaled_bits(values[place], factor) - MAGIC_BITS
 
 
 def _scale(sums: npt.NDArray[np.int64], scale: float, means: npt.NDArray[Any]) -> None:
@@ -113,17 +114,17 @@ def _averager(dtype: str, value_at: Any, size_of: int) -> Any:
         Parameters
         ----------
         addresses : (n_updates,) uint64
-            Of the first value of each; the caller keeps the arrays alive, contiguous and of one dtype.
+            Address of each array; the caller keeps the arrays alive, contiguous and of one dtype.
         factors : (n_updates,) float64
             A product beyond REACH leaves the sums wrong; `squares` bound the values.
         scale : float64
             Times sums: a mean.
         start : int
-            Of the range, in values.
+            First value of the range.
         sums : (TILE,) int64, out
             Scratch.
         squares : (ceil(n / TILE), n_updates) float64, out
-            As `_measure` tells them.
+            Results of `_measure`.
         means : (n,) of the values' dtype, out
         """
         n_updates, n = len(addresses), len(means)
@@ -133,7 +134,7 @@ def _averager(dtype: str, value_at: Any, size_of: int) -> Any:
         for tile in range(len(squares)):
             length = min(n, (tile + 1) * TILE) - tile * TILE
             first = start + tile * TILE
-            # All bits of MAGIC at once, modulo 2**64.
+            # Subtract MAGIC_BITS of all updates at once, modulo 2**64.
             sums[:length] = np.int64(-n_updates) * np.int64(MAGIC_BITS)
             u = 0
             while u < n_updates:
@@ -155,7 +156,7 @@ def _averager(dtype: str, value_at: Any, size_of: int) -> Any:
                     for i in range(length // WIDTH * WIDTH, length):
                         at = addresses[near] + np.uint64((first + i) * size_of)
                         value = array_at(value_at(at), 1)[0]
-                        sums[i] += raised(value, factors[near])
+                        sums[i] += scaled_bits(value, factors[near])
                         squares[tile, near] += np.float64(value * value)
                 u += group
             mean = means[tile * TILE : tile * TILE + length]

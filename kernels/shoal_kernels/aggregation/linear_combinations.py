@@ -9,9 +9,9 @@ from numba import types
 from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, inlined, kernel, vector
 
 BLOCK: Final = 2048
-"""Values of every array at a time: those of a hundred arrays stay near until they are measured."""
+"""Number of values of every array at a time: a hundred arrays stay in cache until they are measured."""
 LANES: Final = 32
-"""Sums of squares side by side: a fixed order of addition that vectorizes, the same on every machine."""
+"""Number of parallel sums of squares: a fixed order of addition that vectorizes, the same on every machine."""
 
 
 @inlined
@@ -21,14 +21,14 @@ def _difference(value: Any, other: Any) -> float:
 
 @inlined
 def squared_distance(values: npt.NDArray[Any], point: npt.NDArray[Any], lanes: npt.NDArray[np.float64]) -> float:
-    """Return the sum of squared differences in float64; `lanes` is scratch, LANES long.
+    """Return the sum of squared differences in float64; `lanes` is scratch of LANES entries.
 
-    It errs by fewer than ``n / (4 * LANES) + 5 * LANES + 3`` roundings, beside those of the differences.
+    The error is fewer than ``n / (4 * LANES) + 5 * LANES + 3`` roundings, not counting those of the differences.
     """
     lanes[:] = 0
     whole = len(values) // (4 * LANES) * (4 * LANES)
     for block in range(0, whole, 4 * LANES):
-        # Four to a lane at a time: sums are read and written less often.
+        # Four values per lane at a time: sums are read and written less often.
         for lane in range(block, block + LANES):
             second, third, fourth = lane + LANES, lane + 2 * LANES, lane + 3 * LANES
             a, b = _difference(values[lane], point[lane]), _difference(values[second], point[second])
@@ -44,8 +44,8 @@ def squared_distance(values: npt.NDArray[Any], point: npt.NDArray[Any], lanes: n
 
 
 @inlined
-def _squared_length(values: npt.NDArray[Any], lanes: npt.NDArray[np.float64]) -> float:
-    """Return the sum of squares, in the same order."""
+def _squared_norm(values: npt.NDArray[Any], lanes: npt.NDArray[np.float64]) -> float:
+    """Return the sum of squares, in the order of `squared_distance`."""
     lanes[:] = 0
     whole = len(values) // (4 * LANES) * (4 * LANES)
     for block in range(0, whole, 4 * LANES):
@@ -73,7 +73,7 @@ def _add_four(
     of_d: float,
     point: npt.NDArray[np.float64],
 ) -> None:
-    """Add four arrays times weights for each time that the sum is read and written."""
+    """Add four weighted arrays, reading and writing the sum once."""
     for i in range(len(point)):
         point[i] += (of_a * a[i] + of_b * b[i]) + (of_c * c[i] + of_d * d[i])
 
@@ -98,23 +98,23 @@ def _combiner(value_at: Any) -> Any:
         Parameters
         ----------
         addresses : (n_arrays,) uint64
-            Of the first value of each; the caller keeps the arrays alive, contiguous and of one dtype.
+            Address of each array; the caller keeps the arrays alive, contiguous and of one dtype.
         weights : (n_arrays,) float64
         used : (n_used,) int64
-            Places of arrays that are added up; others may hold what is no number.
+            Indices of the arrays to be summed; others may contain NaN.
         lanes : (LANES,) float64, out
             Scratch.
         squares : (n_arrays,) float64, out
-            Overwritten. Not finite where a value is not.
+            Overwritten. Not finite if a value is not.
         combination : (n,) float64, out
         """
         n = len(combination)
         squares[:] = 0
         if not len(used):
-            # Nothing is shared among arrays: each is read from end to end.
+            # No sum to keep in cache: each array is read from end to end.
             combination[:] = 0
             for u in range(len(addresses)):
-                squares[u] = _squared_length(part_of(addresses[u], 0, n), lanes)
+                squares[u] = _squared_norm(part_of(addresses[u], 0, n), lanes)
             return
         for start in range(0, n, BLOCK):
             stop = min(n, start + BLOCK)

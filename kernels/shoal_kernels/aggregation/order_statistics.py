@@ -1,8 +1,8 @@
 """Order statistics of many updates, coordinate by coordinate: a sorting network over rows of a tile.
 
-A network orders the same places whatever the values are, so each of its steps is a minimum and a maximum of two rows,
-which vectorizes. Floating point numbers are compared as whole numbers of the same order, in which -0.0 is below 0.0:
-a step then exchanges or keeps, and never loses a bit pattern. The network is Batcher's odd-even merge sort without the
+A network compares the same places whatever the values are, so each of its steps is a minimum and a maximum of two
+rows, which vectorizes. Floating point numbers are compared as integers of the same order, with -0.0 below 0.0:
+a step exchanges or keeps, and never loses a bit pattern. The network is Batcher's odd-even merge sort without the
 steps that no wanted rank depends on; eight rows at a time are sorted as they are read, in registers.
 
 References
@@ -32,11 +32,11 @@ from shoal_kernels._jit import (
 from shoal_kernels.aggregation.fixed_point import LANES, across
 
 TILE: Final = 16384
-"""Values of every update whose squares are added up at a time, and that are widened at a time."""
+"""Number of values of every update whose squares are summed at a time."""
 WIDTH: Final = LANES
-"""Coordinates of a tile: the tile of a hundred updates stays in the first cache, and squares fall into their lanes."""
+"""Number of coordinates of a tile: a hundred updates fit the first cache, and each square has its own lane."""
 FEW: Final = 32
-"""Updates that are read a tile at a time; of more, runs that short would wait for memory."""
+"""Up to this many updates are read one tile at a time; of more, runs that short would wait for memory."""
 ROOM: Final = 400 << 10
 """Bytes of tiles that are read before they are ordered, within the second cache."""
 
@@ -44,12 +44,12 @@ Pair = tuple[int, int]
 
 
 def n_tiles(n_updates: int, size: int) -> int:
-    """Return how many tiles are read at a time, of values of `size` bytes."""
+    """Return the number of tiles read at a time, for values of `size` bytes."""
     return 1 if n_updates <= FEW else max(1, ROOM // (n_updates * WIDTH * size))
 
 
 def exchanges(n: int, low: int, high: int) -> npt.NDArray[np.uint32]:
-    """Return the steps that put the ranks from `low` below `high` into their places, once eights are sorted.
+    """Return the steps that put the ranks from `low` to `high` - 1 into their places, once eights are sorted.
 
     Parameters
     ----------
@@ -109,10 +109,10 @@ def _needed(pairs: list[Pair], wanted: Iterable[int]) -> list[Pair]:
 
 
 def _fused(pairs: list[Pair]) -> list[tuple[int, int, int, int]]:
-    """Return comparators as steps, of four rows where three comparators follow each other: a third less traffic.
+    """Fuse comparators into steps, of four rows if three comparators follow each other: a third less traffic.
 
-    The first two of three are of one layer of the network and the third is next on both of its rows. What a step
-    waits for is then of layers before its first, so the order of first layers is an order of steps.
+    The first two of three are in one layer of the network and the third is next on both of its rows. All that a
+    step depends on is then in layers before its first, so sorting by first layer is a valid order of steps.
     """
     before: list[tuple[int, int]] = []
     layer: list[int] = []
@@ -136,7 +136,7 @@ def _fused(pairs: list[Pair]) -> list[tuple[int, int, int, int]]:
 
 @inlined
 def _key32(value: Any) -> Any:
-    """Return a whole number that is ordered as a float32 is: what is negative has its other bits turned."""
+    """Return an integer with the order of a float32: the bits, with all but the sign flipped if negative."""
     bits = np.float32(value).view(np.int32)
     return np.int32(bits ^ ((bits >> 31) & 0x7FFFFFFF))
 
@@ -149,7 +149,7 @@ def _value32(key: Any) -> Any:
 
 @inlined
 def _key64(value: Any) -> Any:
-    """Return a whole number that is ordered as a float64 is."""
+    """Return an integer with the order of a float64."""
     bits = np.float64(value).view(np.int64)
     return np.int64(bits ^ ((bits >> 63) & 0x7FFFFFFFFFFFFFFF))
 
@@ -203,7 +203,7 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
         x7: npt.NDArray[Any],
         rows: npt.NDArray[Any],
     ) -> None:
-        """Sort eight updates by the best network of that size, of 19 comparators."""
+        """Sort eight updates by the optimal network of that size, with 19 comparators."""
         for lane in range(WIDTH):
             a, b, c, d = key_of(x0[lane]), key_of(x1[lane]), key_of(x2[lane]), key_of(x3[lane])
             e, f, g, h = key_of(x4[lane]), key_of(x5[lane]), key_of(x6[lane]), key_of(x7[lane])
@@ -216,7 +216,7 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
             rows[0, lane], rows[1, lane], rows[2, lane], rows[3, lane] = a, b, c, d
             rows[4, lane], rows[5, lane], rows[6, lane], rows[7, lane] = e, f, g, h
 
-    # Rows are reached by address: to take a row of an array is to count a reference, atomically, at each step.
+    # Rows are accessed by address, because slicing an array counts a reference, atomically, at each step.
 
     @inlined
     def values_at(address: np.uint64, row: Any = 0) -> Any:
@@ -224,7 +224,7 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
 
     @inlined
     def read_at(addresses: npt.NDArray[np.uint64], tails: npt.NDArray[np.uint64], u: int, skip: int) -> Any:
-        """Return a tile of an update: so many values after its first, or its tail."""
+        """Return the tile of an update that begins `skip` values after its first, or its tail if negative."""
         return array_at(value_at(addresses[u] + np.uint64(skip * size) if skip >= 0 else tails[u]), WIDTH)
 
     @inlined
@@ -233,7 +233,7 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
 
     @inlined
     def take_steps(steps: npt.NDArray[np.uint32], keys: np.uint64) -> None:
-        """Order the rows of a tile."""
+        """Apply the steps of the network to the rows of a tile."""
         for step in range(len(steps)):
             a, b, c, d = steps[step, 0], steps[step, 1], steps[step, 2], steps[step, 3]
             if a == b:
@@ -243,7 +243,7 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
 
     @inlined
     def write_mean(keys: np.uint64, low: int, high: int, sums: npt.NDArray[np.float64], mean: npt.NDArray[Any]) -> None:
-        """Write the mean of ranks, added up from the lowest."""
+        """Write the mean of ranks, summed from the lowest."""
         row = keys_at(keys, low)
         for lane in range(WIDTH):
             sums[lane] = np.float64(value_of(row[lane]))
@@ -273,13 +273,13 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
         Parameters
         ----------
         addresses : (n_updates,) uint64
-            Of the first value of each; the caller keeps the arrays alive, contiguous and of one dtype.
+            Address of each array; the caller keeps the arrays alive, contiguous and of one dtype.
         tails : (n_updates,) uint64
-            Of WIDTH values of each: those of the range beyond the last whole tile, then zeros.
+            Address of WIDTH values of each: those of the range beyond the last whole tile, then zeros.
         start : int
-            Of the range, in values.
+            First value of the range.
         steps : (n_steps, 4) uint32
-            Of `exchanges` for as many rows and the same ranks.
+            From `exchanges` for the same number of rows and the same ranks.
         low, high : int
             The first rank, and the one after the last; 0 is the lowest.
         keys : (`n_tiles`, n_updates, WIDTH) int32 or int64, as wide as the values, out
@@ -289,9 +289,9 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
         sums : (WIDTH,) float64, out
             Scratch.
         squares : (n_updates, ceil(n / TILE)) float64, out
-            As `fixed_point` tells them. Where they are finite, so are all values and means.
+            As in `fixed_point`. If they are finite, so are all values and means.
         means : (n,) float32 or float64, out
-            Summed in float64 in the order of ranks, so that the order of updates decides nothing.
+            Summed in float64 in the order of ranks, so that the order of updates does not matter.
         """
         n_updates, n = len(addresses), len(means)
         eight = n_updates // 8 * 8
@@ -302,7 +302,7 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
             for block in range(tile * TILE, last, WIDTH * len(keys)):
                 near = min(len(keys), (last - block + WIDTH - 1) // WIDTH)
                 for u in range(0, eight, 8):
-                    # Eight streams side by side hide the latency; more would push each other's lines out of their sets.
+                    # Eight parallel streams hide the latency; more would evict each other's lines from their sets.
                     for t in range(near):
                         first = block + t * WIDTH
                         skip = start + first if first + WIDTH <= n else -1
@@ -319,6 +319,7 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
                         )
                         for v in range(u, u + 8):
                             _add_squares(read_at(addresses, tails, v, skip), values_at(lane_rows, v))
+                # The last updates, fewer than eight, are read one by one; the network sorts them with the others.
                 for u in range(eight, n_updates):
                     for t in range(near):
                         first = block + t * WIDTH

@@ -1,7 +1,7 @@
-"""Squared distances of every two of many arrays, as sums of squared differences.
+"""Pairwise squared distances of many arrays, as sums of squared differences.
 
-Differences are taken before squares, so that what all arrays share cancels exactly and no far array blurs the
-distance of two near ones, as it does where norms and products are subtracted instead.
+Differences are taken before squares, so a component common to all arrays cancels exactly, and a far array does
+not blur the distance of two near ones, as it does if norms and products are subtracted instead.
 """
 
 from dataclasses import dataclass
@@ -30,9 +30,9 @@ from shoal_kernels.aggregation.vector_sums import across_lanes, array_of
 SIDE: Final = 4
 """Arrays on each side of a block of pairs, whose 16 sums stay in registers."""
 RUN: Final = 12
-"""Squares that are added up in the dtype that they were made in, before they are added to a float64."""
+"""Number of squares summed in their own dtype before they are added to a float64."""
 LANES: Final = 8
-"""Sums of each pair side by side: a fixed order of addition, the same on every machine."""
+"""Number of parallel sums of each pair: a fixed order of addition, the same on every machine."""
 
 _INT: Final = ir.IntType(64)
 _SUMS: Final = ir.VectorType(ir.DoubleType(), LANES)
@@ -41,7 +41,7 @@ _ADDRESS: Final = types.uint64
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """In which dtype differences and squares are taken, and how many values of every array at a time."""
+    """Dtype of differences and squares, and number of values of every array at a time."""
 
     value: Any
     n_bytes: int
@@ -50,7 +50,7 @@ class _Form:
 
     @property
     def tile(self) -> int:
-        """Return so many that those of a hundred arrays stay in the second cache."""
+        """Number of values of every array at a time, such that a hundred arrays fit the second cache."""
         return 8 * RUN * self.lanes
 
     @property
@@ -63,7 +63,7 @@ _COARSE: Final = _Form(ir.FloatType(), 4, 2 * LANES, f"v{2 * LANES}f32")
 
 TILE: Final = _CLOSE.tile
 COARSE_TILE: Final = _COARSE.tile
-"""Values of every array at a time, where squares are taken in float64, and in float32."""
+"""Number of values of every array at a time, with squares in float64, and in float32."""
 FAINT: Final = 2.0**-100
 """Sums of squares in float32 below it may have lost digits to underflow, and are taken again in float64."""
 
@@ -73,7 +73,7 @@ def _int(value: int) -> Any:
 
 
 def _interpreted_block_adder(form: _Form) -> Any:
-    """Return in Python what `_block_adder` returns for kernels; products are rounded before they are added."""
+    """Return the Python form of `_block_adder`; it rounds products before adding them."""
     dtype = np.dtype(np.float64 if form is _CLOSE else np.float32)
 
     def add_up_block(left: int, right: int, out: int) -> None:
@@ -152,7 +152,7 @@ def _block_adder(form: _Form) -> Any:
 
 @inlined
 def _squared_distance(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> float:
-    """Return the sum of squared differences, one after the other in float64."""
+    """Return the sum of squared differences, added in order in float64."""
     total = 0.0
     for place in range(len(left)):
         difference = np.float64(left[place]) - np.float64(right[place])
@@ -181,15 +181,15 @@ def _measurer(value_at: Any, form: _Form) -> Any:
         Parameters
         ----------
         addresses : (n_arrays,) uint64
-            Of the first value of each; the caller keeps the arrays alive, contiguous and of one dtype.
+            Address of each array; the caller keeps the arrays alive, contiguous and of one dtype.
         n : int
-            Length of each; at most 64 tiles, for the error's sake.
+            Values of each; at most 64 tiles, to bound the error.
         rows : (n_rows, tile) of the form's dtype, out
             Scratch; n_rows is a multiple of SIDE and above n_arrays. Rows without an array are origins.
         block : (SIDE * SIDE,) float64, out
             Scratch.
         distances : (n_rows, n_rows) float64, out
-            Overwritten; what is told has row < column <= n_arrays. Not finite where a value of either array is not.
+            Overwritten; valid for row < column <= n_arrays. Not finite if a value of either array is not.
         """
         align_stack()
         n_rows, n_arrays = len(rows), len(addresses)

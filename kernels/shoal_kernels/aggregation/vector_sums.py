@@ -1,6 +1,6 @@
-"""Several arrays times factors added to whole numbers in one pass, and their squares: written as vector instructions.
+"""Fixed-point sums of several weighted arrays, and their squares, in one pass of vector instructions.
 
-A compiler that is given loops reads each array twice and keeps the sums of squares in memory; here both are in
+From loops a compiler would read each array twice and keep the sums of squares in memory; here both are in
 registers, and memory is read once.
 """
 
@@ -17,15 +17,14 @@ from numba.extending import intrinsic
 from shoal_kernels._jit import INTERPRETED
 
 LANES: Final = 8
-"""Values of each array at a time, and sums of its squares side by side: an order of addition that is the same
-everywhere."""
+"""Number of values of each array at a time, and of parallel sums of its squares: a fixed order of addition."""
 MAGIC: Final = 1.5 * 2.0**52
-"""Added to a number of at most 2**51 in size it leaves the nearest whole number in the low bits, ties to even."""
+"""Added to a number of at most 2**51 in size, it leaves the nearest integer in the low bits, ties to even."""
 
 _AHEAD: Final = 2048
-"""Bytes by which memory is asked for before it is read: the processor's own foresight ends with each page."""
+"""Prefetch distance in bytes: the processor's own prefetching ends with each page."""
 _NEAR: Final = 2
-"""It is brought to the second cache: the first is too small for as much of eight arrays."""
+"""Locality of a prefetch: the second cache, because the first is too small for eight arrays."""
 
 _INT: Final = ir.IntType(64)
 _INTS: Final = ir.VectorType(_INT, LANES)
@@ -38,7 +37,7 @@ def _int(value: int) -> Any:
 
 
 def _fetch(builder: Any, address: Any) -> None:
-    """Have the processor fetch what will be read at an address."""
+    """Prefetch the memory at an address."""
     byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
     kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
     prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
@@ -47,12 +46,12 @@ def _fetch(builder: Any, address: Any) -> None:
 
 
 def array_of(address: int, n: int, dtype: "np.dtype[Any]") -> npt.NDArray[Any]:
-    """Return the array at an address, for what stands in for vector instructions in Python."""
+    """Return the array at an address, for the Python forms of vector instructions."""
     return np.ctypeslib.as_array(ctypes.cast(int(address), ctypes.POINTER(np.ctypeslib.as_ctypes_type(dtype))), (n,))
 
 
 def across_lanes(lanes: npt.NDArray[Any]) -> np.float64:
-    """Add up sums side by side in float64, neighbor by neighbor."""
+    """Add up parallel sums in float64, pairwise."""
     wide = lanes.astype(np.float64)
     while len(wide) > 1:
         wide = wide[0::2] + wide[1::2]
@@ -60,7 +59,7 @@ def across_lanes(lanes: npt.NDArray[Any]) -> np.float64:
 
 
 def _interpreted_adder(dtype: "np.dtype[Any]", n_arrays: int) -> Any:
-    """Return in Python what `adder` returns for kernels."""
+    """Return the Python form of `adder`."""
     word, double, integer = np.dtype(np.uint64), np.dtype(np.float64), np.dtype(np.int64)
 
     def add_side_by_side(table: int, first: int, count: int, factors: int, sums: int, squares: int) -> None:
@@ -78,12 +77,12 @@ def _interpreted_adder(dtype: "np.dtype[Any]", n_arrays: int) -> Any:
 
 
 def adder(dtype: str, n_arrays: int) -> Any:
-    """Return a function for kernels that adds some arrays of a dtype.
+    """Return a function for kernels that adds `n_arrays` weighted arrays of a dtype to int64 sums.
 
-    It takes five addresses and two numbers: of the table of the arrays' addresses; of the first value, and how many
-    values (a multiple of LANES); of the arrays' factors, float64; of the sums, int64, to which the products are added
-    with all bits of MAGIC for each; and of the sums of squares, float64, one an array, to which those of these values
-    are added, summed in the arrays' dtype: of few thousand values at a time.
+    Its arguments: address of the table of the arrays' addresses; first value; number of values, a multiple of LANES
+    and at most a few thousand; address of the arrays' factors, float64; address of the sums, int64, to which each
+    product plus MAGIC_BITS is added; address of the sums of squares, float64, one for each array. Squares are summed
+    in the arrays' dtype.
     """
     if INTERPRETED:
         return _interpreted_adder(np.dtype(dtype), n_arrays)

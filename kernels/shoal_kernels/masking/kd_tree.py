@@ -1,9 +1,9 @@
-"""A k-d tree over points that may be taken out: exact nearest and farthest points, ties to the lowest number.
+"""A k-d tree with removal of points: exact nearest and farthest points, ties to the lowest number.
 
-Bentley 1975, "Multidimensional binary search trees used for associative searching". The tree is a complete
-binary one over an order of the points, so a node needs no pointers: the children of node v are 2v + 1 and
-2v + 2. Boxes shrink when points are taken out. Bounds are made by the same rounded operations as distances,
-and rounding is monotone, so a bound is never on the wrong side of a distance: nothing here is approximate.
+Bentley 1975, "Multidimensional binary search trees used for associative searching". The tree is complete and
+binary over an order of the points, so a node needs no pointers: the children of node v are 2v + 1 and 2v + 2.
+Boxes shrink when points are removed. Bounds are computed by the same rounded operations as distances, and
+rounding is monotone, so a bound is never on the wrong side of a distance: all results are exact.
 """
 
 import math
@@ -18,9 +18,9 @@ Points = npt.NDArray[np.float64]
 Vector = npt.NDArray[np.int64]
 
 LEAF = 16
-"""Points of a leaf at most."""
+"""Largest number of points of a leaf."""
 MAX_HEIGHT = 48
-"""Levels of a tree at most, which bounds the stack of a search."""
+"""Largest height of a tree, which bounds the stack of a search."""
 
 
 class KdTree(NamedTuple):
@@ -29,7 +29,7 @@ class KdTree(NamedTuple):
     Attributes
     ----------
     point : (n, d) float64
-        By place.
+        Coordinates, by place.
     number : (n,) int64
         Number of the point at each place.
     place : (n,) int64
@@ -37,7 +37,7 @@ class KdTree(NamedTuple):
     height : int
         Levels above the leaves.
     live : (n_nodes,) int64
-        Points below each node that were not taken out; those of a leaf stand at its first places.
+        Number of points under each node that were not removed; those of a leaf are at its first places.
     least : (n_nodes,) int64
         Lowest number among them.
     low, high : (n_nodes, d) float64
@@ -57,6 +57,7 @@ class KdTree(NamedTuple):
 @inner
 def _select(point: Points, order: Vector, axis: int, begin: int, end: int, middle: int) -> None:
     """Move the lower points along an axis before place `middle` (Hoare 1961, Algorithm 65: find)."""
+    # Quickselect, expected linear time; at the end the order is partitioned at `middle`.
     end -= 1
     while begin < end:
         pivot = point[order[(begin + end) // 2], axis]
@@ -80,7 +81,7 @@ def _select(point: Points, order: Vector, axis: int, begin: int, end: int, middl
 
 @inner
 def _widest(point: Points, order: Vector, begin: int, end: int) -> int:
-    """Return the axis along which some points spread the most."""
+    """Return the axis of the largest range of some points."""
     widest, axis = -1.0, 0
     for j in range(point.shape[1]):
         low, high = math.inf, -math.inf
@@ -93,13 +94,14 @@ def _widest(point: Points, order: Vector, begin: int, end: int) -> int:
 
 
 @inner
-def grow(point: Points) -> KdTree:
+def build_tree(point: Points) -> KdTree:
     """Return a tree over points, (n, d) float64, finite, n >= 1; their row is their number."""
     n, d = point.shape
     height = 0
     while n >> height > LEAF:
         height += 1
     order = np.arange(n)
+    # Level by level each range is split at its median: O(n d) a level, O(n d log n) in all.
     for level in range(height):
         for j in range(1 << level):
             begin, end = n * j >> level, n * (j + 1) >> level
@@ -112,6 +114,7 @@ def grow(point: Points) -> KdTree:
     tree = KdTree(
         point[order], order, place, height, np.zeros(n_nodes, np.int64), np.zeros(n_nodes, np.int64), low, high
     )
+    # Children have higher numbers than their parent, so descending order encloses bottom-up.
     for node in range(n_nodes - 1, -1, -1):
         leaf = node + 1 - (1 << height)
         if leaf >= 0:
@@ -122,7 +125,7 @@ def grow(point: Points) -> KdTree:
 
 @inner
 def _enclose(tree: KdTree, node: int) -> None:
-    """Set what a node knows of its points, from the points of a leaf or from the node's children."""
+    """Update a node's count, lowest number and box, from a leaf's points or from the node's children."""
     d = tree.point.shape[1]
     tree.least[node] = tree.number.shape[0]
     for j in range(d):
@@ -146,14 +149,16 @@ def _enclose(tree: KdTree, node: int) -> None:
 
 
 @inner
-def take_out(tree: KdTree, number: int) -> None:
-    """Take a point out that is still in the tree."""
+def remove(tree: KdTree, number: int) -> None:
+    """Remove a point that is still in the tree."""
     n = tree.number.shape[0]
     place = tree.place[number]
+    # The leaf of a place, up to rounding of the division, which the loop corrects.
     leaf = (place << tree.height) // n
     while n * (leaf + 1) >> tree.height <= place:
         leaf += 1
     node = leaf + (1 << tree.height) - 1
+    # Swap the point behind the leaf's remaining ones; then update the path to the root.
     last = (n * leaf >> tree.height) + tree.live[node] - 1
     moved = tree.number[last]
     for j in range(tree.point.shape[1]):
@@ -179,7 +184,7 @@ def square_distance(point: Points, p: int, query: Points) -> float:
 
 @inlined
 def least_distance(tree: KdTree, node: int, query: Points) -> float:
-    """Return a squared distance that no point of a node goes below."""
+    """Return a lower bound on the squared distance of a node's points to a query."""
     total = 0.0
     for j in range(query.shape[0]):
         gap = max(tree.low[node, j] - query[j], query[j] - tree.high[node, j], 0.0)
@@ -189,7 +194,7 @@ def least_distance(tree: KdTree, node: int, query: Points) -> float:
 
 @inlined
 def _most_distance(tree: KdTree, node: int, query: Points) -> float:
-    """Return a squared distance that no point of a node exceeds."""
+    """Return an upper bound on the squared distance of a node's points to a query."""
     total = 0.0
     for j in range(query.shape[0]):
         gap = max(query[j] - tree.low[node, j], tree.high[node, j] - query[j])
@@ -209,6 +214,7 @@ def farthest(tree: KdTree, query: Points) -> int:
     while depth > 0:
         depth -= 1
         node, bound = stack[depth], reach[depth]
+        # An equal bound still matters if the node has a lower number.
         if tree.live[node] == 0 or bound < best or (bound == best and tree.least[node] > number):
             continue
         if node >= first_leaf:
@@ -221,6 +227,7 @@ def farthest(tree: KdTree, query: Points) -> int:
         left, right = 2 * node + 1, 2 * node + 2
         of_left = _most_distance(tree, left, query) if tree.live[left] else -1.0
         of_right = _most_distance(tree, right, query) if tree.live[right] else -1.0
+        # The more promising child is pushed last and visited first, so that the other is pruned more often.
         if of_left > of_right:
             left, right = right, left
             of_left, of_right = of_right, of_left
@@ -231,10 +238,10 @@ def farthest(tree: KdTree, query: Points) -> int:
 
 
 @inner
-def beyond(tree: KdTree, query: Points, square: float, found: Vector) -> int:
-    """Find the points at a squared distance of at least `square`; return how many, or more than `found` holds.
+def points_beyond(tree: KdTree, query: Points, square: float, found: Vector) -> int:
+    """Find the points at a squared distance of at least `square`; return their number, m + 1 if above m.
 
-    `found`, (m,) int64, out: their numbers, in no order; of no use where there are more than m.
+    `found`, (m,) int64, out: their numbers, unordered; meaningless if there are more than m.
     """
     first_leaf = (1 << tree.height) - 1
     stack = np.empty(MAX_HEIGHT, np.int64)
@@ -272,7 +279,7 @@ def nearest(tree: KdTree, query: Points, found: Vector, distance: Points) -> int
     Returns
     -------
     int
-        How many were found: m, or all points if there are fewer.
+        Number of points found: m, or all points if there are fewer.
     """
     m, n_found = found.shape[0], 0
     if m == 0:
@@ -287,6 +294,7 @@ def nearest(tree: KdTree, query: Points, found: Vector, distance: Points) -> int
         node, bound = stack[depth], reach[depth]
         if tree.live[node] == 0:
             continue
+        # Prune once m are found and the bound is beyond the worst of them; ties go to the lower number.
         if n_found == m and (bound > distance[m - 1] or (bound == distance[m - 1] and tree.least[node] > found[m - 1])):
             continue
         if node >= first_leaf:
@@ -309,7 +317,7 @@ def nearest(tree: KdTree, query: Points, found: Vector, distance: Points) -> int
 
 @inner
 def _insert(number: int, at: float, found: Vector, distance: Points, n_found: int) -> int:
-    """Keep a point if it is among the nearest; return how many are kept."""
+    """Insert a point in order if it is among the nearest; return the number kept."""
     m = found.shape[0]
     if n_found == m and (at > distance[m - 1] or (at == distance[m - 1] and number > found[m - 1])):
         return n_found

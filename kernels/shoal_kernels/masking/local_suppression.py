@@ -1,7 +1,7 @@
-"""Which cells of each tuple stay, so that at least k rows agree on them.
+"""Local suppression: the cells that each tuple keeps, such that at least k rows agree on them.
 
-A run of rows that agree on a set of columns and are fewer than k is not split further: no larger set does better
-for them. Every subset is visited before a set, so the last choice that is better wins.
+A run of fewer than k rows that agree on a set of columns is not split further, because no larger set is feasible
+for them. Every subset of a set is visited before it, so the last better choice wins.
 """
 
 import numpy as np
@@ -42,7 +42,7 @@ def choose_kept(
     kept: Ints,
     kept_worth: Ints,
 ) -> None:
-    """Choose for every tuple the set of columns of most worth on which at least `k` rows agree with it.
+    """Choose for every tuple the most valuable set of columns on which at least `k` rows agree with it.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def choose_kept(
     weight : (n,) int64
         Rows of each tuple.
     worth : (d,) int64
-        What a cell of each column is worth, at least 1.
+        Value of a cell of each column, at least 1.
     k : int
         At most the sum of `weight`.
     tuples, bounds : (d + 1, n) and (d + 1, n + 1) uint32, in and out
@@ -106,11 +106,10 @@ def choose_kept(
 def keep_more(
     codes: npt.NDArray[np.uint16], weight: Ints, worth: Ints, k: int, order: Ints, kept: npt.NDArray[np.uint16]
 ) -> None:
-    """Let tuples keep more cells where suppressed cells of others match them.
+    """Keep more cells of tuples that suppressed cells of others match.
 
-    One tuple after the other is settled. Of those before it the suppressed cells match any value; of those
-    behind it nothing is used but their own values, so whatever they come to keep, the tuples that were counted
-    still match.
+    Tuples are settled one after the other. Suppressed cells of settled tuples match any value; of later ones only
+    their own values are used, so whatever they keep in the end, the tuples that were counted still match.
 
     Parameters
     ----------
@@ -122,7 +121,7 @@ def keep_more(
     order : (any,) int64
         The tuples to settle. The others keep all their cells.
     kept : (n,) uint16, in and out
-        What each may keep if nobody's suppressed cells matched; all columns for those not in `order`.
+        Columns that each may keep if suppressed cells matched nothing; all columns for those not in `order`.
     """
     d, n = codes.shape
     n_sets = 1 << d
@@ -141,7 +140,7 @@ def keep_more(
         rows[:] = 0
         for q in range(n):
             rows[np.int64(differs[q] & settled[q])] += weight[q]
-        # Rows that differ in no column outside of a set, for every set.
+        # Sums over subsets (zeta transform): rows that differ only in columns of a set, for every set, in d * 2**d.
         for j in range(d):
             for mask in range(n_sets):
                 if (mask >> j) & 1:

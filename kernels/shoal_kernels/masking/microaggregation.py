@@ -1,7 +1,7 @@
-"""Groups of at least k neighboring points: MDAV, V-MDAV, and the best groups along a line.
+"""Microaggregation into groups of at least k neighboring points: MDAV, V-MDAV, and optimal groups on a line.
 
-Points have numbers, their rows, and every tie goes to the lowest. Callers number points by their values, so
-that groups do not depend on how a table was ordered.
+A point's number is its row, and every tie goes to the lowest. Callers number points by their values, so
+that groups do not depend on the order of a table.
 """
 
 import math
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from numba import types
 
 from shoal_kernels._jit import inner, kernel, matrix, vector
-from shoal_kernels.masking.kd_tree import KdTree, farthest, grow, nearest, square_distance, take_out
+from shoal_kernels.masking.kd_tree import KdTree, build_tree, farthest, nearest, remove, square_distance
 from shoal_kernels.masking.outer_shell import farthest_from_center, make_shell
 
 Points = npt.NDArray[np.float64]
@@ -19,23 +19,23 @@ Vector = npt.NDArray[np.int64]
 
 
 @inner
-def _gather(
+def _group_around(
     tree: KdTree, point: Points, number: int, found: Vector, distance: Points, group: Vector, to: int, total: Points
 ) -> None:
-    """Move a point and its nearest ones out of the tree into a group, and out of the total."""
-    take_out(tree, number)
+    """Move a point and its nearest ones from the tree into a group, and subtract them from the total."""
+    remove(tree, number)
     n_found = nearest(tree, point[number], found, distance)
     group[number] = to
     total -= point[number]
     for place in range(n_found):
-        take_out(tree, found[place])
+        remove(tree, found[place])
         group[found[place]] = to
         total -= point[found[place]]
 
 
 @kernel(types.int64(matrix(types.float64), types.int64, types.int64[::1]))
 def mdav(point: Points, k: int, group: Vector) -> int:
-    """Group points by maximum distance to the average vector; return how many groups there are.
+    """Group points by maximum distance to the average vector; return the number of groups.
 
     While at least 3k points are left: the point farthest from the average of those left takes its k - 1
     nearest ones; of the others, the point farthest from it does the same. Of 2k or more that are left, the
@@ -57,7 +57,7 @@ def mdav(point: Points, k: int, group: Vector) -> int:
     Data Mining and Knowledge Discovery 11(2), algorithm MDAV-generic.
     """
     n, d = point.shape
-    tree = grow(point)
+    tree = build_tree(point)
     total = np.zeros(d)
     for i in range(n):
         total += point[i]
@@ -67,24 +67,24 @@ def mdav(point: Points, k: int, group: Vector) -> int:
     left, n_groups = n, 0
     while left >= 3 * k:
         first = farthest_from_center(tree, point, group, shell, total / left)
-        _gather(tree, point, first, found, distance, group, n_groups, total)
-        _gather(tree, point, farthest(tree, point[first]), found, distance, group, n_groups + 1, total)
+        _group_around(tree, point, first, found, distance, group, n_groups, total)
+        _group_around(tree, point, farthest(tree, point[first]), found, distance, group, n_groups + 1, total)
         left -= 2 * k
         n_groups += 2
     if left >= 2 * k:
-        _gather(tree, point, farthest(tree, total / left), found, distance, group, n_groups, total)
+        _group_around(tree, point, farthest(tree, total / left), found, distance, group, n_groups, total)
         left -= k
         n_groups += 1
     for _ in range(left):
         first = tree.least[0]
-        take_out(tree, first)
+        remove(tree, first)
         group[first] = n_groups
     return n_groups + 1
 
 
 @inner
 def _from_center(point: Points) -> Vector:
-    """Return all points from the one farthest from the average of all to the nearest; ties in order."""
+    """Return all points, from the farthest to the nearest to their average; ties in order."""
     n, d = point.shape
     center = np.zeros(d)
     for i in range(n):
@@ -98,7 +98,7 @@ def _from_center(point: Points) -> Vector:
 
 @inner
 def _nearest_to_group(tree: KdTree, point: Points, member: Vector, found: Vector, distance: Points) -> int:
-    """Set ``found[0]`` to the point nearest to any of the members, lowest number first; return how many, 0 or 1."""
+    """Set ``found[0]`` to the point nearest to any member, lowest number first; return 0 if none is left, else 1."""
     best, number = math.inf, -1
     for place in range(member.shape[0]):
         if nearest(tree, point[member[place]], found, distance) and (
@@ -111,7 +111,7 @@ def _nearest_to_group(tree: KdTree, point: Points, member: Vector, found: Vector
 
 @kernel(types.int64(matrix(types.float64), types.int64, types.float64, types.int64[::1]))
 def v_mdav(point: Points, k: int, gain: float, group: Vector) -> int:
-    """Group points as MDAV does, one group at a time and of variable size; return how many groups there are.
+    """Group points as MDAV does, one group at a time and of variable size; return the number of groups.
 
     While at least k points are left, the one farthest from the average of all takes its k - 1 nearest. The
     group then grows, up to 2k - 1 points: the point left that is nearest to any of its members joins if it is
@@ -131,7 +131,7 @@ def v_mdav(point: Points, k: int, gain: float, group: Vector) -> int:
     COMPSTAT 2006.
     """
     n, d = point.shape
-    tree = grow(point)
+    tree = build_tree(point)
     outward = _from_center(point)
     found, distance = np.empty(k - 1, np.int64), np.empty(k - 1)
     one, at = np.empty(1, np.int64), np.empty(1)
@@ -144,11 +144,11 @@ def v_mdav(point: Points, k: int, gain: float, group: Vector) -> int:
         while group[outward[seen]] >= 0:
             seen += 1
         member[0] = outward[seen]
-        take_out(tree, member[0])
+        remove(tree, member[0])
         nearest(tree, point[member[0]], found, distance)
         member[1:k] = found
         for place in range(1, k):
-            take_out(tree, member[place])
+            remove(tree, member[place])
         n_members = k
         while n_members < 2 * k - 1 and _nearest_to_group(tree, point, member[:n_members], one, at):
             # The point nearest to the candidate is itself, or one of equal values.
@@ -156,7 +156,7 @@ def v_mdav(point: Points, k: int, gain: float, group: Vector) -> int:
             if n_found == 2 and not at[0] < gain * gain * both[1]:
                 break
             member[n_members] = one[0]
-            take_out(tree, one[0])
+            remove(tree, one[0])
             n_members += 1
         for place in range(n_members):
             group[member[place]] = n_groups
@@ -164,16 +164,16 @@ def v_mdav(point: Points, k: int, gain: float, group: Vector) -> int:
         size[n_groups] = n_members
         mean[n_groups] /= n_members
         n_groups += 1
-    _scatter(tree, point, mean[:n_groups], group)
+    _join_nearest(tree, point, mean[:n_groups], group)
     return n_groups
 
 
 @inner
-def _scatter(tree: KdTree, point: Points, mean: Points, group: Vector) -> None:
-    """Let each point that is left join the group with the nearest mean, the first of equally near ones."""
+def _join_nearest(tree: KdTree, point: Points, mean: Points, group: Vector) -> None:
+    """Add each remaining point to the group with the nearest mean, the first of equally near ones."""
     while tree.live[0] > 0:
         number = tree.least[0]
-        take_out(tree, number)
+        remove(tree, number)
         best = math.inf
         for g in range(mean.shape[0]):
             distance = square_distance(mean, g, point[number])
@@ -184,7 +184,7 @@ def _scatter(tree: KdTree, point: Points, mean: Points, group: Vector) -> None:
 
 @kernel(types.int64(vector(types.float64), types.int64, types.int64[::1]))
 def best_on_line(value: npt.NDArray[np.float64], k: int, group: Vector) -> int:
-    """Group ascending values with the least sum of squared differences to the means; return how many groups.
+    """Group ascending values with the least sum of squared differences to the means; return the number of groups.
 
     The best groups are runs of k to 2k - 1 values, so they are a shortest path over the places between values.
 
@@ -206,6 +206,7 @@ def best_on_line(value: npt.NDArray[np.float64], k: int, group: Vector) -> int:
     least = np.full(n + 1, np.inf)
     least[0] = 0.0
     cut = np.zeros(n + 1, np.int64)
+    # least[p]: least cost of the first p values; each end tries at most 2k - 1 sizes, so O(k n).
     for end in range(k, n + 1):
         mean, spread = 0.0, 0.0
         for size in range(1, min(2 * k - 1, end) + 1):

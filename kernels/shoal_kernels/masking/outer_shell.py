@@ -1,7 +1,7 @@
-"""The farthest point from a center that moves a little each time: found among the outermost points of before.
+"""The farthest point from a slowly moving center, searched among the previous outermost points: the shell.
 
-A point that lay within a distance r of a former center lies within r plus the center's move of the present one.
-So as long as some point of the shell beyond r is farther than that, the farthest point of all is in the shell.
+A point within distance r of a former center is within r plus the center's move of the current one. So as long as
+some point of the shell is farther than that, the farthest point of all is in the shell.
 """
 
 import math
@@ -11,32 +11,32 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_kernels._jit import inner
-from shoal_kernels.masking.kd_tree import KdTree, beyond, farthest, square_distance
+from shoal_kernels.masking.kd_tree import KdTree, farthest, points_beyond, square_distance
 
 Points = npt.NDArray[np.float64]
 Vector = npt.NDArray[np.int64]
 
 CAPACITY = 1024
-"""Points of a shell at most; more are scanned longer, fewer are sought anew more often."""
+"""Largest number of points of a shell: more take longer to scan, fewer are refilled more often."""
 _MARGIN = 1e-9
-"""Far more than rounding can make of a distance; within it, the points are sought anew."""
+"""Far more than the rounding error of a distance; within it, the shell is refilled."""
 _FIRST_DEPTH = 0.01
 
 
 class Shell(NamedTuple):
-    """The outermost points of before.
+    """The outermost points, as of the last refill.
 
     Attributes
     ----------
     number : (CAPACITY,) int64
         Their numbers.
     held : (1,) int64
-        How many there are.
+        Number of points.
     center : (d,) float64
-        Where they were sought from.
+        Center at the last refill.
     reach : (2,) float64
-        The distance from that center within which all other points lie, and the shell's depth as a share of
-        the farthest distance, which follows how many points a shell turns out to hold.
+        Distance from that center within which all other points lie, and the shell's depth as a share of
+        the farthest distance, adapted to the number of points in the shell.
     """
 
     number: Vector
@@ -54,11 +54,12 @@ def make_shell(d: int) -> Shell:
 
 @inner
 def farthest_from_center(tree: KdTree, point: Points, group: Vector, shell: Shell, center: Points) -> int:
-    """Return what `farthest` does for a center, (d,) float64; points taken out of the tree have a group, >= 0."""
+    """Return the point farthest from a center, (d,) float64, as `farthest`; removed points have a group >= 0."""
     best, number = -1.0, -1
     place = 0
     while place < shell.held[0]:
         candidate = shell.number[place]
+        # Points removed since the refill leave the shell here; the last one takes their place.
         if group[candidate] >= 0:
             shell.held[0] -= 1
             shell.number[place] = shell.number[shell.held[0]]
@@ -73,15 +74,15 @@ def farthest_from_center(tree: KdTree, point: Points, group: Vector, shell: Shel
     if number >= 0 and math.sqrt(best) * (1 - _MARGIN) > shell.reach[0] + math.sqrt(moved):
         return number
     number = farthest(tree, center)
-    _seek(tree, shell, center, math.sqrt(square_distance(point, number, center)))
+    _refill(tree, shell, center, math.sqrt(square_distance(point, number, center)))
     return number
 
 
 @inner
-def _seek(tree: KdTree, shell: Shell, center: Points, radius: float) -> None:
-    """Fill the shell with the points near the farthest distance from a center; leave it empty if too many are."""
+def _refill(tree: KdTree, shell: Shell, center: Points, radius: float) -> None:
+    """Fill the shell with the points near the farthest distance from a center; empty it if there are too many."""
     reach = radius * (1 - shell.reach[1])
-    count = beyond(tree, center, reach * reach, shell.number)
+    count = points_beyond(tree, center, reach * reach, shell.number)
     if count > CAPACITY:
         shell.reach[1] /= 2
         shell.held[0] = 0

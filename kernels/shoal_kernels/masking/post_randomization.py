@@ -1,4 +1,4 @@
-"""Values changed at random by two stages that leave expected frequencies as they are, from words that are given."""
+"""Post-randomization: two random stages that preserve expected frequencies, from a given keystream."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,15 +7,15 @@ from numba import types
 from shoal_kernels._jit import inlined, kernel, vector
 
 Vector = npt.NDArray[np.int64]
-WordArray = npt.NDArray[np.uint64]
+Keystream = npt.NDArray[np.uint64]
 
-WORDS_A_ROW = 5
-"""Words that each row is given, used or not, so that no row's result depends on another's."""
+KEYSTREAM_PER_ROW = 5
+"""Keystream words of each row, used or not, so that no row's result depends on another's."""
 
 
 @inlined
 def below(word: np.uint64, bound: int) -> np.int64:
-    """Return the whole part of bound * word / 2**64: each number below `bound` is as likely, up to 2**-64.
+    """Return floor(bound * word / 2**64): uniform below `bound` up to 2**-64.
 
     `bound` is 1 to 2**32 - 1.
     """
@@ -28,18 +28,18 @@ def below(word: np.uint64, bound: int) -> np.int64:
 @kernel(
     types.void(vector(types.uint64), vector(types.uint64), vector(types.int64), vector(types.int64), types.int64[::1])
 )
-def randomize(words: WordArray, threshold: WordArray, by_value: Vector, count: Vector, code: Vector) -> None:
-    """Send each row through two stages.
+def randomize(keystream: Keystream, threshold: Keystream, by_value: Vector, count: Vector, code: Vector) -> None:
+    """Randomize each row in two stages.
 
-    A row enters with probability alpha. The first stage keeps its value or takes another, all alike. The second
-    keeps what it is handed or takes the value of another row, drawn among all rows of other values.
+    A row enters with probability alpha. The first stage keeps its value or draws another, uniformly. The second
+    keeps its input or takes the value of another row, drawn among all rows of other values.
 
     Parameters
     ----------
-    words : (WORDS_A_ROW * n,) uint64
+    keystream : (WORDS_A_ROW * n,) uint64
         Uniform and independent.
     threshold : (2 + m,) uint64
-        2**64 times the probability to enter, to be kept by the first stage, and by the second, value by value.
+        2**64 times the probability to enter, to be kept by the first stage, and by the second for each value.
     by_value : (n_rows,) int64
         Values of all rows of the table, ascending.
     count : (m,) int64
@@ -52,14 +52,16 @@ def randomize(words: WordArray, threshold: WordArray, by_value: Vector, count: V
     for v in range(1, m):
         first[v] = first[v - 1] + count[v - 1]
     for i in range(code.shape[0]):
-        word = words[WORDS_A_ROW * i : WORDS_A_ROW * (i + 1)]
+        word = keystream[KEYSTREAM_PER_ROW * i : KEYSTREAM_PER_ROW * (i + 1)]
         if word[0] >= threshold[0]:
             continue
         value = code[i]
         if word[1] >= threshold[1]:
+            # Uniform over the other m - 1 values: numbers from the own value on are shifted by one.
             other = below(word[2], m - 1)
             value = other + (other >= value)
         if word[3] >= threshold[2 + value]:
+            # Uniform over all rows of other values, by skipping the run of the own value.
             row = below(word[4], n_rows - count[value])
             value = by_value[row if row < first[value] else row + count[value]]
         code[i] = value

@@ -1,4 +1,4 @@
-"""Partners for rank swapping, from random words that the caller brings."""
+"""Rank swapping: partners for each rank, from a given keystream."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,20 +9,20 @@ from shoal_kernels.masking.post_randomization import below
 
 
 @kernel(types.void(vector(types.uint64), types.int64, types.int64[::1]))
-def pair_ranks(words: npt.NDArray[np.uint64], reach: int, partner: npt.NDArray[np.int64]) -> None:
-    """Pair each rank, from the lowest, with one of the free ranks at most `reach` above it, all alike.
+def pair_ranks(keystream: npt.NDArray[np.uint64], reach: int, partner: npt.NDArray[np.int64]) -> None:
+    """Pair each rank, from the lowest, with a uniformly drawn free rank at most `reach` above it.
 
-    A rank that finds no free one stays alone. One pass: the free ranks within reach are a list that a rank
+    A rank without a free one stays unpaired. One pass: the free ranks within reach are a list that each rank
     enters once and leaves once.
 
     Parameters
     ----------
-    words : (n,) uint64
+    keystream : (n,) uint64
         Uniform and independent.
     reach : int
         At least 1.
     partner : (n,) int64, out
-        The rank that each rank is paired with; itself where alone.
+        Partner of each rank; itself if unpaired.
 
     References
     ----------
@@ -42,10 +42,10 @@ def pair_ranks(words: npt.NDArray[np.uint64], reach: int, partner: npt.NDArray[n
         if place[rank] < 0:
             continue
         for step in range(2):
-            # First the rank itself leaves the list, then its partner, if there is any.
+            # The rank itself leaves the list first, then its partner, if there is any.
             if step == 1 and n_free == 0:
                 break
-            leaving = rank if step == 0 else free[below(words[rank], n_free)]
+            leaving = rank if step == 0 else free[below(keystream[rank], n_free)]
             last = free[n_free - 1]
             free[place[leaving]] = last
             place[last] = place[leaving]

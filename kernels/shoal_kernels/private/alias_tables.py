@@ -1,10 +1,10 @@
-"""Alias tables whose shares are whole numbers of words, so that a draw is one word and one look-up, and exact.
+"""Exact alias tables: the share of each outcome is an integer number of words, and a draw is one look-up.
 
-A table of 2**b columns over words of B bits: the high b bits of a word name a column, the others are held
-against the column's threshold; below it the outcome is the column's own number, else its alias. An entry is the
-threshold, times 2**b, plus the alias. Each outcome is met by exactly the number of words that it was built with.
+A table of 2**b columns over words of B bits: the high b bits of a word select a column, the others are compared
+with the column's threshold; below it the outcome is the column's own number, else its alias. An entry is the
+threshold, times 2**b, plus the alias. Each outcome results from exactly the number of words given for it.
 
-Look-ups follow the words: who can observe the processor's caches learns something of the noise.
+Look-ups depend on the words: whoever can observe the processor's caches learns something about the noise.
 """
 
 import numpy as np
@@ -13,20 +13,20 @@ from numba import types
 
 from shoal_kernels._jit import inlined, kernel, vector
 
-WordArray = npt.NDArray[np.uint64]
+Words = npt.NDArray[np.uint64]
 Vector = npt.NDArray[np.int64]
 
 
 @kernel(types.void(vector(types.uint64), types.int64, types.uint64[::1]))
-def build_alias_table(share: WordArray, threshold_bits: int, entry: WordArray) -> None:
-    """Build a table; integers throughout, nothing is rounded.
+def build_alias_table(share: Words, threshold_bits: int, entry: Words) -> None:
+    """Build a table in integers, without rounding.
 
     Parameters
     ----------
     share : (2**b,) uint64
-        Words for each outcome; they sum to 2**(b + threshold_bits).
+        Number of words of each outcome; sums to 2**(b + threshold_bits).
     threshold_bits : int
-        Bits of a word below those that name the column, 0 to 64 - b.
+        Bits of a word below those that select the column, 0 to 64 - b.
     entry : (2**b,) uint64, out
         ``threshold << b | alias``; a column that is full has itself as alias.
 
@@ -51,6 +51,7 @@ def build_alias_table(share: WordArray, threshold_bits: int, entry: WordArray) -
         elif left[j] > capacity:
             heavy[n_heavy] = j
             n_heavy += 1
+    # Each light column is filled up by a heavy donor, which then may itself become light: n - 1 steps at most.
     while n_light > 0:
         n_light -= 1
         j, donor = light[n_light], heavy[n_heavy - 1]
@@ -65,7 +66,7 @@ def build_alias_table(share: WordArray, threshold_bits: int, entry: WordArray) -
 
 @inlined
 def look_up(
-    word: np.uint64, entry: WordArray, column_bits: np.uint64, threshold_bits: np.uint64, low: np.uint64
+    word: np.uint64, entry: Words, column_bits: np.uint64, threshold_bits: np.uint64, low: np.uint64
 ) -> np.uint64:
     """Return the outcome of a word; `low` is 2**threshold_bits - 1."""
     column = word >> threshold_bits
@@ -76,29 +77,29 @@ def look_up(
 
 @inlined
 def signed(outcome: np.uint64) -> np.int64:
-    """Return the integer that an outcome stands for: 0, -1, 1, -2, 2, ..."""
+    """Return the integer of an outcome: 0, -1, 1, -2, 2, ..."""
     return np.int64(outcome >> np.uint64(1)) ^ -np.int64(outcome & np.uint64(1))
 
 
 @kernel(types.int64(vector(types.uint64), vector(types.uint64), types.int64, types.int64[::1], types.int64[::1]))
-def draw_from_table(words: WordArray, entry: WordArray, threshold_bits: int, drawn: Vector, open_row: Vector) -> int:
+def draw_from_table(keystream: Words, entry: Words, threshold_bits: int, drawn: Vector, open_row: Vector) -> int:
     """Draw signed integers, one word each.
 
     Parameters
     ----------
-    words : (n,) uint64, below 2**(b + threshold_bits)
+    keystream : (n,) uint64, below 2**(b + threshold_bits)
     entry : (2**b,) uint64
         From `build_alias_table`. The last outcome stands for all that the table leaves open.
     threshold_bits : int
     drawn : (n,) int64, out
         Meaningless where the table leaves the outcome open.
     open_row : (n,) int64, out
-        Which draws are open, ascending.
+        Indices of open draws, ascending.
 
     Returns
     -------
     int
-        How many are open.
+        Number of open draws.
     """
     last = np.uint64(len(entry) - 1)
     below = np.uint64(threshold_bits)
@@ -108,7 +109,7 @@ def draw_from_table(words: WordArray, entry: WordArray, threshold_bits: int, dra
     low = (np.uint64(1) << below) - np.uint64(1)
     n_open = 0
     for i in range(len(drawn)):
-        outcome = look_up(words[i], entry, column_bits, below, low)
+        outcome = look_up(keystream[i], entry, column_bits, below, low)
         drawn[i] = signed(outcome)
         if outcome == last:
             open_row[n_open] = i

@@ -1,9 +1,9 @@
-"""Integers of a wide law: a cell from an alias table, a place within it uniformly, kept with the right chance.
+"""Rejection sampling of integers from a wide distribution: a cell from an alias table, a uniform place within it.
 
-A cell is 2**k magnitudes in a row. Its share in the table is as if each of them were as likely as the least, so
-a place is kept with the chance exp(-x), x being how much less likely it is. That chance is
-computed with an error that is bounded; a draw that lies within the bound is left open for exact arithmetic.
-Each draw has two words: one for the table, and one whose high bits decide and whose low k bits are the place.
+A cell is 2**k consecutive magnitudes. Its share in the table is as if each of them were as likely as the least,
+so a place is kept with probability exp(-x), where x is how much less likely it is. That probability is computed
+with a bounded error; a draw within the bound is left open for exact arithmetic. Each draw has two words: one for
+the table, and one whose high bits decide and whose low k bits are the place.
 """
 
 from typing import Final
@@ -15,23 +15,23 @@ from numba import types
 from shoal_kernels._jit import inlined, kernel, vector
 from shoal_kernels.private.alias_tables import look_up
 
-WordArray = npt.NDArray[np.uint64]
+Words = npt.NDArray[np.uint64]
 Vector = npt.NDArray[np.int64]
 
 LARGEST_EXPONENT: Final = 0.125
 """`x` may not be larger; `MARGIN` holds up to here."""
 
 MARGIN: Final = 2.0**-48
-"""More than the error of `_kept_chance`, and of 1 - x.
+"""More than the error of `_kept_probability`, and of 1 - x.
 
 The series alternates with falling terms, so what is left out is below x**10 / 10! <= 2**-51.7. `x` has a relative
-error below 2**-50 and so shifts the chance by less than 2**-53. Each step rounds three values of at most one, and
+error below 2**-50 and so shifts the probability by less than 2**-53. Each step rounds three values of at most one, and
 passes on at most an eighth of the error that it is given: less than 2**-50 in all.
 """
 
 
 @inlined
-def _kept_chance(x: float) -> float:
+def _kept_probability(x: float) -> float:
     """Return exp(-x) within `MARGIN`, for x from 0 to `LARGEST_EXPONENT`."""
     s = 1.0
     for n in range(9, 0, -1):
@@ -41,19 +41,19 @@ def _kept_chance(x: float) -> float:
 
 @inlined
 def _verdict(word: np.uint64, decide_bits: np.uint64, place_bits: np.uint64, x: float) -> int:
-    """Return 1 if the high bits keep the draw, -1 if they reject it, 0 if they cannot tell.
+    """Return 1 if the high bits keep the draw, -1 if they reject it, 0 if they do not decide.
 
-    They are a number u that stands for the uniform real numbers from u to u + 1, over 2**decide_bits.
+    They are an integer u: a uniform real number is between u and u + 1, over 2**decide_bits.
     """
     u = np.float64(np.int64(word >> place_bits))
     scale = np.float64(np.int64(1) << np.int64(decide_bits))
-    # Nearly always it lies below 1 - x, which is below exp(-x).
+    # Nearly always u is below 1 - x, which is below exp(-x): no series is needed.
     if u + 1.0 <= (1.0 - x - MARGIN) * scale:
         return 1
-    chance = _kept_chance(x)
-    if u + 1.0 <= (chance - MARGIN) * scale:
+    probability = _kept_probability(x)
+    if u + 1.0 <= (probability - MARGIN) * scale:
         return 1
-    return -1 if u >= (chance + MARGIN) * scale else 0
+    return -1 if u >= (probability + MARGIN) * scale else 0
 
 
 @kernel(
@@ -68,28 +68,28 @@ def _verdict(word: np.uint64, decide_bits: np.uint64, place_bits: np.uint64, x: 
     )
 )
 def draw_from_cells(
-    words: WordArray,
-    entry: WordArray,
+    keystream: Words,
+    entry: Words,
     bits: tuple[int, int, int, int],
     gaussian: bool,  # noqa: FBT001 - a kernel takes no keywords
     rate: float,
     drawn: Vector,
     row: Vector,
 ) -> tuple[int, int]:
-    """Draw from a wide discrete Laplace or Gaussian law.
+    """Draw from a wide discrete Laplace or Gaussian distribution.
 
     Parameters
     ----------
-    words : (2 * n,) uint64
+    keystream : (2 * n,) uint64
         Two for each draw.
     entry : (2**b,) uint64
         Outcome ``2 * h + s``: the magnitudes from ``h * 2**k + s`` on, negative where s = 1.
         The last outcome stands for all that the table leaves open.
     bits : (threshold_bits, decide_bits, place_bits, k)
-        Of the first word, those below the column; of the second, the high ones that decide and all those below
-        them; k is at most place_bits.
+        Bits of the first word below the column; of the second word, the high bits that decide and all bits below
+        them. k is at most place_bits.
     gaussian : bool
-        Else Laplace.
+        True for Gaussian, False for Laplace.
     rate : float
         Laplace: 1 / scale, where rate * 2**k is at most `LARGEST_EXPONENT`. Gaussian: 1 / (2 * sigma**2), where
         rate * 4**k * 2**b is.
@@ -112,8 +112,8 @@ def draw_from_cells(
     within = (np.uint64(1) << np.uint64(k)) - np.uint64(1)
     n_rejected, n_open, n = 0, 0, len(drawn)
     for i in range(n):
-        outcome = look_up(words[2 * i], entry, column_bits, threshold_bits, low)
-        word = words[2 * i + 1]
+        outcome = look_up(keystream[2 * i], entry, column_bits, threshold_bits, low)
+        word = keystream[2 * i + 1]
         negative = np.int64(outcome & np.uint64(1))
         place, first = np.int64(word & within), np.int64(outcome >> np.uint64(1)) << k
         drawn[i] = (first | place) ^ -negative  # -(first + 1 + place) on the negative side

@@ -1,9 +1,9 @@
-"""Contribution bounding: which groups, and which rows of each, count for every privacy unit.
+"""Contribution bounding: a limited number of groups, and of rows in each, for every privacy unit.
 
 A unit's groups are chosen by their keyed scores, its rows in a group by the scores of their *ranks* among the
-unit's own rows of that group, sorted by value. Nothing else enters: no position, no code that depends on other
-units. So what is kept of a unit is a function of the key and the unit's own rows, and removing a unit takes away
-what was kept of it and changes nothing else: at most `max_groups` groups by at most `max_rows` rows each.
+unit's own rows of that group, sorted by value. Nothing else is used: no position, no code that depends on other
+units. So the kept rows of a unit are a function of the key and the unit's own rows. Removing a unit removes its
+kept rows, at most `max_groups` groups of at most `max_rows` rows each, and changes nothing else.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from shoal_kernels.private.keyed_hash import score_pair, score_row
 from shoal_kernels.tables.radix_sort import LOWER_BITS, sort_upper
 
 FEW = 24
-"""Of so many candidates the best are found by counting; of more by a heap, whose worst case is better."""
+"""Up to this many candidates the best are found by counting; beyond, by a heap, for its better worst case."""
 N_KEPT, N_PAIRS = 0, 1
 """Places in `found`: rows kept, pairs of unit and group kept."""
 
@@ -40,8 +40,9 @@ def _offer(
     size: int,
     most: int,
 ) -> int:
-    """Keep the `most` candidates that beat all others, in a heap whose root is the first to go; return its size."""
+    """Offer a candidate to a heap of the `most` best, whose root is the worst; return the heap's size."""
     if size < most:
+        # Sift up: parents that beat the new candidate move down, so that the root is the worst.
         at = size
         while at > 0 and _beats(scores[(at - 1) >> 1], ties[(at - 1) >> 1], score, tie):
             up = (at - 1) >> 1
@@ -51,6 +52,7 @@ def _offer(
         return size + 1
     if not _beats(score, tie, scores[0], ties[0]):
         return size
+    # The root is replaced; sift the new candidate down past worse children.
     at = 0
     while 2 * at + 1 < size:
         child = 2 * at + 1
@@ -74,6 +76,7 @@ def _mark_best(
         chosen[:] = True
         return
     if n <= FEW:
+        # Count the candidates that beat each one: quadratic, but without branches.
         for i in range(n):
             better = 0
             for j in range(n):
@@ -105,13 +108,13 @@ def choose_pairs(
     Parameters
     ----------
     pair_unit, pair_group : (n_pairs,) uint32
-        Every group of every unit, once; those of one unit side by side.
+        Every group of every unit, once; those of one unit contiguous.
     unit_tag : (n_units,) uint64
         Keyed digest of each unit's id.
     group_tag : (n_groups,) uint64
         Keyed digest of each group's key.
     group_rank : (n_groups,) uint32
-        Place of each group in the order of the keys: decides where scores are equal.
+        Rank of each group in the order of the keys; breaks ties of scores.
     key : (2,) uint64
     max_groups : int, at least 1
         L0.
@@ -123,7 +126,7 @@ def choose_pairs(
         score[p] = unit_tag[np.int64(pair_unit[p])]
         other[p] = group_tag[np.int64(pair_group[p])]
         rank[p] = group_rank[np.int64(pair_group[p])]
-    # A loop of its own, over nothing but these, is done several at a time.
+    # A separate loop over contiguous arrays, so that the hashes of several pairs are vectorized.
     for p in range(n):
         score[p] = score_pair(key, score[p], other[p])
     first = 0
@@ -135,7 +138,8 @@ def choose_pairs(
 
 @inner
 def _sort_rows(rows: npt.NDArray[np.uint64], values: npt.NDArray[np.int32], spare: npt.NDArray[np.uint64]) -> None:
-    """Sort a pair's rows by their values, the first column first; what was in their upper halves is lost."""
+    """Sort a pair's rows by their values, first column first; overwrite the upper halves of the words."""
+    # Stable sorts by one column each, from the last to the first, give the lexicographic order.
     lower = np.uint64((1 << LOWER_BITS) - 1)
     for c in range(len(values) - 1, -1, -1):
         for i in range(len(rows)):
@@ -157,7 +161,7 @@ def _put_best_first(
     items: npt.NDArray[np.int64],
     spare: npt.NDArray[np.uint64],
 ) -> None:
-    """Put those of a pair's sorted rows first whose ranks have the smallest scores."""
+    """Move the rows whose ranks have the smallest scores to the front of a pair's sorted rows."""
     size = 0
     for rank in range(len(rows)):
         score = score_row(key, unit_tag, group_tag, np.uint64(rank))
@@ -194,7 +198,7 @@ def keep_rows(
     Parameters
     ----------
     words : (m,) uint64, in and out
-        Group and place of each row, as `pair_rows` leaves them; pairs that lose rows are overwritten.
+        Group and place of each row, from `pair_rows`; pairs that lose rows are overwritten.
     pair_begin : (n_pairs + 1,) int64
     pair_unit : (n_pairs,) uint32
     chosen : (n_pairs,) bool
@@ -204,11 +208,11 @@ def keep_rows(
     max_rows : int, at least 1
         L_infinity.
     kept : (m,) uint32, out
-        Places of the rows that count, those of a pair side by side.
+        Places of the kept rows, those of a pair contiguous.
     kept_group : (n_pairs,) uint32, out
-        Group of each pair that was chosen.
+        Group of each chosen pair.
     kept_end : (n_pairs,) int64, out
-        Where its rows end in `kept`.
+        End of its rows in `kept`.
     found : (2,) int64, out
         N_KEPT and N_PAIRS.
     """
@@ -221,6 +225,7 @@ def keep_rows(
             continue
         begin, size = pair_begin[p], pair_begin[p + 1] - pair_begin[p]
         group = np.int64(words[begin] >> np.uint64(32))
+        # Only pairs above the bound are sorted and scored; the rows of all others are kept as they are.
         if size > max_rows:
             rows, tag = words[begin : begin + size], unit_tag[np.int64(pair_unit[p])]
             _sort_rows(rows, values, spare)
@@ -251,10 +256,10 @@ def clip_sums(
     values : (n_columns, m) int32
     kept : (n_kept,) uint32
     kept_end : (n_pairs,) int64
-        As `keep_rows` leaves them.
+        From `keep_rows`.
     low, high : (n_columns,) int64
     out : (n_columns, n_pairs) int32, out
-        ABSENT where none of the pair's rows holds a value.
+        ABSENT if none of the pair's rows has a value.
     """
     for c in range(len(values)):
         first = 0

@@ -1,6 +1,6 @@
-"""Values of any size become whole numbers between bounds: clamped, scaled by a power of two, rounded half to even.
+"""Values as bounded integers on a grid: clamped, scaled by a power of two, rounded half to even.
 
-Each value is mapped for itself, so that a sum of what comes out depends on no order and rounds nothing.
+Each value is mapped independently, so sums of grid values are exact in any order.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from shoal_kernels._jit import inlined, kernel, vector
 from shoal_kernels.tables.validity_bits import is_null
 
 ABSENT = -(1 << 31)
-"""Stands for a row that holds no value; no grid reaches it."""
+"""Marks a row without a value; below every grid."""
 
 _BITS, _OUT = vector(types.uint8), types.int32[::1]
 
@@ -61,13 +61,13 @@ def place_integers(
     high: int,
     out: npt.NDArray[np.int32],
 ) -> None:
-    """Put whole numbers on a grid, in integers throughout.
+    """Put integers on a grid, in integer arithmetic only.
 
     Parameters
     ----------
     values : (n,) int64
     least, most : int
-        What values are clamped to first; not inside the bounds, and small enough to be scaled.
+        First clamping range: contains the bounds, and is small enough to be scaled.
     exponent : int, -62 to 32
         Values are multiplied by 2**exponent.
     low, high : int

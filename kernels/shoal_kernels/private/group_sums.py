@@ -1,4 +1,4 @@
-"""Rows of a batch are added to their groups: counts, sums and sums of squares on a grid, and counts between edges."""
+"""Group sums of the rows of a batch: counts, sums and sums of squares on a grid, and histograms between edges."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""Ids become dense codes in order of first appearance, kept from batch to batch, compared exactly.
+"""Dictionary encoding of ids in order of first appearance, kept from batch to batch, compared exactly.
 
-A hash only says where to begin to look: two ids share a code if and only if all their bits are equal. Slots hold
-1 + code, 0 is free; the caller enlarges the tables when they are full, so that no batch is looked at twice.
+A hash only selects the first slot to probe: two ids share a code if and only if all their bits are equal. Slots
+contain 1 + code, or 0 if free. The caller enlarges full tables and continues, so no row is encoded twice.
 """
 
 import numpy as np
@@ -41,7 +41,7 @@ def _mix(word: np.uint64) -> np.uint64:
         types.uint32[::1],
     )
 )
-def number_words(
+def encode_words(
     words: npt.NDArray[np.uint64],
     valid: npt.NDArray[np.uint8],
     valid_from: int,
@@ -50,7 +50,7 @@ def number_words(
     state: npt.NDArray[np.int64],
     codes: npt.NDArray[np.uint32],
 ) -> None:
-    """Give words their numbers.
+    """Encode words.
 
     Parameters
     ----------
@@ -60,9 +60,9 @@ def number_words(
     valid_from : int
         The bit of row 0.
     capacity : int
-        Codes that there is room for; less than the slots of the table.
+        Largest number of codes; less than the slots of the table.
     table : (a power of two, 2) uint64, in and out
-        Slots: a word, and beside it, so that one look finds both, 1 + its code; 0 if the slot is free.
+        Slots: a word and 1 + its code, in one cache line; the code part is 0 if the slot is free.
     state : (3,) int64, in and out
         Begins at row ``state[ROW]``; stops before a row that would need more codes than there is room for.
     codes : (n,) uint32, out
@@ -76,6 +76,7 @@ def number_words(
             continue
         word = words[i]
         at = _mix(word) & last
+        # Linear probing; the capacity is below the number of slots, so a free one ends the search.
         while table[at, 1] != 0 and table[at, 0] != word:
             at = (at + np.uint64(1)) & last
         if table[at, 1] == 0:
@@ -89,8 +90,8 @@ def number_words(
 
 
 @kernel(types.void(matrix(types.uint64), types.uint64[:, ::1]))
-def move_words(table: npt.NDArray[np.uint64], larger: npt.NDArray[np.uint64]) -> None:
-    """Enter the words of a table of `number_words` into a larger one.
+def rehash_words(table: npt.NDArray[np.uint64], larger: npt.NDArray[np.uint64]) -> None:
+    """Insert the words of a table of `encode_words` into a larger one.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ def move_words(table: npt.NDArray[np.uint64], larger: npt.NDArray[np.uint64]) ->
 
 @kernel(types.void(matrix(types.uint64), types.uint64[::1]))
 def list_words(table: npt.NDArray[np.uint64], words: npt.NDArray[np.uint64]) -> None:
-    """Return the word of each code.
+    """Write the word of each code.
 
     Parameters
     ----------
@@ -124,12 +125,12 @@ def list_words(table: npt.NDArray[np.uint64], words: npt.NDArray[np.uint64]) -> 
 
 @kernel(types.void(vector(types.uint64), types.int64, types.uint32[::1]))
 def fill_slots(seen: npt.NDArray[np.uint64], n_codes: int, slot: npt.NDArray[np.uint32]) -> None:
-    """Enter the codes given so far into an empty table.
+    """Insert the codes assigned so far into an empty table.
 
     Parameters
     ----------
     seen : (at least n_codes,) uint64
-        Digests of the codes, as `number_texts` has seen them.
+        Digest of each code, from `encode_bytes`.
     n_codes : int
     slot : (a power of two, more than n_codes,) uint32, in and out
     """
@@ -175,7 +176,7 @@ def _same(one: npt.NDArray[np.uint8], at: int, length: int, other: npt.NDArray[n
         types.uint32[::1],
     )
 )
-def number_texts(
+def encode_bytes(
     texts: npt.NDArray[np.uint8],
     start: npt.NDArray[np.int64],
     digest: npt.NDArray[np.uint64],
@@ -186,7 +187,7 @@ def number_texts(
     state: npt.NDArray[np.int64],
     codes: npt.NDArray[np.uint32],
 ) -> None:
-    """Give strings of bytes their numbers.
+    """Encode strings of bytes.
 
     Parameters
     ----------
@@ -194,14 +195,14 @@ def number_texts(
     start : (n + 1,) int64
         String i is ``texts[start[i] : start[i + 1]]``.
     digest : (n,) uint64
-        Of each string, by any function of its bytes: only where to look.
+        Digest of each string, any function of its bytes; selects the first slot to probe.
     slot : (a power of two, at least twice the length of `seen`,) uint32, in and out
     seen : (capacity,) uint64, in and out
         Digest of each code.
     content : (at least ``state[END]`` and the length of all texts,) uint8, in and out
         Bytes of the codes, one after the other.
     begin : (capacity + 1,) int64, in and out
-        Where each code's bytes begin; the last one's end follows.
+        First byte of each code; the end of the last follows.
     state : (3,) int64, in and out
         Begins at string ``state[ROW]``; stops before one that would need more codes than `seen` holds.
     codes : (n,) uint32, out

@@ -1,8 +1,8 @@
-"""SipHash-2-4: keyed digests of ids, and the keyed scores by which rows and groups are chosen.
+"""SipHash-2-4: keyed digests of ids, and the keyed scores that select rows and groups.
 
 A score decides which of a unit's own groups and rows are kept. Privacy holds for every fixed key, because a score
-depends on nothing but the key and the unit's own data; that the scores look random is needed for one thing only,
-that the choice favors no group and no row, whoever picked the ids. A pseudorandom function of 128-bit key is enough.
+depends on nothing but the key and the unit's own data. Pseudorandom scores are needed only so that the choice
+favors no group and no row, whoever picked the ids. A pseudorandom function with a 128-bit key is enough.
 """
 
 import numpy as np
@@ -17,13 +17,14 @@ KEY_WORDS = 2
 
 @inlined
 def _left(x: np.uint64, by: int) -> np.uint64:
-    """Rotate left."""
+    """Rotate a word left."""
     return (x << np.uint64(by)) | (x >> np.uint64(64 - by))
 
 
 @inlined
 def _round(a: np.uint64, b: np.uint64, c: np.uint64, d: np.uint64) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
     """Apply SipRound (figure 2.1 of the paper) to the state."""
+    # The second half of the round is the first with the roles of a and c exchanged and other rotations.
     a += b
     c += d
     b = _left(b, 13) ^ a
@@ -74,6 +75,7 @@ def score_pair(key: npt.NDArray[np.uint64], unit: np.uint64, group: np.uint64) -
     a, b, c, d = _begin(key)
     a, b, c, d = _absorb(a, b, c, d, unit)
     a, b, c, d = _absorb(a, b, c, d, group)
+    # The final word of a message has its length in bytes in the highest byte.
     a, b, c, d = _absorb(a, b, c, d, np.uint64(16) << np.uint64(56))
     return _finish(a, b, c, d)
 
@@ -152,6 +154,7 @@ def digest_bytes(
     for i in range(len(digest)):
         at, length = start[i], start[i + 1] - start[i]
         a, b, c, d = _begin(key)
+        # Whole words, little endian, whatever the alignment; then the tail with the length in its highest byte.
         for _ in range(length >> 3):
             word = np.uint64(0)
             for j in range(8):

@@ -1,4 +1,4 @@
-"""The rows of a bucket are brought together by unit and, within, by group: pairs, of which each is a run of rows."""
+"""Sort of a bucket's rows by privacy unit and group: each pair of unit and group is a run of rows."""
 
 import numpy as np
 import numpy.typing as npt
@@ -37,18 +37,18 @@ def pair_rows(
     Parameters
     ----------
     unit : (m,) uint32
-        Code of each row's unit; the lowest `bits` are the same in all of them.
+        Code of each row's unit; all share the lowest `bits` bits.
     group : (m,) uint32
     bits : uint32
-        0 where the rows are of all buckets.
+        0 if the rows are of all buckets.
     start : (n_units + 2,) int64, out
-        Room to work in; n_units is above ``unit >> bits`` everywhere.
+        Workspace; n_units is above ``unit >> bits`` everywhere.
     words : (m,) uint64, out
         Rows in their new order: the group in the upper half, the row's place in `unit` in the lower.
     pair_begin : (m + 1,) int64, out
-        Where in `words` each pair of unit and group begins; the end of the last follows.
+        First place in `words` of each pair of unit and group; the end of the last follows.
     pair_unit : (m,) uint32, out
-        Code of each pair's unit; those of one unit lie side by side.
+        Code of each pair's unit; those of one unit are contiguous.
     n_pairs : (1,) int64, out
     """
     m = len(unit)
@@ -57,7 +57,7 @@ def pair_rows(
         start[np.int64(unit[i] >> bits) + 2] += 1
     for u in range(2, len(start)):
         start[u] += start[u - 1]
-    # A unit's cursor begins where its rows do, and ends where the next one's begin.
+    # Counting sort by unit: a unit's cursor moves from its first row to the first of the next unit.
     for i in range(m):
         u = np.int64(unit[i] >> bits) + 1
         words[start[u]] = (np.uint64(group[i]) << np.uint64(32)) | np.uint64(i)
@@ -70,6 +70,7 @@ def pair_rows(
         first, end = start[u], start[u + 1]
         if first == end:
             continue
+        # Within the unit by group; stable, so rows of a pair keep their order.
         sort_upper(words[first:end], spare)
         code = np.uint32((np.uint32(u) << bits) | low)
         for i in range(first, end):

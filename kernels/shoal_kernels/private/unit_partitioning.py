@@ -1,4 +1,4 @@
-"""Rows are sent to buckets by their unit, so that all rows of a unit lie in one bucket, whatever batch they came in."""
+"""Radix partition of rows by privacy unit: all rows of a unit are in one bucket, whatever their batch."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from shoal_kernels._jit import Kernel, kernel, vector
 from shoal_kernels.private.id_encoding import NO_UNIT
 
 BUCKET_BITS = 8
-"""A unit's bucket is the lowest bits of its code; the others are its number there."""
+"""The lowest bits of a unit's code are its bucket, the others its number in the bucket."""
 N_BUCKETS = 1 << BUCKET_BITS
 LEFT_OUT = 0xFFFFFFFF
 """Place of a row that is dropped."""
@@ -19,14 +19,14 @@ _U32 = vector(types.uint32)
 
 
 @kernel(types.void(_U32, _U32, types.uint32, types.int64[::1], types.uint32[::1]))
-def bucket_places(
+def partition_rows(
     unit: npt.NDArray[np.uint32],
     group: npt.NDArray[np.uint32],
     n_groups: int,
     bound: npt.NDArray[np.int64],
     place: npt.NDArray[np.uint32],
 ) -> None:
-    """Say where each row goes, so that buckets lie one after the other and rows keep their order within.
+    """Compute the place of each row, bucket after bucket, rows in their order.
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ def bucket_places(
         Rows without a unit are dropped.
     group : (n,) uint32
     n_groups : uint32
-        Rows of groups from here on are dropped.
+        Rows of groups not below this number are dropped.
     bound : (N_BUCKETS + 1,) int64, out
-        Where each bucket begins.
+        First place of each bucket; the end of the last follows.
     place : (n,) uint32, out
     """
     mask = np.uint32(N_BUCKETS - 1)
@@ -56,8 +56,8 @@ def bucket_places(
             place[i] = np.uint32(LEFT_OUT)
 
 
-def _send(column: npt.NDArray[Any], place: npt.NDArray[np.uint32], out: npt.NDArray[Any]) -> None:
-    """Send a column's values, as their bits, to the places of their rows.
+def _scatter(column: npt.NDArray[Any], place: npt.NDArray[np.uint32], out: npt.NDArray[Any]) -> None:
+    """Scatter a column's values, as their bits, to the places of their rows.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ def _send(column: npt.NDArray[Any], place: npt.NDArray[np.uint32], out: npt.NDAr
             out[np.int64(place[i])] = column[i]
 
 
-SEND: dict[str, Kernel[Any, None]] = {
-    name: kernel(types.void(vector(width), _U32, width[::1]))(_send)
+SCATTER: dict[str, Kernel[Any, None]] = {
+    name: kernel(types.void(vector(width), _U32, width[::1]))(_scatter)
     for name, width in (("uint8", types.uint8), ("uint16", types.uint16), ("uint32", types.uint32))
 }
 """The kernel for each dtype of columns."""

@@ -1,7 +1,7 @@
-"""Walks over sets of columns: the classes of a set are joined from those of a superset, never from rows.
+"""Class counts of many sets of columns: the classes of a set are merged from those of a superset, never from rows.
 
-A set of columns is a node of a lattice with two levels a column, kept and dropped, and a walk is a list of steps,
-depth first: each drops columns `first` to `last` - 1 from the classes of the last step one level above
+A set of columns is a node of a lattice with two levels per column, kept and dropped. A walk is a list of steps,
+depth first: each drops columns `first` to `last` - 1 from the classes of the last step at the depth before
 (LeFevre, DeWitt, Ramakrishnan 2005, "Incognito", section 3: the rollup property).
 """
 
@@ -23,9 +23,9 @@ class Steps(NamedTuple):
     depth : (n,) int64, at least 1
         Tuples lie at depth 0.
     first, last : (n,) int64
-        Columns dropped; none where they are equal.
+        Columns dropped; empty if equal.
     number : (n,) int64
-        Of the set reached, or -1 where it only leads to others.
+        Number of the resulting set, or -1 if it is only a step to others.
     """
 
     depth: Ints
@@ -39,14 +39,14 @@ STEPS = types.NamedUniTuple(_I, 4, Steps)
 
 
 class _Classes(NamedTuple):
-    """Classes of all sets on the way to the present one, one set behind the other.
+    """Classes of all sets on the way to the current one, one set after the other.
 
     Attributes
     ----------
     words : (n_words, any) uint64
     rows : (any,) int64
     begin : (depths + 1,) int64
-        Where the classes at each depth begin, and those of the present set end.
+        First class at each depth, and end of those of the current set.
     class_of : (n_tuples,) uint32
     slots : (a power of two,) uint32
     level : (d,) int64
@@ -63,7 +63,7 @@ class _Classes(NamedTuple):
 
 @inner
 def _start(lattice: Lattice, steps: Steps, words: Words, weight: Ints) -> _Classes:
-    """Lay the tuples at depth 0; memory that no step reaches is never touched."""
+    """Put the tuples at depth 0; memory that no step needs is never touched."""
     n, deepest = len(weight), 1
     for depth in steps.depth:
         deepest = max(deepest, depth)
@@ -87,7 +87,7 @@ def _start(lattice: Lattice, steps: Steps, words: Words, weight: Ints) -> _Class
 
 @inner
 def _take(lattice: Lattice, steps: Steps, step: int, classes: _Classes) -> None:
-    """Join the classes of one step; its set then ends at ``begin[depth + 1]``."""
+    """Merge the classes of one step; its set then ends at ``begin[depth + 1]``."""
     depth = steps.depth[step]
     source, target = int(classes.begin[depth - 1]), int(classes.begin[depth])
     n = roll_up(
@@ -108,7 +108,7 @@ def _take(lattice: Lattice, steps: Steps, step: int, classes: _Classes) -> None:
 
 @kernel(types.void(LATTICE, STEPS, types.Array(types.uint64, 2, "C", readonly=True), _I, types.int64[:, ::1]))
 def count_sets(lattice: Lattice, steps: Steps, words: Words, weight: Ints, figures: Ints) -> None:
-    """Count the classes of every set of columns that a walk reaches.
+    """Count the classes of every numbered set of columns of a walk.
 
     Parameters
     ----------
@@ -118,8 +118,8 @@ def count_sets(lattice: Lattice, steps: Steps, words: Words, weight: Ints, figur
     words : (n_words, n) uint64
     weight : (n,) int64
     figures : (n_sets, 3) int64, out
-        For each number in the walk: classes, rows alone in their class, and ordered pairs of rows that share a
-        class; others are left as they are.
+        For each number in the walk: classes, unique rows, and ordered pairs of rows that share a class; other
+        entries are not written.
     """
     classes = _start(lattice, steps, words, weight)
     for step in range(len(steps.depth)):

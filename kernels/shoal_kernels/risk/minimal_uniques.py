@@ -1,7 +1,7 @@
-"""Minimal sample uniques: sets of columns in whose values a row stands alone, and in no smaller set.
+"""Minimal sample uniques: sets of columns whose values make a row unique, while no proper subset does.
 
-Every subset of a set is visited before it, and rows that stand alone in a set are not looked at again in those
-that are split from it; see `shoal_kernels.tables.stripped_partitions`.
+Every subset of a set is visited before it, and rows unique in a set are dropped from the sets that are
+split from it; see `shoal_kernels.tables.stripped_partitions`.
 """
 
 from numba import types
@@ -14,7 +14,7 @@ _NONE = -1
 
 @inner
 def _holds_one(near: Ints, count: int, head: int, following: Ints, found: Ints, mask: int) -> bool:
-    """Tell whether a set contains one of the minimal uniques of a tuple."""
+    """Return whether a set contains one of the minimal uniques of a tuple."""
     for e in range(min(count, len(near))):
         if near[e] & mask == near[e]:
             return True
@@ -66,7 +66,7 @@ def find_minimal_uniques(
     n_runs: Ints,
     state: Ints,
 ) -> None:
-    """Find the minimal sample uniques of every tuple; goes on where the last call stopped.
+    """Find the minimal sample uniques of every tuple, from where the last call stopped.
 
     Parameters
     ----------
@@ -75,22 +75,22 @@ def find_minimal_uniques(
     weight : (n,) int64
         Rows of each tuple.
     max_size : int
-        Largest set that is looked at, at least 1.
+        Largest number of columns of a set, at least 1.
     budget : int
-        Room that must be left in `found` to go on: at least n.
+        Free entries of `found` required to continue: at least n.
     tuples, bounds : (max_size + 1, n) and (max_size + 1, n + 1) uint32, in and out
         Runs of each prefix of a set, by its number of columns; the first row is one run of all tuples.
     alone : (n,) uint32, out
     first : (largest size,) int64, all 0
     place : (largest size,) int64, out
     near : (n, any) int64, in and out
-        The first masks of each tuple, side by side: nearly all of them are asked for again and again.
+        The first masks of each tuple, contiguous: they answer nearly all queries.
     count : (n,) int64, in and out
         Masks of each tuple, 0 before.
     head : (n,) int64, in and out
-        Last entry of each tuple in `found` that has no place in `near`, -1 for none.
+        Last entry of each tuple in `found` beyond those in `near`, or -1.
     following : (as found,) int64, in and out
-        The entry before, -1 for none.
+        Previous entry of the same tuple, or -1.
     found : (any,) int64, in and out
         Masks of minimal sample uniques.
     owner : (as found,) uint32, in and out
@@ -98,7 +98,7 @@ def find_minimal_uniques(
     n_runs : (max_size + 1,) int64, in and out
         Runs of each prefix.
     state : (2,) int64, in and out
-        The set that was looked at last, 0 before the first; entries in use. The set is at least 1 << d at the end.
+        Last set visited, 0 before the first; entries in use. The set is at least 1 << d at the end.
     """
     mask, used = state[0], state[1]
     last = 1 << codes.shape[0]
@@ -106,6 +106,7 @@ def find_minimal_uniques(
         mask = next_set(mask, max_size)
         if mask >= last:
             break
+        # Split from the set without its lowest column; runs are stored by number of columns.
         columns = columns_of(mask)
         n_runs[columns], n_alone = split_runs(
             codes[lowest_column(mask)],
@@ -120,6 +121,7 @@ def find_minimal_uniques(
             first,
             place,
         )
+        # A unique row is minimal here unless a subset made it unique: those were all visited before.
         for a in range(n_alone):
             t = alone[a]
             if not _holds_one(near[t], int(count[t]), int(head[t]), following, found, mask):

@@ -1,11 +1,11 @@
-"""Whether each record's own masked record is the nearest to it: distance-based record linkage, exact."""
+"""Exact distance-based record linkage: whether each record's own masked record is the nearest to it."""
 
 import numpy as np
 import numpy.typing as npt
 from numba import types
 
 from shoal_kernels._jit import inner, kernel, matrix, vector
-from shoal_kernels.masking.kd_tree import MAX_HEIGHT, KdTree, grow, least_distance, square_distance
+from shoal_kernels.masking.kd_tree import MAX_HEIGHT, KdTree, build_tree, least_distance, square_distance
 
 Points = npt.NDArray[np.float64]
 Vector = npt.NDArray[np.int64]
@@ -13,7 +13,7 @@ Vector = npt.NDArray[np.int64]
 
 @inner
 def _rows_as_near(tree: KdTree, weight: Vector, query: Points, distance: float) -> float:
-    """Return the rows exactly at a squared distance from a query; 0 as soon as any is nearer."""
+    """Return the number of rows exactly at a squared distance from a query; 0 if any is nearer."""
     first_leaf = (1 << tree.height) - 1
     stack = np.empty(MAX_HEIGHT, np.int64)
     stack[0] = 0
@@ -33,7 +33,7 @@ def _rows_as_near(tree: KdTree, weight: Vector, query: Points, distance: float) 
                     rows += float(weight[tree.number[p]])
             continue
         left, right = 2 * node + 1, 2 * node + 2
-        # The nearer child comes first: a record that is nearer is found soon.
+        # The nearer child is visited first, because any nearer record ends the search.
         if least_distance(tree, left, query) < least_distance(tree, right, query):
             left, right = right, left
         stack[depth], stack[depth + 1] = left, right
@@ -46,8 +46,8 @@ def _rows_as_near(tree: KdTree, weight: Vector, query: Points, distance: float) 
         matrix(types.float64), matrix(types.float64), vector(types.int64), vector(types.int64), types.float64[::1]
     )
 )
-def link_nearest(original: Points, masked: Points, weight: Vector, own: Vector, chance: Points) -> None:
-    """Give the chance that a guess among the nearest masked records of each record is its own.
+def link_nearest(original: Points, masked: Points, weight: Vector, own: Vector, probability: Points) -> None:
+    """Compute for each record the probability that a guess among its nearest masked records is its own.
 
     Parameters
     ----------
@@ -55,14 +55,14 @@ def link_nearest(original: Points, masked: Points, weight: Vector, own: Vector, 
     masked : (m, d) float64
         Distinct masked records, m >= 1.
     weight : (m,) int64
-        Rows of each.
+        Rows of each masked record.
     own : (n,) int64, below m
         The masked record of each record.
-    chance : (n,) float64, out
-        One over the rows that are nearest, if the record's own is among them, else 0.
+    probability : (n,) float64, out
+        1 / number of nearest rows if the record's own is among them, else 0.
     """
-    tree = grow(masked)
+    tree = build_tree(masked)
     for i in range(original.shape[0]):
         distance = square_distance(masked, own[i], original[i])
         rows = _rows_as_near(tree, weight, original[i], distance)
-        chance[i] = 1.0 / rows if rows > 0 else 0.0
+        probability[i] = 1.0 / rows if rows > 0 else 0.0

@@ -1,4 +1,4 @@
-"""What each class of tuples spans: lowest and highest code per dimension, and the codes of SET dimensions."""
+"""Extent of each class of tuples: lowest and highest code per dimension, and the codes of SET dimensions."""
 
 import numpy as np
 import numpy.typing as npt
@@ -32,11 +32,11 @@ def class_extents(
     ----------
     dims : Dimensions
     words : (n_words, n) uint64
-    class_of_tuple : (n,) int64, each below n_classes; negative for a suppressed tuple, which is passed over
+    class_of_tuple : (n,) int64, each below n_classes; negative for a suppressed tuple, which is skipped
     low, high : (d, n_classes) int64, out
         Overwritten; an empty class has low = size and high = -1.
     bits : (n_classes, total bit words) uint64, out
-        Bit ``code & 63`` of word ``bit_start + (code >> 6)`` tells that the code occurs.
+        Bit ``code & 63`` of word ``bit_start + (code >> 6)`` is set if the code occurs.
     """
     d, n_classes = low.shape
     bits[:] = 0

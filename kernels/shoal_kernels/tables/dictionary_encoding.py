@@ -1,7 +1,7 @@
-"""Values become codes in order of first appearance: by a table where values lie close, by hashing for text.
+"""Dictionary encoding of values in order of first appearance: integers by a table, text by hashing.
 
-Validity comes as Arrow keeps it, a bit for each row, least significant first; an empty array means that
-no row is null. Codes fit the dtype of the output: the caller knows how many there can be.
+Validity is a bitmap as in Arrow, a bit for each row, least significant first; an empty array means that
+no row is null. Codes fit the dtype of the output: the caller knows their largest number.
 """
 
 from typing import Any
@@ -35,7 +35,7 @@ def _null_code(state: npt.NDArray[np.int64]) -> int:
     return state[NULL_CODE]
 
 
-def _encode_near(
+def _encode_integers(
     values: npt.NDArray[Any],
     base: int,
     valid: npt.NDArray[np.uint8],
@@ -45,12 +45,12 @@ def _encode_near(
     state: npt.NDArray[np.int64],
     codes: npt.NDArray[Any],
 ) -> None:
-    """Encode whole numbers that lie close together.
+    """Encode integers of a small range.
 
     Parameters
     ----------
     values : (n,) uint8, uint16, uint32 or uint64
-        Signed numbers as their bits; the difference from `base` is taken modulo the width.
+        Signed integers as their bits; the difference from `base` is taken modulo the width.
     base : uint64
         The smallest value, as its bits.
     valid : (any,) uint8, or empty
@@ -63,23 +63,24 @@ def _encode_near(
     state : (3,) int64, in and out
     codes : (n,) uint8, uint16 or uint32, out
     """
+    # 2**width - 1 without a shift by 64, which is undefined.
     mask = np.uint64((1 << (8 * values.itemsize - 1)) - 1) * np.uint64(2) + np.uint64(1)
     nullable = len(valid) > 0
     for i in range(len(values)):
         if nullable and _is_null(valid, valid_from + i):
             codes[i] = _null_code(state)
             continue
-        near = np.int64((np.uint64(values[i]) - np.uint64(base)) & mask)
-        code = np.int64(code_at[near]) - 1
+        offset = np.int64((np.uint64(values[i]) - np.uint64(base)) & mask)
+        code = np.int64(code_at[offset]) - 1
         if code < 0:
             code = state[N_CODES]
             state[N_CODES] = code + 1
-            code_at[near] = code + 1
-            seen[code] = near
+            code_at[offset] = code + 1
+            seen[code] = offset
         codes[i] = code
 
 
-ENCODE_NEAR: dict[tuple[str, str], Kernel[Any, None]] = {
+ENCODE_INTEGERS: dict[tuple[str, str], Kernel[Any, None]] = {
     (values, codes): kernel(
         types.void(
             vector(_WIDTHS[values]),
@@ -91,7 +92,7 @@ ENCODE_NEAR: dict[tuple[str, str], Kernel[Any, None]] = {
             _STATE,
             _WIDTHS[codes][::1],
         )
-    )(_encode_near)
+    )(_encode_integers)
     for values in _WIDTHS
     for codes in ("uint8", "uint16", "uint32")
 }
@@ -99,7 +100,7 @@ ENCODE_NEAR: dict[tuple[str, str], Kernel[Any, None]] = {
 
 
 INLINE = 12
-"""Strings of up to so many bytes lie in their view; those of longer ones begin in `texts`."""
+"""Strings of up to this many bytes are stored in their view, longer ones in `texts`."""
 
 
 @lean
@@ -110,7 +111,7 @@ def _text_of(high: np.uint64, texts: npt.NDArray[np.uint64]) -> np.uint64:
 
 @lean
 def _digest(low: np.uint64, high: np.uint64, texts: npt.NDArray[np.uint64]) -> np.uint64:
-    """Return what stands for a long string's second word in its hash: all its bytes."""
+    """Return a digest of all bytes of a long string, to be hashed in place of its view's second word."""
     length = low & np.uint64(0xFFFFFFFF)
     text = _text_of(high, texts)
     # The last word may overlap the one before, so that nothing beyond the string is read.
@@ -136,7 +137,7 @@ def _same_text(low: np.uint64, high: np.uint64, other_high: np.uint64, texts: np
 
 @inlined
 def _slot_of(low: np.uint64, high: np.uint64, shift: np.uint64) -> np.int64:
-    """Return where a view begins to look for its slot: the top bits of a multiplicative hash."""
+    """Return the first slot to probe for a view: the top bits of a multiplicative hash."""
     mixed = (low ^ (high * np.uint64(0x9E3779B97F4A7C15))) * np.uint64(0xD6E8FEB86659FD93)
     return np.int64((mixed ^ (mixed << np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15) >> shift)
 
@@ -191,6 +192,7 @@ def encode_views(
     shift = np.uint64(64 - bits)
     nullable = len(valid) > 0
     for i in range(len(views)):
+        # Stop before `seen` overflows; the caller enlarges both tables and calls again from this row.
         if state[N_CODES] == len(seen):
             state[ROW] = i
             return
@@ -200,6 +202,7 @@ def encode_views(
         low, high = views[i, 0], views[i, 1]
         is_long = low & np.uint64(0xFFFFFFFF) > np.uint64(INLINE)
         at = _slot_of(low, _digest(low, high, texts) if is_long else high, shift)
+        # Linear probing. The table is at most half full, so a free slot ends every search.
         while True:
             code = np.int64(slot[at]) - 1
             if code < 0:
@@ -208,6 +211,7 @@ def encode_views(
                 slot[at] = code + 1
                 seen[code, 0], seen[code, 1] = low, high
                 break
+            # Equal first words are equal length and prefix; only long strings then need their bytes compared.
             if seen[code, 0] == low:
                 if seen[code, 1] == high:
                     break
@@ -243,7 +247,7 @@ def rehash_views(
 
 
 def _recode(codes: npt.NDArray[Any], table: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
-    """Look each code up.
+    """Map each code through a table.
 
     Parameters
     ----------

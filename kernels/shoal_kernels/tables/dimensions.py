@@ -1,4 +1,4 @@
-"""How kernels see quasi-identifiers: packed codes, and what a range of codes loses.
+"""Quasi-identifiers as arrays for kernels: packed codes, and the loss of a range of codes.
 
 A *tuple* is one distinct combination of quasi-identifier values. Its codes lie bit-packed in one or more
 64-bit words, first dimension in the highest bits of the first word, so that the order of the words is the
@@ -36,7 +36,7 @@ class Dimensions(NamedTuple):
     start : (d,) int64
         Where the dimension's entries begin in `position`.
     position : (sum of size,) float64
-        ORDERED: the code's place on the line, the domain scaled to 0..1; a null stands at -1, so that any
+        ORDERED: the code's position on the line, the domain scaled to 0..1; a null is at -1, so that any
         class that mixes it with a value loses everything. SET: the code's rank in the order in which codes are
         cut apart, a permutation of 0..size - 1. Not read for TREE.
     depth : (d,) int64
@@ -51,7 +51,7 @@ class Dimensions(NamedTuple):
     bit_start, bit_words : (d,) int64
         SET: first 64-bit word of the dimension in a class's bit mask, and how many. 0 words for other kinds.
     weight : (d,) float64
-        What full generalization of the dimension costs; sums to 1, so the loss of a row is its ncp.
+        Loss of full generalization of the dimension; sums to 1, so the loss of a row is its ncp.
     """
 
     kind: npt.NDArray[np.int64]
@@ -82,7 +82,7 @@ def code_at(dims: Dimensions, words: npt.NDArray[np.uint64], j: int, i: int) -> 
 
 @inlined
 def span_loss(dims: Dimensions, j: int, low: int, high: int) -> float:
-    """Return what a class with codes from `low` to `high` loses in an ORDERED or TREE dimension, 0 to 1."""
+    """Return the loss of a class with codes from `low` to `high` in an ORDERED or TREE dimension, 0 to 1."""
     if low == high:
         return 0.0
     if dims.kind[j] == ORDERED:
@@ -90,6 +90,7 @@ def span_loss(dims: Dimensions, j: int, low: int, high: int) -> float:
         return min(1.0, float(dims.position[start + high] - dims.position[start + low]))
     size = dims.size[j]
     row = dims.tree_start[j]
+    # Leaves are in depth-first order, so the ends' lowest common ancestor is that of all codes between them.
     while dims.ancestor[row + low] != dims.ancestor[row + high]:
         row += size
     return float(dims.share[dims.ancestor[row + low]])

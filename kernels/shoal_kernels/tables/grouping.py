@@ -1,11 +1,11 @@
-"""Equal rows become one tuple: packed keys are scattered into buckets, each bucket is sorted in cache.
+"""Group equal rows into tuples: radix partition of packed keys into buckets, then a sort of each bucket in cache.
 
-The rows' keys fit one 64-bit word. Their highest varying bits, the *prefix*, choose a bucket; a table from
-prefix to bucket makes the buckets of even size whatever the skew, and keeps their order. Rows go to their
-buckets through small buffers that are written out a cache line at a time (Polychroniou and Ross 2014,
-"A comprehensive study of main-memory partitioning", section 4), and keep their order there. So the i-th row of
-a bucket, counted in row order, is the row at the bucket's i-th place: going through the rows once more with a
-cursor per bucket takes each row to its tuple, and row numbers need not travel.
+The rows' keys fit one 64-bit word. Their highest varying bits, the *prefix*, select a bucket; a table from
+prefix to bucket makes buckets of even size whatever the skew, and keeps their order. Rows are written to their
+buckets through small buffers, a cache line at a time (Polychroniou and Ross 2014, "A comprehensive study of
+main-memory partitioning", section 4), and keep their order there. So the i-th row of a bucket, counted in row
+order, is at the bucket's i-th place: a second pass over the rows with a cursor for each bucket finds the tuple of
+each row, and row numbers are never moved.
 """
 
 from typing import Any
@@ -17,10 +17,10 @@ from numba import types
 from shoal_kernels._jit import Kernel, inlined, inner, kernel, vector
 
 LINE = 8
-"""Words that a bucket's buffer holds: one cache line."""
+"""Number of words in a bucket's buffer: one cache line."""
 WORD_BITS = 64
 DIGIT_BITS = 12
-"""Most bits that one pass of the radix sort looks at."""
+"""Largest number of bits sorted by one pass of the radix sort."""
 
 _U8, _U16, _U32, _U64 = (vector(t) for t in (types.uint8, types.uint16, types.uint32, types.uint64))
 _I64 = vector(types.int64)
@@ -92,11 +92,11 @@ def scatter(
     shift : int
     bucket : (n_prefixes,) uint16
     line : (n_buckets, LINE) uint64, in and out
-        Words that wait; kept between calls.
+        Buffered words; kept between calls.
     filled : (n_buckets,) uint8, in and out
-        How many wait.
+        Number of buffered words.
     cursor : (n_buckets,) int64, in and out
-        Where the next line of each bucket goes in `out`.
+        Place in `out` of each bucket's next line.
     out : (n_rows,) uint64, out
     """
     for i in range(len(words)):
@@ -104,6 +104,7 @@ def scatter(
         b = np.int64(bucket[np.int64(word >> np.uint64(shift))])
         at = np.int64(filled[b])
         line[b, at] = word
+        # Write whole cache lines only: one write per bucket and line, and far fewer TLB misses.
         if at == LINE - 1:
             place = cursor[b]
             for j in range(LINE):
@@ -121,7 +122,7 @@ def drain(
     cursor: npt.NDArray[np.int64],
     out: npt.NDArray[np.uint64],
 ) -> None:
-    """Write out the words that wait after the last call of `scatter`; parameters as there."""
+    """Write out the words still buffered after the last call of `scatter`; parameters as there."""
     for b in range(len(filled)):
         for j in range(np.int64(filled[b])):
             out[cursor[b] + j] = line[b, j]
@@ -149,9 +150,9 @@ def _sort_pass(
     shift: int,
     place: npt.NDArray[np.int64],
 ) -> bool:
-    """Scatter m keys, and their rows unless there are none, by the digit at `shift`, stably.
+    """Sort m keys, and their rows if there are any, by the digit at `shift`, stably.
 
-    Returns whether anything had to move.
+    Return False, with nothing moved, if all keys have the same digit.
     """
     paired = len(row) > 0
     mask = np.uint64(len(place) - 1)
@@ -161,6 +162,7 @@ def _sort_pass(
         place[np.int64((key[i] >> at) & mask)] += 1
     if place[np.int64((key[0] >> at) & mask)] == m:
         return False
+    # Exclusive prefix sums: counts become the first place of each digit.
     total = 0
     for d in range(len(place)):
         count = place[d]
@@ -187,12 +189,14 @@ def _sort(
     high_bit: int,
     place: npt.NDArray[np.int64],
 ) -> bool:
-    """Sort m keys by their bits from `low_bit` to `high_bit`; return whether the result lies in the spare."""
+    """Sort m keys by their bits from `low_bit` to `high_bit`; return whether the result is in the spare arrays."""
+    # No more digits than keys, else clearing and summing the counts costs more than the keys.
     most = DIGIT_BITS
     while most > 4 and (1 << most) > m:
         most -= 1
     passes = (high_bit - low_bit + most - 1) // most
     swapped = False
+    # Least significant digit first; the bits are divided evenly, so that no pass is wasted on a few.
     for p in range(passes):
         first = low_bit + (high_bit - low_bit) * p // passes
         last = low_bit + (high_bit - low_bit) * (p + 1) // passes
@@ -219,6 +223,7 @@ def _emit(
     tuple_at: npt.NDArray[np.uint32],
 ) -> int:
     """Append the tuples of a sorted bucket; return the new number of tuples."""
+    # Rows are either in `row` or in the low `row_bits` of the key.
     paired = len(row) > 0
     number = np.uint64(row_bits)
     mask = (np.uint64(1) << number) - np.uint64(1)
@@ -257,7 +262,7 @@ def group_buckets(
     tuple_at: npt.NDArray[np.uint32],
     n_tuples: npt.NDArray[np.int64],
 ) -> None:
-    """Sort consecutive buckets and turn equal words into tuples.
+    """Sort consecutive buckets and merge equal words into tuples.
 
     Parameters
     ----------
@@ -271,7 +276,7 @@ def group_buckets(
     weight : (at least ``bound[-1] - bound[0]``,) uint32, out
         Rows of each tuple.
     tuple_at : (n_rows,) uint32, out, or empty
-        Number of the tuple at each place of these buckets, counted from 0 at ``bound[0]``.
+        Tuple at each place of these buckets, counted from 0 at ``bound[0]``.
     n_tuples : (1,) int64, out
     """
     key, other = spare[0], spare[1]
@@ -284,6 +289,7 @@ def group_buckets(
         if m == 0:
             continue
         mine = words[low : low + m]
+        # Only the bits above the bucket's smallest word are sorted: few, as a bucket shares its prefix.
         base = top = mine[0]
         for i in range(m):
             base = min(base, mine[i])
@@ -291,6 +297,7 @@ def group_buckets(
         key_bits = _bit_length(top - base)
         row_bits = _bit_length(np.uint64(m - 1)) if len(tuple_at) > 0 else 0
         mine_row, mine_other = row[:0], other_row[:0]
+        # Key and place share one word if they fit, so that a pass moves one array; else places move apart.
         if key_bits + row_bits > WORD_BITS:
             row_bits = 0
             mine_row, mine_other = row, other_row
@@ -304,6 +311,7 @@ def group_buckets(
                 key[i] |= np.uint64(i)
         swapped = _sort(key, mine_row, other, mine_other, m, row_bits, row_bits + key_bits, place)
         at = tuple_at[low : low + m] if len(tuple_at) > 0 else tuple_at
+        # The tuples overwrite the bucket: they are at most as many as its rows, and the keys were copied out.
         if swapped:
             tuples = _emit(other, mine_other, m, row_bits, base, tuples, start, weight, at)
         else:
@@ -321,16 +329,16 @@ def take_tuples(
     cursor: npt.NDArray[np.int64],
     tuple_of_row: npt.NDArray[np.uint32],
 ) -> None:
-    """Give each row its tuple, going through the rows as `scatter` did.
+    """Write the tuple of each row, in the row order of `scatter`.
 
     Parameters
     ----------
     words, shift, bucket
         As for `scatter`.
     tuple_at : (n_rows,) uint32
-        As `group_buckets` left it.
+        From `group_buckets`.
     first : (n_buckets,) uint32
-        What to add to it.
+        Offset of each bucket's tuples.
     cursor : (n_buckets,) int64, in and out
         Place of each bucket's next row.
     tuple_of_row : (n,) uint32, out
@@ -346,6 +354,6 @@ def take_tuples(
 def look_up(
     words: npt.NDArray[np.uint64], tuple_of_word: npt.NDArray[np.uint32], tuple_of_row: npt.NDArray[np.uint32]
 ) -> None:
-    """Give each row its tuple where a table holds the tuple of every possible word."""
+    """Write the tuple of each row from a table of the tuple of every possible word."""
     for i in range(len(words)):
         tuple_of_row[i] = tuple_of_word[np.int64(words[i])]

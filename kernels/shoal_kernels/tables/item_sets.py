@@ -1,7 +1,7 @@
-"""Rows that hold sets of items: made distinct, and their combinations counted, also of what items generalize to.
+"""Item sets of rows: distinct items, and counts of their combinations, generalizations included.
 
-Nodes are numbered; a node stands for the leaves from `low` to `high`, so two nodes are apart when these ranges
-are. A combination of nodes is one word: their numbers + 1, ascending, `bits` each; 0 is no combination.
+Nodes are numbered. A node covers the leaves from `low` to `high`; two nodes are apart if these ranges are
+disjoint. A combination of nodes is one word: their numbers + 1, ascending, `bits` each; 0 is no combination.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Forest(NamedTuple):
-    """Nodes above items, n_nodes of them; without hierarchy every item is a root.
+    """The n_nodes nodes of the items' hierarchy; without hierarchy every item is a root.
 
     Attributes
     ----------
@@ -35,16 +35,16 @@ class Forest(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How many rows, or units of rows, hold each combination: a table of open addresses, its length a power of two.
+    """Rows, or privacy units, of each combination: an open-addressing hash table of a power of two slots.
 
     Attributes
     ----------
     key : (capacity,) uint64
-        0 where nothing is.
+        0 if the slot is free.
     rows : (capacity,) int64
-        Units, where `last` is not empty.
+        Counts of rows; of privacy units if `last` is not empty.
     last : (capacity or 0,) int64
-        1 + the last unit that was counted for the combination.
+        1 + the last privacy unit counted for the combination.
     """
 
     key: Words
@@ -59,7 +59,7 @@ COUNTS = types.NamedTuple([types.uint64[::1], types.int64[::1], types.int64[::1]
 
 @inlined
 def _ascending(values: Ints) -> bool:
-    """Return whether values are in order, as those of short rows mostly are."""
+    """Return whether values are in ascending order, as most short rows are."""
     for i in range(1, len(values)):  # noqa: SIM110 - kernels know no generators
         if values[i] < values[i - 1]:
             return False
@@ -75,10 +75,10 @@ def distinct_items(start: Ints, item: Ints, distinct_start: Ints, distinct: Ints
     start : (n + 1,) int64
         Where the items of each row begin.
     item : (any,) int64
-        Negative where one is left out.
+        Negative for an item to be dropped.
     distinct_start : (n + 1,) int64, out
     distinct : (as many as `item`,) int64, out
-        Used up to the last of `distinct_start`.
+        Filled up to the last of `distinct_start`.
     """
     at = 0
     distinct_start[0] = 0
@@ -104,7 +104,7 @@ def apart(forest: Forest, one: int, other: int) -> bool:
 
 @inlined
 def place_of(counts: Counts, key: np.uint64) -> int:
-    """Return where a combination stands, or would."""
+    """Return the slot of a combination, or the free slot for it."""
     mask = np.uint64(len(counts.key) - 1)
     place = ((key * _GOLDEN) >> np.uint64(32)) & mask
     while counts.key[np.int64(place)] != 0 and counts.key[np.int64(place)] != key:
@@ -125,7 +125,7 @@ def move_counts(source: Counts, target: Counts) -> None:
 
 @inner
 def _with_ancestors(forest: Forest, items: Ints, own: Ints) -> int:
-    """List the items' nodes and all above them, ascending, each once; return how many."""
+    """List the items' nodes and their ancestors, ascending, each once; return their number."""
     n = 0
     for item in items:
         node = item
@@ -144,10 +144,11 @@ def _with_ancestors(forest: Forest, items: Ints, own: Ints) -> int:
 
 @inner
 def _count_row(forest: Forest, own: Ints, size: int, bits: int, chosen: Ints, unit: int, counts: Counts) -> int:
-    """Count every combination of `size` nodes of one row that are apart; return how many are new.
+    """Count every combination of `size` nodes of one row that are apart; return the number of new ones.
 
-    A combination that the row's unit was counted for already, by the row before, is not counted again.
+    A combination already counted for the row's privacy unit, by an earlier row, is not counted again.
     """
+    # Depth-first enumeration of ascending index sets: chosen[:depth + 1] is the current prefix.
     new, depth = 0, 0
     chosen[0] = -1
     while depth >= 0:
@@ -182,7 +183,7 @@ def _count_row(forest: Forest, own: Ints, size: int, bits: int, chosen: Ints, un
 
 @inner
 def _n_combinations(n: int, size: int) -> int:
-    """Return how many sets of `size` there are among n; no more than can be told without overflow."""
+    """Return the number of subsets of `size` elements among n, at most 10**18."""
     result = 1.0
     for j in range(size):
         result *= (n - j) / (j + 1)
@@ -193,7 +194,7 @@ def _n_combinations(n: int, size: int) -> int:
 def count_combinations(
     forest: Forest, start: Ints, item: Ints, unit: Ints, size: int, bits: int, counts: Counts, state: Ints
 ) -> None:
-    """Count in how many rows each combination of `size` nodes occurs, until the table is half full.
+    """Count the rows of each combination of `size` nodes, until the table is half full.
 
     Parameters
     ----------
@@ -201,13 +202,13 @@ def count_combinations(
     start, item : (n + 1,) int64, (any,) int64
         Distinct nodes of each row, none above another.
     unit : (n or 0,) int64, ascending
-        Unit of each row: rows of one unit count a combination once. Empty where every row counts.
+        Privacy unit of each row: rows of one unit count a combination once. Empty if every row counts.
     size : int
         At least 1; ``size * bits`` is at most 64.
     bits : int
     counts : Counts, in and out
     state : (3,) int64, in and out
-        Next row; combinations in the table; how many the next row may add, where it did not fit.
+        Next row; combinations in the table; if the next row did not fit, the number of combinations it may add.
     """
     longest = 0
     for row in range(len(start) - 1):
@@ -225,6 +226,7 @@ def count_combinations(
         row = state[0]
         n = _with_ancestors(forest, item[start[row] : start[row + 1]], own)
         more = _n_combinations(n, size) if n >= size else 0
+        # Checked before the row is counted, so a row is counted wholly or not at all.
         if 2 * (state[1] + more) > len(counts.key):
             state[2] = more
             return

@@ -1,4 +1,4 @@
-"""Reading memory by its address, for layouts that point from one Arrow buffer into others."""
+"""Memory reads by address, for layouts that point from one Arrow buffer into others."""
 
 import ctypes
 from collections.abc import Callable
@@ -24,9 +24,9 @@ def _word_at(typing_context: Any, address: Any) -> Any:
 
 
 def _read_word(address: np.uint64) -> np.uint64:
-    """Do the same in Python, where kernels are not compiled."""
+    """Return the word at an address; the Python form, for interpreted kernels."""
     return np.frombuffer(ctypes.string_at(int(address), 8), np.uint64)[0]
 
 
 word_at = _read_word if INTERPRETED else cast("Callable[[np.uint64], np.uint64]", intrinsic(_word_at))
-"""Return the 8 bytes at an address, aligned or not; the caller knows that they are there and stay there."""
+"""Return the 8 bytes at an address, aligned or not; the caller keeps that memory valid."""

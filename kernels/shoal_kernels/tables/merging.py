@@ -1,4 +1,4 @@
-"""Sorted lists of distinct tuples: two become one, and lists of (tuple, value) become compressed rows."""
+"""Merge of two sorted lists of distinct tuples, and conversion of (tuple, value) lists to compressed rows."""
 
 import numpy as np
 import numpy.typing as npt
@@ -54,10 +54,11 @@ def merge_tuples(
     words : (n_words, n_left + n_right) uint64, out
     weight : (n_left + n_right,) int64, out
     left_to, right_to : (n_left,), (n_right,) uint32, out
-        Where each tuple went.
+        New place of each tuple.
     n_tuples : (1,) int64, out
     """
     i = j = t = 0
+    # An equal pair takes both branches and becomes one tuple with both weights.
     while i < left.shape[1] or j < right.shape[1]:
         if i == left.shape[1]:
             order = 1
@@ -128,7 +129,7 @@ def fill_cells(
     first : int
         Number of the column's value 0.
     cursor : (n_tuples,) int64, in and out
-        Where each tuple's next cell goes.
+        Place of each tuple's next cell.
     value, count : (n_cells,) int64, out
     """
     mask = (np.uint64(1) << np.uint64(shift)) - np.uint64(1)

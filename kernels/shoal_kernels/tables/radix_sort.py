@@ -1,4 +1,4 @@
-"""A stable sort of words by their upper halves that takes linear time whatever they hold."""
+"""A stable radix sort of words by their upper halves, in linear time for any input."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,7 +6,7 @@ import numpy.typing as npt
 from shoal_kernels._jit import inner
 
 FEW = 24
-"""So many words are sorted by counting how many belong before each; more by their digits."""
+"""Up to this many words are sorted by counting the words before each, more by their digits."""
 DIGIT_BITS = 8
 LOWER_BITS = 32
 
@@ -22,7 +22,7 @@ def sort_upper(words: npt.NDArray[np.uint64], spare: npt.NDArray[np.uint64]) -> 
     """
     n = len(words)
     if n <= FEW:
-        # There is nothing here that the processor could guess wrong.
+        # n**2 comparisons, but no branch that the processor could mispredict.
         for i in range(n):
             mine, before = words[i] >> np.uint64(LOWER_BITS), 0
             for j in range(i):
@@ -40,6 +40,7 @@ def sort_upper(words: npt.NDArray[np.uint64], spare: npt.NDArray[np.uint64]) -> 
         place[:] = 0
         for i in range(n):
             place[np.int64((words[i] >> shift) & mask)] += 1
+        # All words have the same digit here: the pass would not move anything.
         if place[np.int64((words[0] >> shift) & mask)] == n:
             continue
         total = 0

@@ -1,7 +1,7 @@
-"""Runs of tuples that agree in a set of columns, split column by column; small runs are left out on the way.
+"""Stripped partitions: runs of tuples that agree in a set of columns, split column by column, without small runs.
 
-Sets of columns are bit masks, visited in rising order, so that every subset of a set comes before it. A set is
-split from the one without its lowest column, whose runs are still there: it is the last that was visited with
+Sets of columns are bit masks, visited in ascending order, so that every subset of a set comes before it. A set is
+split from the one without its lowest column, whose runs are still stored: it is the last visited set with
 one column less (stripped partitions: Huhtala et al. 1999, "TANE", section 3.2).
 """
 
@@ -19,14 +19,14 @@ def next_set(mask: int, max_size: int) -> int:
     """Return the next set in order of at most `max_size` columns."""
     mask += 1
     while columns_of(mask) > max_size:
-        # All sets up to there hold these columns and more.
+        # Adding the lowest bit skips all sets between, which contain these columns and more.
         mask += mask & -mask
     return mask
 
 
 @inlined
 def columns_of(mask: int) -> int:
-    """Return how many columns a set has."""
+    """Return the number of columns of a set."""
     n = 0
     while mask > 0:
         mask &= mask - 1
@@ -62,25 +62,25 @@ def split_runs(
     Parameters
     ----------
     codes : (n,) uint32
-        Of the column.
+        Codes of the column.
     weight : (n,) int64
         Rows of each tuple.
     least : int
-        Rows that a run must hold.
+        Least number of rows of a run.
     tuples, bounds : (n,) and (n_runs + 1 or more,) uint32
-        The runs, one behind the other.
+        The runs, one after the other.
     n_runs : int
     out, out_bounds : (n,) and (n + 1,) uint32, out
         The runs of at least `least` rows, parts of a run in order of first appearance.
     left_out : (n,) uint32, out
         Tuples of smaller runs.
-    first : (number of codes,) int64, all 0, and so again afterwards
+    first : (number of codes,) int64, all 0, before and after
     place : (number of codes,) int64, out
 
     Returns
     -------
     tuple of int
-        Runs that are left, and tuples that are left out.
+        Number of remaining runs, and of tuples left out.
     """
     runs, at, n_left = 0, 0, 0
     out_bounds[0] = 0
@@ -93,6 +93,7 @@ def split_runs(
                 place[distinct] = code
                 distinct += 1
             first[code] += 1
+        # Counting sort of the run by code; only the codes that occur are touched, and cleared below.
         total = at
         for v in range(distinct):
             n = first[place[v]]
@@ -102,6 +103,7 @@ def split_runs(
             code = codes[tuples[t]]
             out[first[code]] = tuples[t]
             first[code] += 1
+        # Drop parts below `least` rows and close the gaps in place: target never passes source.
         source, target = at, at
         for v in range(distinct):
             last = first[place[v]]

@@ -1,4 +1,4 @@
-"""Validity as Arrow keeps it: a bit for each row, least significant first, set where there is a value."""
+"""Validity bitmaps of Arrow: a bit for each row, least significant first, set if there is a value."""
 
 import numpy as np
 import numpy.typing as npt

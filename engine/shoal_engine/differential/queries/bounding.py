@@ -226,13 +226,13 @@ class UnitObservation:
         bound = np.empty(N_BUCKETS + 1, np.int64)
         place = np.empty(len(units), np.uint32)
         wide = groups.astype(np.uint32, copy=False)
-        unit_partitioning.bucket_places(units, wide, self._keys.n_kept, bound, place)
+        unit_partitioning.partition_rows(units, wide, self._keys.n_kept, bound, place)
         # Codes of groups that are not asked for may not fit; their rows are dropped.
         narrow = groups.astype(narrowest(self._keys.n_kept), copy=False)
         columns: list[Codes] = []
         for column in (units, narrow, *points):
             sent = np.empty(int(bound[-1]), column.dtype)
-            unit_partitioning.SEND[column.dtype.name](column, place, sent)
+            unit_partitioning.SCATTER[column.dtype.name](column, place, sent)
             columns.append(sent)
         self._chunks.append(_Chunk(tuple(columns), bound))
 

@@ -60,7 +60,7 @@ class Uint64Dictionary:
         codes = np.empty(len(words), np.uint32)
         self._state[kernels.ROW] = 0
         while True:
-            kernels.number_words(words, valid, valid_from, len(self._table) // 2, self._table, self._state, codes)
+            kernels.encode_words(words, valid, valid_from, len(self._table) // 2, self._table, self._state, codes)
             if self._state[kernels.ROW] == len(words):
                 return codes
             self._grow()
@@ -84,7 +84,7 @@ class Uint64Dictionary:
         """Make room for twice as many codes."""
         _check_room(self.n_codes)
         larger = np.zeros((2 * len(self._table), 2), np.uint64)
-        kernels.move_words(self._table, larger)
+        kernels.rehash_words(self._table, larger)
         self._table = larger
 
 
@@ -116,7 +116,7 @@ class BytesDictionary:
             self._content = _enlarged(self._content, max(need, 3 * len(self._content) // 2))
         self._state[kernels.ROW] = 0
         while True:
-            kernels.number_texts(
+            kernels.encode_bytes(
                 content, start, digest, self._slot, self._seen, self._content, self._begin, self._state, codes
             )
             if self._state[kernels.ROW] == len(array):

@@ -25,7 +25,7 @@ def bits_of(values: list[int | None], start: int) -> np.ndarray:
     base=st.integers(0, 2**64 - 1),
     start=st.integers(0, 20),
 )
-def test_encode_near__equals_first_appearance(
+def test_encode_integers__equals_first_appearance(
     dtype: type[np.uint8], out: type[np.uint8], values: list[int | None], base: int, start: int
 ) -> None:
     width = 2 ** (8 * np.dtype(dtype).itemsize)
@@ -35,7 +35,7 @@ def test_encode_near__equals_first_appearance(
     code_at, seen = np.zeros(61, np.uint32), np.zeros(62, np.uint32)
     state, codes = np.array([0, -1, 0]), np.empty(len(values), out)
     valid = bits_of(values, start)
-    kernel = kernels.ENCODE_NEAR[np.dtype(dtype).name, np.dtype(out).name]
+    kernel = kernels.ENCODE_INTEGERS[np.dtype(dtype).name, np.dtype(out).name]
     kernel(held, base, valid, start, code_at, seen, state, codes)
     expected, distinct = first_seen(values)
     assert codes.tolist() == expected
