@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from naive import peeling as naive
+from naive import bottom_up as naive
 from naive.tables import Table, tables
 from shoal_engine.anonymity.methods.bottom_up import peel_where_less
 from shoal_engine.anonymity.methods.tight import tight

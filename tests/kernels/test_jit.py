@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from shoal_kernels import _jit
-from shoal_kernels.criteria.class_measures import judge_classes, measure_worst, sum_by_class
+from shoal_kernels.criteria.class_measures import check_classes, measure_worst, sum_by_class
 from shoal_kernels.criteria.privacy_models import Cells, Models
 from shoal_kernels.partitioning.bounding_boxes import popcount
 
@@ -77,7 +77,7 @@ def test_models__an_unknown_kind_is_refused_by_every_kernel_that_reads_it() -> N
     models, cells = one_class(UNKNOWN_KIND)
     by_class, start, size = np.array([0], I), np.array([0, 1], I), np.array([4], I)
     with pytest.raises(ValueError, match="kind of model"):
-        judge_classes(models, cells, by_class, start, size, np.zeros(1, np.uint8))
+        check_classes(models, cells, by_class, start, size, np.zeros(1, np.uint8))
     with pytest.raises(ValueError, match="kind of model"):
         measure_worst(models, cells, by_class, start, np.zeros(1))
 

@@ -1,6 +1,6 @@
-"""What one class reaches under one model, from the values that occur in it.
+"""Attained level of one class under one model, from the values that occur in it.
 
-Values that do not occur enter the distances through sums over the reference that are made once, so the work
+Values that do not occur enter the distances through sums over the reference computed once, so the work
 does not grow with the domain.
 """
 
@@ -32,53 +32,53 @@ Vector = npt.NDArray[np.int64]
 Shares = npt.NDArray[np.float64]
 
 
-class Tables(NamedTuple):
-    """What depends on the reference alone.
+class ReferenceTables(NamedTuple):
+    """Tables that depend on the reference alone.
 
     Attributes
     ----------
-    reached : (n_values,) float64
+    cumulated : (n_values,) float64
         Share of the column's values up to and including this one.
     area : (n_values + 1,) float64
-        Sum of `reached` over all values before this one, through all columns.
+        Sum of `cumulated` over all values before this one, through all columns.
     node : (len(models.ancestor),) float64
         Share of the node numbered v within its level, at the place of value v in that level.
-    surprise : (n_values,) float64
-        -ln of the share; infinite where a declared value does not occur in the table.
+    surprisal : (n_values,) float64
+        -ln of the share; infinite for a declared value that does not occur in the table.
     occurring : (m,) int64
-        Values of the model's column that occur in the table.
+        Number of values of the model's column that occur in the table.
     """
 
-    reached: Shares
+    cumulated: Shares
     area: Shares
     node: Shares
-    surprise: Shares
+    surprisal: Shares
     occurring: Vector
 
 
 @inner
-def make_tables(models: Models) -> Tables:
-    """Return the tables of some models."""
+def make_reference_tables(models: Models) -> ReferenceTables:
+    """Return the tables of the models."""
     n_values = len(models.reference)
-    reached, area = np.zeros(n_values), np.zeros(n_values + 1)
-    node, surprise = np.zeros(len(models.ancestor)), np.full(n_values, math.inf)
+    cumulated, area = np.zeros(n_values), np.zeros(n_values + 1)
+    node, surprisal = np.zeros(len(models.ancestor)), np.full(n_values, math.inf)
     occurring = np.zeros(len(models.kind), np.int64)
     for j in range(len(models.kind)):
         first, size = models.first[j], models.last[j] - models.first[j]
         total = 0.0
         for v in range(first, models.last[j]):
             total += models.reference[v]
-            reached[v] = total
+            cumulated[v] = total
             if models.reference[v] > 0:
-                surprise[v] = -math.log(models.reference[v])
+                surprisal[v] = -math.log(models.reference[v])
                 occurring[j] += 1
         for level in range(models.depth[j]):
             row = models.tree_start[j] + level * size
             for v in range(size):
                 node[row + models.ancestor[row + v]] += models.reference[first + v]
     for v in range(n_values):
-        area[v + 1] = area[v] + reached[v]
-    return Tables(reached, area, node, surprise, occurring)
+        area[v + 1] = area[v] + cumulated[v]
+    return ReferenceTables(cumulated, area, node, surprisal, occurring)
 
 
 @inner
@@ -94,7 +94,7 @@ def _effective_values(count: Vector, n_rows: int) -> float:
 
 @inner
 def _grassberger_values(count: Vector, n_rows: int) -> float:
-    """Return exp of the estimated entropy, or the number of values where the estimate exceeds it."""
+    """Return exp of the estimated entropy, at most the number of values."""
     weighted = 0.0
     for c in count:
         weighted += c * grassberger(c)
@@ -103,7 +103,7 @@ def _grassberger_values(count: Vector, n_rows: int) -> float:
 
 @inner
 def _least_c(count: Vector, l: int) -> float:
-    """Return r1 / (r_l + ... + r_m), which c must exceed; infinite with fewer than l values."""
+    """Return r1 / (r_l + ... + r_m), the lower bound of c; infinite for fewer than l values."""
     if len(count) < l:
         return math.inf
     return max(count) / tail_rows(count, l - 1)
@@ -111,7 +111,8 @@ def _least_c(count: Vector, l: int) -> float:
 
 @inner
 def _equal(models: Models, value: Vector, count: Vector, n_rows: int) -> float:
-    """Both shares sum to 1, so half of the absolute differences is the sum of the positive ones."""
+    """Return the variational distance to the reference."""
+    # Both shares sum to 1, so half of the absolute differences is the sum of the positive ones.
     total = 0.0
     for place in range(len(value)):
         total += max(0.0, float(count[place] / n_rows - models.reference[value[place]]))
@@ -119,8 +120,9 @@ def _equal(models: Models, value: Vector, count: Vector, n_rows: int) -> float:
 
 
 @inner
-def _ordered(models: Models, j: int, tables: Tables, value: Vector, count: Vector, n_rows: int) -> float:
-    """Between two values that occur the class's cumulated share is constant; the reference's crosses it once."""
+def _ordered(models: Models, j: int, tables: ReferenceTables, value: Vector, count: Vector, n_rows: int) -> float:
+    """Return the earth mover's distance over ranks."""
+    # Between two values that occur the class's cumulated share is constant; the reference's crosses it once.
     first, last = models.first[j], models.last[j]
     area = tables.area
     total = float(area[value[0]] - area[first])
@@ -130,10 +132,11 @@ def _ordered(models: Models, j: int, tables: Tables, value: Vector, count: Vecto
         share = rows / n_rows
         begin = value[place]
         end = value[place + 1] if place + 1 < len(value) else last
+        # Bisect for the crossing; on each side of it the absolute difference is a difference of prefix sums.
         low, high = begin, end
         while low < high:
             middle = (low + high) // 2
-            if tables.reached[middle] > share:
+            if tables.cumulated[middle] > share:
                 high = middle
             else:
                 low = middle + 1
@@ -143,8 +146,11 @@ def _ordered(models: Models, j: int, tables: Tables, value: Vector, count: Vecto
 
 
 @inner
-def _tree(models: Models, j: int, tables: Tables, value: Vector, count: Vector, n_rows: int, mass: Vector) -> float:
-    """See `sensitive.distance_tree`; on each level the positive extras are half of all."""
+def _tree(
+    models: Models, j: int, tables: ReferenceTables, value: Vector, count: Vector, n_rows: int, mass: Vector
+) -> float:
+    """Return the earth mover's distance over a hierarchy; see `closeness.distance_tree`."""
+    # On each level the positive extras are half of all absolute extras.
     first, size = models.first[j], models.last[j] - models.first[j]
     total = 0.0
     for level in range(models.depth[j] - 1):
@@ -161,7 +167,7 @@ def _tree(models: Models, j: int, tables: Tables, value: Vector, count: Vector, 
 
 @inner
 def _largest_share(models: Models, j: int, value: Vector, count: Vector, n_rows: int) -> float:
-    """Return the largest share of a value that the model binds."""
+    """Return the largest share among the values that the model binds."""
     most = 0
     for place in range(len(value)):
         bound = models.depth[j] == 0 or models.ancestor[models.tree_start[j] + value[place] - models.first[j]]
@@ -190,20 +196,22 @@ def _beta(models: Models, value: Vector, count: Vector, n_rows: int) -> float:
 
 
 @inner
-def _beta_enhanced(models: Models, tables: Tables, value: Vector, count: Vector, n_rows: int) -> float:
-    """Return the same; infinite where a gain exceeds -ln p, for then no beta is enough."""
+def _beta_enhanced(models: Models, tables: ReferenceTables, value: Vector, count: Vector, n_rows: int) -> float:
+    """Return the largest (q - p) / p; infinite if a gain exceeds -ln p, because no beta allows that."""
     most = 0.0
     for place in range(len(value)):
         share = count[place] / n_rows
         if share > models.reference[value[place]]:
             gain = share / models.reference[value[place]] - 1
-            most = max(most, gain if gain <= tables.surprise[value[place]] else math.inf)
+            most = max(most, gain if gain <= tables.surprisal[value[place]] else math.inf)
     return most
 
 
 @inner
-def _besides(models: Models, j: int, tables: Tables, value: Vector, count: Vector, n_rows: int) -> float:
-    """Return what the class reaches under the kinds that are neither diversity nor closeness."""
+def _attained_other(
+    models: Models, j: int, tables: ReferenceTables, value: Vector, count: Vector, n_rows: int
+) -> float:
+    """Return the attained level under the kinds that are neither diversity nor closeness."""
     kind = models.kind[j]
     if kind == GRASSBERGER:
         return _grassberger_values(count, n_rows)
@@ -223,8 +231,10 @@ def _besides(models: Models, j: int, tables: Tables, value: Vector, count: Vecto
 
 
 @inner
-def reached(models: Models, j: int, tables: Tables, value: Vector, count: Vector, n_rows: int, mass: Vector) -> float:
-    """Return what the class with `count` rows of each of `value`, ascending, reaches under model `j`.
+def attained(
+    models: Models, j: int, tables: ReferenceTables, value: Vector, count: Vector, n_rows: int, mass: Vector
+) -> float:
+    """Return the level that a class with `count` rows of each of `value`, ascending, attains under model `j`.
 
     ``mass``, (n_values,) int64, is working memory and 0 everywhere.
     """
@@ -241,4 +251,4 @@ def reached(models: Models, j: int, tables: Tables, value: Vector, count: Vector
         return _ordered(models, j, tables, value, count, n_rows)
     if kind == CLOSE_TREE:
         return _tree(models, j, tables, value, count, n_rows, mass)
-    return _besides(models, j, tables, value, count, n_rows)
+    return _attained_other(models, j, tables, value, count, n_rows)

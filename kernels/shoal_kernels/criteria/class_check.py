@@ -1,7 +1,7 @@
 """Whether one class satisfies every privacy model, from its histogram of sensitive values.
 
-What a kind of model asks for is in `diversity`, `closeness` and `likeness`. Wherever floating point could
-favor a release, the class is refused; only the CLOSE and BETA models allow for the rounding of their own reference.
+Each kind of model is defined in `diversity`, `closeness` or `likeness`. If floating point could favor a release,
+the class is refused; only the CLOSE and BETA models allow for the rounding of their own reference.
 """
 
 import numpy as np
@@ -43,8 +43,8 @@ Histogram = npt.NDArray[np.int64]
 
 
 @inner
-def _holds_besides(models: Models, j: int, own: Histogram, n_rows: int) -> bool:
-    """Return whether model `j` holds; apart from the older kinds, so that these stay small where they are inlined."""
+def _satisfies_other(models: Models, j: int, own: Histogram, n_rows: int) -> bool:
+    """Return whether the class satisfies model `j`, of a kind that `satisfies` does not check itself."""
     kind, limit = models.kind[j], models.limit[j]
     reference = models.reference[models.first[j] : models.last[j]]
     if kind == GRASSBERGER:
@@ -96,17 +96,18 @@ def satisfies(models: Models, histogram: Histogram, n_rows: int) -> bool:
         kind = models.kind[j]
         own = histogram[models.first[j] : models.last[j]]
         if kind == DISTINCT:
-            holds = distinct(own) >= models.count[j]
+            satisfied = distinct(own) >= models.count[j]
         elif kind == ENTROPY:
-            holds = entropy_reaches(own, n_rows, models.limit[j])
+            satisfied = entropy_reaches(own, n_rows, models.limit[j])
         elif kind == RECURSIVE:
-            # The product is rounded to nearest, which keeps order: it exceeds the whole number r1 only if the
-            # exact product does, so rounding can refuse a class and never admit one.
-            holds = max(own) < models.limit[j] * tail_rows(own, models.count[j] - 1)
+            # Rounding to nearest is monotone: the product exceeds the integer r1 only if the exact product
+            # does, so rounding can refuse a class but never admit one.
+            satisfied = max(own) < models.limit[j] * tail_rows(own, models.count[j] - 1)
         elif kind in (CLOSE_EQUAL, CLOSE_ORDERED, CLOSE_TREE):
-            holds = close_enough(distance_to_reference(models, j, histogram, n_rows), models.limit[j], len(own))
+            satisfied = close_enough(distance_to_reference(models, j, histogram, n_rows), models.limit[j], len(own))
         else:
-            holds = _holds_besides(models, j, own, n_rows)
-        if not holds:
+            # A function of its own keeps this one small where it is inlined.
+            satisfied = _satisfies_other(models, j, own, n_rows)
+        if not satisfied:
             return False
     return True

@@ -1,7 +1,7 @@
-"""What every class reaches under each privacy model, for a report.
+"""Attained level of every class under each privacy model, for a report.
 
-A class is measured by the values that occur in it: the work is in proportion to the cells, not to classes
-times domain, and there is one histogram however many classes there are.
+A class is measured by the values that occur in it: the work is proportional to the cells, not to classes
+times domain, and all classes share one histogram.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from numba import types
 
 from shoal_kernels._jit import inner, kernel, vector
-from shoal_kernels.criteria.attained_levels import make_tables, reached
+from shoal_kernels.criteria.attained_levels import attained, make_reference_tables
 from shoal_kernels.criteria.class_check import satisfies
 from shoal_kernels.criteria.privacy_models import CELLS, DISTINCT, ENTROPY, GRASSBERGER, MODELS, Cells, Models
 
@@ -19,7 +19,7 @@ Shares = npt.NDArray[np.float64]
 
 @inner
 def _gather(cells: Cells, tuples: Vector, histogram: Vector, value: Vector, count: Vector) -> int:
-    """Set the class's values, ascending, and their counts; return how many. The histogram is left empty."""
+    """Set the class's values, ascending, and their counts; return the number of values. Clear the histogram."""
     n = 0
     for i in tuples:
         for cell in range(cells.start[i], cells.start[i + 1]):
@@ -58,7 +58,7 @@ def measure_classes(models: Models, cells: Cells, by_class: Vector, class_start:
         CLOSE: the distance; DELTA: the largest abs(ln(q / p)); BETA: the largest gain; ALPHA: the largest share.
     """
     n_values = len(models.reference)
-    tables = make_tables(models)
+    tables = make_reference_tables(models)
     histogram, mass = np.zeros(n_values, np.int64), np.zeros(n_values, np.int64)
     value, count = np.empty(n_values, np.int64), np.empty(n_values, np.int64)
     for c in range(len(class_start) - 1):
@@ -71,25 +71,25 @@ def measure_classes(models: Models, cells: Cells, by_class: Vector, class_start:
                 n_rows = 0
                 for place in range(begin, end):
                     n_rows += count[place]
-            measured[j, c] = reached(models, j, tables, value[begin:end], count[begin:end], n_rows, mass)
+            measured[j, c] = attained(models, j, tables, value[begin:end], count[begin:end], n_rows, mass)
 
 
 @kernel(types.void(MODELS, CELLS, _VECTOR, _VECTOR, types.float64[::1]))
 def measure_worst(models: Models, cells: Cells, by_class: Vector, class_start: Vector, worst: Shares) -> None:
-    """Measure every class under every model and keep the figure that protects least.
+    """Measure every class under every model and keep the level that protects least.
 
-    What a class with one value of a column reaches does not depend on its rows, so it is measured once a value:
-    most classes of a table as it stands are such.
+    The level of a class with a single value of a column does not depend on its rows, so it is measured once for
+    each value: most classes of an original table are of this kind.
 
     Parameters
     ----------
     models, cells, by_class, class_start
-        As in `measure_classes`; models of one column stand together.
+        As in `measure_classes`; models of one column are consecutive.
     worst : (m,) float64, in and out
         The least of DISTINCT, ENTROPY and GRASSBERGER, the largest of the others. Begins with infinity, and 0.
     """
     n_values, n_models = len(models.reference), len(models.kind)
-    tables = make_tables(models)
+    tables = make_reference_tables(models)
     histogram, mass = np.zeros(n_values, np.int64), np.zeros(n_values, np.int64)
     value, count = np.empty(n_values, np.int64), np.empty(n_values, np.int64)
     seen = np.zeros(n_values, np.uint8)
@@ -110,7 +110,7 @@ def measure_worst(models: Models, cells: Cells, by_class: Vector, class_start: V
                 seen[value[begin]] = 1
             while j < n_models and models.first[j] == first:
                 if not known:
-                    figure = reached(models, j, tables, value[begin:end], count[begin:end], n_rows, mass)
+                    figure = attained(models, j, tables, value[begin:end], count[begin:end], n_rows, mass)
                     kind = models.kind[j]
                     if kind in (DISTINCT, ENTROPY, GRASSBERGER):
                         worst[j] = min(worst[j], figure)
@@ -121,7 +121,7 @@ def measure_worst(models: Models, cells: Cells, by_class: Vector, class_start: V
 
 
 @kernel(types.void(MODELS, CELLS, _VECTOR, _VECTOR, _VECTOR, types.uint8[::1]))
-def judge_classes(
+def check_classes(
     models: Models,
     cells: Cells,
     by_class: Vector,
@@ -129,7 +129,7 @@ def judge_classes(
     class_size: Vector,
     holds: npt.NDArray[np.uint8],
 ) -> None:
-    """Decide for every class whether it satisfies k and every model; ``holds``, (n_classes,) uint8, is the output.
+    """Check for every class whether it satisfies k and every model; ``holds``, (n_classes,) uint8, is the output.
 
     Other inputs as in `measure_classes`; ``class_size``, (n_classes,) int64, are the rows of the classes.
     """
@@ -173,7 +173,7 @@ def sort_by_class(class_of_tuple: Vector, class_start: Vector, by_class: Vector)
 
 @kernel(types.void(_VECTOR, _VECTOR, types.int64[::1]))
 def sum_by_class(weight: Vector, class_of_tuple: Vector, class_size: Vector) -> None:
-    """Sum the rows of each class into ``class_size``, (n_classes,) int64, out; negative classes are left out."""
+    """Sum the rows of each class into ``class_size``, (n_classes,) int64, out; negative classes are skipped."""
     class_size[:] = 0
     for i in range(len(weight)):
         if class_of_tuple[i] >= 0:

@@ -1,4 +1,4 @@
-"""How close one class lies to the whole table: the three distances of t-closeness.
+"""Distances of one class to the whole table: the three distances of t-closeness.
 
 The table's shares are themselves rounded; see `close_enough`.
 """
@@ -27,6 +27,7 @@ def distance_equal(histogram: Histogram, reference: npt.NDArray[np.float64], n_r
 def distance_ordered(histogram: Histogram, reference: npt.NDArray[np.float64], n_rows: int) -> float:
     """Return the earth mover's distance over ranks at equal distances (Li et al. 2007, section 4.1)."""
     total, running = 0.0, 0.0
+    # On a line the mover's work is the sum of absolute prefix sums of the differences.
     for v in range(len(histogram)):
         running += histogram[v] / n_rows - reference[v]
         total += abs(running)
@@ -51,6 +52,7 @@ def distance_tree(
     extra = np.empty(size, np.float64)
     total = 0.0
     for level in range(depth - 1):
+        # Sum the extras of all values under each node; reading `ancestor` by level needs no tree walk.
         extra[:] = 0.0
         for v in range(size):
             extra[ancestor[level * size + v]] += histogram[v] / n_rows - reference[v]
@@ -72,7 +74,7 @@ def close_enough(distance: float, limit: float, n_values: int) -> bool:
 
 @inner
 def distance_to_reference(models: Models, j: int, histogram: Histogram, n_rows: int) -> float:
-    """Return what CLOSE model `j` measures; `histogram` spans all columns."""
+    """Return the distance that CLOSE model `j` bounds; `histogram` spans all columns."""
     first, last = models.first[j], models.last[j]
     own, reference = histogram[first:last], models.reference[first:last]
     if models.kind[j] == CLOSE_EQUAL:

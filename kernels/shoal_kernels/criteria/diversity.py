@@ -1,8 +1,8 @@
-"""How diverse the sensitive values of one class are: distinct, entropy and recursive diversity, and the largest share.
+"""Diversity of the sensitive values of one class: distinct, entropy and recursive diversity, and the largest share.
 
 Counts are integers, so everything but the entropies is decided without any error that could favor a release.
-An entropy is decided in floating point only outside an error bound around the limit; inside it, exactly or
-not at all.
+An entropy is decided in floating point only outside an error bound around the limit; inside it, the class passes
+only if its entropy is exactly the limit.
 """
 
 import math
@@ -29,7 +29,7 @@ def distinct(histogram: Histogram) -> int:
 
 @inner
 def carried(histogram: Histogram, most: int) -> int:
-    """Return the sum of the counts, none counting for more than `most`."""
+    """Return the sum of the counts, each capped at `most`."""
     total = 0
     for count in histogram:
         total += min(count, most)
@@ -38,10 +38,11 @@ def carried(histogram: Histogram, most: int) -> int:
 
 @inner
 def tail_rows(histogram: Histogram, skip: int) -> int:
-    """Return the rows left after the `skip` most frequent values are taken out."""
+    """Return the number of rows without those of the `skip` most frequent values."""
     rest = 0
     for count in histogram:
         rest += count
+    # One pass for each distinct count among the largest, ties at once: no sort, no allocation.
     below = np.int64(2**62)
     while skip > 0 and rest > 0:
         largest, ties = 0, 0
@@ -70,6 +71,7 @@ def _power(number: int, prime: int) -> int:
 @inner
 def _primes_balance(number: int, histogram: Histogram, n_rows: int, limit: int) -> bool:
     """Return whether every prime of `number` divides n^n and limit^n * prod(c^c) equally often."""
+    # Trial division: once prime**2 exceeds what is left, that is itself prime.
     prime = 2
     while number > 1:
         if prime * prime > number:
@@ -77,6 +79,7 @@ def _primes_balance(number: int, histogram: Histogram, n_rows: int, limit: int) 
         if number % prime == 0:
             while number % prime == 0:
                 number //= prime
+            # Exponent of `prime` in n^n minus that in limit^n * prod(c^c).
             excess = n_rows * (_power(n_rows, prime) - _power(limit, prime))
             for count in histogram:
                 if count > 1:
@@ -91,7 +94,7 @@ def _primes_balance(number: int, histogram: Histogram, n_rows: int, limit: int) 
 def _entropy_is(histogram: Histogram, n_rows: int, limit: float) -> bool:
     """Return whether the entropy is exactly log(limit): n^n == limit^n * prod(c^c), prime by prime.
 
-    Answers no for a limit that is not a whole number.
+    False for a limit that is not an integer.
     """
     whole = int(limit)
     if float(whole) != limit:
@@ -108,9 +111,9 @@ def _entropy_is(histogram: Histogram, n_rows: int, limit: float) -> bool:
 def entropy_reaches(histogram: Histogram, n_rows: int, limit: float) -> bool:
     """Return whether the entropy of the counts is at least log(limit) nats.
 
-    ``log(n) - sum(c log c) / n`` of m counts is off by less than ``(m + 4) * 2**-52 * log(n)``. Farther than
-    twice that from the limit the float decides. Nearer, only a class that lies on the limit exactly passes
-    (l equal counts, or 1/2 and four times 1/8 for l = 4): what cannot be told from a failure is one.
+    The error of ``log(n) - sum(c log c) / n`` of m counts is below ``(m + 4) * 2**-52 * log(n)``. Farther than
+    twice that from the limit the float decides. Nearer, only a class with exactly the limit passes (l equal
+    counts, or 1/2 and four times 1/8 for l = 4): a class that rounding cannot distinguish from a failure fails.
     """
     if limit <= 1.0:
         return True
@@ -140,7 +143,7 @@ _GRASSBERGER = np.concatenate(
 
 @inlined
 def grassberger(count: int) -> float:
-    """Return G of Grassberger 2003 (equations 26 to 28), which stands for the logarithm of a count.
+    """Return G of Grassberger 2003 (equations 26 to 28), the bias-corrected logarithm of a count.
 
     G(1) = -gamma - ln 2, G(2n) = G(2n + 1) = G(1) + 2 / 1 + 2 / 3 + ... + 2 / (2n - 1). From 128 on its expansion
     ln(2n) + 1 / (24 n^2) - 7 / (960 n^4) + 31 / (8064 n^6) is exact to the last bit.
@@ -156,8 +159,8 @@ def grassberger(count: int) -> float:
 def grassberger_reaches(histogram: Histogram, n_rows: int, limit: float) -> bool:
     """Return whether at least `limit` values occur and their estimated entropy is at least log(limit) nats.
 
-    The estimate, ``G(n) - sum(c G(c)) / n``, is a rational number and log(limit) is none, so no class lies on
-    the limit; nearer to it than an error bound, it is refused.
+    The estimate, ``G(n) - sum(c G(c)) / n``, is rational and log(limit) is irrational, so no class lies on the
+    limit. A class nearer to the limit than the error bound is refused.
     """
     weighted, m = 0.0, 0
     for count in histogram:

@@ -1,4 +1,4 @@
-"""How far one class's shares of values lie from the table's, as ratios: delta-disclosure and beta-likeness.
+"""Ratios of one class's shares of values to the table's: delta-disclosure and beta-likeness.
 
 ``q`` is a value's share of the class, ``p`` its share of the table. Bounds on q / p become bounds on counts,
 ``q <= bound * p`` as ``count <= bound * p * n_rows``: no division, and no logarithm but where likeness asks for it.
@@ -22,7 +22,7 @@ _ROUNDING = 16 * 2.0**-52
 def delta_below(histogram: Histogram, reference: Shares, n_rows: int, limit: float, strict: bool) -> bool:  # noqa: FBT001
     """Return whether abs(ln(q / p)) < `limit` for all values of the class, or of the table if `strict`.
 
-    What rounding cannot tell from the limit is refused: the paper asks for less than delta.
+    A class that rounding cannot distinguish from the limit is refused: the paper demands less than delta.
     """
     above = math.exp(limit) * n_rows * (1 - _ROUNDING)
     below = math.exp(-limit) * n_rows * (1 + _ROUNDING)
@@ -38,7 +38,7 @@ def delta_below(histogram: Histogram, reference: Shares, n_rows: int, limit: flo
 
 @inner
 def beta_at_most(histogram: Histogram, reference: Shares, n_rows: int, limit: float) -> bool:
-    """Return whether (q - p) / p is at most `limit` for every value; rounding may not refuse what lies on it."""
+    """Return whether (q - p) / p is at most `limit` for every value; rounding never refuses a class on the limit."""
     most = (1 + limit) * n_rows * (1 + _ROUNDING)
     within = True
     for v in range(len(histogram)):

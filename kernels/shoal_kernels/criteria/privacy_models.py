@@ -1,4 +1,4 @@
-"""How kernels see sensitive values and the privacy models that bind them.
+"""Sensitive values and privacy models, as arrays for kernels.
 
 Sensitive values of all columns share one numbering: column c owns values ``first[c]`` up to ``last[c]``.
 Each tuple carries its sensitive values as counts, in compressed rows: the cells of tuple i are
@@ -46,7 +46,7 @@ PRESENCE_LEAST = 14
 CARRIED = 15
 """At least `count` of weight where no value counts for more than `limit`: values carried by distinct units."""
 WEIGHED = 16
-"""Asks nothing: the column's only value states the weight of the class, of which k and shares are reckoned."""
+"""No condition: the count of the column's only value is the weight of the class, to which k and shares refer."""
 
 
 class Cells(NamedTuple):
@@ -57,16 +57,16 @@ class Cells(NamedTuple):
     start : (n + 1,) int64
     value : (n_cells,) int64, each below n_values
     count : (n_cells,) int64, each at least 1
-        Per tuple and column the counts sum to the tuple's weight; people, told like a column, may be more.
+        Per tuple and column the counts sum to the tuple's weight; people, counted like a column, may be more.
     """
 
     start: npt.NDArray[np.int64]
     value: npt.NDArray[np.int64]
-    count: npt.NDArray[np.int64]  # pyright: ignore[reportIncompatibleMethodOverride] - no one counts in it
+    count: npt.NDArray[np.int64]  # pyright: ignore[reportIncompatibleMethodOverride] - hides tuple.count
 
 
 class Models(NamedTuple):
-    """A conjunction of privacy models; m of them besides k-anonymity.
+    """A conjunction of k-anonymity and m other privacy models.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class Models(NamedTuple):
     kind: npt.NDArray[np.int64]
     first: npt.NDArray[np.int64]
     last: npt.NDArray[np.int64]
-    count: npt.NDArray[np.int64]  # pyright: ignore[reportIncompatibleMethodOverride] - no one counts in it
+    count: npt.NDArray[np.int64]  # pyright: ignore[reportIncompatibleMethodOverride] - hides tuple.count
     limit: npt.NDArray[np.float64]
     reference: npt.NDArray[np.float64]
     depth: npt.NDArray[np.int64]

@@ -1,9 +1,9 @@
-"""How kernels see a generalization lattice, and how classes roll up from a finer node to a coarser one.
+"""The generalization lattice as arrays, and the roll-up of classes from a finer node to a coarser one.
 
-A *node* moves every quasi-identifier to one level of its hierarchy. At a node the class of a tuple is named by
+A *node* assigns every quasi-identifier one level of its hierarchy. At a node the class of a tuple is identified by
 the tuple's packed words with each code replaced by the *representative* of its hierarchy node: the lowest leaf
-under it. A representative is a leaf like any other, so one table takes the codes of any finer node to any
-coarser one, and the classes of a node are rolled up from those of a finer node, never from rows
+under it. A representative is itself a leaf, so one table maps the codes of any finer node to any coarser one,
+and the classes of a node are rolled up from those of a finer node, never from rows
 (LeFevre, DeWitt, Ramakrishnan 2005, "Incognito", section 3: the rollup property).
 """
 
@@ -36,7 +36,7 @@ class Lattice(NamedTuple):
     representative : (sum of n_levels * size,) int64
         Lowest leaf under the node of each leaf.
     cost : (as representative,) float64
-        What a released row of that leaf costs in that column.
+        Cost of a released row of that leaf in that column.
     leaves : (as representative,) float64
         Leaves of the hierarchy under the node.
     """
@@ -60,7 +60,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 @inlined
 def entry(lattice: Lattice, words: Words, j: int, level: int, i: int) -> int:
-    """Return the place in the tables of class `i`, which lies at `level` of quasi-identifier `j` or below."""
+    """Return the place in the tables of class `i`, at `level` of quasi-identifier `j` or below."""
     code = np.int64((words[lattice.word[j], i] >> np.uint64(lattice.shift[j])) & lattice.mask[j])
     return int(lattice.start[j] + level * lattice.size[j] + code)
 
@@ -79,27 +79,27 @@ def roll_up(
     class_of: npt.NDArray[np.uint32],
     slots: npt.NDArray[np.uint32],
 ) -> int:
-    """Join the classes that fall together when quasi-identifiers `first` to `last` - 1 move to their `level`.
+    """Merge the classes that become equal when quasi-identifiers `first` to `last` - 1 move to their `level`.
 
     Parameters
     ----------
     lattice : Lattice
     level : (d,) int64
     first, last : int
-        The others are left as they are.
+        Other quasi-identifiers keep their codes.
     words : (n_words, any) uint64, in and out
-        The n classes from place `source` on; the joined ones are written from place `target` on, which is
-        `source` or behind the n classes.
+        The n classes from place `source` on; the merged ones are written from place `target` on, which is
+        `source` or after the n classes.
     rows : (any,) int64, in and out
         Rows of the classes, placed alike.
     class_of : (at least n,) uint32, out
-        The joined class of each class, from 0, numbered by first appearance.
+        Merged class of each class, from 0, numbered by first appearance.
     slots : (a power of two, at least 2 n,) uint32, out
 
     Returns
     -------
     int
-        Number of joined classes.
+        Number of merged classes.
     """
     n_words = words.shape[0]
     if target != source:
@@ -119,6 +119,7 @@ def _generalize(lattice: Lattice, j: int, level: int, words: Words) -> None:
     shift, mask = np.uint64(lattice.shift[j]), lattice.mask[j]
     begin = lattice.start[j] + level * lattice.size[j]
     representative = lattice.representative[begin : begin + lattice.size[j]]
+    # The field is replaced by one xor; the other fields are never unpacked.
     for i in range(len(words)):
         code = (words[i] >> shift) & mask
         words[i] ^= (code ^ np.uint64(representative[np.int64(code)])) << shift
@@ -126,7 +127,7 @@ def _generalize(lattice: Lattice, j: int, level: int, words: Words) -> None:
 
 @inlined
 def _slot_bits(n: int) -> int:
-    """Return the bits of a slot's number: half of the slots, or more, stay empty."""
+    """Return the bits of a slot's number, such that at least half of the slots stay empty."""
     bits = 1
     while (1 << bits) < 2 * n:
         bits += 1
@@ -135,12 +136,13 @@ def _slot_bits(n: int) -> int:
 
 @inner
 def _join(words: Words, rows: Ints, class_of: npt.NDArray[np.uint32], slots: npt.NDArray[np.uint32]) -> int:
-    """Join equal classes of one word each, in place; return how many there are."""
+    """Merge equal classes of one word each, in place; return their number."""
     bits = _slot_bits(len(words))
     down, mask = np.uint64(64 - bits), np.int64((1 << bits) - 1)
     slots[: mask + 1] = 0
     found = 0
     for i in range(len(words)):
+        # A slot holds 1 + the number of a merged class, whose word was moved to the front: found <= i.
         word, count = words[i], rows[i]
         slot = np.int64((word * _GOLDEN) >> down)
         c = np.int64(slots[slot])
@@ -160,7 +162,7 @@ def _join(words: Words, rows: Ints, class_of: npt.NDArray[np.uint32], slots: npt
 
 @inlined
 def _equal(words: Words, a: int, b: int) -> bool:
-    """Tell whether two classes have the same words."""
+    """Return whether two classes have the same words."""
     differing = np.uint64(0)
     for w in range(words.shape[0]):
         differing |= words[w, a] ^ words[w, b]
@@ -169,7 +171,7 @@ def _equal(words: Words, a: int, b: int) -> bool:
 
 @inner
 def _join_wide(words: Words, rows: Ints, class_of: npt.NDArray[np.uint32], slots: npt.NDArray[np.uint32]) -> int:
-    """Join equal classes of several words each, as `_join` does."""
+    """Merge equal classes of several words each, as `_join` does."""
     bits = _slot_bits(words.shape[1])
     down, mask = np.uint64(64 - bits), np.int64((1 << bits) - 1)
     slots[: mask + 1] = 0
@@ -218,5 +220,5 @@ def roll_up_all(
     slots: npt.NDArray[np.uint32],
     n_classes: Ints,
 ) -> None:
-    """Join n classes or tuples into the classes of one node, in place; see `roll_up`."""
+    """Merge n classes or tuples into the classes of one node, in place; see `roll_up`."""
     n_classes[0] = roll_up(lattice, level, 0, len(level), words, rows, 0, n, 0, class_of, slots)

@@ -1,9 +1,9 @@
-"""What a node of a generalization lattice costs, by the classes that it releases and those that it suppresses.
+"""Cost of a lattice node, from the classes that it releases and those that it suppresses.
 
-Costs are never lower at a coarser node while nothing is suppressed, and suppressing a class never costs less
-than a known share of releasing it. So what a node would cost without suppression, times that share, bounds
-every coarser node from below, whatever is suppressed there. The engine's `full_domain.objectives` cites the source of
-each objective and its proof.
+Without suppression a coarser node never costs less, and suppressing a class never costs less than a known share of
+releasing it. So the cost of a node without suppression, times that share, is a lower bound for every coarser
+node, whatever is suppressed there. The engine's `full_domain.objectives` cites the source of each objective and
+its proof.
 """
 
 import math
@@ -19,7 +19,7 @@ from shoal_kernels.full_domain.lattice import Ints, Lattice, Words
 GEOMETRIC = 0
 """Geometric mean of 1 + cost over columns, minus 1."""
 SUM = 1
-"""Weighed sum over columns."""
+"""Weighted sum over columns."""
 CLASS_SIZE = 2
 """Rows / released classes, the suppressed rows counting as one more."""
 SQUARES = 3
@@ -36,19 +36,19 @@ Flags = npt.NDArray[np.uint8]
 
 
 class Objective(NamedTuple):
-    """What is minimized.
+    """The objective that a search minimizes.
 
     Attributes
     ----------
     kind : (1,) int64
     weight : (d,) float64
-        Of the columns; GEOMETRIC and SUM.
+        Weights of the columns, for GEOMETRIC and SUM.
     suppressed : (d,) float64
-        What a suppressed row costs in each column.
+        Cost of a suppressed row in each column.
     carried : (1,) float64
-        1 if a suppressed row costs what it would have cost released, 0 if not.
+        1 if a suppressed row also costs as much as if it were released, else 0.
     apart : (1,) int64
-        1 if suppressed rows cost the entropy of their own labels besides.
+        1 if suppressed rows also cost the entropy of their own labels.
     total_start : (d,) int64
         Where a column's entries begin in `total`.
     total : (sum of n_levels,) float64
@@ -85,7 +85,7 @@ OBJECTIVE = types.NamedTuple([_I, _F, _F, _F, _I, _I, _F, _F, _F, _F, _F, _F], O
 
 @inlined
 def combined(objective: Objective, column: Floats) -> float:
-    """Return one figure of the columns' costs."""
+    """Combine the columns' costs into one."""
     if objective.kind[0] == GEOMETRIC:
         product = 1.0
         for j in range(len(column)):
@@ -99,7 +99,7 @@ def combined(objective: Objective, column: Floats) -> float:
 
 @inner
 def bound_by_levels(objective: Objective, level: Ints, column: Floats) -> float:
-    """Return what no node at these levels or above can fall below; minus infinity if levels alone do not tell."""
+    """Return a lower bound on the cost of this node and every coarser one, from levels; -inf if they give none."""
     if objective.kind[0] > SUM:
         return -math.inf
     for j in range(len(level)):
@@ -111,13 +111,13 @@ def bound_by_levels(objective: Objective, level: Ints, column: Floats) -> float:
 def bound_by_classes(
     objective: Objective, lattice: Lattice, level: Ints, words: Words, rows: Ints, area: Floats, limit: int
 ) -> float:
-    """Return the same from the classes of the node; minus infinity if classes do not tell more than levels.
+    """Return the same bound from the classes of the node; -inf if classes give no better one than levels.
 
     Parameters
     ----------
     objective, lattice : Objective, Lattice
     level : (d,) int64
-        Of the node.
+        Levels of the node.
     words, rows : (n_words, n) uint64, (n,) int64
         The classes of the node.
     area : (n,) float64, out
@@ -140,7 +140,8 @@ def bound_by_classes(
 
 @inner
 def _add_areas(lattice: Lattice, level: Ints, words: Words, area: Floats) -> None:
-    """Add the logarithm of the combinations of leaves that the labels of each class allow."""
+    """Add to each class the logarithm of the number of combinations of leaves that its labels allow."""
+    # A sum of logarithms over columns: the product itself would overflow.
     for j in range(len(level)):
         shift, mask = np.uint64(lattice.shift[j]), lattice.mask[j]
         begin = lattice.start[j] + level[j] * lattice.size[j]
@@ -152,7 +153,7 @@ def _add_areas(lattice: Lattice, level: Ints, words: Words, area: Floats) -> Non
 
 @inlined
 def _class_cost(objective: Objective, rows: int, area: float) -> float:
-    """Return what a released class costs, or one that is suppressed as a class of its own."""
+    """Return the cost of a class that is released, or suppressed as a class of its own."""
     kind = objective.kind[0]
     if kind == AMBIGUITY:
         return rows * math.exp(area) / objective.rows[0]
@@ -194,6 +195,7 @@ def cost_of_node(
         cost = lattice.cost[begin : begin + lattice.size[j]]
         own = words[lattice.word[j]]
         keep, fixed = objective.factor[0] - objective.factor[1] * objective.carried[0], objective.suppressed[j]
+        # Cost of the level without suppression, known beforehand, plus the change for each suppressed row.
         change = 0.0
         for c in range(len(rows)):
             if holds[c] == 0:
@@ -206,7 +208,8 @@ def cost_of_node(
 
 @inner
 def _entropy_of_suppressed(own: Words, rows: Ints, holds: Flags, shift: np.uint64, mask: np.uint64, size: int) -> float:
-    """Return the bits that tell the labels of the suppressed rows apart in one column, summed over them."""
+    """Return the entropy, in bits, of the suppressed rows' labels in one column, times their number."""
+    # Representatives are leaves, so a table over the leaves counts labels of any level.
     count, suppressed = np.zeros(size, np.int64), 0
     for c in range(len(rows)):
         if holds[c] == 0:
@@ -228,6 +231,7 @@ def _cost_by_classes(
     area[:] = 0.0
     if kind >= AMBIGUITY:
         _add_areas(lattice, level, words, area)
+    # `own`: cost of the suppressed classes, each as a class of its own; replaced below for other rules.
     released, own, suppressed, n_classes = 0.0, 0.0, 0, 0
     for c in range(len(rows)):
         if holds[c]:
@@ -238,8 +242,8 @@ def _cost_by_classes(
             suppressed += rows[c]
     n = objective.rows[0]
     if kind == CLASS_SIZE:
-        weighed = objective.factor[0] * (n - suppressed) + objective.factor[1] * suppressed
-        return weighed / max(1, n_classes + (suppressed > 0))
+        weighted = objective.factor[0] * (n - suppressed) + objective.factor[1] * suppressed
+        return weighted / max(1, n_classes + (suppressed > 0))
     if kind == SQUARES_OR_ALL:
         own = suppressed * n
     elif kind >= AMBIGUITY:

@@ -1,4 +1,4 @@
-"""The classes of nodes on the way to a node of a lattice: rolled up with their sensitive cells, and judged."""
+"""Classes of all prefixes of a lattice node, rolled up with their sensitive cells and checked."""
 
 from typing import NamedTuple
 
@@ -16,20 +16,20 @@ Places = npt.NDArray[np.uint32]
 
 
 class Stack(NamedTuple):
-    """Classes of several nodes, one list behind the other.
+    """Classes of several nodes, one list after the other.
 
     Attributes
     ----------
     words : (n_words, any) uint64
     rows : (any,) int64
     begin, end : (any,) int64
-        Where the sensitive cells of each class lie.
+        First and last place of the sensitive cells of each class.
     value, count : (any,) int64
         Cells: sensitive value and its rows.
     list_begin, list_size : (d + 1,) int64
         The list of each prefix of quasi-identifiers; the first is that of the tuples.
     cell_end : (d + 1,) int64
-        Where the cells of each list end.
+        End of the cells of each list.
     """
 
     words: Words
@@ -37,14 +37,14 @@ class Stack(NamedTuple):
     begin: Ints
     end: Ints
     value: Ints
-    count: Ints  # pyright: ignore[reportIncompatibleMethodOverride] - no one counts in it
+    count: Ints  # pyright: ignore[reportIncompatibleMethodOverride] - hides tuple.count
     list_begin: Ints
     list_size: Ints
     cell_end: Ints
 
 
 class Scratch(NamedTuple):
-    """Memory that every node uses anew, for n tuples, n_cells cells, n_values values and d quasi-identifiers.
+    """Scratch memory of one node, for n tuples, n_cells cells, n_values values and d quasi-identifiers.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Scratch(NamedTuple):
     histogram : (n_values,) int64, all 0
     value, count : (n_cells,) int64
     column : (d,) float64
-    tip : (d,) int64
+    top : (d,) int64
     """
 
     class_of: Places
@@ -67,9 +67,9 @@ class Scratch(NamedTuple):
     first: Ints
     histogram: Ints
     value: Ints
-    count: Ints  # pyright: ignore[reportIncompatibleMethodOverride] - no one counts in it
+    count: Ints  # pyright: ignore[reportIncompatibleMethodOverride] - hides tuple.count
     column: Floats
-    tip: Ints
+    top: Ints
 
 
 _I64, _F64, _U32 = types.int64[::1], types.float64[::1], types.uint32[::1]
@@ -79,19 +79,21 @@ SCRATCH = types.NamedTuple([_U32, _U32, _U32, types.uint8[::1], _F64, _I64, _I64
 
 @inner
 def _join_cells(stack: Stack, scratch: Scratch, source: int, n: int, target: int, m: int, cells_from: int) -> int:
-    """Join the cells of n classes into those of the m classes that they became; return where they end."""
+    """Merge the cells of n classes into those of the m classes that they became; return their end."""
     first = scratch.first
     first[: m + 1] = 0
     for i in range(n):
         first[scratch.class_of[i] + 1] += 1
     for c in range(m):
         first[c + 1] += first[c]
+    # Counting sort by merged class; afterwards first[c] is the end of class c.
     for i in range(n):
         c = scratch.class_of[i]
         scratch.by_class[first[c]] = i
         first[c] += 1
     histogram, at, place = scratch.histogram, 0, 0
     for c in range(m):
+        # One shared histogram: only the values that occur are listed, and they are cleared again below.
         begin = at
         while place < first[c]:
             i = source + np.int64(scratch.by_class[place])
@@ -105,7 +107,7 @@ def _join_cells(stack: Stack, scratch: Scratch, source: int, n: int, target: int
         for cell in range(begin, at):
             scratch.count[cell] = histogram[scratch.value[cell]]
             histogram[scratch.value[cell]] = 0
-        # No class before this one needs its own entry any more: class c has no member before place c.
+        # Safe in place: source class c belongs to a merged class up to c, so its entry was read before.
         stack.begin[target + c], stack.end[target + c] = cells_from + begin, cells_from + at
     stack.value[cells_from : cells_from + at] = scratch.value[:at]
     stack.count[cells_from : cells_from + at] = scratch.count[:at]
@@ -113,12 +115,12 @@ def _join_cells(stack: Stack, scratch: Scratch, source: int, n: int, target: int
 
 
 @inner
-def judge(models: Models, stack: Stack, scratch: Scratch, begin: int, n: int, limit: int) -> int:
-    """Decide for each of n classes whether it satisfies the models; return the rows of those that do not.
+def count_suppressed(models: Models, stack: Stack, scratch: Scratch, begin: int, n: int, limit: int) -> int:
+    """Check each of n classes against the models; return the number of rows of those that fail.
 
-    Stops as soon as they exceed `limit`. Classes of people without rows have none to leave out; where everybody has
-    to fit a class they count as one row. Where a WEIGHED model binds a value, the class weighs what that value counts;
-    what is suppressed is told in rows.
+    Stops as soon as they exceed `limit`. Classes of people without rows have no row to suppress; under a
+    PRESENCE_LEAST model they count as one row. Under a WEIGHED model the size of a class is the count of that
+    model's value; the result is in rows all the same.
     """
     suppressed, bare, least, weighed = 0, len(models.kind) == 0, 0, np.int64(-1)
     for j in range(len(models.kind)):
@@ -130,15 +132,15 @@ def judge(models: Models, stack: Stack, scratch: Scratch, begin: int, n: int, li
     for c in range(n):
         i = begin + c
         rows = stack.rows[i]
-        good = rows >= k or weighed >= 0
-        if good and not bare:
+        satisfied = rows >= k or weighed >= 0
+        if satisfied and not bare:
             for cell in range(stack.begin[i], stack.end[i]):
                 histogram[stack.value[cell]] = stack.count[cell]
-            good = satisfies(models, histogram, rows if weighed < 0 else histogram[weighed])
+            satisfied = satisfies(models, histogram, rows if weighed < 0 else histogram[weighed])
             for cell in range(stack.begin[i], stack.end[i]):
                 histogram[stack.value[cell]] = 0
-        scratch.holds[c] = good
-        if not good:
+        scratch.holds[c] = satisfied
+        if not satisfied:
             suppressed += max(rows, least)
             if suppressed > limit:
                 break
@@ -146,7 +148,7 @@ def judge(models: Models, stack: Stack, scratch: Scratch, begin: int, n: int, li
 
 
 @inner
-def climb(
+def roll_up_list(
     lattice: Lattice,
     models: Models,
     stack: Stack,

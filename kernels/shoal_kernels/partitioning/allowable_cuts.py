@@ -1,7 +1,7 @@
 """The allowable cut nearest the median of one node in one dimension, under any models.
 
-A place r among the node's tuples, sorted by code, stands for the cut that leaves the tuples before it on the
-left. STRICT cuts fall between different codes; RELAXED ones between any two tuples.
+A place r among the node's tuples, sorted by code, is the cut with the tuples before it on the left. STRICT cuts
+fall between different codes, RELAXED ones between any two tuples.
 """
 
 from typing import NamedTuple
@@ -21,8 +21,8 @@ Vector = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 
 
-class Bench(NamedTuple):
-    """Working memory for nodes of at most n tuples.
+class Workspace(NamedTuple):
+    """Workspace for nodes of at most n tuples.
 
     Attributes
     ----------
@@ -35,9 +35,9 @@ class Bench(NamedTuple):
     by_code : (n,) int64
         Places in the node, sorted by code.
     before : (n + 1,) int64
-        Rows before each place of that order.
-    tally : (any,) int64
-    whole, below, above, rest : (n_values,) int64
+        Number of rows before each place of `by_code`.
+    count_before : (any,) int64
+    of_node, below, above, rest : (n_values,) int64
         Histograms of the node, of two left sides, and of one right side.
     """
 
@@ -47,18 +47,18 @@ class Bench(NamedTuple):
     code: Vector
     by_code: Vector
     before: Vector
-    tally: Vector
-    whole: Vector
+    count_before: Vector
+    of_node: Vector
     below: Vector
     above: Vector
     rest: Vector
 
 
 @inner
-def make_bench(dims: Dimensions, models: Models, n: int) -> Bench:
-    """Return working memory for nodes of at most `n` tuples."""
+def make_workspace(dims: Dimensions, models: Models, n: int) -> Workspace:
+    """Return workspace for nodes of at most `n` tuples."""
     d, n_values = len(dims.kind), len(models.reference)
-    return Bench(
+    return Workspace(
         np.empty(d, np.int64),
         np.empty(d, np.int64),
         np.empty(d, np.float64),
@@ -74,52 +74,54 @@ def make_bench(dims: Dimensions, models: Models, n: int) -> Bench:
 
 
 @inner
-def sort_by_code(dims: Dimensions, words: Words, weight: Vector, node: Vector, j: int, bench: Bench) -> None:
+def sort_by_code(dims: Dimensions, words: Words, weight: Vector, node: Vector, j: int, workspace: Workspace) -> None:
     """Sort the node's places by code, stably, and sum the rows before each."""
-    n, low = len(node), bench.low[j]
-    span = bench.high[j] - low + 1
-    code, by_code = bench.code[:n], bench.by_code[:n]
+    n, low = len(node), workspace.low[j]
+    span = workspace.high[j] - low + 1
+    code, by_code = workspace.code[:n], workspace.by_code[:n]
     for p in range(n):
         code[p] = code_at(dims, words, j, node[p]) - low
+    # Counting sort if the range of codes is of the order of n, else a merge sort; both are stable.
     if span <= 2 * n + 64:
-        tally = bench.tally[: span + 1]
-        tally[:] = 0
+        count_before = workspace.count_before[: span + 1]
+        count_before[:] = 0
         for p in range(n):
-            tally[code[p] + 1] += 1
+            count_before[code[p] + 1] += 1
         for c in range(span):
-            tally[c + 1] += tally[c]
+            count_before[c + 1] += count_before[c]
         for p in range(n):
-            by_code[tally[code[p]]] = p
-            tally[code[p]] += 1
+            by_code[count_before[code[p]]] = p
+            count_before[code[p]] += 1
     else:
         by_code[:] = np.argsort(code, kind="mergesort")
     rows = 0
     for r in range(n):
-        bench.before[r] = rows
+        workspace.before[r] = rows
         rows += weight[node[by_code[r]]]
-    bench.before[n] = rows
+    workspace.before[n] = rows
 
 
 @inner
-def _next_place(bench: Bench, n: int, r: int, step: int, mode: int) -> int:
-    """Return the nearest place beyond `r` where a cut may fall, or 0."""
+def _next_place(workspace: Workspace, n: int, r: int, step: int, mode: int) -> int:
+    """Return the nearest place beyond `r` at which a cut may fall, or 0."""
     r += step
     while 0 < r < n:
-        if mode == RELAXED or bench.code[bench.by_code[r]] != bench.code[bench.by_code[r - 1]]:
+        if mode == RELAXED or workspace.code[workspace.by_code[r]] != workspace.code[workspace.by_code[r - 1]]:
             return r
         r += step
     return 0
 
 
 @inner
-def _nearest_median(bench: Bench, n: int, mode: int) -> int:
-    """Return the place with the least difference of rows between the sides, or 0 when there is none."""
-    rows = bench.before[n]
+def _nearest_median(workspace: Workspace, n: int, mode: int) -> int:
+    """Return the place with the least difference of rows between the sides, or 0 if there is no place."""
+    rows = workspace.before[n]
     best = 0
-    r = _next_place(bench, n, 0, 1, mode)
-    while r > 0 and (best == 0 or abs(2 * bench.before[r] - rows) < abs(2 * bench.before[best] - rows)):
+    r = _next_place(workspace, n, 0, 1, mode)
+    # The difference falls and then rises along the places, so the walk ends at the first rise.
+    while r > 0 and (best == 0 or abs(2 * workspace.before[r] - rows) < abs(2 * workspace.before[best] - rows)):
         best = r
-        r = _next_place(bench, n, r, 1, mode)
+        r = _next_place(workspace, n, r, 1, mode)
     return best
 
 
@@ -132,57 +134,59 @@ def _add(cells: Cells, node: Vector, by_code: Vector, first: int, last: int, sig
 
 
 @inner
-def _both_hold(models: Models, left: Vector, rows_left: int, rows: int, bench: Bench) -> bool:
+def _both_satisfy(models: Models, left: Vector, rows_left: int, rows: int, workspace: Workspace) -> bool:
     if rows_left < models.k[0] or rows - rows_left < models.k[0]:
         return False
     if not satisfies(models, left, rows_left):
         return False
     for v in range(len(left)):
-        bench.rest[v] = bench.whole[v] - left[v]
-    return satisfies(models, bench.rest, rows - rows_left)
+        workspace.rest[v] = workspace.of_node[v] - left[v]
+    return satisfies(models, workspace.rest, rows - rows_left)
 
 
 @inner
-def allowable_place(models: Models, cells: Cells, node: Vector, bench: Bench, mode: int) -> int:
+def allowable_place(models: Models, cells: Cells, node: Vector, workspace: Workspace, mode: int) -> int:
     """Return the allowable place nearest the median, or 0.
 
     Two histograms of a left side walk outward from the median; the nearer place is tried first.
     """
     n = len(node)
-    rows, k = bench.before[n], models.k[0]
-    lower = _nearest_median(bench, n, mode)
+    rows, k = workspace.before[n], models.k[0]
+    lower = _nearest_median(workspace, n, mode)
     if lower == 0:
         return 0
     if len(models.kind) == 0:
-        least = min(bench.before[lower], rows - bench.before[lower])
+        least = min(workspace.before[lower], rows - workspace.before[lower])
         return lower if least >= k else 0
-    below, above = bench.below, bench.above
+    below, above = workspace.below, workspace.above
     below[:] = 0
-    _add(cells, node, bench.by_code, 0, lower, 1, below)
-    if _both_hold(models, below, bench.before[lower], rows, bench):
+    _add(cells, node, workspace.by_code, 0, lower, 1, below)
+    if _both_satisfy(models, below, workspace.before[lower], rows, workspace):
         return lower
+    # Invariant: `below` is the histogram of the left side at `lower`, `above` the one at `upper`.
     above[:] = below
-    upper = _next_place(bench, n, lower, 1, mode)
-    _add(cells, node, bench.by_code, lower, max(lower, upper), 1, above)
-    beyond = _next_place(bench, n, lower, -1, mode)
-    _add(cells, node, bench.by_code, beyond, lower, -1, below)
+    upper = _next_place(workspace, n, lower, 1, mode)
+    _add(cells, node, workspace.by_code, lower, max(lower, upper), 1, above)
+    beyond = _next_place(workspace, n, lower, -1, mode)
+    _add(cells, node, workspace.by_code, beyond, lower, -1, below)
     lower = beyond
     while True:
-        if bench.before[lower] < k:
+        # A side with fewer than k rows only shrinks farther out: that direction is finished.
+        if workspace.before[lower] < k:
             lower = 0
-        if upper > 0 and rows - bench.before[upper] < k:
+        if upper > 0 and rows - workspace.before[upper] < k:
             upper = 0
         if lower == 0 and upper == 0:
             return 0
-        if upper == 0 or (lower > 0 and rows - 2 * bench.before[lower] <= 2 * bench.before[upper] - rows):
-            if _both_hold(models, below, bench.before[lower], rows, bench):
+        if upper == 0 or (lower > 0 and rows - 2 * workspace.before[lower] <= 2 * workspace.before[upper] - rows):
+            if _both_satisfy(models, below, workspace.before[lower], rows, workspace):
                 return lower
-            beyond = _next_place(bench, n, lower, -1, mode)
-            _add(cells, node, bench.by_code, beyond, lower, -1, below)
+            beyond = _next_place(workspace, n, lower, -1, mode)
+            _add(cells, node, workspace.by_code, beyond, lower, -1, below)
             lower = beyond
         else:
-            if _both_hold(models, above, bench.before[upper], rows, bench):
+            if _both_satisfy(models, above, workspace.before[upper], rows, workspace):
                 return upper
-            beyond = _next_place(bench, n, upper, 1, mode)
-            _add(cells, node, bench.by_code, upper, max(upper, beyond), 1, above)
+            beyond = _next_place(workspace, n, upper, 1, mode)
+            _add(cells, node, workspace.by_code, upper, max(upper, beyond), 1, above)
             upper = beyond

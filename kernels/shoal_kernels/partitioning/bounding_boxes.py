@@ -1,11 +1,10 @@
-"""What a class of tuples loses: bounding boxes over lanes, and sets of codes as bit masks.
+"""The loss of a class of tuples: bounding boxes of coordinates, and sets of codes as bit masks.
 
-A tuple's *lanes* are its codes as 32-bit floats in rows padded to a multiple of eight, so that the bounding
-box of a class grows by straight vector minima and maxima. An ORDERED lane holds the code's position times the
-dimension's weight, which makes its loss a plain difference; a SET lane holds the code's rank, so that a box's
-bits are those of ranks, which loses the same; a TREE lane holds the code itself. Lanes only
-guide the choice of classes: that different codes of an enormous domain may share a lane value costs quality,
-never safety.
+A tuple's *coordinates* are its codes as 32-bit floats, one column for each dimension, padded to a multiple of
+eight columns, so that a bounding box grows by vector minima and maxima. An ORDERED column is the code's position
+times the dimension's weight, so its loss is a difference. A SET column is the code's rank, so the bits of a box
+are those of ranks, whose number is that of codes. A TREE column is the code itself. Coordinates only guide the
+choice of classes: two codes of an enormous domain with the same coordinate cost quality, never safety.
 """
 
 from typing import NamedTuple
@@ -16,13 +15,13 @@ import numpy.typing as npt
 from shoal_kernels._jit import inlined, inner, lean
 from shoal_kernels.tables.dimensions import ORDERED, SET, Dimensions, code_at, span_loss
 
-LANE_BLOCK = 8
-"""Lanes are padded to a multiple of this."""
+COLUMN_BLOCK = 8
+"""The number of columns is padded to a multiple of this."""
 EXACT = 1 << 24
 """Integers below this are exact as 32-bit floats."""
 
 
-Lanes = npt.NDArray[np.float32]
+Coordinates = npt.NDArray[np.float32]
 Bits = npt.NDArray[np.uint64]
 
 
@@ -36,47 +35,47 @@ class Box(NamedTuple):
         Codes that occur in the SET dimensions.
     """
 
-    low: Lanes
-    high: Lanes
+    low: Coordinates
+    high: Coordinates
     bits: Bits
 
 
-class Field(NamedTuple):
-    """The tuples that one kernel groups, in a form quick to measure.
+class Points(NamedTuple):
+    """The tuples of one block as points, for fast computation of losses.
 
     Attributes
     ----------
-    plain : bool
+    all_ordered : bool
         Every dimension is ORDERED.
     cap : (n_lanes,) float32
-        Most that a lane can lose by its span: the weight of an ORDERED dimension, else 0.
-    lane : (n, n_lanes) float32
+        Largest loss of a column by its span: the weight of an ORDERED dimension, else 0.
+    coordinates : (n, n_lanes) float32
     weight : (n,) int64
         Rows of each tuple.
     sets : (2, n_sets) int64
-        Lane of each SET dimension, and where its words begin in the bits of a box.
+        Column of each SET dimension, and first word of its bits in a box.
     """
 
-    plain: bool
-    cap: Lanes
-    lane: Lanes
+    all_ordered: bool
+    cap: Coordinates
+    coordinates: Coordinates
     weight: npt.NDArray[np.int64]
     sets: npt.NDArray[np.int64]
 
 
 @inner
-def make_field(
+def make_points(
     dims: Dimensions,
     words: npt.NDArray[np.uint64],
     weight: npt.NDArray[np.int64],
     tuples: npt.NDArray[np.int64],
-) -> Field:
-    """Return the field of `tuples`, in their order."""
+) -> Points:
+    """Return the points of `tuples`, in their order."""
     d = dims.kind.shape[0]
     n = tuples.shape[0]
-    n_lanes = (d + LANE_BLOCK - 1) // LANE_BLOCK * LANE_BLOCK
-    cap = np.zeros(n_lanes, np.float32)
-    lane = np.zeros((n, n_lanes), np.float32)
+    n_columns = (d + COLUMN_BLOCK - 1) // COLUMN_BLOCK * COLUMN_BLOCK
+    cap = np.zeros(n_columns, np.float32)
+    coordinates = np.zeros((n, n_columns), np.float32)
     rows = np.empty(n, np.int64)
     for row in range(n):
         rows[row] = weight[tuples[row]]
@@ -92,31 +91,31 @@ def make_field(
         for row in range(n):
             code = code_at(dims, words, j, tuples[row])
             if dims.kind[j] == ORDERED:
-                lane[row, j] = dims.weight[j] * dims.position[dims.start[j] + code]
+                coordinates[row, j] = dims.weight[j] * dims.position[dims.start[j] + code]
             else:
                 if dims.kind[j] == SET:
                     code = int(dims.position[dims.start[j] + code])
-                lane[row, j] = min(code, EXACT - 1)
-    return Field(n_ordered == d, cap, lane, rows, sets[:, :n_sets].copy())
+                coordinates[row, j] = min(code, EXACT - 1)
+    return Points(n_ordered == d, cap, coordinates, rows, sets[:, :n_sets].copy())
 
 
 @inner
 def make_box(dims: Dimensions) -> Box:
     """Return an empty box."""
-    n_lanes = (dims.kind.shape[0] + LANE_BLOCK - 1) // LANE_BLOCK * LANE_BLOCK
+    n_columns = (dims.kind.shape[0] + COLUMN_BLOCK - 1) // COLUMN_BLOCK * COLUMN_BLOCK
     n_words = 0
     for words in dims.bit_words:
         n_words += words
-    box = Box(np.empty(n_lanes, np.float32), np.empty(n_lanes, np.float32), np.empty(n_words, np.uint64))
+    box = Box(np.empty(n_columns, np.float32), np.empty(n_columns, np.float32), np.empty(n_words, np.uint64))
     clear(box.low, box.high, box.bits)
     return box
 
 
 @inlined
-def clear(low: Lanes, high: Lanes, bits: Bits) -> None:
+def clear(low: Coordinates, high: Coordinates, bits: Bits) -> None:
     """Make the box empty."""
-    for block in range(0, low.shape[0], LANE_BLOCK):
-        for column in range(block, block + LANE_BLOCK):
+    for block in range(0, low.shape[0], COLUMN_BLOCK):
+        for column in range(block, block + COLUMN_BLOCK):
             low[column] = np.inf
             high[column] = -np.inf
     for word in range(bits.shape[0]):
@@ -124,27 +123,28 @@ def clear(low: Lanes, high: Lanes, bits: Bits) -> None:
 
 
 @inlined
-def widen(lane: Lanes, row: int, low: Lanes, high: Lanes) -> None:
-    """Make the box hold the tuple in `row`."""
-    for block in range(0, low.shape[0], LANE_BLOCK):
-        for column in range(block, block + LANE_BLOCK):
-            x = lane[row, column]
+def widen(coordinates: Coordinates, row: int, low: Coordinates, high: Coordinates) -> None:
+    """Extend the box to the tuple in `row`."""
+    # Inner loops of constant length: LLVM turns each into one vector minimum and maximum.
+    for block in range(0, low.shape[0], COLUMN_BLOCK):
+        for column in range(block, block + COLUMN_BLOCK):
+            x = coordinates[row, column]
             at_low, at_high = low[column], high[column]
             low[column] = x if x < at_low else at_low
             high[column] = x if x > at_high else at_high
 
 
 @inlined
-def mark(sets: npt.NDArray[np.int64], lane: Lanes, row: int, bits: Bits) -> None:
+def mark(sets: npt.NDArray[np.int64], coordinates: Coordinates, row: int, bits: Bits) -> None:
     """Add the codes of the tuple in `row` to the box's sets."""
     for s in range(sets.shape[1]):
-        code = np.int64(lane[row, sets[0, s]])
+        code = np.int64(coordinates[row, sets[0, s]])
         bits[sets[1, s] + (code >> 6)] |= np.uint64(1) << np.uint64(code & 63)
 
 
 @inlined
 def join(into: Box, other: Box) -> None:
-    """Make the box `into` hold the box `other`."""
+    """Extend the box `into` to the box `other`."""
     low, high, bits = into.low, into.high, into.bits
     other_low, other_high, other_bits = other.low, other.high, other.bits
     for column in range(low.shape[0]):
@@ -155,15 +155,15 @@ def join(into: Box, other: Box) -> None:
 
 
 @lean
-def enclose(field: Field, items: npt.NDArray[np.int64], box: Box) -> int:
-    """Make the box that of `items`; return their rows."""
-    lane, weight, sets = field.lane, field.weight, field.sets
+def enclose(points: Points, items: npt.NDArray[np.int64], box: Box) -> int:
+    """Set the box to that of `items`; return their rows."""
+    coordinates, weight, sets = points.coordinates, points.weight, points.sets
     low, high, bits = box.low, box.high, box.bits
     clear(low, high, bits)
     rows = 0
     for item in items:
-        widen(lane, item, low, high)
-        mark(sets, lane, item, bits)
+        widen(coordinates, item, low, high)
+        mark(sets, coordinates, item, bits)
         rows += int(weight[item])
     return rows
 
@@ -178,8 +178,8 @@ def popcount(x: np.uint64) -> np.int64:
 
 
 @lean
-def unordered_loss(dims: Dimensions, low: Lanes, high: Lanes, bits: Bits) -> float:
-    """Return what a box loses in its TREE and SET dimensions, weighted."""
+def unordered_loss(dims: Dimensions, low: Coordinates, high: Coordinates, bits: Bits) -> float:
+    """Return the weighted loss of a box in its TREE and SET dimensions."""
     total = 0.0
     for j in range(dims.kind.shape[0]):
         if dims.kind[j] == ORDERED or low[j] == high[j]:
@@ -195,22 +195,30 @@ def unordered_loss(dims: Dimensions, low: Lanes, high: Lanes, bits: Bits) -> flo
 
 
 @inlined
-def span(cap: Lanes, low: Lanes, high: Lanes, lane: int) -> np.float32:
-    """Return what a box loses in an ORDERED lane, weighted; 0 in any other."""
-    width = high[lane] - low[lane]
-    return width if width < cap[lane] else cap[lane]
+def span(cap: Coordinates, low: Coordinates, high: Coordinates, column: int) -> np.float32:
+    """Return the weighted loss of a box in an ORDERED column; 0 in any other."""
+    width = high[column] - low[column]
+    return width if width < cap[column] else cap[column]
 
 
 @inlined
-def box_loss(dims: Dimensions, plain: bool, cap: Lanes, low: Lanes, high: Lanes, bits: Bits) -> float:  # noqa: FBT001
+def box_loss(
+    dims: Dimensions,
+    all_ordered: bool,  # noqa: FBT001
+    cap: Coordinates,
+    low: Coordinates,
+    high: Coordinates,
+    bits: Bits,
+) -> float:
     """Return the loss of one row in a class with this box, 0 to 1. The box is not empty."""
     total = np.float32(0.0)
-    for b in range(0, low.shape[0], LANE_BLOCK):
-        one = span(cap, low, high, b) + span(cap, low, high, b + 1)
-        two = span(cap, low, high, b + 2) + span(cap, low, high, b + 3)
-        three = span(cap, low, high, b + 4) + span(cap, low, high, b + 5)
-        four = span(cap, low, high, b + 6) + span(cap, low, high, b + 7)
-        total += (one + two) + (three + four)
-    if plain:
+    # Pairwise sums in a fixed tree: vectorizes without fastmath, and is the same on every machine.
+    for b in range(0, low.shape[0], COLUMN_BLOCK):
+        first = span(cap, low, high, b) + span(cap, low, high, b + 1)
+        second = span(cap, low, high, b + 2) + span(cap, low, high, b + 3)
+        third = span(cap, low, high, b + 4) + span(cap, low, high, b + 5)
+        fourth = span(cap, low, high, b + 6) + span(cap, low, high, b + 7)
+        total += (first + second) + (third + fourth)
+    if all_ordered:
         return np.float64(total)
     return np.float64(total) + unordered_loss(dims, low, high, bits)

@@ -1,4 +1,4 @@
-"""From the ends of classes in a permuted array to a class number for each tuple."""
+"""Class numbers of tuples, from the first places of classes in a permuted array."""
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ def label_positions(
     n_before: int,
     class_of_tuple: npt.NDArray[np.int64],
 ) -> None:
-    """Write the number of the class at each position to the tuple that lies there.
+    """Write the class number of each position to the tuple at that position.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The cut of a node of tuples whose two sides lose least.
+"""The cut of a node of tuples with the least loss of its two sides.
 
 Each cut takes the dimension and value for which the rows of the two sides, each side generalized to its own
 bounding box, lose least; Mondrian (LeFevre, DeWitt, Ramakrishnan 2006) cuts the widest range at its median
@@ -11,32 +11,32 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_kernels._jit import inner, lean
-from shoal_kernels.criteria.block_criteria import Bond, holds
-from shoal_kernels.partitioning.bounding_boxes import Box, Field, box_loss, clear, make_box, mark, widen
+from shoal_kernels.criteria.block_criteria import Criteria, meets_criteria
+from shoal_kernels.partitioning.bounding_boxes import Box, Points, box_loss, clear, make_box, mark, widen
 from shoal_kernels.tables.dimensions import Dimensions
 
 SAMPLE = 256
-"""Tuples that judge the cut of a larger node."""
+"""Number of tuples from which the cut of a larger node is chosen."""
 RUN = 24
 """Tuples sorted by insertion before they are merged."""
 
 
-class Bench(NamedTuple):
-    """Working memory for one node of at most n tuples.
+class Workspace(NamedTuple):
+    """Workspace for one node of at most n tuples.
 
     Attributes
     ----------
     orders : (n_orders, n) int64
-        The node's tuples, once for each dimension, sorted by its lane; more orders where they are asked for.
+        The node's tuples, once for each dimension, sorted by its column; further orders on demand.
     key : (n,) float32
-        What the order at hand is sorted by.
+        Sort key of the current order.
     spare : (n,) int64
     spare_key : (n,) float32
     prefix : (n,) float64
         Loss of the tuples before each place; negative where no cut is possible.
-    side : (n_field,) uint8
+    side : (n_points,) uint8
     cut_loss : (n_orders,) float64
-        Loss of the best cut in each dimension, infinite where there is none.
+        Loss of the best cut in each dimension; infinite if there is no cut.
     cut_place : (n_orders,) int64
     box : Box
     """
@@ -53,15 +53,15 @@ class Bench(NamedTuple):
 
 
 @inner
-def make_bench(dims: Dimensions, field: Field, n: int, n_orders: int) -> Bench:
-    """Return working memory for nodes of at most `n` tuples of `field`, read in `n_orders` orders."""
-    return Bench(
+def make_workspace(dims: Dimensions, points: Points, n: int, n_orders: int) -> Workspace:
+    """Return workspace for nodes of at most `n` tuples of `points` in `n_orders` orders."""
+    return Workspace(
         np.empty((n_orders, n), np.int64),
         np.empty(n, np.float32),
         np.empty(n, np.int64),
         np.empty(n, np.float32),
         np.empty(n, np.float64),
-        np.zeros(field.weight.shape[0], np.uint8),
+        np.zeros(points.weight.shape[0], np.uint8),
         np.full(n_orders, np.inf),
         np.empty(n_orders, np.int64),
         make_box(dims),
@@ -69,19 +69,20 @@ def make_bench(dims: Dimensions, field: Field, n: int, n_orders: int) -> Bench:
 
 
 @lean
-def sort_by_lane(field: Field, items: npt.NDArray[np.int64], j: int, n: int, bench: Bench) -> None:
-    """Write the first `n` of `items` into order `j`, sorted by lane `j`; equal lanes keep their order."""
-    lane, key, target = field.lane, bench.key, bench.orders[j]
+def sort_by_column(points: Points, items: npt.NDArray[np.int64], j: int, n: int, workspace: Workspace) -> None:
+    """Write the first `n` of `items` into order `j`, stably sorted by column `j`."""
+    coordinates, key, target = points.coordinates, workspace.key, workspace.orders[j]
     for p in range(n):
         target[p] = items[p]
-        key[p] = lane[items[p], j]
-    sort_order(bench, j, n)
+        key[p] = coordinates[items[p], j]
+    sort_order(workspace, j, n)
 
 
 @lean
-def sort_order(bench: Bench, row: int, n: int) -> None:
-    """Sort the first `n` tuples of an order by `key`, and `key` with them; equal keys keep their order."""
-    items, key, spare, spare_key = bench.orders[row], bench.key, bench.spare, bench.spare_key
+def sort_order(workspace: Workspace, row: int, n: int) -> None:
+    """Sort the first `n` tuples of an order, and `key` with them, stably by `key`."""
+    items, key, spare, spare_key = workspace.orders[row], workspace.key, workspace.spare, workspace.spare_key
+    # Insertion sort of short runs, then bottom-up merges: stable, O(n log n), no recursion.
     for first in range(0, n, RUN):
         for p in range(first + 1, min(first + RUN, n)):
             x, item, q = key[p], items[p], p
@@ -92,6 +93,7 @@ def sort_order(bench: Bench, row: int, n: int) -> None:
     width = RUN
     while width < n:
         for first in range(0, n - width, 2 * width):
+            # Only the left run is copied out: the merge never overwrites an unread element of the right run.
             middle, last = first + width, min(first + 2 * width, n)
             for p in range(first, middle):
                 spare_key[p], spare[p] = key[p], items[p]
@@ -108,117 +110,126 @@ def sort_order(bench: Bench, row: int, n: int) -> None:
 
 
 @lean
-def find_cuts(dims: Dimensions, field: Field, bench: Bench, a: int, b: int, least: int) -> None:
-    """Find the cut that loses least in each dimension, for the node at `a` up to `b` of each row of `orders`.
+def find_cuts(dims: Dimensions, points: Points, workspace: Workspace, a: int, b: int, min_rows: int) -> None:
+    """Find the cut of least loss in each dimension, for the node at `a` up to `b` of each order.
 
-    Each side keeps at least `least` rows.
+    Each side has at least `min_rows` rows.
     """
-    lane, key = field.lane, bench.key
+    coordinates, key = points.coordinates, workspace.key
     for j in range(dims.kind.shape[0]):
-        items = bench.orders[j]
-        if lane[items[a], j] == lane[items[b - 1], j]:
-            bench.cut_loss[j] = np.inf
+        items = workspace.orders[j]
+        if coordinates[items[a], j] == coordinates[items[b - 1], j]:
+            workspace.cut_loss[j] = np.inf
             continue
         for p in range(a, b):
-            key[p] = lane[items[p], j]
-        find_cut(dims, field, bench, j, a, b, least)
+            key[p] = coordinates[items[p], j]
+        find_cut(dims, points, workspace, j, a, b, min_rows)
 
 
 @lean
-def find_cut(dims: Dimensions, field: Field, bench: Bench, row: int, a: int, b: int, least: int) -> None:
-    """Find the cut that loses least between unequal keys of one order, for the node at `a` up to `b`."""
-    plain, cap, lane, weight, sets = field.plain, field.cap, field.lane, field.weight, field.sets
-    low, high, bits = bench.box.low, bench.box.high, bench.box.bits
-    prefix, key, items = bench.prefix, bench.key, bench.orders[row]
+def find_cut(dims: Dimensions, points: Points, workspace: Workspace, row: int, a: int, b: int, min_rows: int) -> None:
+    """Find the cut of least loss between unequal keys of one order, for the node at `a` up to `b`."""
+    all_ordered, cap, coordinates, weight, sets = (
+        points.all_ordered,
+        points.cap,
+        points.coordinates,
+        points.weight,
+        points.sets,
+    )
+    low, high, bits = workspace.box.low, workspace.box.high, workspace.box.bits
+    prefix, key, items = workspace.prefix, workspace.key, workspace.orders[row]
     rows = 0
     for p in range(a, b):
         rows += weight[items[p]]
     best, best_place = np.inf, -1
+    # Forward sweep: the box grows tuple by tuple, and `prefix` keeps the loss of every allowed left side.
     clear(low, high, bits)
     before = 0
     for p in range(a, b):
         item = items[p]
         prefix[p] = -1.0
-        if p > a and key[p] != key[p - 1] and before >= least and rows - before >= least:
-            prefix[p] = before * box_loss(dims, plain, cap, low, high, bits)
-        widen(lane, item, low, high)
-        mark(sets, lane, item, bits)
+        if p > a and key[p] != key[p - 1] and before >= min_rows and rows - before >= min_rows:
+            prefix[p] = before * box_loss(dims, all_ordered, cap, low, high, bits)
+        widen(coordinates, item, low, high)
+        mark(sets, coordinates, item, bits)
         before += weight[item]
+    # Backward sweep: the same for right sides; with `prefix` this gives the loss of every cut in O(n).
     clear(low, high, bits)
     after = 0
     for p in range(b - 1, a, -1):
         item = items[p]
-        widen(lane, item, low, high)
-        mark(sets, lane, item, bits)
+        widen(coordinates, item, low, high)
+        mark(sets, coordinates, item, bits)
         after += weight[item]
         if prefix[p] >= 0.0:
-            loss = prefix[p] + after * box_loss(dims, plain, cap, low, high, bits)
+            loss = prefix[p] + after * box_loss(dims, all_ordered, cap, low, high, bits)
             if loss < best:
                 best, best_place = loss, p
-    bench.cut_loss[row], bench.cut_place[row] = best, best_place
+    workspace.cut_loss[row], workspace.cut_place[row] = best, best_place
 
 
 @lean
-def best_cut(bench: Bench) -> int:
-    """Return the dimension of the best cut found, -1 where there is none left."""
+def best_cut(workspace: Workspace) -> int:
+    """Return the dimension of the best cut found, or -1 if no cut is left."""
     best, best_j = np.inf, -1
-    for j in range(bench.cut_loss.shape[0]):
-        if bench.cut_loss[j] < best:
-            best, best_j = bench.cut_loss[j], j
+    for j in range(workspace.cut_loss.shape[0]):
+        if workspace.cut_loss[j] < best:
+            best, best_j = workspace.cut_loss[j], j
     return best_j
 
 
 @lean
-def split_rows(bench: Bench, j: int, place: int, a: int, b: int, flip: int) -> None:
-    """Part every row of `orders` at `place` of row `j`; the second part comes first where `flip` is 1."""
+def split_orders(workspace: Workspace, j: int, place: int, a: int, b: int, swap: int) -> None:
+    """Partition every order at `place` of order `j`, stably; the second side comes first if `swap` is 1."""
     for p in range(a, b):
-        bench.side[bench.orders[j, p]] = (1 if p >= place else 0) ^ flip
-    for other in range(bench.orders.shape[0]):
-        items = bench.orders[other]
+        workspace.side[workspace.orders[j, p]] = (1 if p >= place else 0) ^ swap
+    for other in range(workspace.orders.shape[0]):
+        items = workspace.orders[other]
+        # Without branches: each tuple is written to both sides, and only one side's cursor advances.
         left, right = a, 0
         for p in range(a, b):
             item = items[p]
-            goes_right = bench.side[item]
+            goes_right = workspace.side[item]
             items[left] = item
-            bench.spare[right] = item
+            workspace.spare[right] = item
             left += 1 - goes_right
             right += goes_right
         for q in range(right):
-            items[left + q] = bench.spare[q]
+            items[left + q] = workspace.spare[q]
 
 
 @lean
-def part(
-    field: Field,
+def partition_stably(
+    points: Points,
     items: npt.NDArray[np.int64],
     a: int,
     b: int,
     j: int,
-    border: np.float32,
-    held: npt.NDArray[np.int64],
+    threshold: np.float32,
+    spare: npt.NDArray[np.int64],
 ) -> int:
-    """Part items `a` up to `b` at lane value `border`, in stable order; return where the second part begins."""
+    """Partition items `a` up to `b` by column `j` at `threshold`, stably; return where the second side begins."""
     left, right = a, 0
     for p in range(a, b):
         item = items[p]
-        goes_right = 1 if field.lane[item, j] >= border else 0
+        goes_right = 1 if points.coordinates[item, j] >= threshold else 0
         items[left] = item
-        held[right] = item
+        spare[right] = item
         left += 1 - goes_right
         right += goes_right
     for q in range(right):
-        items[left + q] = held[q]
+        items[left + q] = spare[q]
     return left
 
 
 @inner
-def best_bound_cut(bond: Bond, weight: npt.NDArray[np.int64], bench: Bench, a: int, b: int) -> int:
-    """Return the dimension of the best cut found whose sides both satisfy the models, -1 where there is none."""
+def best_meeting_cut(criteria: Criteria, weight: npt.NDArray[np.int64], workspace: Workspace, a: int, b: int) -> int:
+    """Return the dimension of the best cut found with both sides satisfying the models, or -1."""
     while True:
-        j = best_cut(bench)
+        j = best_cut(workspace)
         if j < 0:
             return j
-        items, place = bench.orders[j], bench.cut_place[j]
-        if holds(bond, weight, items[a:place]) and holds(bond, weight, items[place:b]):
+        items, place = workspace.orders[j], workspace.cut_place[j]
+        if meets_criteria(criteria, weight, items[a:place]) and meets_criteria(criteria, weight, items[place:b]):
             return j
-        bench.cut_loss[j] = np.inf
+        workspace.cut_loss[j] = np.inf

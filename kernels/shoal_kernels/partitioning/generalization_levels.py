@@ -1,8 +1,8 @@
-"""Ladders: how each dimension of a block of tuples generalizes, rung by rung.
+"""Generalization levels of each dimension of a block of tuples.
 
-The rungs of a TREE dimension are the levels of its hierarchy. An ORDERED dimension has no hierarchy of its own
-and climbs by halves of its line; a SET dimension knows only the code and everything. Rungs that tell no two
-tuples of the block together that the rung below tells apart are left out.
+A TREE dimension has the levels of its hierarchy. An ORDERED dimension has no hierarchy: its levels halve the line
+again and again. A SET dimension has two levels, the code and the root. A level that merges no two tuples of the
+block beyond those that the level below merges is dropped.
 """
 
 from typing import NamedTuple
@@ -14,32 +14,32 @@ from shoal_kernels._jit import inlined, inner, lean
 from shoal_kernels.tables.dimensions import ORDERED, SET, TREE, Dimensions, code_at
 
 HALVINGS = 6
-"""Times that an ORDERED dimension's line is halved."""
+"""How often the line of an ORDERED dimension is halved."""
 
 
-class Ladder(NamedTuple):
-    """The rungs of all dimensions of n tuples.
+class Levels(NamedTuple):
+    """The levels of all dimensions for n tuples.
 
     Attributes
     ----------
     first : (d + 1,) int64
-        Dimension j has rungs ``first[j]`` up to ``first[j + 1]``; on the last of them all tuples are equal.
-    word : (n_rungs, n) uint64
-        What a tuple shows on a rung, as a random-looking number: a cell of several dimensions is told by the sum.
-    cost : (n_rungs, n) float64
-        What a row loses there, weighted: exact for TREE, the most it can lose for ORDERED, a guess for SET.
-    due : (n_rungs,) float64
-        Midway between the least and the mean cost of a row; never falls from rung to rung.
+        Dimension j has rows ``first[j]`` up to ``first[j + 1]``, finest level first; on the last all tuples are equal.
+    digest : (n_rows, n) uint64
+        Pseudorandom number of the tuple's hierarchy node; the sum over dimensions identifies a cell.
+    cost : (n_rows, n) float64
+        Weighted loss of a row there: exact for TREE, an upper bound for ORDERED, an estimate for SET.
+    priority : (n_rows,) float64
+        Midway between the least and the mean cost of a row; never decreases from level to level.
     """
 
     first: npt.NDArray[np.int64]
-    word: npt.NDArray[np.uint64]
+    digest: npt.NDArray[np.uint64]
     cost: npt.NDArray[np.float64]
-    due: npt.NDArray[np.float64]
+    priority: npt.NDArray[np.float64]
 
 
 @inlined
-def scramble(x: np.uint64) -> np.uint64:
+def mix(x: np.uint64) -> np.uint64:
     """Return a number that looks random (the finalizer of SplitMix64: Steele, Lea and Flood 2014, figure 14)."""
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -49,7 +49,7 @@ def scramble(x: np.uint64) -> np.uint64:
 
 @inner
 def n_levels(dims: Dimensions, j: int) -> int:
-    """Return the number of rungs of dimension `j` before any is left out."""
+    """Return the number of levels of dimension `j` before any is dropped."""
     if dims.kind[j] == TREE:
         return int(dims.depth[j])
     return HALVINGS + 2 if dims.kind[j] == ORDERED else 2
@@ -69,7 +69,7 @@ def node_at(dims: Dimensions, j: int, level: int, code: int) -> int:
 
 @inner
 def cost_at(dims: Dimensions, j: int, level: int, code: int, k: int) -> float:
-    """Return what a row loses on a rung, weighted; of a SET, what the codes of `k` rows can lose."""
+    """Return the weighted loss of a row at a level; for a SET, the largest loss of `k` distinct codes."""
     if level == 0:
         return 0.0
     if dims.kind[j] == TREE:
@@ -81,7 +81,7 @@ def cost_at(dims: Dimensions, j: int, level: int, code: int, k: int) -> float:
 
 @inner
 def distinct_nodes(dims: Dimensions, j: int, level: int, codes: npt.NDArray[np.int64]) -> int:
-    """Return how many nodes of a level stand above `codes`, which ascend."""
+    """Return the number of nodes of a level above `codes`, which ascend."""
     count, last = 0, np.int64(-(2**62))
     for code in codes:
         node = node_at(dims, j, level, code)
@@ -93,6 +93,7 @@ def distinct_nodes(dims: Dimensions, j: int, level: int, codes: npt.NDArray[np.i
 @inner
 def rank_codes(code: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
     """Replace codes below `size` by their ranks among the distinct ones; return these, ascending."""
+    # A table over the domain is linear, but pays for the whole domain; sort where that is much larger.
     if size > 4 * code.shape[0]:
         codes = np.unique(code)
         code[:] = np.searchsorted(codes, code)
@@ -106,19 +107,19 @@ def rank_codes(code: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
 
 
 @lean
-def fill(
+def fill_level(
     code: npt.NDArray[np.int64],
     weight: npt.NDArray[np.int64],
     tuples: npt.NDArray[np.int64],
-    word_of: npt.NDArray[np.uint64],
+    digest_of: npt.NDArray[np.uint64],
     cost_of: npt.NDArray[np.float64],
-    word: npt.NDArray[np.uint64],
+    digest: npt.NDArray[np.uint64],
     cost: npt.NDArray[np.float64],
 ) -> float:
-    """Write word and cost of each tuple by the rank of its code; return the middle of least and mean cost."""
+    """Write word and cost of each tuple by the rank of its code; return the midpoint of least and mean cost."""
     total, rows, least = 0.0, 0, np.inf
     for p in range(code.shape[0]):
-        word[p] = word_of[code[p]]
+        digest[p] = digest_of[code[p]]
         cost[p] = cost_of[code[p]]
         least = min(least, cost[p])
         total += cost[p] * weight[tuples[p]]
@@ -127,38 +128,40 @@ def fill(
 
 
 @inner
-def make_ladder(
+def make_levels(
     dims: Dimensions,
     words: npt.NDArray[np.uint64],
     weight: npt.NDArray[np.int64],
     tuples: npt.NDArray[np.int64],
     k: int,
-) -> Ladder:
-    """Return the rungs of `tuples`, in their order."""
+) -> Levels:
+    """Return the levels of `tuples`, in their order."""
     d, n = dims.kind.shape[0], tuples.shape[0]
     most = 0
     for j in range(d):
         most += n_levels(dims, j)
-    word, cost, due = np.empty((most, n), np.uint64), np.empty((most, n)), np.zeros(most)
+    digest, cost, priority = np.empty((most, n), np.uint64), np.empty((most, n)), np.zeros(most)
     first = np.zeros(d + 1, np.int64)
     code = np.empty(n, np.int64)
-    rung = 0
+    row = 0
     for j in range(d):
         for p in range(n):
             code[p] = code_at(dims, words, j, tuples[p])
         codes = rank_codes(code, dims.size[j])
-        word_of, cost_of = np.empty(codes.shape[0], np.uint64), np.empty(codes.shape[0])
+        digest_of, cost_of = np.empty(codes.shape[0], np.uint64), np.empty(codes.shape[0])
         before = -1
         for level in range(n_levels(dims, j)):
             nodes = distinct_nodes(dims, j, level, codes)
+            # As many nodes as one level below: nothing merges, so the level would only repeat its cells.
             if nodes == before:
                 continue
             before = nodes
-            salt = scramble(np.uint64(j << 32 | level))
+            # One salt per dimension and level, so that sums of digests do not collide systematically.
+            salt = mix(np.uint64(j << 32 | level))
             for c in range(codes.shape[0]):
-                word_of[c] = scramble(np.uint64(node_at(dims, j, level, codes[c])) ^ salt)
+                digest_of[c] = mix(np.uint64(node_at(dims, j, level, codes[c])) ^ salt)
                 cost_of[c] = cost_at(dims, j, level, codes[c], k)
-            due[rung] = fill(code, weight, tuples, word_of, cost_of, word[rung], cost[rung])
-            rung += 1
-        first[j + 1] = rung
-    return Ladder(first, word[:rung], cost[:rung], due[:rung])
+            priority[row] = fill_level(code, weight, tuples, digest_of, cost_of, digest[row], cost[row])
+            row += 1
+        first[j + 1] = row
+    return Levels(first, digest[:row], cost[:row], priority[:row])

@@ -1,7 +1,7 @@
-"""Local improvement of classes: the tuples of two classes that lie close are cut anew where that loses less.
+"""Local search: the tuples of two neighboring classes are cut again, in another way, if that loses less.
 
-Which classes lie close is read from an order of one tuple of each class. Another tuple of each class gives
-another order, so that every round meets other pairs.
+Neighbors are read from an order of one tuple of each class. Every round chooses another tuple of each class, so
+the order differs and other pairs are tried.
 """
 
 from typing import NamedTuple
@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_kernels._jit import inner, lean
-from shoal_kernels.criteria.block_criteria import Bond
+from shoal_kernels.criteria.block_criteria import Criteria
 from shoal_kernels.partitioning.bounding_boxes import (
     Box,
-    Field,
-    Lanes,
+    Coordinates,
+    Points,
     box_loss,
     clear,
     enclose,
@@ -24,18 +24,18 @@ from shoal_kernels.partitioning.bounding_boxes import (
 )
 from shoal_kernels.partitioning.cutting import (
     SAMPLE,
-    Bench,
-    best_bound_cut,
+    Workspace,
     best_cut,
+    best_meeting_cut,
     find_cut,
-    make_bench,
-    sort_by_lane,
+    make_workspace,
+    sort_by_column,
     sort_order,
 )
-from shoal_kernels.partitioning.tuple_ordering import arrange
+from shoal_kernels.partitioning.tuple_ordering import order_tuples
 from shoal_kernels.tables.dimensions import Dimensions
 
-Counts = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.int64]
 
 
 class Classes(NamedTuple):
@@ -45,7 +45,7 @@ class Classes(NamedTuple):
     ----------
     head : (n_classes,) int64
         First tuple of each class.
-    follower : (n,) int64
+    next_item : (n,) int64
         Next tuple of the same class, -1 at the end.
     size : (n_classes,) int64
         Tuples of each class.
@@ -53,135 +53,146 @@ class Classes(NamedTuple):
         Loss of all rows of the class.
     """
 
-    head: Counts
-    follower: Counts
-    size: Counts
+    head: Ints
+    next_item: Ints
+    size: Ints
     cost: npt.NDArray[np.float64]
 
 
 @lean
-def link(dims: Dimensions, field: Field, classes: Classes, c: int, items: Counts, box: Box) -> None:
+def set_members(dims: Dimensions, points: Points, classes: Classes, c: int, items: Ints, box: Box) -> None:
     """Make `items` the tuples of class `c`."""
-    follower = -1
+    next_item = -1
     for item in items:
-        classes.follower[item] = follower
-        follower = item
-    classes.head[c] = follower
+        classes.next_item[item] = next_item
+        next_item = item
+    classes.head[c] = next_item
     classes.size[c] = items.shape[0]
-    rows = enclose(field, items, box)
-    classes.cost[c] = rows * box_loss(dims, field.plain, field.cap, box.low, box.high, box.bits)
+    rows = enclose(points, items, box)
+    classes.cost[c] = rows * box_loss(dims, points.all_ordered, points.cap, box.low, box.high, box.bits)
 
 
 @lean
-def gather(classes: Classes, c: int, into: Counts, place: int) -> int:
+def copy_members(classes: Classes, c: int, into: Ints, place: int) -> int:
     """Write the tuples of class `c` at `place`; return the place after them."""
     item = classes.head[c]
     while item >= 0:
         into[place] = item
         place += 1
-        item = classes.follower[item]
+        item = classes.next_item[item]
     return place
 
 
 @lean
-def order_around(dims: Dimensions, field: Field, items: Counts, seed: int, n: int, row: int, bench: Bench) -> None:
-    """Sort the first `n` of `items` by what each loses in one class with `seed`, into one order of the bench."""
-    plain, cap, lane, sets = field.plain, field.cap, field.lane, field.sets
-    low, high, bits = bench.box.low, bench.box.high, bench.box.bits
-    key, target = bench.key, bench.orders[row]
+def order_by_loss_with(
+    dims: Dimensions, points: Points, items: Ints, seed: int, n: int, row: int, workspace: Workspace
+) -> None:
+    """Sort the first `n` of `items` by the loss of each in one class with `seed`, into order `row`."""
+    all_ordered, cap, coordinates, sets = points.all_ordered, points.cap, points.coordinates, points.sets
+    low, high, bits = workspace.box.low, workspace.box.high, workspace.box.bits
+    key, target = workspace.key, workspace.orders[row]
     for p in range(n):
         clear(low, high, bits)
-        widen(lane, seed, low, high)
-        mark(sets, lane, seed, bits)
-        widen(lane, items[p], low, high)
-        mark(sets, lane, items[p], bits)
+        widen(coordinates, seed, low, high)
+        mark(sets, coordinates, seed, bits)
+        widen(coordinates, items[p], low, high)
+        mark(sets, coordinates, items[p], bits)
         target[p] = items[p]
-        key[p] = box_loss(dims, plain, cap, low, high, bits)
-    sort_order(bench, row, n)
+        key[p] = box_loss(dims, all_ordered, cap, low, high, bits)
+    sort_order(workspace, row, n)
 
 
 @lean
-def is_constant(lane: Lanes, items: Counts, n: int, j: int) -> bool:
+def is_constant(coordinates: Coordinates, items: Ints, n: int, j: int) -> bool:
     """Return whether the first `n` of `items` are equal in lane `j`."""
-    x = lane[items[0], j]
+    x = coordinates[items[0], j]
     for p in range(1, n):  # noqa: SIM110 - compiled, a plain loop is the quick one
-        if lane[items[p], j] != x:
+        if coordinates[items[p], j] != x:
             return False
     return True
 
 
 @lean
-def find_new_cuts(
-    dims: Dimensions, field: Field, least: int, union: Counts, n: int, seed: int, other_seed: int, bench: Bench
+def find_pair_cuts(
+    dims: Dimensions,
+    points: Points,
+    min_rows: int,
+    union: Ints,
+    n: int,
+    seed: int,
+    other_seed: int,
+    workspace: Workspace,
 ) -> None:
     """Find the best cut of the first `n` of `union` in each dimension and around either seed."""
     d = dims.kind.shape[0]
     for j in range(d):
-        bench.cut_loss[j] = np.inf
-        if is_constant(field.lane, union, n, j):
+        workspace.cut_loss[j] = np.inf
+        if is_constant(points.coordinates, union, n, j):
             continue
-        sort_by_lane(field, union, j, n, bench)
-        find_cut(dims, field, bench, j, 0, n, least)
-    order_around(dims, field, union, seed, n, d, bench)
-    find_cut(dims, field, bench, d, 0, n, least)
-    order_around(dims, field, union, other_seed, n, d + 1, bench)
-    find_cut(dims, field, bench, d + 1, 0, n, least)
+        sort_by_column(points, union, j, n, workspace)
+        find_cut(dims, points, workspace, j, 0, n, min_rows)
+    order_by_loss_with(dims, points, union, seed, n, d, workspace)
+    find_cut(dims, points, workspace, d, 0, n, min_rows)
+    order_by_loss_with(dims, points, union, other_seed, n, d + 1, workspace)
+    find_cut(dims, points, workspace, d + 1, 0, n, min_rows)
 
 
 @inner
-def cut_anew(
+def recut_pair(
     dims: Dimensions,
-    field: Field,
-    bond: Bond,
+    points: Points,
+    criteria: Criteria,
     classes: Classes,
-    home: Counts,
+    class_of: Ints,
     seed: int,
     other_seed: int,
-    union: Counts,
-    bench: Bench,
+    union: Ints,
+    workspace: Workspace,
     box: Box,
 ) -> bool:
-    """Cut the tuples of the classes of two seeds anew where that loses less; return whether it did."""
-    c, other = home[seed], home[other_seed]
+    """Replace the classes of two seeds by the best other cut of their tuples; return whether that loses less."""
+    c, other = class_of[seed], class_of[other_seed]
     n = int(classes.size[c] + classes.size[other])
     if n > union.shape[0]:
         return False
-    gather(classes, other, union, gather(classes, c, union, 0))
-    find_new_cuts(dims, field, bond.models.k[0], union, n, seed, other_seed, bench)
-    if bond.models.kind.shape[0] == 0:  # noqa: SIM108
-        j = best_cut(bench)
+    # All cuts by one dimension, and by distance from either seed, are candidates.
+    copy_members(classes, other, union, copy_members(classes, c, union, 0))
+    find_pair_cuts(dims, points, criteria.models.k[0], union, n, seed, other_seed, workspace)
+    if criteria.models.kind.shape[0] == 0:
+        j = best_cut(workspace)
     else:
-        j = best_bound_cut(bond, field.weight, bench, 0, n)
-    if j < 0 or bench.cut_loss[j] >= (classes.cost[c] + classes.cost[other]) * (1 - 1e-6):
+        j = best_meeting_cut(criteria, points.weight, workspace, 0, n)
+    # The margin keeps float32 rounding from swapping two equal cuts back and forth.
+    if j < 0 or workspace.cut_loss[j] >= (classes.cost[c] + classes.cost[other]) * (1 - 1e-6):
         return False
-    place = bench.cut_place[j]
-    link(dims, field, classes, c, bench.orders[j, :place], box)
-    link(dims, field, classes, other, bench.orders[j, place:n], box)
+    place = workspace.cut_place[j]
+    set_members(dims, points, classes, c, workspace.orders[j, :place], box)
+    set_members(dims, points, classes, other, workspace.orders[j, place:n], box)
     return True
 
 
 @inner
-def make_classes(dims: Dimensions, field: Field, items: Counts, begin: Counts, count: int, box: Box) -> Classes:
+def make_classes(dims: Dimensions, points: Points, items: Ints, begin: Ints, count: int, box: Box) -> Classes:
     """Return the `count` classes that begin at `begin` in `items`."""
     n = items.shape[0]
-    follower, cost = np.empty(n, np.int64), np.empty(count, np.float64)
-    classes = Classes(np.empty(count, np.int64), follower, np.empty(count, np.int64), cost)
+    next_item, cost = np.empty(n, np.int64), np.empty(count, np.float64)
+    classes = Classes(np.empty(count, np.int64), next_item, np.empty(count, np.int64), cost)
     for c in range(count):
         end = begin[c + 1] if c + 1 < count else n
-        link(dims, field, classes, c, items[begin[c] : end], box)
+        set_members(dims, points, classes, c, items[begin[c] : end], box)
     return classes
 
 
 @inner
-def improve(
+def improve_classes(
     dims: Dimensions,
-    field: Field,
-    bond: Bond,
-    items: Counts,
-    begin: Counts,
+    points: Points,
+    criteria: Criteria,
+    items: Ints,
+    begin: Ints,
     count: int,
     rounds: int,
-    class_id: Counts,
+    class_id: Ints,
 ) -> None:
     """Improve the `count` classes that begin at `begin` in `items`, and write the class of each tuple.
 
@@ -189,25 +200,29 @@ def improve(
     """
     n = items.shape[0]
     box = make_box(dims)
-    classes = make_classes(dims, field, items, begin, count, box)
-    most = min(n, max(SAMPLE, 4 * bond.models.k[0]))
-    bench = make_bench(dims, field, most, dims.kind.shape[0] + 2)
+    classes = make_classes(dims, points, items, begin, count, box)
+    most = min(n, max(SAMPLE, 4 * criteria.models.k[0]))
+    workspace = make_workspace(dims, points, most, dims.kind.shape[0] + 2)
     union = np.empty(most, np.int64)
-    home = class_id
-    chosen, wall = np.empty(count, np.int64), np.empty(count + 1, np.bool_)
+    # `class_id` is written at the end; until then it maps each chosen tuple to its class.
+    class_of = class_id
+    chosen, boundary = np.empty(count, np.int64), np.empty(count + 1, np.bool_)
     for round_ in range(rounds):
         for c in range(count):
             item = classes.head[c]
+            # Another member each round; the factor 7 makes neighboring classes choose different members.
             for _ in range((c * 7 + round_) % classes.size[c]):
-                item = classes.follower[item]
+                item = classes.next_item[item]
             chosen[c] = item
-            home[item] = c
-        arrange(dims, field, bond, chosen, wall, False)  # noqa: FBT003
+            class_of[item] = c
+        order_tuples(dims, points, criteria, chosen, boundary, False)  # noqa: FBT003
         step = 1 + round_ % 2
         for place in range(count - step):
-            cut_anew(dims, field, bond, classes, home, chosen[place], chosen[place + step], union, bench, box)
+            recut_pair(
+                dims, points, criteria, classes, class_of, chosen[place], chosen[place + step], union, workspace, box
+            )
     for c in range(count):
         item = classes.head[c]
         while item >= 0:
             class_id[item] = c
-            item = classes.follower[item]
+            item = classes.next_item[item]

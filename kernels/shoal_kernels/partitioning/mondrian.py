@@ -1,9 +1,9 @@
 """Mondrian (LeFevre, DeWitt, Ramakrishnan 2006) on packed tuples: strict and relaxed, under any models.
 
 A node is cut in the dimension of widest normalized range at the allowable place nearest the median of its
-rows: where ``abs(2 * rows on the left - rows)`` is least, the lower of two equals. A place is allowable when
-both sides satisfy every model. Where a dimension has none the next by width is tried (the lower number of two
-equals), and a node without any allowable cut is a class. The paper cuts at the median and stops where that
+rows: where ``abs(2 * rows on the left - rows)`` is least, the lower of two equals. A place is allowable if
+both sides satisfy every model. If a dimension has none, the next by width is tried (the lower number of two
+equals). A node without any allowable cut is a class. The paper cuts at the median and stops if that
 fails; a column whose median is its lowest code can still be cut here.
 
 Strict: equal codes stay on one side. Relaxed: the tuples are single rows, sorted by code and then by index,
@@ -18,11 +18,11 @@ from shoal_kernels._jit import inner, kernel, matrix, vector
 from shoal_kernels.criteria.privacy_models import CELLS, MODELS, Cells, Models
 from shoal_kernels.partitioning.allowable_cuts import (
     RELAXED,
-    Bench,
     Vector,
     Words,
+    Workspace,
     allowable_place,
-    make_bench,
+    make_workspace,
     sort_by_code,
 )
 from shoal_kernels.partitioning.mondrian_widths import width
@@ -32,29 +32,31 @@ _MAX_WAITING = 65
 
 
 @inner
-def _measure(dims: Dimensions, words: Words, node: Vector, mode: int, bench: Bench) -> None:
-    """Set range and breadth of each dimension; -1 where it cannot be cut."""
+def _measure(dims: Dimensions, words: Words, node: Vector, mode: int, workspace: Workspace) -> None:
+    """Set range and breadth of each dimension; breadth is -1 if it cannot be cut."""
     for j in range(len(dims.kind)):
         low, high = dims.size[j], -1
         for i in node:
             code = code_at(dims, words, j, i)
             low, high = min(low, code), max(high, code)
-        bench.low[j], bench.high[j] = low, high
+        workspace.low[j], workspace.high[j] = low, high
         if low < high:
-            bench.breadth[j] = width(dims, j, low, high)
+            workspace.breadth[j] = width(dims, j, low, high)
         else:
-            bench.breadth[j] = -1.0
-    if mode == RELAXED and max(bench.breadth) < 0.0:
-        bench.breadth[0] = 0.0
+            workspace.breadth[j] = -1.0
+    # Relaxed nodes of equal tuples can still be cut between any two rows, in any dimension.
+    if mode == RELAXED and max(workspace.breadth) < 0.0:
+        workspace.breadth[0] = 0.0
 
 
 @inner
-def _split(node: Vector, place: int, bench: Bench) -> None:
-    """Move the tuples before `place` to the front of the node; both sides keep their order of index."""
+def _split(node: Vector, place: int, workspace: Workspace) -> None:
+    """Move the tuples before `place` to the front of the node; both sides stay sorted by index."""
     n = len(node)
-    side = bench.code
+    # `code` and then `by_code` are no longer needed and serve as scratch.
+    side = workspace.code
     for r in range(n):
-        side[bench.by_code[r]] = r >= place
+        side[workspace.by_code[r]] = r >= place
     behind = 0
     front = 0
     for p in range(n):
@@ -63,10 +65,10 @@ def _split(node: Vector, place: int, bench: Bench) -> None:
             node[front] = i
             front += 1
         else:
-            bench.by_code[behind] = i
+            workspace.by_code[behind] = i
             behind += 1
     for p in range(behind):
-        node[front + p] = bench.by_code[p]
+        node[front + p] = workspace.by_code[p]
 
 
 @inner
@@ -78,31 +80,32 @@ def _cut(
     cells: Cells,
     node: Vector,
     mode: int,
-    bench: Bench,
+    workspace: Workspace,
 ) -> int:
-    """Cut a node; return its tuples on the left, 0 where no cut is allowable."""
+    """Cut a node; return the number of tuples on the left, 0 if no cut is allowable."""
     rows = 0
     for i in node:
         rows += weight[i]
     if rows < 2 * models.k[0]:
         return 0
-    _measure(dims, words, node, mode, bench)
-    bench.whole[:] = 0
+    _measure(dims, words, node, mode, workspace)
+    workspace.of_node[:] = 0
     for i in node:
         for cell in range(cells.start[i], cells.start[i + 1]):
-            bench.whole[cells.value[cell]] += cells.count[cell]
+            workspace.of_node[cells.value[cell]] += cells.count[cell]
+    # Dimensions are tried from the widest down; a tried one gets breadth -1.
     while True:
         widest = 0
-        for j in range(1, len(bench.breadth)):
-            if bench.breadth[j] > bench.breadth[widest]:
+        for j in range(1, len(workspace.breadth)):
+            if workspace.breadth[j] > workspace.breadth[widest]:
                 widest = j
-        if bench.breadth[widest] < 0.0:
+        if workspace.breadth[widest] < 0.0:
             return 0
-        bench.breadth[widest] = -1.0
-        sort_by_code(dims, words, weight, node, widest, bench)
-        place = allowable_place(models, cells, node, bench, mode)
+        workspace.breadth[widest] = -1.0
+        sort_by_code(dims, words, weight, node, widest, workspace)
+        place = allowable_place(models, cells, node, workspace, mode)
         if place > 0:
-            _split(node, place, bench)
+            _split(node, place, workspace)
             return place
 
 
@@ -124,7 +127,7 @@ _INT, _VECTOR = types.int64, vector(types.int64)
         types.int64[:, ::1],
     )
 )
-def grow_tuples(
+def cut_tuples(
     dims: Dimensions,
     models: Models,
     words: Words,
@@ -132,7 +135,7 @@ def grow_tuples(
     cells: Cells,
     node: Vector,
     mode: int,
-    emit: int,
+    max_uncut: int,
     order: Vector,
     is_start: npt.NDArray[np.uint8],
     pending: npt.NDArray[np.int64],
@@ -146,8 +149,8 @@ def grow_tuples(
     node : (2,) int64
         First place and place after the last in `order`.
     mode : STRICT or RELAXED
-    emit : int
-        Nodes of at most so many tuples are left uncut in `pending`.
+    max_uncut : int
+        Nodes of at most this number of tuples are left uncut in `pending`.
     order : (n,) int64, in and out
         Indices of tuples, ascending within the node; within each class afterwards.
     is_start : (n,) uint8, out
@@ -155,7 +158,7 @@ def grow_tuples(
     pending : (any, 2) int64, out
         Nodes left uncut; rows after the last hold 0 in the second column.
     """
-    bench = make_bench(dims, models, node[1] - node[0])
+    workspace = make_workspace(dims, models, node[1] - node[0])
     waiting = np.empty((_MAX_WAITING, 2), np.int64)
     waiting[0] = node
     n_waiting, n_pending = 1, 0
@@ -165,12 +168,13 @@ def grow_tuples(
         start, stop = waiting[n_waiting]
         n_left = 1
         while n_left > 0:
-            if stop - start <= emit:
+            if stop - start <= max_uncut:
                 pending[n_pending] = start, stop
                 n_pending += 1
                 break
-            n_left = _cut(dims, models, words, weight, cells, order[start:stop], mode, bench)
+            n_left = _cut(dims, models, words, weight, cells, order[start:stop], mode, workspace)
             middle = start + n_left
+            # Continue with the smaller side and push the larger: the stack holds at most log2(n) nodes.
             if n_left == 0:
                 is_start[start] = 1
             elif n_left <= stop - middle:

@@ -1,8 +1,8 @@
-"""Strict Mondrian for k-anonymity alone, on tuples that fit one 64-bit key: the fast road.
+"""Strict Mondrian for k-anonymity alone, on tuples that fit one 64-bit key: the fast path.
 
 Same cuts as `shoal_kernels.partitioning.mondrian`. Keys are partitioned in place, so a node is a range of keys and a
-cut moves 8 bytes a tuple (16 with a tag). Of two children the smaller is worked on first, so the stack
-of waiting nodes stays below log2(n).
+cut moves 8 bytes a tuple (16 with a tag). The smaller child is processed first, so the stack of waiting nodes
+stays below log2(n).
 """
 
 from typing import NamedTuple
@@ -32,8 +32,8 @@ _INDEX_BITS = np.uint64(INDEX_BITS)
 _ONE = np.uint64(1)
 
 
-class _Bench(NamedTuple):
-    """Working memory: codes' ends and width of each dimension, and buckets of codes."""
+class _Workspace(NamedTuple):
+    """Workspace: lowest and highest code and width of each dimension, and buckets of codes."""
 
     low: Pending
     high: Pending
@@ -42,18 +42,22 @@ class _Bench(NamedTuple):
 
 
 @inlined
-def _ranges(mask: Keys, shift: Pending, keys: Keys, node: Node, live: np.uint64, low: Pending, high: Pending) -> None:
-    """Set the lowest and highest code of each live dimension; fields are compared where they lie."""
+def _ranges(
+    mask: Keys, shift: Pending, keys: Keys, node: Node, cuttable: np.uint64, low: Pending, high: Pending
+) -> None:
+    """Set the lowest and highest code of each dimension that is not constant."""
     d = len(shift)
     for j in range(d):
         low[j], high[j] = np.int64(mask[j]), 0
     begin, stop, _ = node
     while begin < stop:
         end = min(begin + _BLOCK, stop)
+        # All dimensions of one block of keys: it is read from memory once and stays in the first cache.
         for j in range(d):
-            if (live >> np.uint64(j)) & _ONE == 0:
+            if (cuttable >> np.uint64(j)) & _ONE == 0:
                 continue
             field = mask[j] << np.uint64(shift[j])
+            # Masked keys compare like their codes, so they are shifted once a block, not once a key.
             least, most = field, np.uint64(0)
             for i in range(np.uint64(begin), np.uint64(end)):
                 code = keys[i] & field
@@ -83,15 +87,18 @@ def _median(
     base, span, below = np.uint64(low), np.uint64(high - low), 0
     most_buckets = np.uint64(min(_MAX_BUCKETS, max(16, stop - start)))
     while True:
+        # The fewest bits for which buckets of 2**bits codes are at most `most_buckets`.
         bits = np.uint64(0)
         while (span >> bits) >= most_buckets:
             bits += _ONE
         for b in range((span >> bits) + _ONE):
             bucket[b] = 0
         for i in range(np.uint64(start), np.uint64(stop)):
+            # Codes below `base` wrap around to huge offsets, so one comparison rejects both sides.
             offset = ((keys[i] >> shift) & mask) - base
             if offset <= span:
                 bucket[offset >> bits] += _rows(tags, i)
+        # Invariant: `below` counts the rows of all codes below `base` and of the buckets passed.
         b = np.uint64(0)
         while 2 * (below + bucket[b]) < n_rows:
             below += bucket[b]
@@ -107,6 +114,7 @@ def _median(
 def _cut_in_place(keys: Keys, tags: Tags, node: Node, field: np.uint64, bound: np.uint64) -> int:
     """Move the keys whose field is below `bound` to the front; return where the others begin."""
     middle = np.uint64(node[0])
+    # Lomuto's partition without branches: every key is swapped, `middle` advances only past smaller ones.
     for i in range(np.uint64(node[0]), np.uint64(node[1])):
         key = keys[i]
         keys[i] = keys[middle]
@@ -120,8 +128,8 @@ def _cut_in_place(keys: Keys, tags: Tags, node: Node, field: np.uint64, bound: n
 
 
 @inlined
-def _hopeless(tags: Tags, node: Node, k: int) -> bool:
-    """Return whether a small node has a tuple that leaves all others together fewer than k rows."""
+def _too_few_rows(tags: Tags, node: Node, k: int) -> bool:
+    """Return whether all tuples of a small node but the heaviest have fewer than k rows together."""
     heaviest = 0
     if tags is not None and node[1] - node[0] <= _FEW:
         for i in range(np.uint64(node[0]), np.uint64(node[1])):
@@ -131,18 +139,19 @@ def _hopeless(tags: Tags, node: Node, k: int) -> bool:
 
 @inlined
 def _measure(
-    dims: Dimensions, live: np.uint64, low: Pending, high: Pending, breadth: npt.NDArray[np.float64]
+    dims: Dimensions, cuttable: np.uint64, low: Pending, high: Pending, breadth: npt.NDArray[np.float64]
 ) -> np.uint64:
-    """Set the width of each dimension, -1 where all codes are equal; return which are live still."""
+    """Set the width of each dimension, -1 if it is constant; return the mask of those that are not."""
     for j in range(len(breadth)):
         breadth[j] = -1.0
         bit = _ONE << np.uint64(j)
-        if live & bit:
+        if cuttable & bit:
             if low[j] < high[j]:
                 breadth[j] = width(dims, j, low[j], high[j])
             else:
-                live ^= bit
-    return live
+                # Constant in this node, so constant in every node cut from it.
+                cuttable ^= bit
+    return cuttable
 
 
 @inlined
@@ -155,21 +164,26 @@ def _widest(breadth: npt.NDArray[np.float64]) -> int:
 
 
 @inlined
-def _cut(mask: Keys, shift: Pending, keys: Keys, tags: Tags, node: Node, k: int, bench: _Bench) -> tuple[int, int]:
-    """Cut a node; return where its right side begins, 0 where no cut is allowed, and the rows on the left.
+def _cut(
+    mask: Keys, shift: Pending, keys: Keys, tags: Tags, node: Node, k: int, workspace: _Workspace
+) -> tuple[int, int]:
+    """Cut a node; return where its right side begins, 0 if no cut is allowed, and the rows on the left.
 
-    Of all cuts in a dimension the one nearest the median has the larger smaller side, so where it leaves a
-    side with fewer than k rows, every other one does.
+    In one dimension, the cut nearest the median has the largest smaller side: if that has fewer than k rows, so
+    has that of every other cut.
     """
     n_rows = node[2]
     while True:
-        widest = _widest(bench.breadth)
-        if bench.breadth[widest] < 0.0:
+        widest = _widest(workspace.breadth)
+        if workspace.breadth[widest] < 0.0:
             return 0, 0
-        bench.breadth[widest] = -1.0
+        workspace.breadth[widest] = -1.0
         place, own = np.uint64(shift[widest]), mask[widest]
-        code, below, on = _median(keys, tags, node, place, own, bench.low[widest], bench.high[widest], bench.bucket)
+        code, below, on = _median(
+            keys, tags, node, place, own, workspace.low[widest], workspace.high[widest], workspace.bucket
+        )
         rows_left = below
+        # The median code goes to the right unless the cut above it is strictly nearer the middle.
         if 2 * (below + on) - n_rows < n_rows - 2 * below:
             rows_left = below + on
             code += _ONE
@@ -178,40 +192,40 @@ def _cut(mask: Keys, shift: Pending, keys: Keys, tags: Tags, node: Node, k: int,
 
 
 @inner
-def _grow(
+def _cut_all(
     dims: Dimensions,
     shift: Pending,
     keys: Keys,
     tags: Tags,
     k: int,
     root: npt.NDArray[np.int64],
-    emit: int,
+    max_uncut: int,
     is_start: npt.NDArray[np.uint8],
     pending: Pending,
 ) -> None:
-    """Cut `root` (start, stop, rows) to the end; nodes of at most `emit` tuples go to `pending` instead.
+    """Cut `root` (start, stop, rows) to the end; nodes of at most `max_uncut` tuples go to `pending` instead.
 
-    Nodes are plain numbers and no array is sliced: counting references to slices cost more than the cuts.
+    Nodes are integers and no array is sliced: reference counts of slices cost more than the cuts.
     """
     d, mask = len(shift), dims.mask
     waiting = np.empty((_MAX_WAITING, 3), np.int64)
-    waiting_live = np.empty(_MAX_WAITING, np.uint64)
-    bench = _Bench(np.empty(d, np.int64), np.empty(d, np.int64), np.empty(d), np.empty(_MAX_BUCKETS, np.int64))
-    live = ~np.uint64(0)
+    waiting_cuttable = np.empty(_MAX_WAITING, np.uint64)
+    workspace = _Workspace(np.empty(d, np.int64), np.empty(d, np.int64), np.empty(d), np.empty(_MAX_BUCKETS, np.int64))
+    cuttable = ~np.uint64(0)
     start, stop, rows = root[0], root[1], root[2]
     n_waiting, n_pending = 0, 0
     pending[:, 1] = 0
     while True:
         middle, rows_left = 0, 0
-        if stop - start <= emit:
+        if stop - start <= max_uncut:
             pending[n_pending, 0], pending[n_pending, 1], pending[n_pending, 2] = start, stop, rows
             n_pending += 1
         else:
             node = (start, stop, rows)
-            if rows >= 2 * k and not _hopeless(tags, node, k):
-                _ranges(mask, shift, keys, node, live, bench.low, bench.high)
-                live = _measure(dims, live, bench.low, bench.high, bench.breadth)
-                middle, rows_left = _cut(mask, shift, keys, tags, node, k, bench)
+            if rows >= 2 * k and not _too_few_rows(tags, node, k):
+                _ranges(mask, shift, keys, node, cuttable, workspace.low, workspace.high)
+                cuttable = _measure(dims, cuttable, workspace.low, workspace.high, workspace.breadth)
+                middle, rows_left = _cut(mask, shift, keys, tags, node, k, workspace)
             if middle == 0:
                 is_start[start] = 1
         if middle == 0:
@@ -219,9 +233,10 @@ def _grow(
                 return
             n_waiting -= 1
             start, stop, rows = waiting[n_waiting, 0], waiting[n_waiting, 1], waiting[n_waiting, 2]
-            live = waiting_live[n_waiting]
+            cuttable = waiting_cuttable[n_waiting]
             continue
-        waiting_live[n_waiting] = live
+        # The larger side waits, the smaller is cut next: at most log2(n) nodes wait.
+        waiting_cuttable[n_waiting] = cuttable
         if middle - start <= stop - middle:
             waiting[n_waiting, 0], waiting[n_waiting, 1] = middle, stop
             waiting[n_waiting, 2] = rows - rows_left
@@ -239,12 +254,12 @@ _NODES, _STARTS = types.int64[:, ::1], types.uint8[::1]
 
 
 @kernel(types.void(DIMENSIONS, _VECTOR, _INT, _VECTOR, _INT, _KEYS, _STARTS, _NODES))
-def grow_keys(
+def cut_keys(
     dims: Dimensions,
     shift: Pending,
     k: int,
     node: npt.NDArray[np.int64],
-    emit: int,
+    max_uncut: int,
     keys: Keys,
     is_start: npt.NDArray[np.uint8],
     pending: Pending,
@@ -260,8 +275,8 @@ def grow_keys(
     k : int
     node : (3,) int64
         First key, key after the last, rows.
-    emit : int
-        Nodes of at most so many tuples are left uncut in `pending`.
+    max_uncut : int
+        Nodes of at most this number of tuples are left uncut in `pending`.
     keys : (n,) uint64, in and out
         The node's keys are permuted; bits outside the dimensions travel along.
     is_start : (n,) uint8, out
@@ -269,23 +284,23 @@ def grow_keys(
     pending : (any, 3) int64, out
         Nodes left uncut; rows after the last hold 0 in the second column.
     """
-    _grow(dims, shift, keys, None, k, node, emit, is_start, pending)
+    _cut_all(dims, shift, keys, None, k, node, max_uncut, is_start, pending)
 
 
 @kernel(types.void(DIMENSIONS, _VECTOR, _INT, _VECTOR, _INT, _KEYS, _KEYS, _STARTS, _NODES))
-def grow_tagged(
+def cut_tagged_keys(
     dims: Dimensions,
     shift: Pending,
     k: int,
     node: npt.NDArray[np.int64],
-    emit: int,
+    max_uncut: int,
     keys: Keys,
     tags: Keys,
     is_start: npt.NDArray[np.uint8],
     pending: Pending,
 ) -> None:
-    """Do as `grow_keys`, with ``tags``, (n,) uint64, of weight and index moved along with the keys."""
-    _grow(dims, shift, keys, tags, k, node, emit, is_start, pending)
+    """Cut one node to the end, as `cut_keys`; ``tags``, (n,) uint64, of weight and index move with the keys."""
+    _cut_all(dims, shift, keys, tags, k, node, max_uncut, is_start, pending)
 
 
 @kernel(types.void(vector(types.uint64), _INT, _INT, _KEYS))

@@ -1,84 +1,95 @@
-"""The optimal grouping of an order of tuples into classes of neighbors, by dynamic programming.
+"""The optimal partition of an order of tuples into classes of neighbors, by dynamic programming.
 
 Ghinita, Karras, Kalnis and Mamoulis 2007, "Fast data anonymization with low information loss", section 4:
-optimal one-dimensional k-anonymity. A class that could be cut in two neighbors of at least k rows each never
-loses less than the two, so only shorter classes are tried; tuples weigh as many rows as they stand for.
+optimal one-dimensional k-anonymity. A class that can be cut into two runs of at least k rows each never
+loses less than the two, so only shorter classes are tried. A tuple counts with its weight in rows.
 """
 
 import numpy as np
 import numpy.typing as npt
 
 from shoal_kernels._jit import inner, lean
-from shoal_kernels.criteria.block_criteria import Bond, count_in
+from shoal_kernels.criteria.block_criteria import Criteria, add_to_histogram
 from shoal_kernels.criteria.class_check import satisfies
-from shoal_kernels.partitioning.bounding_boxes import Field, box_loss, clear, make_box, mark, widen
+from shoal_kernels.partitioning.bounding_boxes import Points, box_loss, clear, make_box, mark, widen
 from shoal_kernels.tables.dimensions import Dimensions
 
-MAX_STOPS = 64
-"""Places per k rows at which runs may end; spares work where k is large."""
+ENDS_PER_K = 64
+"""Number of places per k rows at which runs may end; bounds the work if k is large."""
 
 
 @inner
-def mark_stops(weight: npt.NDArray[np.int64], items: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.bool_]:
-    """Return where runs may begin and end: everywhere for small `k`, else every `k / MAX_STOPS` rows."""
+def mark_ends(weight: npt.NDArray[np.int64], items: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.bool_]:
+    """Return the places where runs may begin and end: all for small `k`, else one in `k / ENDS_PER_K` rows."""
     n = items.shape[0]
-    stop = np.zeros(n + 1, np.bool_)
+    may_end = np.zeros(n + 1, np.bool_)
     rows = 0
-    stop[0], stop[n] = True, True
+    may_end[0], may_end[n] = True, True
     for p in range(n):
         rows += weight[items[p]]
-        if rows * MAX_STOPS >= k:
-            stop[p + 1] = True
+        if rows * ENDS_PER_K >= k:
+            may_end[p + 1] = True
             rows = 0
-    return stop
+    return may_end
 
 
 @inner
-def chain(dims: Dimensions, field: Field, items: npt.NDArray[np.int64], k: int, begin: npt.NDArray[np.int64]) -> int:
-    """Cut `items` into runs of at least `k` rows that lose least; return how many.
+def optimal_partition(
+    dims: Dimensions, points: Points, items: npt.NDArray[np.int64], k: int, begin: npt.NDArray[np.int64]
+) -> int:
+    """Partition `items` into runs of at least `k` rows with the least loss; return their number.
 
     Parameters
     ----------
     items : (n,) int64
-        Tuples of `field`; together they hold at least `k` rows.
+        Tuples of `points`; together they hold at least `k` rows.
     begin : (n,) int64, out
-        The first entries become the place where each run begins, ascending.
+        First place of each run, ascending; entries after the last run are unused.
     """
+    # best[p]: least loss of any partition of the first p tuples; cut[p]: where its last run begins.
     n = items.shape[0]
     best = np.full(n + 1, np.inf)
     best[0] = 0.0
     cut = np.zeros(n + 1, np.int64)
     box = make_box(dims)
     low, high, bits = box.low, box.high, box.bits
-    plain, cap, lane, weight, sets = field.plain, field.cap, field.lane, field.weight, field.sets
-    stop = mark_stops(weight, items, k)
+    all_ordered, cap, coordinates, weight, sets = (
+        points.all_ordered,
+        points.cap,
+        points.coordinates,
+        points.weight,
+        points.sets,
+    )
+    may_end = mark_ends(weight, items, k)
     for end in range(1, n + 1):
-        if not stop[end]:
+        if not may_end[end]:
             continue
+        # The run grows to the left and its box with it, so each candidate run costs one box update.
         clear(low, high, bits)
         rows, rows_of_last = 0, 0
         for p in range(end - 1, -1, -1):
             item = items[p]
-            widen(lane, item, low, high)
-            mark(sets, lane, item, bits)
+            widen(coordinates, item, low, high)
+            mark(sets, coordinates, item, bits)
             rows += weight[item]
-            if rows < k or not stop[p]:
+            if rows < k or not may_end[p]:
                 continue
             if rows_of_last == 0:
                 rows_of_last = rows
             elif rows - rows_of_last >= k:
+                # This run, and every longer one, can be cut into two of at least k rows.
                 break
             if best[p] < np.inf:
-                loss = best[p] + rows * box_loss(dims, plain, cap, low, high, bits)
+                loss = best[p] + rows * box_loss(dims, all_ordered, cap, low, high, bits)
                 if loss < best[end]:
                     best[end] = loss
                     cut[end] = p
-    return follow(cut, begin)
+    return trace_back(cut, begin)
 
 
 @lean
-def follow(cut: npt.NDArray[np.int64], begin: npt.NDArray[np.int64]) -> int:
-    """Write where the runs of the best grouping begin; return how many there are."""
+def trace_back(cut: npt.NDArray[np.int64], begin: npt.NDArray[np.int64]) -> int:
+    """Write the first place of each run of the best partition; return their number."""
     count = 0
     end = cut.shape[0] - 1
     while end > 0:
@@ -91,56 +102,58 @@ def follow(cut: npt.NDArray[np.int64], begin: npt.NDArray[np.int64]) -> int:
 
 
 @inner
-def chain_bound(
+def partition_meeting(
     dims: Dimensions,
-    field: Field,
-    bond: Bond,
+    points: Points,
+    criteria: Criteria,
     items: npt.NDArray[np.int64],
-    wall: npt.NDArray[np.bool_],
+    boundary: npt.NDArray[np.bool_],
     begin: npt.NDArray[np.int64],
 ) -> int:
-    """Cut `items` into runs that satisfy the models and lose little; return how many.
+    """Partition `items` into runs that satisfy the models, with little loss; return their number.
 
     Whether a run satisfies the models does not follow from its parts, so the search stops at twice the rows of
-    the shortest run that does. The runs between two walls are always at hand, so a grouping is always found.
+    the shortest run that does. The runs between boundaries satisfy them, so a partition is always found.
 
     Parameters
     ----------
-    wall : (n + 1,) bool
-        True at both ends; the tuples from each wall to the next satisfy the models.
+    boundary : (n + 1,) bool
+        True at both ends; the tuples from each boundary to the next satisfy the models.
     begin : (n,) int64, out
     """
     n = items.shape[0]
-    k = bond.models.k[0]
+    k = criteria.models.k[0]
     best = np.full(n + 1, np.inf)
     best[0] = 0.0
     cut = np.zeros(n + 1, np.int64)
     box = make_box(dims)
     low, high, bits = box.low, box.high, box.bits
-    stop = mark_stops(field.weight, items, k)
-    last_wall, wall_before = 0, 0
+    may_end = mark_ends(points.weight, items, k)
+    last_boundary, boundary_before = 0, 0
     for end in range(1, n + 1):
-        if wall[end]:
-            wall_before, last_wall = last_wall, end
-        if not stop[end] and not wall[end]:
+        if boundary[end]:
+            boundary_before, last_boundary = last_boundary, end
+        if not may_end[end] and not boundary[end]:
             continue
         clear(low, high, bits)
-        bond.histogram[:] = 0
-        rows, most = 0, 8 * k + 64
+        criteria.histogram[:] = 0
+        # Runs of up to 8 k + 64 rows are tried; once one satisfies the models, only up to twice its rows plus k.
+        rows, max_rows = 0, 8 * k + 64
         for p in range(end - 1, -1, -1):
-            widen(field.lane, items[p], low, high)
-            mark(field.sets, field.lane, items[p], bits)
-            count_in(bond, items[p])
-            rows += int(field.weight[items[p]])
-            leaf = wall[end] and p == wall_before
-            if rows > most and not leaf:
-                if not wall[end] or p < wall_before:
+            widen(points.coordinates, items[p], low, high)
+            mark(points.sets, points.coordinates, items[p], bits)
+            add_to_histogram(criteria, items[p])
+            rows += int(points.weight[items[p]])
+            # The run between two boundaries satisfies the models by construction and is always tried.
+            leaf = boundary[end] and p == boundary_before
+            if rows > max_rows and not leaf:
+                if not boundary[end] or p < boundary_before:
                     break
                 continue
             if rows < k or best[p] == np.inf:
                 continue
-            loss = best[p] + rows * box_loss(dims, field.plain, field.cap, low, high, bits)
-            if loss < best[end] and (leaf or satisfies(bond.models, bond.histogram, rows)):
+            loss = best[p] + rows * box_loss(dims, points.all_ordered, points.cap, low, high, bits)
+            if loss < best[end] and (leaf or satisfies(criteria.models, criteria.histogram, rows)):
                 best[end], cut[end] = loss, p
-                most = min(most, 2 * rows + k)
-    return follow(cut, begin)
+                max_rows = min(max_rows, 2 * rows + k)
+    return trace_back(cut, begin)

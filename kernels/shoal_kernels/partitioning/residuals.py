@@ -1,4 +1,4 @@
-"""What a grouping loses in all, and tuples that join the class where that costs least."""
+"""Total loss of a partition, and reassignment of residual tuples to the classes where they add least."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ Words = npt.NDArray[np.uint64]
 
 
 class Extent(NamedTuple):
-    """What one class spans.
+    """Extent of one class.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Extent(NamedTuple):
 
 @inner
 def make_extent(dims: Dimensions) -> Extent:
-    """Return working memory for an extent."""
+    """Return workspace for an extent."""
     d, n_words = dims.kind.shape[0], 0
     for count in dims.bit_words:
         n_words += count
@@ -43,7 +43,7 @@ def make_extent(dims: Dimensions) -> Extent:
 
 @inner
 def enclose_tuples(extent: Extent, dims: Dimensions, words: Words, members: Ints) -> None:
-    """Make the extent that of `members`, at least one."""
+    """Set the extent to that of `members`, at least one."""
     extent.bits[:] = 0
     for j in range(dims.kind.shape[0]):
         low, high, count = np.int64(2**62), np.int64(-1), 0
@@ -59,7 +59,7 @@ def enclose_tuples(extent: Extent, dims: Dimensions, words: Words, members: Ints
 
 @inner
 def row_loss(extent: Extent, dims: Dimensions) -> float:
-    """Return what one row of the class loses, 0 to 1."""
+    """Return the loss of one row of the class, 0 to 1."""
     total = 0.0
     for j in range(dims.kind.shape[0]):
         if extent.low[j] == extent.high[j]:
@@ -73,7 +73,7 @@ def row_loss(extent: Extent, dims: Dimensions) -> float:
 
 @inner
 def row_loss_with(extent: Extent, dims: Dimensions, words: Words, i: int) -> float:
-    """Return what one row of the class would lose if tuple `i` joined it."""
+    """Return the loss of one row of the class if tuple `i` joined it."""
     total = 0.0
     for j in range(dims.kind.shape[0]):
         code = code_at(dims, words, j, i)
@@ -104,34 +104,36 @@ def sort_members(tuples: Ints, class_id: Ints, n_classes: int) -> tuple[Ints, In
 
 
 @inner
-def weigh_joining(
+def update_best_class(
     extent: Extent,
     dims: Dimensions,
     words: Words,
     weight: Ints,
     members: Ints,
-    waiting: Ints,
+    residuals: Ints,
     c: int,
     added: npt.NDArray[np.float64],
     best: Ints,
 ) -> None:
-    """Note class `c` for each of the `waiting` tuples that would add less to its loss than `added` tells so far."""
+    """Set class `c` as the best for each residual to whose class it would add less loss than `added`."""
     enclose_tuples(extent, dims, words, members)
     rows, loss = 0, row_loss(extent, dims)
     for i in members:
         rows += weight[i]
-    for q in range(waiting.shape[0]):
-        i = waiting[q]
+    for q in range(residuals.shape[0]):
+        i = residuals[q]
         more = (rows + weight[i]) * row_loss_with(extent, dims, words, i) - rows * loss
         if more < added[q]:
             added[q], best[q] = more, c
 
 
 @inner
-def attach(dims: Dimensions, words: Words, weight: Ints, tuples: Ints, class_id: Ints, n_classes: int) -> None:
-    """Put each tuple that has no class (-1) into the class where it adds least to the loss of all rows.
+def reassign_residuals(
+    dims: Dimensions, words: Words, weight: Ints, tuples: Ints, class_id: Ints, n_classes: int
+) -> None:
+    """Put each tuple without a class (-1) into the class where it adds least to the loss of all rows.
 
-    The tuple that adds most goes first, and those that follow may find the class that it widened.
+    The tuple that adds most goes first, because later ones may then join the class that it widened.
 
     Parameters
     ----------
@@ -148,17 +150,18 @@ def attach(dims: Dimensions, words: Words, weight: Ints, tuples: Ints, class_id:
     extent = make_extent(dims)
     for c in range(n_classes):
         members = sorted_tuples[start[c] : start[c + 1]]
-        weigh_joining(extent, dims, words, weight, members, tuples[left], c, added, best)
+        update_best_class(extent, dims, words, weight, members, tuples[left], c, added, best)
+    # Only the class that grew is measured again: one loss for each remaining residual.
     for _ in range(left.shape[0]):
         q = np.argmax(added)
         class_id[left[q]], added[q] = best[q], -np.inf
         joined = np.flatnonzero(class_id[left] == best[q])
         members = np.append(sorted_tuples[start[best[q]] : start[best[q] + 1]], tuples[left[joined]])
-        waiting = np.flatnonzero(class_id[left] < 0)
-        added_now, best_now = added[waiting], best[waiting]
+        residuals = np.flatnonzero(class_id[left] < 0)
+        added_now, best_now = added[residuals], best[residuals]
         added_now[best_now == best[q]] = np.inf
-        weigh_joining(extent, dims, words, weight, members, tuples[left[waiting]], best[q], added_now, best_now)
-        added[waiting], best[waiting] = added_now, best_now
+        update_best_class(extent, dims, words, weight, members, tuples[left[residuals]], best[q], added_now, best_now)
+        added[residuals], best[residuals] = added_now, best_now
 
 
 @kernel(
@@ -181,7 +184,7 @@ def total_loss(
     n_classes: int,
     loss: npt.NDArray[np.float64],
 ) -> None:
-    """Sum what all rows of a block lose.
+    """Sum the loss of all rows of a block.
 
     Parameters
     ----------

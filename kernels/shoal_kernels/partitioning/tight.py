@@ -5,27 +5,27 @@ import numpy.typing as npt
 from numba import types
 
 from shoal_kernels._jit import inner, kernel, matrix, vector
-from shoal_kernels.criteria.block_criteria import holds, make_bond
+from shoal_kernels.criteria.block_criteria import make_criteria, meets_criteria
 from shoal_kernels.criteria.privacy_models import CELLS, MODELS, Cells, Models
-from shoal_kernels.partitioning.bounding_boxes import make_field
-from shoal_kernels.partitioning.cutting import best_cut, find_cuts, make_bench, part, sort_by_lane
-from shoal_kernels.partitioning.local_search import improve
-from shoal_kernels.partitioning.optimal_partition import chain, chain_bound
-from shoal_kernels.partitioning.tuple_ordering import arrange
+from shoal_kernels.partitioning.bounding_boxes import make_points
+from shoal_kernels.partitioning.cutting import best_cut, find_cuts, make_workspace, partition_stably, sort_by_column
+from shoal_kernels.partitioning.local_search import improve_classes
+from shoal_kernels.partitioning.optimal_partition import optimal_partition, partition_meeting
+from shoal_kernels.partitioning.tuple_ordering import order_tuples
 from shoal_kernels.tables.dimensions import DIMENSIONS, Dimensions
 
-HALVING_SAMPLE = 1024
-"""Tuples that judge the cut of a node too large for one block."""
+BLOCK_SAMPLE = 1024
+"""Number of tuples from which the cut of a node too large for one block is chosen."""
 
 _words, _rows = matrix(types.uint64), vector(types.int64)
 
 
 @inner
-def heavy_last(weight: npt.NDArray[np.int64], models: Models) -> tuple[npt.NDArray[np.int64], int]:
-    """Return all tuples, those that can be a class alone at the end, and how many the others are.
+def put_heavy_last(weight: npt.NDArray[np.int64], models: Models) -> tuple[npt.NDArray[np.int64], int]:
+    """Return all tuples, heavy ones last, and the number of the others.
 
-    A tuple of at least k rows loses nothing alone, and would only stand between its neighbors in the order.
-    Where other models bind, or where the others are too few for a class, no tuple is set apart.
+    A heavy tuple has at least k rows: as a class of its own it loses nothing, and in the order it would only
+    separate its neighbors. With other models, or if the light tuples have fewer than k rows, none is heavy.
     """
     n = weight.shape[0]
     k = models.k[0]
@@ -36,19 +36,19 @@ def heavy_last(weight: npt.NDArray[np.int64], models: Models) -> tuple[npt.NDArr
             light_rows += weight[item]
     if models.kind.shape[0] > 0 or 0 < light_rows < k:
         return items, n
-    light, heavy = 0, n
+    n_light, heavy_from = 0, n
     for item in range(n):
         if weight[item] < k:
-            items[light] = item
-            light += 1
+            items[n_light] = item
+            n_light += 1
         else:
-            heavy -= 1
-            items[heavy] = item
-    return items, light
+            heavy_from -= 1
+            items[heavy_from] = item
+    return items, n_light
 
 
 @kernel(types.void(DIMENSIONS, _words, _rows, CELLS, MODELS, types.int64[::1], types.int64[::1]))
-def halve(
+def cut_block(
     dims: Dimensions,
     words: npt.NDArray[np.uint64],
     weight: npt.NDArray[np.int64],
@@ -57,7 +57,7 @@ def halve(
     tuples: npt.NDArray[np.int64],
     middle: npt.NDArray[np.int64],
 ) -> None:
-    """Cut a large node in two, at the value of one dimension that loses least in an even sample.
+    """Cut a large node in two, at the value of one dimension with the least loss in an even sample.
 
     Parameters
     ----------
@@ -65,40 +65,44 @@ def halve(
     cells, models : see `shoal_kernels.criteria.privacy_models`
         Each side satisfies the models.
     tuples : (n,) int64, in and out, n > HALVING_SAMPLE
-        The node; becomes the one side and then the other, each in the given order.
+        The node; becomes one side and then the other, each in the given order.
     middle : (1,) int64, out
-        Where the second side begins; 0 where no cut was found.
+        Where the second side begins; 0 if no cut was found.
     """
     n = tuples.shape[0]
     middle[0] = 0
-    picked = np.empty(HALVING_SAMPLE, np.int64)
-    for p in range(HALVING_SAMPLE):
-        picked[p] = tuples[p * n // HALVING_SAMPLE]
-    field = make_field(dims, words, weight, picked)
-    bench = make_bench(dims, field, HALVING_SAMPLE, dims.kind.shape[0])
-    everyone = np.arange(HALVING_SAMPLE)
+    sample = np.empty(BLOCK_SAMPLE, np.int64)
+    for p in range(BLOCK_SAMPLE):
+        sample[p] = tuples[p * n // BLOCK_SAMPLE]
+    points = make_points(dims, words, weight, sample)
+    workspace = make_workspace(dims, points, BLOCK_SAMPLE, dims.kind.shape[0])
+    everything = np.arange(BLOCK_SAMPLE)
     for j in range(dims.kind.shape[0]):
-        sort_by_lane(field, everyone, j, HALVING_SAMPLE, bench)
-    find_cuts(dims, field, bench, 0, HALVING_SAMPLE, field.weight.sum() // 16)
-    whole = make_field(dims, words, weight, tuples)
-    bond = make_bond(models, cells, tuples)
-    order, held = np.arange(n), np.empty(n, np.int64)
+        sort_by_column(points, everything, j, BLOCK_SAMPLE, workspace)
+    # At least a sixteenth of the sampled rows on each side keeps blocks from shrinking tuple by tuple.
+    find_cuts(dims, points, workspace, 0, BLOCK_SAMPLE, points.weight.sum() // 16)
+    # The sample chooses the cut; whether both sides satisfy the models is checked on all tuples.
+    whole = make_points(dims, words, weight, tuples)
+    criteria = make_criteria(models, cells, tuples)
+    order, scratch = np.arange(n), np.empty(n, np.int64)
     while True:
-        j = best_cut(bench)
+        j = best_cut(workspace)
         if j < 0:
             return
-        border = field.lane[bench.orders[j, bench.cut_place[j]], j]
-        place = part(whole, order, 0, n, j, border, held)
-        if holds(bond, whole.weight, order[:place]) and holds(bond, whole.weight, order[place:]):
+        threshold = points.coordinates[workspace.orders[j, workspace.cut_place[j]], j]
+        place = partition_stably(whole, order, 0, n, j, threshold, scratch)
+        if meets_criteria(criteria, whole.weight, order[:place]) and meets_criteria(
+            criteria, whole.weight, order[place:]
+        ):
             break
-        bench.cut_loss[j] = np.inf
+        workspace.cut_loss[j] = np.inf
     sorted_tuples = tuples[order]
     tuples[:] = sorted_tuples
     middle[0] = place
 
 
 @kernel(types.void(DIMENSIONS, _words, _rows, CELLS, MODELS, types.int64, _rows, types.int64[::1], types.int64[::1]))
-def group_tightly(
+def tight_classes(
     dims: Dimensions,
     words: npt.NDArray[np.uint64],
     weight: npt.NDArray[np.int64],
@@ -109,7 +113,7 @@ def group_tightly(
     class_id: npt.NDArray[np.int64],
     n_classes: npt.NDArray[np.int64],
 ) -> None:
-    """Group the tuples of one block into classes that satisfy `models` and lose little.
+    """Partition the tuples of one block into classes that satisfy `models`, with little loss.
 
     Parameters
     ----------
@@ -124,18 +128,20 @@ def group_tightly(
     n_classes : (1,) int64, out
     """
     n = tuples.shape[0]
-    field = make_field(dims, words, weight, tuples)
-    bond = make_bond(models, cells, tuples)
-    items, n_light = heavy_last(field.weight, models)
-    wall = np.empty(n_light + 1, np.bool_)
-    arrange(dims, field, bond, items[:n_light], wall, models.kind.shape[0] > 0)
+    points = make_points(dims, words, weight, tuples)
+    criteria = make_criteria(models, cells, tuples)
+    items, n_light = put_heavy_last(points.weight, models)
+    boundary = np.empty(n_light + 1, np.bool_)
+    order_tuples(dims, points, criteria, items[:n_light], boundary, models.kind.shape[0] > 0)
     begin = np.empty(n, np.int64)
+    # With k alone the partition of the order is optimal; other models are not monotone, and it is heuristic.
     if models.kind.shape[0] == 0:
-        count = chain(dims, field, items[:n_light], models.k[0], begin)
+        count = optimal_partition(dims, points, items[:n_light], models.k[0], begin)
     else:
-        count = chain_bound(dims, field, bond, items[:n_light], wall, begin)
+        count = partition_meeting(dims, points, criteria, items[:n_light], boundary, begin)
+    # Each heavy tuple is a class of its own, after those of the order.
     for p in range(n_light, n):
         begin[count] = p
         count += 1
     n_classes[0] = count
-    improve(dims, field, bond, items, begin, count, rounds, class_id)
+    improve_classes(dims, points, criteria, items, begin, count, rounds, class_id)

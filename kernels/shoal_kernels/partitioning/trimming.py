@@ -1,4 +1,4 @@
-"""Which tuples to leave out of a class: those that cost their neighbors more than they are worth."""
+"""Trimming of classes: suppress tuples that cost the other rows of their class more than their suppression."""
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ def _bits_set(bits: Bits, first: int, n_words: int) -> int:
 
 @inner
 def _extent_loss(dims: Dimensions, low: Ints, high: Ints, bits: Bits) -> float:
-    """Return what one row loses in a class with this extent."""
+    """Return the loss of one row in a class with this extent."""
     total = 0.0
     for j in range(dims.kind.shape[0]):
         if low[j] == high[j]:
@@ -42,7 +42,7 @@ def _extent_loss(dims: Dimensions, low: Ints, high: Ints, bits: Bits) -> float:
 
 @inner
 def _grow(dims: Dimensions, words: Bits, i: int, low: Ints, high: Ints, bits: Bits) -> None:
-    """Make an extent hold tuple `i`."""
+    """Extend an extent to tuple `i`."""
     for j in range(dims.kind.shape[0]):
         code = code_at(dims, words, j, i)
         low[j] = min(low[j], code)
@@ -53,10 +53,9 @@ def _grow(dims: Dimensions, words: Bits, i: int, low: Ints, high: Ints, bits: Bi
 
 @inner
 def _losses_without(dims: Dimensions, words: Bits, members: Ints, n: int, loss: npt.NDArray[np.float64]) -> float:
-    """Fill in the loss of a row when each of the first `n` members is left out; return it with all of them.
+    """Fill in the loss of a row without each of the first `n` members in turn; return the loss with all of them.
 
-    The extent of all others joins the extents of those before and of those behind, so one sweep each way is
-    enough.
+    The extent of all others is the union of the extents of those before and those after: one sweep each way.
     """
     d = dims.kind.shape[0]
     n_words = 0
@@ -66,10 +65,12 @@ def _losses_without(dims: Dimensions, words: Bits, members: Ints, n: int, loss: 
     high = np.empty((n + 1, d), np.int64)
     bits = np.zeros((n + 1, n_words), np.uint64)
     low[n], high[n] = dims.size, -1
+    # Backward: row p holds the extent of members p to n - 1.
     for p in range(n - 1, -1, -1):
         low[p], high[p], bits[p] = low[p + 1], high[p + 1], bits[p + 1]
         _grow(dims, words, members[p], low[p], high[p], bits[p])
     before_low, before_high, before_bits = low[n].copy(), high[n].copy(), bits[n].copy()
+    # Forward: join the extent of the members before p to that of those after it.
     for p in range(n):
         low[p + 1] = np.minimum(low[p + 1], before_low)
         high[p + 1] = np.maximum(high[p + 1], before_high)
@@ -110,9 +111,9 @@ def worthwhile_removals(
     gain: npt.NDArray[np.float64],
     step: Ints,
 ) -> None:
-    """Find, class by class, tuples whose removal saves more than their own suppression costs.
+    """Find tuples whose removal from their class saves more loss than their suppression costs.
 
-    In each class the tuple that saves most goes first, as long as the rest satisfies the models.
+    In each class the tuple that saves most goes first, as long as the others satisfy the models.
 
     Parameters
     ----------
@@ -142,6 +143,7 @@ def worthwhile_removals(
         for number in range(1, n):
             now = _losses_without(dims, words, members, n, loss)
             best, best_gain = -1, 0.0
+            # Saved loss per suppressed row; the models are checked only for a new best.
             for p in range(n):
                 w = weight[members[p]]
                 saved = (rows * now - (rows - w) * loss[p] - w) / w
@@ -153,6 +155,7 @@ def worthwhile_removals(
             if best < 0:
                 break
             i = members[best]
+            # Gains never rise within a class, so taking all above one threshold respects the order of steps.
             last = min(last, best_gain)
             gain[i], step[i] = last, number
             rows -= weight[i]

@@ -1,7 +1,7 @@
-"""A one-dimensional order of tuples: top-down cuts that lose least, and the leaves read from left to right.
+"""A one-dimensional order of tuples: the leaves of top-down cuts of least loss, from left to right.
 
-Cuts go on down to single tuples, and of two sides that one is read first which lies closer to what was read
-before. Large nodes are judged by an even sample of their tuples.
+Nodes are cut down to single tuples. Of the two sides, the one closer to the preceding tuples comes first. An even
+sample of its tuples decides the cut of a large node.
 """
 
 from typing import NamedTuple
@@ -10,56 +10,57 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_kernels._jit import inlined, inner, lean
-from shoal_kernels.criteria.block_criteria import Bond, holds
-from shoal_kernels.partitioning.bounding_boxes import Box, Field, box_loss, clear, enclose, join, make_box
+from shoal_kernels.criteria.block_criteria import Criteria, meets_criteria
+from shoal_kernels.partitioning.bounding_boxes import Box, Points, box_loss, clear, enclose, join, make_box
 from shoal_kernels.partitioning.cutting import (
     SAMPLE,
-    Bench,
-    best_bound_cut,
+    Workspace,
     best_cut,
+    best_meeting_cut,
     find_cuts,
-    make_bench,
-    part,
-    sort_by_lane,
-    split_rows,
+    make_workspace,
+    partition_stably,
+    sort_by_column,
+    split_orders,
 )
 from shoal_kernels.tables.dimensions import Dimensions
 
 
-class Stack(NamedTuple):
-    """Nodes still to be cut, each with the boxes of its neighbors in the order.
+class NodeStack(NamedTuple):
+    """Nodes to be cut, each with the boxes of its neighbors in the order.
 
     Attributes
     ----------
     first, last : (depth,) int64
         The node's places, `last` excluded.
-    bound : (depth,) bool
-        Whether the node must be cut so that both sides satisfy the models.
+    constrained : (depth,) bool
+        Whether both sides of the cut must satisfy the models.
     low, high : (2, depth, n_lanes) float32
     bits : (2, depth, n_words) uint64
-        Boxes of what comes before (0) and after (1) the node; empty at the ends.
+        Boxes of the nodes before (0) and after (1); empty at the ends.
     """
 
     first: npt.NDArray[np.int64]
     last: npt.NDArray[np.int64]
-    bound: npt.NDArray[np.bool_]
+    constrained: npt.NDArray[np.bool_]
     low: npt.NDArray[np.float32]
     high: npt.NDArray[np.float32]
     bits: npt.NDArray[np.uint64]
 
 
 @inner
-def make_stack(dims: Dimensions) -> Stack:
-    """Return a stack deep enough for any node, as the smaller side is always cut first."""
+def make_node_stack(dims: Dimensions) -> NodeStack:
+    """Return a stack deep enough for any node."""
+    # The smaller side is always cut first, so the depth is at most log2(n) + 1.
     depth = 66
     box = make_box(dims)
-    n_lanes, n_words = box.low.shape[0], box.bits.shape[0]
-    return Stack(
+    n_columns, n_words = box.low.shape[0], box.bits.shape[0]
+    return NodeStack(
         np.empty(depth, np.int64),
         np.empty(depth, np.int64),
         np.empty(depth, np.bool_),
-        np.empty((2, depth, n_lanes), np.float32),
-        np.empty((2, depth, n_lanes), np.float32),
+        np.empty((2, depth, n_columns), np.float32),
+        np.empty((2, depth, n_columns), np.float32),
         np.empty((2, depth, n_words), np.uint64),
     )
 
@@ -72,49 +73,49 @@ def copy_box(into: Box, source: Box) -> None:
 
 
 @inlined
-def put_box(stack: Stack, side: int, top: int, box: Box) -> None:
+def store_box(stack: NodeStack, side: int, top: int, box: Box) -> None:
     """Store `box` as the neighbor of node `top`."""
-    for lane in range(box.low.shape[0]):
-        stack.low[side, top, lane] = box.low[lane]
-        stack.high[side, top, lane] = box.high[lane]
+    for column in range(box.low.shape[0]):
+        stack.low[side, top, column] = box.low[column]
+        stack.high[side, top, column] = box.high[column]
     for word in range(box.bits.shape[0]):
         stack.bits[side, top, word] = box.bits[word]
 
 
 @inlined
-def take_box(stack: Stack, side: int, top: int, box: Box) -> None:
+def load_box(stack: NodeStack, side: int, top: int, box: Box) -> None:
     """Read the neighbor of node `top` into `box`."""
-    for lane in range(box.low.shape[0]):
-        box.low[lane] = stack.low[side, top, lane]
-        box.high[lane] = stack.high[side, top, lane]
+    for column in range(box.low.shape[0]):
+        box.low[column] = stack.low[side, top, column]
+        box.high[column] = stack.high[side, top, column]
     for word in range(box.bits.shape[0]):
         box.bits[word] = stack.bits[side, top, word]
 
 
 @inlined
-def joined_loss(dims: Dimensions, field: Field, one: Box, other: Box, spare: Box) -> float:
+def joined_loss(dims: Dimensions, points: Points, one: Box, other: Box, spare: Box) -> float:
     """Return the loss of the box around two boxes."""
     copy_box(spare, one)
     join(spare, other)
-    return box_loss(dims, field.plain, field.cap, spare.low, spare.high, spare.bits)
+    return box_loss(dims, points.all_ordered, points.cap, spare.low, spare.high, spare.bits)
 
 
 @lean
-def lies_reversed(dims: Dimensions, field: Field, before: Box, left: Box, right: Box, after: Box, spare: Box) -> int:
-    """Return 1 where `right` should be read before `left`, for it lies closer to what comes before."""
-    straight = joined_loss(dims, field, before, left, spare) + joined_loss(dims, field, right, after, spare)
-    turned = joined_loss(dims, field, before, right, spare) + joined_loss(dims, field, left, after, spare)
-    return 1 if turned < straight else 0
+def should_swap(dims: Dimensions, points: Points, before: Box, left: Box, right: Box, after: Box, spare: Box) -> int:
+    """Return 1 if the order before, right, left, after loses less than before, left, right, after; else 0."""
+    kept = joined_loss(dims, points, before, left, spare) + joined_loss(dims, points, right, after, spare)
+    swapped = joined_loss(dims, points, before, right, spare) + joined_loss(dims, points, left, after, spare)
+    return 1 if swapped < kept else 0
 
 
 @lean
 def push_sides(
-    stack: Stack,
+    stack: NodeStack,
     top: int,
     a: int,
     middle: int,
     b: int,
-    bound: bool,  # noqa: FBT001
+    constrained: bool,  # noqa: FBT001
     before: Box,
     left: Box,
     right: Box,
@@ -126,37 +127,37 @@ def push_sides(
     else:
         smaller, larger = top, top + 1
     stack.first[smaller], stack.last[smaller] = a, middle
-    put_box(stack, 0, smaller, before)
-    put_box(stack, 1, smaller, right)
+    store_box(stack, 0, smaller, before)
+    store_box(stack, 1, smaller, right)
     stack.first[larger], stack.last[larger] = middle, b
-    put_box(stack, 0, larger, left)
-    put_box(stack, 1, larger, after)
-    stack.bound[larger] = stack.bound[smaller] = bound
+    store_box(stack, 0, larger, left)
+    store_box(stack, 1, larger, after)
+    stack.constrained[larger] = stack.constrained[smaller] = constrained
     return top + 2
 
 
 @inner
-def arrange(
+def order_tuples(
     dims: Dimensions,
-    field: Field,
-    bond: Bond,
+    points: Points,
+    criteria: Criteria,
     items: npt.NDArray[np.int64],
-    wall: npt.NDArray[np.bool_],
-    bound_root: bool,  # noqa: FBT001
+    boundary: npt.NDArray[np.bool_],
+    constrain_root: bool,  # noqa: FBT001
 ) -> None:
-    """Reorder `items`, all tuples of `field`, so that tuples that lose little together stand together.
+    """Reorder `items`, all tuples of `points`, so that tuples that lose little in one class are neighbors.
 
     Parameters
     ----------
-    wall : (n + 1,) bool, out
-        Where there are models besides k: the first and last place, and places in between so that the tuples
-        from each wall to the next satisfy the models. False elsewhere.
+    boundary : (n + 1,) bool, out
+        True at the first and last place. With models other than k, also at places in between, such that the tuples
+        from each boundary to the next satisfy the models.
     """
     n = items.shape[0]
-    wall[:] = False
-    wall[0] = wall[n] = True
-    bench = make_bench(dims, field, min(n, SAMPLE), dims.kind.shape[0])
-    small, large = make_stack(dims), make_stack(dims)
+    boundary[:] = False
+    boundary[0] = boundary[n] = True
+    workspace = make_workspace(dims, points, min(n, SAMPLE), dims.kind.shape[0])
+    small, large = make_node_stack(dims), make_node_stack(dims)
     before, left, right, after, spare = (
         make_box(dims),
         make_box(dims),
@@ -164,83 +165,91 @@ def arrange(
         make_box(dims),
         make_box(dims),
     )
-    picked, held = np.empty(min(n, SAMPLE), np.int64), np.empty(n, np.int64)
+    sample, scratch = np.empty(min(n, SAMPLE), np.int64), np.empty(n, np.int64)
     large.first[0], large.last[0] = 0, n
-    large.bound[0] = bound_root
-    put_box(large, 0, 0, before)
-    put_box(large, 1, 0, after)
+    large.constrained[0] = constrain_root
+    store_box(large, 0, 0, before)
+    store_box(large, 1, 0, after)
     top = 1
     while top > 0:
         top -= 1
-        a, b, bound = large.first[top], large.last[top], large.bound[top]
-        take_box(large, 0, top, before)
-        take_box(large, 1, top, after)
+        a, b, constrained = large.first[top], large.last[top], large.constrained[top]
+        load_box(large, 0, top, before)
+        load_box(large, 1, top, after)
         if b - a <= SAMPLE:
-            put_box(small, 0, 0, before)
-            put_box(small, 1, 0, after)
-            small.bound[0] = bound
+            # Small enough to sort in every dimension once: all further cuts of this node work on those orders.
+            store_box(small, 0, 0, before)
+            store_box(small, 1, 0, after)
+            small.constrained[0] = constrained
             for j in range(dims.kind.shape[0]):
-                sort_by_lane(field, items[a:b], j, b - a, bench)
-            arrange_small(dims, field, bond, bench, small, b - a, wall[a : b + 1], before, left, right, after, spare)
-            items[a:b] = bench.orders[0, : b - a]
+                sort_by_column(points, items[a:b], j, b - a, workspace)
+            order_small_node(
+                dims, points, criteria, workspace, small, b - a, boundary[a : b + 1], before, left, right, after, spare
+            )
+            items[a:b] = workspace.orders[0, : b - a]
             continue
         for p in range(SAMPLE):
-            picked[p] = items[a + p * (b - a) // SAMPLE]
+            sample[p] = items[a + p * (b - a) // SAMPLE]
         for j in range(dims.kind.shape[0]):
-            sort_by_lane(field, picked, j, SAMPLE, bench)
-        j, middle = cut_large(dims, field, bond, bench, items, a, b, bound, held)
-        if j < 0 and bound:
-            bound = False
-            j, middle = cut_large(dims, field, bond, bench, items, a, b, bound, held)
+            sort_by_column(points, sample, j, SAMPLE, workspace)
+        j, middle = cut_large_node(dims, points, criteria, workspace, items, a, b, constrained, scratch)
+        if j < 0 and constrained:
+            # No cut satisfies the models on both sides: the node is a leaf for them, ordered without constraint.
+            constrained = False
+            j, middle = cut_large_node(dims, points, criteria, workspace, items, a, b, constrained, scratch)
         if j < 0:
             continue
-        place = bench.cut_place[j]
-        enclose(field, bench.orders[j, :place], left)
-        enclose(field, bench.orders[j, place:SAMPLE], right)
-        if lies_reversed(dims, field, before, left, right, after, spare):
-            held[: middle - a] = items[a:middle]
-            held[middle - a : b - a] = items[middle:b]
-            items[a : a + b - middle] = held[middle - a : b - a]
-            items[a + b - middle : b] = held[: middle - a]
+        # Boxes of the two sides are those of the sample: exact ones would cost another pass over the node.
+        place = workspace.cut_place[j]
+        enclose(points, workspace.orders[j, :place], left)
+        enclose(points, workspace.orders[j, place:SAMPLE], right)
+        if should_swap(dims, points, before, left, right, after, spare):
+            scratch[: middle - a] = items[a:middle]
+            scratch[middle - a : b - a] = items[middle:b]
+            items[a : a + b - middle] = scratch[middle - a : b - a]
+            items[a + b - middle : b] = scratch[: middle - a]
             middle = a + b - middle
-            top = push_sides(large, top, a, middle, b, bound, before, right, left, after)
+            top = push_sides(large, top, a, middle, b, constrained, before, right, left, after)
         else:
-            top = push_sides(large, top, a, middle, b, bound, before, left, right, after)
-        wall[middle] = bound
+            top = push_sides(large, top, a, middle, b, constrained, before, left, right, after)
+        boundary[middle] = constrained
 
 
 @inner
-def cut_large(
+def cut_large_node(
     dims: Dimensions,
-    field: Field,
-    bond: Bond,
-    bench: Bench,
+    points: Points,
+    criteria: Criteria,
+    workspace: Workspace,
     items: npt.NDArray[np.int64],
     a: int,
     b: int,
-    bound: bool,  # noqa: FBT001
-    held: npt.NDArray[np.int64],
+    constrained: bool,  # noqa: FBT001
+    scratch: npt.NDArray[np.int64],
 ) -> tuple[int, int]:
-    """Part items `a` up to `b` by the best cut of the sample on the bench; return its dimension and place.
+    """Partition items `a` up to `b` by the best cut of the sample; return its dimension and place.
 
-    The dimension is -1 where no cut is possible.
+    The dimension is -1 if no cut is possible.
     """
-    find_cuts(dims, field, bench, 0, SAMPLE, 1)
+    find_cuts(dims, points, workspace, 0, SAMPLE, 1)
     while True:
-        j = best_cut(bench)
+        j = best_cut(workspace)
         if j < 0:
             return -1, 0
-        border = field.lane[bench.orders[j, bench.cut_place[j]], j]
-        middle = part(field, items, a, b, j, border, held)
-        if not bound or (holds(bond, field.weight, items[a:middle]) and holds(bond, field.weight, items[middle:b])):
+        threshold = points.coordinates[workspace.orders[j, workspace.cut_place[j]], j]
+        middle = partition_stably(points, items, a, b, j, threshold, scratch)
+        if not constrained or (
+            meets_criteria(criteria, points.weight, items[a:middle])
+            and meets_criteria(criteria, points.weight, items[middle:b])
+        ):
             return j, middle
-        bench.cut_loss[j] = np.inf
+        workspace.cut_loss[j] = np.inf
 
 
 @lean
-def turn_pair(
+def order_pair(
     dims: Dimensions,
-    field: Field,
+    points: Points,
     pair: npt.NDArray[np.int64],
     before: Box,
     left: Box,
@@ -248,61 +257,63 @@ def turn_pair(
     after: Box,
     spare: Box,
 ) -> None:
-    """Put that tuple of two first that lies closer to what comes before."""
-    enclose(field, pair[:1], left)
-    enclose(field, pair[1:], right)
-    if lies_reversed(dims, field, before, left, right, after, spare):
+    """Order two tuples so that the one closer to the preceding tuples comes first."""
+    enclose(points, pair[:1], left)
+    enclose(points, pair[1:], right)
+    if should_swap(dims, points, before, left, right, after, spare):
         pair[0], pair[1] = pair[1], pair[0]
 
 
 @inner
-def arrange_small(
+def order_small_node(
     dims: Dimensions,
-    field: Field,
-    bond: Bond,
-    bench: Bench,
-    stack: Stack,
+    points: Points,
+    criteria: Criteria,
+    workspace: Workspace,
+    stack: NodeStack,
     n: int,
-    wall: npt.NDArray[np.bool_],
+    boundary: npt.NDArray[np.bool_],
     before: Box,
     left: Box,
     right: Box,
     after: Box,
     spare: Box,
 ) -> None:
-    """Arrange the `n` tuples on the bench down to single ones; the stack holds the node's neighbors."""
+    """Order the `n` tuples in the workspace, cutting down to single ones; the stack holds the node's neighbors."""
     stack.first[0], stack.last[0] = 0, n
     top = 1
     while top > 0:
         top -= 1
-        a, b, bound = stack.first[top], stack.last[top], stack.bound[top]
+        a, b, constrained = stack.first[top], stack.last[top], stack.constrained[top]
         if b - a < 2:
             continue
-        if b - a == 2 and not bound:
-            take_box(stack, 0, top, before)
-            take_box(stack, 1, top, after)
-            turn_pair(dims, field, bench.orders[0, a:b], before, left, right, after, spare)
+        if b - a == 2 and not constrained:
+            # Half of all nodes are pairs: compare the two orders directly, without searching for a cut.
+            load_box(stack, 0, top, before)
+            load_box(stack, 1, top, after)
+            order_pair(dims, points, workspace.orders[0, a:b], before, left, right, after, spare)
             continue
         j = -1
-        if bound:
-            find_cuts(dims, field, bench, a, b, bond.models.k[0])
-            j = best_bound_cut(bond, field.weight, bench, a, b)
+        if constrained:
+            find_cuts(dims, points, workspace, a, b, criteria.models.k[0])
+            j = best_meeting_cut(criteria, points.weight, workspace, a, b)
         if j < 0:
-            bound = False
-            find_cuts(dims, field, bench, a, b, 1)
-            j = best_cut(bench)
+            constrained = False
+            find_cuts(dims, points, workspace, a, b, 1)
+            j = best_cut(workspace)
         if j < 0:
             continue
-        place = bench.cut_place[j]
-        take_box(stack, 0, top, before)
-        take_box(stack, 1, top, after)
-        enclose(field, bench.orders[j, a:place], left)
-        enclose(field, bench.orders[j, place:b], right)
-        flip = lies_reversed(dims, field, before, left, right, after, spare)
-        split_rows(bench, j, place, a, b, flip)
-        if flip:
+        place = workspace.cut_place[j]
+        load_box(stack, 0, top, before)
+        load_box(stack, 1, top, after)
+        enclose(points, workspace.orders[j, a:place], left)
+        enclose(points, workspace.orders[j, place:b], right)
+        swap = should_swap(dims, points, before, left, right, after, spare)
+        # Every order is partitioned, so each side stays sorted in all dimensions and is never sorted again.
+        split_orders(workspace, j, place, a, b, swap)
+        if swap:
             place = a + b - place
-            top = push_sides(stack, top, a, place, b, bound, before, right, left, after)
+            top = push_sides(stack, top, a, place, b, constrained, before, right, left, after)
         else:
-            top = push_sides(stack, top, a, place, b, bound, before, left, right, after)
-        wall[place] = bound
+            top = push_sides(stack, top, a, place, b, constrained, before, left, right, after)
+        boundary[place] = constrained

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from shoal_kernels._jit import freeze
 from shoal_kernels.criteria.class_measures import (
-    judge_classes,
+    check_classes,
     measure_classes,
     measure_worst,
     sort_by_class,
@@ -107,7 +107,7 @@ def holding(
         return sizes >= models.k[0]
     class_start, by_class = _classes(class_of_tuple, n_classes)
     holds = np.empty(n_classes, np.uint8)
-    judge_classes(models, cells, by_class, class_start, sizes, holds)
+    check_classes(models, cells, by_class, class_start, sizes, holds)
     return holds.astype(bool)
 
 

@@ -39,11 +39,11 @@ def peel_where_less(
     """
     if not (dims.kind == TREE).any():
         return
-    from shoal_kernels.partitioning.bottom_up import peel
+    from shoal_kernels.partitioning.bottom_up import group_bottom_up
     from shoal_kernels.partitioning.residuals import total_loss
 
     peeled, found = np.empty_like(class_id), np.zeros(1, np.int64)
-    peel(dims, words, weight, cells, models, tuples, peeled, found)
+    group_bottom_up(dims, words, weight, cells, models, tuples, peeled, found)
     left = np.flatnonzero(peeled < 0)
     if left.size:
         rest, more = np.empty(left.size, np.int64), np.zeros(1, np.int64)

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from shoal_kernels.criteria.privacy_models import Cells, Models
 from shoal_kernels.partitioning.allowable_cuts import RELAXED, STRICT
 from shoal_kernels.partitioning.class_numbers import label_positions, number_by_first
-from shoal_kernels.partitioning.mondrian import grow_tuples
-from shoal_kernels.partitioning.mondrian_packed import INDEX_BITS, grow_keys, grow_tagged, key_with_index
+from shoal_kernels.partitioning.mondrian import cut_tuples
+from shoal_kernels.partitioning.mondrian_packed import INDEX_BITS, cut_keys, cut_tagged_keys, key_with_index
 from shoal_kernels.tables.dimensions import Dimensions
 
 Vector = npt.NDArray[np.int64]
@@ -109,7 +109,7 @@ def _by_index(
     is_start = np.zeros(n, np.uint8)
 
     def grow(node: Vector, emit: int, pending: Vector) -> None:
-        grow_tuples(dims, models, words, weight, cells, node, mode, emit, order, is_start, pending)
+        cut_tuples(dims, models, words, weight, cells, node, mode, emit, order, is_start, pending)
 
     _grow_tree(grow, np.array([0, n]), n_threads)
     return _numbered(order.view(np.uint64), _ALL_BITS, is_start, n_threads)
@@ -130,7 +130,7 @@ def _by_key(dims: Dimensions, word: Words, weight: Vector, k: int, n_threads: in
         shift = np.maximum(dims.shift - lowest + index_bits, 0)
 
         def grow(node: Vector, emit: int, pending: Vector) -> None:
-            grow_keys(dims, shift, k, node, emit, keys, is_start, pending)
+            cut_keys(dims, shift, k, node, emit, keys, is_start, pending)
 
         _grow_tree(grow, root, n_threads)
         return _numbered(keys, np.uint64(2**index_bits - 1), is_start, n_threads)
@@ -138,7 +138,7 @@ def _by_key(dims: Dimensions, word: Words, weight: Vector, k: int, n_threads: in
     tags = (weight.astype(np.uint64) << np.uint64(INDEX_BITS)) | np.arange(n, dtype=np.uint64)
 
     def grow_both(node: Vector, emit: int, pending: Vector) -> None:
-        grow_tagged(dims, dims.shift, k, node, emit, keys, tags, is_start, pending)
+        cut_tagged_keys(dims, dims.shift, k, node, emit, keys, tags, is_start, pending)
 
     _grow_tree(grow_both, root, n_threads)
     return _numbered(tags, np.uint64(2**INDEX_BITS - 1), is_start, n_threads)

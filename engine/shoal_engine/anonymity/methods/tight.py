@@ -14,7 +14,7 @@ import numpy.typing as npt
 from shoal_engine.anonymity.methods.bottom_up import peel_where_less
 from shoal_kernels._jit import freeze
 from shoal_kernels.criteria.privacy_models import Cells, Models
-from shoal_kernels.partitioning.tight import group_tightly, halve
+from shoal_kernels.partitioning.tight import cut_block, tight_classes
 from shoal_kernels.tables.dimensions import SET, TREE, Dimensions
 
 BLOCK_TUPLES = 32_768
@@ -65,13 +65,13 @@ def tight(
     n_classes: dict[int, int] = {}
 
     def group(mine: Counts, ids: Counts, found: Counts) -> None:
-        group_tightly(dims, words, weight, cells, models, rounds, mine, ids, found)
+        tight_classes(dims, words, weight, cells, models, rounds, mine, ids, found)
 
     def handle(first: int, last: int) -> list[tuple[int, int]]:
         mine = tuples[first:last]
         found = np.zeros(1, np.int64)
         if last - first > block:
-            halve(dims, words, weight, cells, models, mine, found)
+            cut_block(dims, words, weight, cells, models, mine, found)
             if found[0]:
                 return [(first, first + int(found[0])), (first + int(found[0]), last)]
         group(mine, class_id[first:last], found)

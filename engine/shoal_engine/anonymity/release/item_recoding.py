@@ -17,7 +17,7 @@ from shoal_engine.anonymity.hierarchies.trees import Tree, plant
 from shoal_engine.anonymity.policy.roles import SetValued
 from shoal_engine.anonymity.table.item_sets import ItemSets, bits_for, combinations_of, count_sets, flat
 from shoal_kernels._jit import freeze
-from shoal_kernels.partitioning.apriori import Cut, raise_cut
+from shoal_kernels.partitioning.apriori import Cut, generalize_rare
 from shoal_kernels.tables.item_sets import Forest
 
 Ints = npt.NDArray[np.int64]
@@ -160,7 +160,7 @@ def _raised(sets: ItemSets, tree: Tree, m: int, k: int, name: str) -> tuple[Ints
             of_cut = np.zeros(n_nodes, np.bool_)
             of_cut[cut.node] = True
             rare = np.ascontiguousarray(combination[of_cut[combination].all(axis=1)])
-            raise_cut(forest, counts, bits, k, rare, cut, changes)
+            generalize_rare(forest, counts, bits, k, rare, cut, changes)
             changed |= bool(changes[0])
     node = np.where(cut.left_out[cut.node] > 0, LEFT_OUT, cut.node)
     return node[tree.leaf], tree.label

@@ -25,7 +25,7 @@ from shoal_kernels.criteria.privacy_models import (
     DELTA_STRICT,
 )
 from shoal_kernels.full_domain.node_costs import DIVERGENCE
-from shoal_kernels.full_domain.walk import price
+from shoal_kernels.full_domain.walk import cost_suppressing
 
 Ints = npt.NDArray[np.int64]
 Settle = Callable[[tuple[int, ...]], Ints | None]
@@ -78,7 +78,7 @@ def released_node(search: Search, levels: tuple[int, ...], classes: Ints) -> Nod
     holds = np.zeros(seen.rows.size, np.uint8)
     holds[own[classes >= 0]] = 1
     cost = np.zeros(1)
-    price(search.lattice, search.objective, search.in_order(levels), seen.words, seen.rows, holds, cost)
+    cost_suppressing(search.lattice, search.objective, search.in_order(levels), seen.words, seen.rows, holds, cost)
     return Node(levels, float(cost[0]), search.left_out(search.weight, classes >= 0))
 
 

@@ -36,7 +36,7 @@ from shoal_kernels.criteria.privacy_models import (
 from shoal_kernels.full_domain.lattice import Lattice
 from shoal_kernels.full_domain.node_costs import Objective
 from shoal_kernels.full_domain.roll_up_stack import Scratch, Stack
-from shoal_kernels.full_domain.walk import Found, Log, first_miss, visit, walk
+from shoal_kernels.full_domain.walk import NodeLog, WalkState, evaluate_node, rows_of_first_failure, walk
 
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
@@ -198,7 +198,7 @@ def check_size(search: Search) -> None:
         raise PolicyError(msg)
 
 
-def every_node(search: Search) -> Log:
+def every_node(search: Search) -> NodeLog:
     """Visit every node; return what each turned out to be, by number, the table's last quasi-identifier fastest.
 
     Raises
@@ -210,7 +210,7 @@ def every_node(search: Search) -> Log:
     shape = [one.n_levels for one in search.levels]
     nodes = n_nodes(search.levels)
     stride = np.array([math.prod(shape[j + 1 :]) for j in search.order], np.int64)
-    log = Log(stride, np.zeros(nodes, np.int64), np.zeros(nodes, np.int64), np.zeros(nodes))
+    log = NodeLog(stride, np.zeros(nodes, np.int64), np.zeros(nodes, np.int64), np.zeros(nodes))
     _walk(search, _start(len(shape)), log)
     return log
 
@@ -231,7 +231,7 @@ def every_visited(
     check_size(search)
     d, (stack, scratch) = len(search.levels), _memory(search)
     found = _start(d)
-    log = Log(np.zeros(d, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1))
+    log = NodeLog(np.zeros(d, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1))
     step = partial(walk, search.lattice, search.objective, search.models, search.limit, int(search.monotone), 1)
     while True:
         step(stack, scratch, found, log)
@@ -240,7 +240,7 @@ def every_visited(
         begin, n = int(stack.list_begin[d]), int(stack.list_size[d])
         words, rows = np.ascontiguousarray(stack.words[:, begin : begin + n]), stack.rows[begin : begin + n]
         seen = Visited(words, rows, scratch.holds[:n].copy(), float(log.cost[0]))
-        met = tuple(not first_miss(models, stack, scratch, begin, n) for models in alone)
+        met = tuple(not rows_of_first_failure(models, stack, scratch, begin, n) for models in alone)
         yield search.in_table_order(found.level), seen, met
 
 
@@ -281,9 +281,11 @@ class Visited:
 def visited(search: Search, levels: tuple[int, ...]) -> Visited:
     """Visit one node."""
     d = len(levels)
-    log = Log(np.zeros(d, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1))
+    log = NodeLog(np.zeros(d, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1))
     stack, scratch = _memory(search, lists=1)
-    visit(search.lattice, search.objective, search.models, search.in_order(levels), stack, scratch, _start(d), log)
+    evaluate_node(
+        search.lattice, search.objective, search.models, search.in_order(levels), stack, scratch, _start(d), log
+    )
     n = int(stack.list_size[0])
     words = np.ascontiguousarray(stack.words[:, :n])
     return Visited(words, stack.rows[:n], scratch.holds[:n], float(log.cost[0]))
@@ -305,18 +307,18 @@ def chosen(search: Search, levels: Sequence[int], names: Sequence[str]) -> Node 
     return node if node.suppressed <= search.limit else None
 
 
-def _start(d: int) -> Found:
+def _start(d: int) -> WalkState:
     """Return the state of a walk that has not begun."""
-    return Found(np.full(d, -1, np.int64), np.zeros(d, np.int64), np.array([math.inf]), np.zeros(4, np.int64))
+    return WalkState(np.full(d, -1, np.int64), np.zeros(d, np.int64), np.array([math.inf]), np.zeros(4, np.int64))
 
 
-def _no_log(d: int) -> Log:
+def _no_log(d: int) -> NodeLog:
     """Return the log of a walk that nobody asks about its nodes."""
     nothing = np.empty(0, np.int64)
-    return Log(np.zeros(d, np.int64), nothing, nothing.copy(), np.empty(0))
+    return NodeLog(np.zeros(d, np.int64), nothing, nothing.copy(), np.empty(0))
 
 
-def _walk(search: Search, found: Found, log: Log) -> None:
+def _walk(search: Search, found: WalkState, log: NodeLog) -> None:
     """Walk over the whole lattice, in steps between which an interrupt is heard."""
     stack, scratch = _memory(search)
     while not found.counts[2]:
@@ -363,6 +365,6 @@ def _memory(search: Search, lists: int | None = None) -> tuple[Stack, Scratch]:
         value=np.empty(n_cells, np.int64),
         count=np.empty(n_cells, np.int64),
         column=np.empty(d),
-        tip=np.empty(d, np.int64),
+        top=np.empty(d, np.int64),
     )
     return stack, scratch

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from shoal_engine.anonymity.methods.full_domain.bounds import bounds_of
 from shoal_engine.anonymity.methods.full_domain.search import Node, Search, Words, check_size, visited
-from shoal_kernels.full_domain.walk import price
+from shoal_kernels.full_domain.walk import cost_suppressing
 
 Sizes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.uint8]
@@ -71,7 +71,7 @@ def node_by_sizes(search: Search, levels: tuple[int, ...], accepts: Accepts) -> 
 def node_of_classes(search: Search, levels: tuple[int, ...], words: Words, rows: Sizes, holds: Flags) -> Node:
     """Return the node of given classes that suppresses those where ``holds`` is 0."""
     cost = np.zeros(1)
-    price(search.lattice, search.objective, search.in_order(levels), words, rows, holds, cost)
+    cost_suppressing(search.lattice, search.objective, search.in_order(levels), words, rows, holds, cost)
     return Node(levels, float(cost[0]), search.left_out(rows, holds > 0), n_classes=int(holds.sum()))
 
 

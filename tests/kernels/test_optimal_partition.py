@@ -7,8 +7,8 @@ from numba import types
 from naive import tight as naive
 from naive.tables import Table, tables
 from shoal_kernels._jit import kernel, matrix, vector
-from shoal_kernels.partitioning.bounding_boxes import make_field
-from shoal_kernels.partitioning.optimal_partition import chain
+from shoal_kernels.partitioning.bounding_boxes import make_points
+from shoal_kernels.partitioning.optimal_partition import optimal_partition
 from shoal_kernels.tables.dimensions import DIMENSIONS, Dimensions
 
 
@@ -17,7 +17,7 @@ from shoal_kernels.tables.dimensions import DIMENSIONS, Dimensions
         DIMENSIONS, matrix(types.uint64), vector(types.int64), vector(types.int64), types.int64, types.int64[::1]
     )
 )
-def _chain(
+def _optimal_partition(
     dims: Dimensions,
     words: npt.NDArray[np.uint64],
     weight: npt.NDArray[np.int64],
@@ -25,12 +25,12 @@ def _chain(
     k: int,
     begin: npt.NDArray[np.int64],
 ) -> int:
-    return chain(dims, make_field(dims, words, weight, np.arange(len(items))), items, k, begin)
+    return optimal_partition(dims, make_points(dims, words, weight, np.arange(len(items))), items, k, begin)
 
 
 @given(tables(), st.integers(1, 12), st.randoms())
 @settings(deadline=None, max_examples=60)
-def test_chain__is_optimal_for_the_order(table: Table, k: int, random: st.randoms) -> None:
+def test_optimal_partition__is_optimal_for_the_order(table: Table, k: int, random: st.randoms) -> None:
     assume(sum(table.weight) >= k)
     n = len(table.codes)
     order = list(range(n))
@@ -38,7 +38,7 @@ def test_chain__is_optimal_for_the_order(table: Table, k: int, random: st.random
     dims = table.dimensions()
     begin = np.empty(n, np.int64)
     weight = np.array(table.weight, np.int64)
-    count = _chain(dims, table.words(dims), weight, np.array(order, np.int64), k, begin)
+    count = _optimal_partition(dims, table.words(dims), weight, np.array(order, np.int64), k, begin)
 
     def rows(run: range) -> int:
         return sum(table.weight[order[p]] for p in run)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from naive import peeling as naive
+from naive import bottom_up as naive
 from naive.tables import Table, tables
 from shoal_kernels.partitioning.residuals import total_loss
 

@@ -7,7 +7,7 @@ from numba import types
 from naive import tight as naive
 from naive.tables import Table, tables
 from shoal_kernels._jit import kernel, matrix, vector
-from shoal_kernels.partitioning.bounding_boxes import box_loss, enclose, make_box, make_field, popcount
+from shoal_kernels.partitioning.bounding_boxes import box_loss, enclose, make_box, make_points, popcount
 from shoal_kernels.tables.dimensions import DIMENSIONS, Dimensions
 
 
@@ -23,10 +23,10 @@ def _loss(
     everyone: npt.NDArray[np.int64],
     members: npt.NDArray[np.int64],
 ) -> tuple[float, int]:
-    field = make_field(dims, words, weight, everyone)
+    points = make_points(dims, words, weight, everyone)
     box = make_box(dims)
-    rows = enclose(field, members, box)
-    return box_loss(dims, field.plain, field.cap, box.low, box.high, box.bits), rows
+    rows = enclose(points, members, box)
+    return box_loss(dims, points.all_ordered, points.cap, box.low, box.high, box.bits), rows
 
 
 @kernel(types.int64(types.uint64))
