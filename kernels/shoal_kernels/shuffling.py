@@ -1,14 +1,12 @@
 """A uniformly random permutation, from a given keystream."""
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import kernel, vector
+from shoal_kernels._types import OutVector, Vector, kernel
 
 
-@kernel(types.void(vector(types.uint32), types.int64[::1], types.uint32[::1]))
-def shuffle(keystream: npt.NDArray[np.uint32], state: npt.NDArray[np.int64], order: npt.NDArray[np.uint32]) -> None:
+@kernel
+def shuffle(keystream: Vector[np.uint32], state: OutVector[np.int64], order: OutVector[np.uint32]) -> None:
     """Shuffle until the keystream is used up.
 
     Every order is equally likely if the words are uniform and independent: each draw below a bound is the

@@ -1,27 +1,21 @@
 import numpy as np
-import numpy.typing as npt
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numba import types
 
 from naive import tight as naive
 from naive.tables import Table, tables
-from shoal_kernels._jit import kernel, matrix, vector
+from shoal_kernels._types import Matrix, Vector, kernel
 from shoal_kernels.partitioning.bounding_boxes import box_loss, enclose, make_box, make_points, popcount
-from shoal_kernels.tables.dimensions import DIMENSIONS, Dimensions
+from shoal_kernels.tables.dimensions import Dimensions
 
 
-@kernel(
-    types.Tuple((types.float64, types.int64))(
-        DIMENSIONS, matrix(types.uint64), vector(types.int64), vector(types.int64), vector(types.int64)
-    )
-)
+@kernel
 def _loss(
     dims: Dimensions,
-    words: npt.NDArray[np.uint64],
-    weight: npt.NDArray[np.int64],
-    everyone: npt.NDArray[np.int64],
-    members: npt.NDArray[np.int64],
+    words: Matrix[np.uint64],
+    weight: Vector[np.int64],
+    everyone: Vector[np.int64],
+    members: Vector[np.int64],
 ) -> tuple[float, int]:
     points = make_points(dims, words, weight, everyone)
     box = make_box(dims)
@@ -29,9 +23,9 @@ def _loss(
     return box_loss(dims, points.all_ordered, points.cap, box.low, box.high, box.bits), rows
 
 
-@kernel(types.int64(types.uint64))
-def _popcount(x: np.uint64) -> np.int64:
-    return popcount(x)
+@kernel
+def _popcount(x: np.uint64) -> int:
+    return int(popcount(x))
 
 
 def loss(table: Table, members: list[int]) -> tuple[float, int]:

@@ -1,29 +1,23 @@
 import numpy as np
-import numpy.typing as npt
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from numba import types
 
 from naive import tight as naive
 from naive.tables import Table, tables
-from shoal_kernels._jit import kernel, matrix, vector
+from shoal_kernels._types import Matrix, OutVector, Vector, kernel
 from shoal_kernels.partitioning.bounding_boxes import make_points
 from shoal_kernels.partitioning.optimal_partition import optimal_partition
-from shoal_kernels.tables.dimensions import DIMENSIONS, Dimensions
+from shoal_kernels.tables.dimensions import Dimensions
 
 
-@kernel(
-    types.int64(
-        DIMENSIONS, matrix(types.uint64), vector(types.int64), vector(types.int64), types.int64, types.int64[::1]
-    )
-)
+@kernel
 def _optimal_partition(
     dims: Dimensions,
-    words: npt.NDArray[np.uint64],
-    weight: npt.NDArray[np.int64],
-    items: npt.NDArray[np.int64],
+    words: Matrix[np.uint64],
+    weight: Vector[np.int64],
+    items: Vector[np.int64],
     k: int,
-    begin: npt.NDArray[np.int64],
+    begin: OutVector[np.int64],
 ) -> int:
     return optimal_partition(dims, make_points(dims, words, weight, np.arange(len(items))), items, k, begin)
 

@@ -1,14 +1,13 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numba import types
 
-from shoal_kernels._jit import kernel
+from shoal_kernels._types import OutVector, kernel
 from shoal_kernels.tables.radix_sort import sort_upper
 
 
-@kernel(types.void(types.uint64[::1], types.uint64[::1]))
-def _sort(words: np.ndarray, spare: np.ndarray) -> None:
+@kernel
+def _sort(words: OutVector[np.uint64], spare: OutVector[np.uint64]) -> None:
     sort_upper(words, spare)
 
 

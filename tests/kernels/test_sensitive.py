@@ -6,10 +6,10 @@ import numpy.typing as npt
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from numba import types
 
 from naive import sensitive as naive
-from shoal_kernels._jit import freeze, kernel, vector
+from shoal_kernels._jit import freeze
+from shoal_kernels._types import OutVector, Vector, kernel
 from shoal_kernels.criteria.class_check import distance_to_reference, satisfies
 from shoal_kernels.criteria.diversity import grassberger
 from shoal_kernels.criteria.privacy_models import (
@@ -24,19 +24,18 @@ from shoal_kernels.criteria.privacy_models import (
     DISTINCT,
     ENTROPY,
     GRASSBERGER,
-    MODELS,
     RECURSIVE,
     Models,
 )
 
 
-@kernel(types.void(MODELS, vector(types.int64), types.int64, types.boolean[::1], types.float64[::1]))
+@kernel
 def judge(
     models: Models,
-    histogram: npt.NDArray[np.int64],
+    histogram: Vector[np.int64],
     n_rows: int,
-    verdict: npt.NDArray[np.bool_],
-    distance: npt.NDArray[np.float64],
+    verdict: OutVector[np.bool_],
+    distance: OutVector[np.float64],
 ) -> None:
     verdict[0] = satisfies(models, histogram, n_rows)
     for j in range(len(models.kind)):
@@ -203,8 +202,8 @@ def test_k__binds_before_any_model() -> None:
     assert verdict(model, [2, 1])
 
 
-@kernel(types.void(vector(types.int64), types.float64[::1]))
-def stand_ins(counts: npt.NDArray[np.int64], out: npt.NDArray[np.float64]) -> None:
+@kernel
+def stand_ins(counts: Vector[np.int64], out: OutVector[np.float64]) -> None:
     for i in range(len(counts)):
         out[i] = grassberger(counts[i])
 

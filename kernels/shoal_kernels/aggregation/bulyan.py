@@ -3,16 +3,15 @@
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, kernel, matrix, vector
+from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at
+from shoal_kernels._types import Ints, Matrix, OutMatrix, OutVector, Vector, kernel_of
 
 TILE: Final = 512
 """Number of coordinates at a time: a hundred arrays fit the second cache while they are sorted."""
 
 
-def exchanges(n: int) -> npt.NDArray[np.int64]:
+def exchanges(n: int) -> Ints:
     """Return the comparators of a sorting network for n values (Batcher 1968, odd-even merge).
 
     Parameters
@@ -44,12 +43,12 @@ def _averager(value_at: Any) -> Any:
     """Return the kernel for one dtype."""
 
     def mean_around_median(
-        addresses: npt.NDArray[np.uint64],
-        pairs: npt.NDArray[np.int64],
+        addresses: Vector[np.uint64],
+        pairs: Matrix[np.int64],
         n_kept: int,
-        rows: npt.NDArray[Any],
-        starts: npt.NDArray[np.int64],
-        means: npt.NDArray[np.float64],
+        rows: OutMatrix[Any],
+        starts: OutVector[np.int64],
+        means: OutVector[np.float64],
     ) -> None:
         """Average the `n_kept` values closest to the median of each coordinate.
 
@@ -106,16 +105,6 @@ def _averager(value_at: Any) -> Any:
 
 
 MEAN_AROUND_MEDIAN: dict[str, Kernel[Any, None]] = {
-    name: kernel(
-        types.void(
-            vector(types.uint64),
-            matrix(types.int64),
-            types.int64,
-            value[:, ::1],
-            types.int64[::1],
-            types.float64[::1],
-        )
-    )(_averager(at))
-    for name, (value, at) in {"float32": (types.float32, float32_at), "float64": (types.float64, float64_at)}.items()
+    name: kernel_of(_averager(at), name) for name, at in (("float32", float32_at), ("float64", float64_at))
 }
 """The kernels for each dtype of values."""

@@ -4,9 +4,9 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, inlined, kernel, vector
+from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, inlined
+from shoal_kernels._types import OutVector, Vector, kernel_of
 from shoal_kernels.aggregation.fixed_point import MAGIC_BITS, scaled_bits
 from shoal_kernels.aggregation.linear_combinations import squared_distance
 
@@ -23,10 +23,10 @@ def _measurer(value_at: Any, size: int) -> Any:
         return array_at(value_at(np.uint64(values.ctypes.data) + np.uint64(start * size)), stop - start)
 
     def measure_change(
-        values: npt.NDArray[Any],
-        base: npt.NDArray[Any],
-        lanes: npt.NDArray[np.float64],
-        squares: npt.NDArray[np.float64],
+        values: Vector[Any],
+        base: Vector[Any],
+        lanes: OutVector[np.float64],
+        squares: OutVector[np.float64],
     ) -> None:
         """Add up the squares of differences in float64, block by block.
 
@@ -45,7 +45,7 @@ def _measurer(value_at: Any, size: int) -> Any:
     return measure_change
 
 
-def _fold_change(values: npt.NDArray[Any], base: npt.NDArray[Any], factor: float, sums: npt.NDArray[np.int64]) -> None:
+def _fold_change(values: Vector[Any], base: Vector[Any], factor: float, sums: OutVector[np.int64]) -> None:
     """Add differences times a factor, each product rounded to an integer, ties to even.
 
     Parameters
@@ -60,14 +60,11 @@ def _fold_change(values: npt.NDArray[Any], base: npt.NDArray[Any], factor: float
         sums[place] += scaled_bits(change, factor) - MAGIC_BITS
 
 
-_DTYPES: Final = {"float32": (types.float32, float32_at, 4), "float64": (types.float64, float64_at, 8)}
-
 MEASURE_CHANGE: dict[str, Kernel[Any, None]] = {
-    name: kernel(types.void(vector(value), vector(value), types.float64[::1], types.float64[::1]))(_measurer(at, size))
-    for name, (value, at, size) in _DTYPES.items()
+    name: kernel_of(_measurer(at, size), name, name)
+    for name, at, size in (("float32", float32_at, 4), ("float64", float64_at, 8))
 }
 FOLD_CHANGE: dict[str, Kernel[Any, None]] = {
-    name: kernel(types.void(vector(value), vector(value), types.float64, types.int64[::1]))(_fold_change)
-    for name, (value, _, _) in _DTYPES.items()
+    name: kernel_of(_fold_change, name, name) for name in ("float32", "float64")
 }
 """The kernels for each dtype of values."""

@@ -4,9 +4,9 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, inlined, kernel, vector
+from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, inlined
+from shoal_kernels._types import OutMatrix, OutVector, Vector, kernel_of
 from shoal_kernels.aggregation.vector_sums import LANES as WIDTH
 from shoal_kernels.aggregation.vector_sums import MAGIC, adder
 
@@ -47,7 +47,7 @@ def across(lanes: npt.NDArray[Any]) -> float:
     return total
 
 
-def _measure(values: npt.NDArray[Any], lanes: npt.NDArray[Any], squares: npt.NDArray[np.float64]) -> None:
+def _measure(values: Vector[Any], lanes: OutVector[Any], squares: OutVector[np.float64]) -> None:
     """Add up the squares of each tile.
 
     Parameters
@@ -64,7 +64,7 @@ def _measure(values: npt.NDArray[Any], lanes: npt.NDArray[Any], squares: npt.NDA
         squares[tile] = across(lanes)
 
 
-def _fold(values: npt.NDArray[Any], factor: float, sums: npt.NDArray[np.int64]) -> None:
+def _fold(values: Vector[Any], factor: float, sums: OutVector[np.int64]) -> None:
     """Add values times a factor, each product rounded to an integer, ties to even.
 
     The same call with the negative factor undoes this exactly.
@@ -80,7 +80,7 @@ def _fold(values: npt.NDArray[Any], factor: float, sums: npt.NDArray[np.int64]) 
         sums[place] += scaled_bits(values[place], factor) - MAGIC_BITS
 
 
-def _scale(sums: npt.NDArray[np.int64], scale: float, means: npt.NDArray[Any]) -> None:
+def _scale(sums: Vector[np.int64], scale: float, means: OutVector[Any]) -> None:
     """Multiply sums by a scale.
 
     Parameters
@@ -101,13 +101,13 @@ def _averager(dtype: str, value_at: Any, size_of: int) -> Any:
     add_eight, add_four, add_two, add_one = (adder(dtype, n) for n in (8, 4, 2, 1))
 
     def average_many(
-        addresses: npt.NDArray[np.uint64],
-        factors: npt.NDArray[np.float64],
+        addresses: Vector[np.uint64],
+        factors: Vector[np.float64],
         scale: float,
         start: int,
-        sums: npt.NDArray[np.int64],
-        squares: npt.NDArray[np.float64],
-        means: npt.NDArray[Any],
+        sums: OutVector[np.int64],
+        squares: OutMatrix[np.float64],
+        means: OutVector[Any],
     ) -> None:
         """Add up one range of many updates as `_fold` does, tile by tile, scale it, and measure each on the way.
 
@@ -166,32 +166,11 @@ def _averager(dtype: str, value_at: Any, size_of: int) -> Any:
     return average_many
 
 
-_DTYPES: Final = {"float32": (types.float32, float32_at, 4), "float64": (types.float64, float64_at, 8)}
-
-MEASURE: dict[str, Kernel[Any, None]] = {
-    name: kernel(types.void(vector(value), value[::1], types.float64[::1]))(_measure)
-    for name, (value, _, _) in _DTYPES.items()
-}
-FOLD: dict[str, Kernel[Any, None]] = {
-    name: kernel(types.void(vector(value), types.float64, types.int64[::1]))(_fold)
-    for name, (value, _, _) in _DTYPES.items()
-}
-SCALE: dict[str, Kernel[Any, None]] = {
-    name: kernel(types.void(vector(types.int64), types.float64, value[::1]))(_scale)
-    for name, (value, _, _) in _DTYPES.items()
-}
+MEASURE: dict[str, Kernel[Any, None]] = {name: kernel_of(_measure, name, name) for name in ("float32", "float64")}
+FOLD: dict[str, Kernel[Any, None]] = {name: kernel_of(_fold, name) for name in ("float32", "float64")}
+SCALE: dict[str, Kernel[Any, None]] = {name: kernel_of(_scale, name) for name in ("float32", "float64")}
 AVERAGE_MANY: dict[str, Kernel[Any, None]] = {
-    name: kernel(
-        types.void(
-            vector(types.uint64),
-            vector(types.float64),
-            types.float64,
-            types.int64,
-            types.int64[::1],
-            types.float64[:, ::1],
-            value[::1],
-        )
-    )(_averager(name, at, size))
-    for name, (value, at, size) in _DTYPES.items()
+    name: kernel_of(_averager(name, at, size), name)
+    for name, at, size in (("float32", float32_at, 4), ("float64", float64_at, 8))
 }
 """The kernels for each dtype of values."""

@@ -4,9 +4,9 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, inlined, kernel, vector
+from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, inlined
+from shoal_kernels._types import Floats, OutVector, Vector, kernel_of
 
 BLOCK: Final = 2048
 """Number of values of every array at a time: a hundred arrays stay in cache until they are measured."""
@@ -20,7 +20,7 @@ def _difference(value: Any, other: Any) -> float:
 
 
 @inlined
-def squared_distance(values: npt.NDArray[Any], point: npt.NDArray[Any], lanes: npt.NDArray[np.float64]) -> float:
+def squared_distance(values: npt.NDArray[Any], point: npt.NDArray[Any], lanes: Floats) -> float:
     """Return the sum of squared differences in float64; `lanes` is scratch of LANES entries.
 
     The error is fewer than ``n / (4 * LANES) + 5 * LANES + 3`` roundings, not counting those of the differences.
@@ -44,7 +44,7 @@ def squared_distance(values: npt.NDArray[Any], point: npt.NDArray[Any], lanes: n
 
 
 @inlined
-def _squared_norm(values: npt.NDArray[Any], lanes: npt.NDArray[np.float64]) -> float:
+def _squared_norm(values: npt.NDArray[Any], lanes: Floats) -> float:
     """Return the sum of squares, in the order of `squared_distance`."""
     lanes[:] = 0
     whole = len(values) // (4 * LANES) * (4 * LANES)
@@ -71,7 +71,7 @@ def _add_four(
     of_b: float,
     of_c: float,
     of_d: float,
-    point: npt.NDArray[np.float64],
+    point: Floats,
 ) -> None:
     """Add four weighted arrays, reading and writing the sum once."""
     for i in range(len(point)):
@@ -86,12 +86,12 @@ def _combiner(value_at: Any) -> Any:
         return array_at(value_at(address), stop)[start:stop]
 
     def combine(
-        addresses: npt.NDArray[np.uint64],
-        weights: npt.NDArray[np.float64],
-        used: npt.NDArray[np.int64],
-        lanes: npt.NDArray[np.float64],
-        squares: npt.NDArray[np.float64],
-        combination: npt.NDArray[np.float64],
+        addresses: Vector[np.uint64],
+        weights: Vector[np.float64],
+        used: Vector[np.int64],
+        lanes: OutVector[np.float64],
+        squares: OutVector[np.float64],
+        combination: OutVector[np.float64],
     ) -> None:
         """Add up arrays times weights, in order, and squared differences of each array from the sum.
 
@@ -146,16 +146,6 @@ def _combiner(value_at: Any) -> Any:
 
 
 COMBINE: dict[str, Kernel[Any, None]] = {
-    name: kernel(
-        types.void(
-            vector(types.uint64),
-            vector(types.float64),
-            vector(types.int64),
-            types.float64[::1],
-            types.float64[::1],
-            types.float64[::1],
-        )
-    )(_combiner(at))
-    for name, at in (("float32", float32_at), ("float64", float64_at))
+    name: kernel_of(_combiner(at)) for name, at in (("float32", float32_at), ("float64", float64_at))
 }
 """The kernels for each dtype of values."""

@@ -15,20 +15,9 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import (
-    Kernel,
-    array_at,
-    float32_at,
-    float64_at,
-    inlined,
-    int32_at,
-    int64_at,
-    kernel,
-    matrix,
-    vector,
-)
+from shoal_kernels._jit import Kernel, array_at, float32_at, float64_at, inlined, int32_at, int64_at
+from shoal_kernels._types import Floats, Matrix, OutCube, OutMatrix, OutVector, Vector, Words, Words32, kernel_of
 from shoal_kernels.aggregation.fixed_point import LANES, across
 
 TILE: Final = 16384
@@ -48,7 +37,7 @@ def n_tiles(n_updates: int, size: int) -> int:
     return 1 if n_updates <= FEW else max(1, ROOM // (n_updates * WIDTH * size))
 
 
-def exchanges(n: int, low: int, high: int) -> npt.NDArray[np.uint32]:
+def exchanges(n: int, low: int, high: int) -> Words32:
     """Return the steps that put the ranks from `low` to `high` - 1 into their places, once eights are sorted.
 
     Parameters
@@ -223,7 +212,7 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
         return array_at(value_at(address + np.uint64(row) * np.uint64(WIDTH * size)), WIDTH)
 
     @inlined
-    def read_at(addresses: npt.NDArray[np.uint64], tails: npt.NDArray[np.uint64], u: int, skip: int) -> Any:
+    def read_at(addresses: Words, tails: Words, u: int, skip: int) -> Any:
         """Return the tile of an update that begins `skip` values after its first, or its tail if negative."""
         return array_at(value_at(addresses[u] + np.uint64(skip * size) if skip >= 0 else tails[u]), WIDTH)
 
@@ -232,7 +221,7 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
         return array_at(key_at(address + np.uint64(row) * np.uint64(WIDTH * size)), WIDTH)
 
     @inlined
-    def take_steps(steps: npt.NDArray[np.uint32], keys: np.uint64) -> None:
+    def take_steps(steps: Words32, keys: np.uint64) -> None:
         """Apply the steps of the network to the rows of a tile."""
         for step in range(len(steps)):
             a, b, c, d = steps[step, 0], steps[step, 1], steps[step, 2], steps[step, 3]
@@ -242,7 +231,7 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
                 _order_four(keys_at(keys, a), keys_at(keys, b), keys_at(keys, c), keys_at(keys, d))
 
     @inlined
-    def write_mean(keys: np.uint64, low: int, high: int, sums: npt.NDArray[np.float64], mean: npt.NDArray[Any]) -> None:
+    def write_mean(keys: np.uint64, low: int, high: int, sums: Floats, mean: npt.NDArray[Any]) -> None:
         """Write the mean of ranks, summed from the lowest."""
         row = keys_at(keys, low)
         for lane in range(WIDTH):
@@ -256,17 +245,17 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
             mean[lane] = sums[lane] / count
 
     def mean_of_ranks(
-        addresses: npt.NDArray[np.uint64],
-        tails: npt.NDArray[np.uint64],
+        addresses: Vector[np.uint64],
+        tails: Vector[np.uint64],
         start: int,
-        steps: npt.NDArray[np.uint32],
+        steps: Matrix[np.uint32],
         low: int,
         high: int,
-        keys: npt.NDArray[Any],
-        lanes: npt.NDArray[Any],
-        sums: npt.NDArray[np.float64],
-        squares: npt.NDArray[np.float64],
-        means: npt.NDArray[Any],
+        keys: OutCube[Any],
+        lanes: OutMatrix[Any],
+        sums: OutVector[np.float64],
+        squares: OutMatrix[np.float64],
+        means: OutVector[Any],
     ) -> None:
         """Write the mean of some ranks of each coordinate in one range of many updates, and measure each on the way.
 
@@ -339,25 +328,8 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
     return mean_of_ranks
 
 
-_FLOAT32: Final = (types.float32, types.int32, _ranker(float32_at, int32_at, _key32, _value32, 4))
-_FLOAT64: Final = (types.float64, types.int64, _ranker(float64_at, int64_at, _key64, _value64, 8))
-
 MEAN_OF_RANKS: dict[str, Kernel[Any, None]] = {
-    name: kernel(
-        types.void(
-            vector(types.uint64),
-            vector(types.uint64),
-            types.int64,
-            matrix(types.uint32),
-            types.int64,
-            types.int64,
-            key[:, :, ::1],
-            value[:, ::1],
-            types.float64[::1],
-            types.float64[:, ::1],
-            value[::1],
-        )
-    )(ranker)
-    for name, (value, key, ranker) in (("float32", _FLOAT32), ("float64", _FLOAT64))
+    "float32": kernel_of(_ranker(float32_at, int32_at, _key32, _value32, 4), "int32", "float32", "float32"),
+    "float64": kernel_of(_ranker(float64_at, int64_at, _key64, _value64, 8), "int64", "float64", "float64"),
 }
 """The kernel for each dtype of values."""

@@ -14,17 +14,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from shoal_kernels._jit import (
-    INTERPRETED,
-    Kernel,
-    align_stack,
-    array_at,
-    float32_at,
-    float64_at,
-    inlined,
-    kernel,
-    vector,
-)
+from shoal_kernels._jit import INTERPRETED, Kernel, align_stack, array_at, float32_at, float64_at, inlined
+from shoal_kernels._types import OutMatrix, OutVector, Vector, kernel_of
 from shoal_kernels.aggregation.vector_sums import across_lanes, array_of
 
 SIDE: Final = 4
@@ -165,11 +156,11 @@ def _measurer(value_at: Any, form: _Form) -> Any:
     add_up_block, tile, is_coarse = _block_adder(form), form.tile, form is _COARSE
 
     def squared_distances(
-        addresses: npt.NDArray[np.uint64],
+        addresses: Vector[np.uint64],
         n: int,
-        rows: npt.NDArray[Any],
-        block: npt.NDArray[np.float64],
-        distances: npt.NDArray[np.float64],
+        rows: OutMatrix[Any],
+        block: OutVector[np.float64],
+        distances: OutMatrix[np.float64],
     ) -> None:
         """Add up squared differences of every two arrays, and of each and the origin, tile by tile.
 
@@ -216,16 +207,9 @@ def _measurer(value_at: Any, form: _Form) -> Any:
     return squared_distances
 
 
-def _kernel(value_at: Any, form: _Form, working: Any) -> Kernel[Any, None]:
-    signature = types.void(
-        vector(types.uint64), types.int64, working[:, ::1], types.float64[::1], types.float64[:, ::1]
-    )
-    return kernel(signature)(_measurer(value_at, form))
-
-
 SQUARED_DISTANCES: dict[str, Kernel[Any, None]] = {
-    name: _kernel(at, _CLOSE, types.float64) for name, at in (("float32", float32_at), ("float64", float64_at))
+    name: kernel_of(_measurer(at, _CLOSE), "float64") for name, at in (("float32", float32_at), ("float64", float64_at))
 }
 """The kernels for each dtype of values, with squares in float64."""
-COARSE_SQUARED_DISTANCES: Final[Kernel[Any, None]] = _kernel(float32_at, _COARSE, types.float32)
+COARSE_SQUARED_DISTANCES: Final[Kernel[Any, None]] = kernel_of(_measurer(float32_at, _COARSE), "float32")
 """The kernel for float32, with squares in float32."""

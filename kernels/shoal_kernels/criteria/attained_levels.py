@@ -8,9 +8,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from shoal_kernels._jit import inner
+from shoal_kernels._types import Floats, Ints
 from shoal_kernels.criteria.diversity import grassberger, tail_rows
 from shoal_kernels.criteria.privacy_models import (
     ALPHA,
@@ -27,9 +27,6 @@ from shoal_kernels.criteria.privacy_models import (
     RECURSIVE,
     Models,
 )
-
-Vector = npt.NDArray[np.int64]
-Shares = npt.NDArray[np.float64]
 
 
 class ReferenceTables(NamedTuple):
@@ -49,11 +46,11 @@ class ReferenceTables(NamedTuple):
         Number of values of the model's column that occur in the table.
     """
 
-    cumulated: Shares
-    area: Shares
-    node: Shares
-    surprisal: Shares
-    occurring: Vector
+    cumulated: Floats
+    area: Floats
+    node: Floats
+    surprisal: Floats
+    occurring: Ints
 
 
 @inner
@@ -82,7 +79,7 @@ def make_reference_tables(models: Models) -> ReferenceTables:
 
 
 @inner
-def _effective_values(count: Vector, n_rows: int) -> float:
+def _effective_values(count: Ints, n_rows: int) -> float:
     """Return exp of the entropy; exactly the number of values when all are equally frequent."""
     weighted = 0.0
     for c in count:
@@ -93,7 +90,7 @@ def _effective_values(count: Vector, n_rows: int) -> float:
 
 
 @inner
-def _grassberger_values(count: Vector, n_rows: int) -> float:
+def _grassberger_values(count: Ints, n_rows: int) -> float:
     """Return exp of the estimated entropy, at most the number of values."""
     weighted = 0.0
     for c in count:
@@ -102,7 +99,7 @@ def _grassberger_values(count: Vector, n_rows: int) -> float:
 
 
 @inner
-def _least_c(count: Vector, l: int) -> float:
+def _least_c(count: Ints, l: int) -> float:
     """Return r1 / (r_l + ... + r_m), the lower bound of c; infinite for fewer than l values."""
     if len(count) < l:
         return math.inf
@@ -110,7 +107,7 @@ def _least_c(count: Vector, l: int) -> float:
 
 
 @inner
-def _equal(models: Models, value: Vector, count: Vector, n_rows: int) -> float:
+def _equal(models: Models, value: Ints, count: Ints, n_rows: int) -> float:
     """Return the variational distance to the reference."""
     # Both shares sum to 1, so half of the absolute differences is the sum of the positive ones.
     total = 0.0
@@ -120,7 +117,7 @@ def _equal(models: Models, value: Vector, count: Vector, n_rows: int) -> float:
 
 
 @inner
-def _ordered(models: Models, j: int, tables: ReferenceTables, value: Vector, count: Vector, n_rows: int) -> float:
+def _ordered(models: Models, j: int, tables: ReferenceTables, value: Ints, count: Ints, n_rows: int) -> float:
     """Return the earth mover's distance over ranks."""
     # Between two values that occur the class's cumulated share is constant; the reference's crosses it once.
     first, last = models.first[j], models.last[j]
@@ -146,9 +143,7 @@ def _ordered(models: Models, j: int, tables: ReferenceTables, value: Vector, cou
 
 
 @inner
-def _tree(
-    models: Models, j: int, tables: ReferenceTables, value: Vector, count: Vector, n_rows: int, mass: Vector
-) -> float:
+def _tree(models: Models, j: int, tables: ReferenceTables, value: Ints, count: Ints, n_rows: int, mass: Ints) -> float:
     """Return the earth mover's distance over a hierarchy; see `closeness.distance_tree`."""
     # On each level the positive extras are half of all absolute extras.
     first, size = models.first[j], models.last[j] - models.first[j]
@@ -166,7 +161,7 @@ def _tree(
 
 
 @inner
-def _largest_share(models: Models, j: int, value: Vector, count: Vector, n_rows: int) -> float:
+def _largest_share(models: Models, j: int, value: Ints, count: Ints, n_rows: int) -> float:
     """Return the largest share among the values that the model binds."""
     most = 0
     for place in range(len(value)):
@@ -177,7 +172,7 @@ def _largest_share(models: Models, j: int, value: Vector, count: Vector, n_rows:
 
 
 @inner
-def _delta(models: Models, value: Vector, count: Vector, n_rows: int) -> float:
+def _delta(models: Models, value: Ints, count: Ints, n_rows: int) -> float:
     """Return the largest abs(ln(q / p)) of the values that occur."""
     least, most = math.inf, 0.0
     for place in range(len(value)):
@@ -187,7 +182,7 @@ def _delta(models: Models, value: Vector, count: Vector, n_rows: int) -> float:
 
 
 @inner
-def _beta(models: Models, value: Vector, count: Vector, n_rows: int) -> float:
+def _beta(models: Models, value: Ints, count: Ints, n_rows: int) -> float:
     """Return the largest (q - p) / p; some value has q >= p, so it is not negative but for rounding."""
     most = 1.0
     for place in range(len(value)):
@@ -196,7 +191,7 @@ def _beta(models: Models, value: Vector, count: Vector, n_rows: int) -> float:
 
 
 @inner
-def _beta_enhanced(models: Models, tables: ReferenceTables, value: Vector, count: Vector, n_rows: int) -> float:
+def _beta_enhanced(models: Models, tables: ReferenceTables, value: Ints, count: Ints, n_rows: int) -> float:
     """Return the largest (q - p) / p; infinite if a gain exceeds -ln p, because no beta allows that."""
     most = 0.0
     for place in range(len(value)):
@@ -208,9 +203,7 @@ def _beta_enhanced(models: Models, tables: ReferenceTables, value: Vector, count
 
 
 @inner
-def _attained_other(
-    models: Models, j: int, tables: ReferenceTables, value: Vector, count: Vector, n_rows: int
-) -> float:
+def _attained_other(models: Models, j: int, tables: ReferenceTables, value: Ints, count: Ints, n_rows: int) -> float:
     """Return the attained level under the kinds that are neither diversity nor closeness."""
     kind = models.kind[j]
     if kind == GRASSBERGER:
@@ -232,7 +225,7 @@ def _attained_other(
 
 @inner
 def attained(
-    models: Models, j: int, tables: ReferenceTables, value: Vector, count: Vector, n_rows: int, mass: Vector
+    models: Models, j: int, tables: ReferenceTables, value: Ints, count: Ints, n_rows: int, mass: Ints
 ) -> float:
     """Return the level that a class with `count` rows of each of `value`, ascending, attains under model `j`.
 

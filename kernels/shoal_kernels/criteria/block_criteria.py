@@ -3,13 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from shoal_kernels._jit import inlined, inner
+from shoal_kernels._types import Ints
 from shoal_kernels.criteria.class_check import satisfies
 from shoal_kernels.criteria.privacy_models import Cells, Models
-
-Counts = npt.NDArray[np.int64]
 
 
 class Criteria(NamedTuple):
@@ -28,12 +26,12 @@ class Criteria(NamedTuple):
 
     models: Models
     cells: Cells
-    tuples: Counts
-    histogram: Counts
+    tuples: Ints
+    histogram: Ints
 
 
 @inner
-def make_criteria(models: Models, cells: Cells, tuples: Counts) -> Criteria:
+def make_criteria(models: Models, cells: Cells, tuples: Ints) -> Criteria:
     """Return the criteria for classes of `tuples`."""
     return Criteria(models, cells, tuples, np.zeros(models.reference.shape[0], np.int64))
 
@@ -47,7 +45,7 @@ def add_to_histogram(criteria: Criteria, item: int) -> None:
 
 
 @inner
-def meets_criteria(criteria: Criteria, weight: Counts, items: Counts) -> bool:
+def meets_criteria(criteria: Criteria, weight: Ints, items: Ints) -> bool:
     """Return whether `items` as one class satisfy the models."""
     criteria.histogram[:] = 0
     rows = 0

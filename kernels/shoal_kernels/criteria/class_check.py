@@ -4,10 +4,8 @@ Each kind of model is defined in `diversity`, `closeness` or `likeness`. If floa
 the class is refused; only the CLOSE and BETA models allow for the rounding of their own reference.
 """
 
-import numpy as np
-import numpy.typing as npt
-
 from shoal_kernels._jit import inner
+from shoal_kernels._types import Ints
 from shoal_kernels.criteria.closeness import close_enough, distance_to_reference
 from shoal_kernels.criteria.diversity import (
     at_most_share,
@@ -39,11 +37,9 @@ from shoal_kernels.criteria.privacy_models import (
     Models,
 )
 
-Histogram = npt.NDArray[np.int64]
-
 
 @inner
-def _satisfies_other(models: Models, j: int, own: Histogram, n_rows: int) -> bool:
+def _satisfies_other(models: Models, j: int, own: Ints, n_rows: int) -> bool:
     """Return whether the class satisfies model `j`, of a kind that `satisfies` does not check itself."""
     kind, limit = models.kind[j], models.limit[j]
     reference = models.reference[models.first[j] : models.last[j]]
@@ -74,7 +70,7 @@ def _satisfies_other(models: Models, j: int, own: Histogram, n_rows: int) -> boo
 
 
 @inner
-def satisfies(models: Models, histogram: Histogram, n_rows: int) -> bool:
+def satisfies(models: Models, histogram: Ints, n_rows: int) -> bool:
     """Return whether a class holds at least k rows and satisfies every model.
 
     Parameters

@@ -5,20 +5,16 @@ times domain, and all classes share one histogram.
 """
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inner, kernel, vector
+from shoal_kernels._jit import inner
+from shoal_kernels._types import Ints, OutMatrix, OutVector, Vector, kernel
 from shoal_kernels.criteria.attained_levels import attained, make_reference_tables
 from shoal_kernels.criteria.class_check import satisfies
-from shoal_kernels.criteria.privacy_models import CELLS, DISTINCT, ENTROPY, GRASSBERGER, MODELS, Cells, Models
-
-Vector = npt.NDArray[np.int64]
-Shares = npt.NDArray[np.float64]
+from shoal_kernels.criteria.privacy_models import DISTINCT, ENTROPY, GRASSBERGER, Cells, Models
 
 
 @inner
-def _gather(cells: Cells, tuples: Vector, histogram: Vector, value: Vector, count: Vector) -> int:
+def _gather(cells: Cells, tuples: Ints, histogram: Ints, value: Ints, count: Ints) -> int:
     """Set the class's values, ascending, and their counts; return the number of values. Clear the histogram."""
     n = 0
     for i in tuples:
@@ -36,11 +32,14 @@ def _gather(cells: Cells, tuples: Vector, histogram: Vector, value: Vector, coun
     return n
 
 
-_VECTOR = vector(types.int64)
-
-
-@kernel(types.void(MODELS, CELLS, _VECTOR, _VECTOR, types.float64[:, ::1]))
-def measure_classes(models: Models, cells: Cells, by_class: Vector, class_start: Vector, measured: Shares) -> None:
+@kernel
+def measure_classes(
+    models: Models,
+    cells: Cells,
+    by_class: Vector[np.int64],
+    class_start: Vector[np.int64],
+    measured: OutMatrix[np.float64],
+) -> None:
     """Measure every class under every model.
 
     Parameters
@@ -74,8 +73,14 @@ def measure_classes(models: Models, cells: Cells, by_class: Vector, class_start:
             measured[j, c] = attained(models, j, tables, value[begin:end], count[begin:end], n_rows, mass)
 
 
-@kernel(types.void(MODELS, CELLS, _VECTOR, _VECTOR, types.float64[::1]))
-def measure_worst(models: Models, cells: Cells, by_class: Vector, class_start: Vector, worst: Shares) -> None:
+@kernel
+def measure_worst(
+    models: Models,
+    cells: Cells,
+    by_class: Vector[np.int64],
+    class_start: Vector[np.int64],
+    worst: OutVector[np.float64],
+) -> None:
     """Measure every class under every model and keep the level that protects least.
 
     The level of a class with a single value of a column does not depend on its rows, so it is measured once for
@@ -120,14 +125,14 @@ def measure_worst(models: Models, cells: Cells, by_class: Vector, class_start: V
             begin = end
 
 
-@kernel(types.void(MODELS, CELLS, _VECTOR, _VECTOR, _VECTOR, types.uint8[::1]))
+@kernel
 def check_classes(
     models: Models,
     cells: Cells,
-    by_class: Vector,
-    class_start: Vector,
-    class_size: Vector,
-    holds: npt.NDArray[np.uint8],
+    by_class: Vector[np.int64],
+    class_start: Vector[np.int64],
+    class_size: Vector[np.int64],
+    holds: OutVector[np.uint8],
 ) -> None:
     """Check for every class whether it satisfies k and every model; ``holds``, (n_classes,) uint8, is the output.
 
@@ -143,8 +148,10 @@ def check_classes(
         holds[c] = satisfies(models, histogram, class_size[c])
 
 
-@kernel(types.void(_VECTOR, types.int64[::1], types.int64[::1]))
-def sort_by_class(class_of_tuple: Vector, class_start: Vector, by_class: Vector) -> None:
+@kernel
+def sort_by_class(
+    class_of_tuple: Vector[np.int64], class_start: OutVector[np.int64], by_class: OutVector[np.int64]
+) -> None:
     """List tuples class by class, in order within each.
 
     Parameters
@@ -171,8 +178,8 @@ def sort_by_class(class_of_tuple: Vector, class_start: Vector, by_class: Vector)
             place[c] += 1
 
 
-@kernel(types.void(_VECTOR, _VECTOR, types.int64[::1]))
-def sum_by_class(weight: Vector, class_of_tuple: Vector, class_size: Vector) -> None:
+@kernel
+def sum_by_class(weight: Vector[np.int64], class_of_tuple: Vector[np.int64], class_size: OutVector[np.int64]) -> None:
     """Sum the rows of each class into ``class_size``, (n_classes,) int64, out; negative classes are skipped."""
     class_size[:] = 0
     for i in range(len(weight)):

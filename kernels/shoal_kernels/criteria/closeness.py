@@ -4,18 +4,16 @@ The table's shares are themselves rounded; see `close_enough`.
 """
 
 import numpy as np
-import numpy.typing as npt
 
 from shoal_kernels._jit import inlined, inner
+from shoal_kernels._types import Floats, Ints
 from shoal_kernels.criteria.privacy_models import CLOSE_EQUAL, CLOSE_ORDERED, Models
-
-Histogram = npt.NDArray[np.int64]
 
 _EPSILON = 2.0**-52
 
 
 @inner
-def distance_equal(histogram: Histogram, reference: npt.NDArray[np.float64], n_rows: int) -> float:
+def distance_equal(histogram: Ints, reference: Floats, n_rows: int) -> float:
     """Return half the sum of absolute differences of the shares (Li et al. 2007, section 4)."""
     total = 0.0
     for v in range(len(histogram)):
@@ -24,7 +22,7 @@ def distance_equal(histogram: Histogram, reference: npt.NDArray[np.float64], n_r
 
 
 @inner
-def distance_ordered(histogram: Histogram, reference: npt.NDArray[np.float64], n_rows: int) -> float:
+def distance_ordered(histogram: Ints, reference: Floats, n_rows: int) -> float:
     """Return the earth mover's distance over ranks at equal distances (Li et al. 2007, section 4.1)."""
     total, running = 0.0, 0.0
     # On a line the mover's work is the sum of absolute prefix sums of the differences.
@@ -36,10 +34,10 @@ def distance_ordered(histogram: Histogram, reference: npt.NDArray[np.float64], n
 
 @inner
 def distance_tree(
-    histogram: Histogram,
-    reference: npt.NDArray[np.float64],
+    histogram: Ints,
+    reference: Floats,
     n_rows: int,
-    ancestor: npt.NDArray[np.int64],
+    ancestor: Ints,
     depth: int,
 ) -> float:
     """Return the earth mover's distance over a hierarchy (Li et al. 2007, section 4.2).
@@ -73,7 +71,7 @@ def close_enough(distance: float, limit: float, n_values: int) -> bool:
 
 
 @inner
-def distance_to_reference(models: Models, j: int, histogram: Histogram, n_rows: int) -> float:
+def distance_to_reference(models: Models, j: int, histogram: Ints, n_rows: int) -> float:
     """Return the distance that CLOSE model `j` bounds; `histogram` spans all columns."""
     first, last = models.first[j], models.last[j]
     own, reference = histogram[first:last], models.reference[first:last]

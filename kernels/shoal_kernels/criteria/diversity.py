@@ -8,17 +8,15 @@ only if its entropy is exactly the limit.
 import math
 
 import numpy as np
-import numpy.typing as npt
 
 from shoal_kernels._jit import inlined, inner
-
-Histogram = npt.NDArray[np.int64]
+from shoal_kernels._types import Ints
 
 _EPSILON = 2.0**-52
 
 
 @inner
-def distinct(histogram: Histogram) -> int:
+def distinct(histogram: Ints) -> int:
     """Return the number of values that occur."""
     n = 0
     for count in histogram:
@@ -28,7 +26,7 @@ def distinct(histogram: Histogram) -> int:
 
 
 @inner
-def carried(histogram: Histogram, most: int) -> int:
+def carried(histogram: Ints, most: int) -> int:
     """Return the sum of the counts, each capped at `most`."""
     total = 0
     for count in histogram:
@@ -37,7 +35,7 @@ def carried(histogram: Histogram, most: int) -> int:
 
 
 @inner
-def tail_rows(histogram: Histogram, skip: int) -> int:
+def tail_rows(histogram: Ints, skip: int) -> int:
     """Return the number of rows without those of the `skip` most frequent values."""
     rest = 0
     for count in histogram:
@@ -69,7 +67,7 @@ def _power(number: int, prime: int) -> int:
 
 
 @inner
-def _primes_balance(number: int, histogram: Histogram, n_rows: int, limit: int) -> bool:
+def _primes_balance(number: int, histogram: Ints, n_rows: int, limit: int) -> bool:
     """Return whether every prime of `number` divides n^n and limit^n * prod(c^c) equally often."""
     # Trial division: once prime**2 exceeds what is left, that is itself prime.
     prime = 2
@@ -91,7 +89,7 @@ def _primes_balance(number: int, histogram: Histogram, n_rows: int, limit: int) 
 
 
 @inner
-def _entropy_is(histogram: Histogram, n_rows: int, limit: float) -> bool:
+def _entropy_is(histogram: Ints, n_rows: int, limit: float) -> bool:
     """Return whether the entropy is exactly log(limit): n^n == limit^n * prod(c^c), prime by prime.
 
     False for a limit that is not an integer.
@@ -108,7 +106,7 @@ def _entropy_is(histogram: Histogram, n_rows: int, limit: float) -> bool:
 
 
 @inner
-def entropy_reaches(histogram: Histogram, n_rows: int, limit: float) -> bool:
+def entropy_reaches(histogram: Ints, n_rows: int, limit: float) -> bool:
     """Return whether the entropy of the counts is at least log(limit) nats.
 
     The error of ``log(n) - sum(c log c) / n`` of m counts is below ``(m + 4) * 2**-52 * log(n)``. Farther than
@@ -156,7 +154,7 @@ def grassberger(count: int) -> float:
 
 
 @inner
-def grassberger_reaches(histogram: Histogram, n_rows: int, limit: float) -> bool:
+def grassberger_reaches(histogram: Ints, n_rows: int, limit: float) -> bool:
     """Return whether at least `limit` values occur and their estimated entropy is at least log(limit) nats.
 
     The estimate, ``G(n) - sum(c G(c)) / n``, is rational and log(limit) is irrational, so no class lies on the
@@ -177,7 +175,7 @@ def grassberger_reaches(histogram: Histogram, n_rows: int, limit: float) -> bool
 
 
 @inner
-def at_most_share(histogram: Histogram, n_rows: int, limit: float, bound: Histogram) -> bool:
+def at_most_share(histogram: Ints, n_rows: int, limit: float, bound: Ints) -> bool:
     """Return whether no value takes more than `limit` of the rows; only those with 1 in `bound`, unless it is empty.
 
     A quotient of counts and a decimal fraction are both kept as the nearest float, so equal ones compare equal.

@@ -6,20 +6,15 @@
 
 import math
 
-import numpy as np
-import numpy.typing as npt
-
 from shoal_kernels._jit import inner
-
-Histogram = npt.NDArray[np.int64]
-Shares = npt.NDArray[np.float64]
+from shoal_kernels._types import Floats, Ints
 
 _ROUNDING = 16 * 2.0**-52
 """Share and bound are rounded and so are two products: this many times over."""
 
 
 @inner
-def delta_below(histogram: Histogram, reference: Shares, n_rows: int, limit: float, strict: bool) -> bool:  # noqa: FBT001
+def delta_below(histogram: Ints, reference: Floats, n_rows: int, limit: float, strict: bool) -> bool:  # noqa: FBT001
     """Return whether abs(ln(q / p)) < `limit` for all values of the class, or of the table if `strict`.
 
     A class that rounding cannot distinguish from the limit is refused: the paper demands less than delta.
@@ -37,7 +32,7 @@ def delta_below(histogram: Histogram, reference: Shares, n_rows: int, limit: flo
 
 
 @inner
-def beta_at_most(histogram: Histogram, reference: Shares, n_rows: int, limit: float) -> bool:
+def beta_at_most(histogram: Ints, reference: Floats, n_rows: int, limit: float) -> bool:
     """Return whether (q - p) / p is at most `limit` for every value; rounding never refuses a class on the limit."""
     most = (1 + limit) * n_rows * (1 + _ROUNDING)
     within = True
@@ -47,7 +42,7 @@ def beta_at_most(histogram: Histogram, reference: Shares, n_rows: int, limit: fl
 
 
 @inner
-def beta_enhanced_at_most(histogram: Histogram, reference: Shares, n_rows: int, limit: float) -> bool:
+def beta_enhanced_at_most(histogram: Ints, reference: Floats, n_rows: int, limit: float) -> bool:
     """Return whether (q - p) / p is also at most -ln p.
 
     That bound is irrational, so nothing but a value that every row holds lies on it; that one gains nothing.

@@ -8,10 +8,8 @@ Each tuple carries its sensitive values as counts, in compressed rows: the cells
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import vector
+from shoal_kernels._types import Vector
 
 DISTINCT = 0
 """At least `count` distinct values (Machanavajjhala et al. 2007, section 3)."""
@@ -60,9 +58,9 @@ class Cells(NamedTuple):
         Per tuple and column the counts sum to the tuple's weight; people, counted like a column, may be more.
     """
 
-    start: npt.NDArray[np.int64]
-    value: npt.NDArray[np.int64]
-    count: npt.NDArray[np.int64]  # pyright: ignore[reportIncompatibleMethodOverride] - hides tuple.count
+    start: Vector[np.int64]
+    value: Vector[np.int64]
+    count: Vector[np.int64]  # pyright: ignore[reportIncompatibleMethodOverride] - hides tuple.count
 
 
 class Models(NamedTuple):
@@ -92,18 +90,13 @@ class Models(NamedTuple):
         for a value that is bound, 0 for others.
     """
 
-    k: npt.NDArray[np.int64]
-    kind: npt.NDArray[np.int64]
-    first: npt.NDArray[np.int64]
-    last: npt.NDArray[np.int64]
-    count: npt.NDArray[np.int64]  # pyright: ignore[reportIncompatibleMethodOverride] - hides tuple.count
-    limit: npt.NDArray[np.float64]
-    reference: npt.NDArray[np.float64]
-    depth: npt.NDArray[np.int64]
-    tree_start: npt.NDArray[np.int64]
-    ancestor: npt.NDArray[np.int64]
-
-
-_I, _F = vector(types.int64), vector(types.float64)
-CELLS = types.NamedUniTuple(_I, 3, Cells)
-MODELS = types.NamedTuple([_I, _I, _I, _I, _I, _F, _F, _I, _I, _I], Models)
+    k: Vector[np.int64]
+    kind: Vector[np.int64]
+    first: Vector[np.int64]
+    last: Vector[np.int64]
+    count: Vector[np.int64]  # pyright: ignore[reportIncompatibleMethodOverride] - hides tuple.count
+    limit: Vector[np.float64]
+    reference: Vector[np.float64]
+    depth: Vector[np.int64]
+    tree_start: Vector[np.int64]
+    ancestor: Vector[np.int64]

@@ -10,13 +10,9 @@ and the classes of a node are rolled up from those of a finer node, never from r
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inlined, inner, kernel, vector
-
-Ints = npt.NDArray[np.int64]
-Words = npt.NDArray[np.uint64]
+from shoal_kernels._jit import inlined, inner
+from shoal_kernels._types import Ints, OutMatrix, OutVector, Vector, Words, Words32, kernel
 
 
 class Lattice(NamedTuple):
@@ -41,19 +37,16 @@ class Lattice(NamedTuple):
         Leaves of the hierarchy under the node.
     """
 
-    word: Ints
-    shift: Ints
-    mask: Words
-    size: Ints
-    n_levels: Ints
-    start: Ints
-    representative: Ints
-    cost: npt.NDArray[np.float64]
-    leaves: npt.NDArray[np.float64]
+    word: Vector[np.int64]
+    shift: Vector[np.int64]
+    mask: Vector[np.uint64]
+    size: Vector[np.int64]
+    n_levels: Vector[np.int64]
+    start: Vector[np.int64]
+    representative: Vector[np.int64]
+    cost: Vector[np.float64]
+    leaves: Vector[np.float64]
 
-
-_I, _U, _F = vector(types.int64), vector(types.uint64), vector(types.float64)
-LATTICE = types.NamedTuple([_I, _I, _U, _I, _I, _I, _I, _F, _F], Lattice)
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
@@ -76,8 +69,8 @@ def roll_up(
     source: int,
     n: int,
     target: int,
-    class_of: npt.NDArray[np.uint32],
-    slots: npt.NDArray[np.uint32],
+    class_of: Words32,
+    slots: Words32,
 ) -> int:
     """Merge the classes that become equal when quasi-identifiers `first` to `last` - 1 move to their `level`.
 
@@ -135,7 +128,7 @@ def _slot_bits(n: int) -> int:
 
 
 @inner
-def _join(words: Words, rows: Ints, class_of: npt.NDArray[np.uint32], slots: npt.NDArray[np.uint32]) -> int:
+def _join(words: Words, rows: Ints, class_of: Words32, slots: Words32) -> int:
     """Merge equal classes of one word each, in place; return their number."""
     bits = _slot_bits(len(words))
     down, mask = np.uint64(64 - bits), np.int64((1 << bits) - 1)
@@ -170,7 +163,7 @@ def _equal(words: Words, a: int, b: int) -> bool:
 
 
 @inner
-def _join_wide(words: Words, rows: Ints, class_of: npt.NDArray[np.uint32], slots: npt.NDArray[np.uint32]) -> int:
+def _join_wide(words: Words, rows: Ints, class_of: Words32, slots: Words32) -> int:
     """Merge equal classes of several words each, as `_join` does."""
     bits = _slot_bits(words.shape[1])
     down, mask = np.uint64(64 - bits), np.int64((1 << bits) - 1)
@@ -198,27 +191,16 @@ def _join_wide(words: Words, rows: Ints, class_of: npt.NDArray[np.uint32], slots
     return found
 
 
-@kernel(
-    types.void(
-        LATTICE,
-        _I,
-        types.uint64[:, ::1],
-        types.int64[::1],
-        types.int64,
-        types.uint32[::1],
-        types.uint32[::1],
-        types.int64[::1],
-    )
-)
+@kernel
 def roll_up_all(
     lattice: Lattice,
-    level: Ints,
-    words: Words,
-    rows: Ints,
+    level: Vector[np.int64],
+    words: OutMatrix[np.uint64],
+    rows: OutVector[np.int64],
     n: int,
-    class_of: npt.NDArray[np.uint32],
-    slots: npt.NDArray[np.uint32],
-    n_classes: Ints,
+    class_of: OutVector[np.uint32],
+    slots: OutVector[np.uint32],
+    n_classes: OutVector[np.int64],
 ) -> None:
     """Merge n classes or tuples into the classes of one node, in place; see `roll_up`."""
     n_classes[0] = roll_up(lattice, level, 0, len(level), words, rows, 0, n, 0, class_of, slots)

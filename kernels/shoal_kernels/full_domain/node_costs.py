@@ -10,11 +10,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inlined, inner, vector
-from shoal_kernels.full_domain.lattice import Ints, Lattice, Words
+from shoal_kernels._jit import inlined, inner
+from shoal_kernels._types import Bytes, Floats, Ints, Vector, Words
+from shoal_kernels.full_domain.lattice import Lattice
 
 GEOMETRIC = 0
 """Geometric mean of 1 + cost over columns, minus 1."""
@@ -30,9 +29,6 @@ AMBIGUITY = 5
 """Mean over rows of the combinations of leaves that the row's labels allow."""
 DIVERGENCE = 6
 """Kullback-Leibler divergence, in nats, of the table from classes spread evenly over what their labels allow."""
-
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.uint8]
 
 
 class Objective(NamedTuple):
@@ -65,22 +61,18 @@ class Objective(NamedTuple):
         Sum over tuples of their share of the rows times its logarithm.
     """
 
-    kind: Ints
-    weight: Floats
-    suppressed: Floats
-    carried: Floats
-    apart: Ints
-    total_start: Ints
-    total: Floats
-    factor: Floats
-    bound: Floats
-    rows: Floats
-    leaves: Floats
-    entropy: Floats
-
-
-_I, _F = vector(types.int64), vector(types.float64)
-OBJECTIVE = types.NamedTuple([_I, _F, _F, _F, _I, _I, _F, _F, _F, _F, _F, _F], Objective)
+    kind: Vector[np.int64]
+    weight: Vector[np.float64]
+    suppressed: Vector[np.float64]
+    carried: Vector[np.float64]
+    apart: Vector[np.int64]
+    total_start: Vector[np.int64]
+    total: Vector[np.float64]
+    factor: Vector[np.float64]
+    bound: Vector[np.float64]
+    rows: Vector[np.float64]
+    leaves: Vector[np.float64]
+    entropy: Vector[np.float64]
 
 
 @inlined
@@ -170,7 +162,7 @@ def cost_of_node(
     level: Ints,
     words: Words,
     rows: Ints,
-    holds: Flags,
+    holds: Bytes,
     area: Floats,
     column: Floats,
 ) -> float:
@@ -207,7 +199,7 @@ def cost_of_node(
 
 
 @inner
-def _entropy_of_suppressed(own: Words, rows: Ints, holds: Flags, shift: np.uint64, mask: np.uint64, size: int) -> float:
+def _entropy_of_suppressed(own: Words, rows: Ints, holds: Bytes, shift: np.uint64, mask: np.uint64, size: int) -> float:
     """Return the entropy, in bits, of the suppressed rows' labels in one column, times their number."""
     # Representatives are leaves, so a table over the leaves counts labels of any level.
     count, suppressed = np.zeros(size, np.int64), 0
@@ -224,7 +216,7 @@ def _entropy_of_suppressed(own: Words, rows: Ints, holds: Flags, shift: np.uint6
 
 @inner
 def _cost_by_classes(
-    objective: Objective, lattice: Lattice, level: Ints, words: Words, rows: Ints, holds: Flags, area: Floats
+    objective: Objective, lattice: Lattice, level: Ints, words: Words, rows: Ints, holds: Bytes, area: Floats
 ) -> float:
     """Return the cost of a node under an objective over classes."""
     kind = objective.kind[0]

@@ -3,16 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
 from shoal_kernels._jit import inner
+from shoal_kernels._types import Ints, OutMatrix, OutVector
 from shoal_kernels.criteria.class_check import satisfies
 from shoal_kernels.criteria.privacy_models import PRESENCE_LEAST, WEIGHED, Models
-from shoal_kernels.full_domain.lattice import Ints, Lattice, Words, roll_up
-from shoal_kernels.full_domain.node_costs import Flags, Floats
-
-Places = npt.NDArray[np.uint32]
+from shoal_kernels.full_domain.lattice import Lattice, roll_up
 
 
 class Stack(NamedTuple):
@@ -32,15 +28,15 @@ class Stack(NamedTuple):
         End of the cells of each list.
     """
 
-    words: Words
-    rows: Ints
-    begin: Ints
-    end: Ints
-    value: Ints
-    count: Ints  # pyright: ignore[reportIncompatibleMethodOverride] - hides tuple.count
-    list_begin: Ints
-    list_size: Ints
-    cell_end: Ints
+    words: OutMatrix[np.uint64]
+    rows: OutVector[np.int64]
+    begin: OutVector[np.int64]
+    end: OutVector[np.int64]
+    value: OutVector[np.int64]
+    count: OutVector[np.int64]  # pyright: ignore[reportIncompatibleMethodOverride] - hides tuple.count
+    list_begin: OutVector[np.int64]
+    list_size: OutVector[np.int64]
+    cell_end: OutVector[np.int64]
 
 
 class Scratch(NamedTuple):
@@ -59,22 +55,17 @@ class Scratch(NamedTuple):
     top : (d,) int64
     """
 
-    class_of: Places
-    by_class: Places
-    slots: Places
-    holds: Flags
-    area: Floats
-    first: Ints
-    histogram: Ints
-    value: Ints
-    count: Ints  # pyright: ignore[reportIncompatibleMethodOverride] - hides tuple.count
-    column: Floats
-    top: Ints
-
-
-_I64, _F64, _U32 = types.int64[::1], types.float64[::1], types.uint32[::1]
-STACK = types.NamedTuple([types.uint64[:, ::1], _I64, _I64, _I64, _I64, _I64, _I64, _I64, _I64], Stack)
-SCRATCH = types.NamedTuple([_U32, _U32, _U32, types.uint8[::1], _F64, _I64, _I64, _I64, _I64, _F64, _I64], Scratch)
+    class_of: OutVector[np.uint32]
+    by_class: OutVector[np.uint32]
+    slots: OutVector[np.uint32]
+    holds: OutVector[np.uint8]
+    area: OutVector[np.float64]
+    first: OutVector[np.int64]
+    histogram: OutVector[np.int64]
+    value: OutVector[np.int64]
+    count: OutVector[np.int64]  # pyright: ignore[reportIncompatibleMethodOverride] - hides tuple.count
+    column: OutVector[np.float64]
+    top: OutVector[np.int64]
 
 
 @inner

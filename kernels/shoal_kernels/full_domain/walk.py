@@ -11,21 +11,13 @@ LeFevre, DeWitt, Ramakrishnan 2005, section 3).
 from typing import NamedTuple
 
 import numpy as np
-from numba import types
 
-from shoal_kernels._jit import inner, kernel, matrix, vector
-from shoal_kernels.criteria.privacy_models import MODELS, Models
-from shoal_kernels.full_domain.lattice import LATTICE, Ints, Lattice, Words
-from shoal_kernels.full_domain.node_costs import (
-    OBJECTIVE,
-    Flags,
-    Floats,
-    Objective,
-    bound_by_classes,
-    bound_by_levels,
-    cost_of_node,
-)
-from shoal_kernels.full_domain.roll_up_stack import SCRATCH, STACK, Scratch, Stack, count_suppressed, roll_up_list
+from shoal_kernels._jit import inner
+from shoal_kernels._types import Ints, Matrix, OutVector, Vector, kernel
+from shoal_kernels.criteria.privacy_models import Models
+from shoal_kernels.full_domain.lattice import Lattice
+from shoal_kernels.full_domain.node_costs import Objective, bound_by_classes, bound_by_levels, cost_of_node
+from shoal_kernels.full_domain.roll_up_stack import Scratch, Stack, count_suppressed, roll_up_list
 
 _EVERYTHING = 2**62
 """A limit above any number of rows."""
@@ -46,10 +38,10 @@ class WalkState(NamedTuple):
         Suppressed rows of the cheapest node; nodes visited; 1 if the walk is over; next quasi-identifier to move.
     """
 
-    level: Ints
-    best: Ints
-    cost: Floats
-    counts: Ints
+    level: OutVector[np.int64]
+    best: OutVector[np.int64]
+    cost: OutVector[np.float64]
+    counts: OutVector[np.int64]
 
 
 class NodeLog(NamedTuple):
@@ -63,15 +55,10 @@ class NodeLog(NamedTuple):
     cost : (n_nodes or 0,) float64
     """
 
-    stride: Ints
-    suppressed: Ints
-    classes: Ints
-    cost: Floats
-
-
-_I64, _F64, _U32 = types.int64[::1], types.float64[::1], types.uint32[::1]
-FOUND = types.NamedTuple([_I64, _I64, _F64, _I64], WalkState)
-LOG = types.NamedTuple([_I64, _I64, _I64, _F64], NodeLog)
+    stride: OutVector[np.int64]
+    suppressed: OutVector[np.int64]
+    classes: OutVector[np.int64]
+    cost: OutVector[np.float64]
 
 
 @inner
@@ -142,20 +129,7 @@ def _evaluate(
         state.best[:] = state.level
 
 
-@kernel(
-    types.void(
-        LATTICE,
-        OBJECTIVE,
-        MODELS,
-        types.int64,
-        types.int64,
-        types.int64,
-        STACK,
-        SCRATCH,
-        FOUND,
-        LOG,
-    )
-)
+@kernel
 def walk(
     lattice: Lattice,
     objective: Objective,
@@ -232,12 +206,12 @@ def walk(
         _evaluate(lattice, objective, models, stack, scratch, state, limit, log)
 
 
-@kernel(types.void(LATTICE, OBJECTIVE, MODELS, vector(types.int64), STACK, SCRATCH, FOUND, LOG))
+@kernel
 def evaluate_node(
     lattice: Lattice,
     objective: Objective,
     models: Models,
-    level: Ints,
+    level: Vector[np.int64],
     stack: Stack,
     scratch: Scratch,
     state: WalkState,
@@ -251,7 +225,7 @@ def evaluate_node(
     _evaluate(lattice, objective, models, stack, scratch, state, _EVERYTHING, log)
 
 
-@kernel(types.int64(MODELS, STACK, SCRATCH, types.int64, types.int64))
+@kernel
 def rows_of_first_failure(models: Models, stack: Stack, scratch: Scratch, begin: int, n: int) -> int:
     """Return the rows of the first of n classes of the stack, from ``begin``, that fails the models; 0 if none does.
 
@@ -260,19 +234,15 @@ def rows_of_first_failure(models: Models, stack: Stack, scratch: Scratch, begin:
     return count_suppressed(models, stack, scratch, begin, n, 0)
 
 
-@kernel(
-    types.void(
-        LATTICE,
-        OBJECTIVE,
-        vector(types.int64),
-        matrix(types.uint64),
-        vector(types.int64),
-        vector(types.uint8),
-        types.float64[::1],
-    )
-)
+@kernel
 def cost_suppressing(
-    lattice: Lattice, objective: Objective, level: Ints, words: Words, rows: Ints, holds: Flags, cost: Floats
+    lattice: Lattice,
+    objective: Objective,
+    level: Vector[np.int64],
+    words: Matrix[np.uint64],
+    rows: Vector[np.int64],
+    holds: Vector[np.uint8],
+    cost: OutVector[np.float64],
 ) -> None:
     """Write into ``cost``, (1,) float64, the cost of a node that suppresses the classes with ``holds`` 0."""
     area, column = np.empty(len(rows)), np.empty(len(level))

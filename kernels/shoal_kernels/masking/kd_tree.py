@@ -10,12 +10,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from shoal_kernels._jit import inlined, inner
-
-Points = npt.NDArray[np.float64]
-Vector = npt.NDArray[np.int64]
+from shoal_kernels._types import Floats, Ints
 
 LEAF = 16
 """Largest number of points of a leaf."""
@@ -44,18 +41,18 @@ class KdTree(NamedTuple):
         Their bounding box.
     """
 
-    point: Points
-    number: Vector
-    place: Vector
+    point: Floats
+    number: Ints
+    place: Ints
     height: int
-    live: Vector
-    least: Vector
-    low: Points
-    high: Points
+    live: Ints
+    least: Ints
+    low: Floats
+    high: Floats
 
 
 @inner
-def _select(point: Points, order: Vector, axis: int, begin: int, end: int, middle: int) -> None:
+def _select(point: Floats, order: Ints, axis: int, begin: int, end: int, middle: int) -> None:
     """Move the lower points along an axis before place `middle` (Hoare 1961, Algorithm 65: find)."""
     # Quickselect, expected linear time; at the end the order is partitioned at `middle`.
     end -= 1
@@ -80,7 +77,7 @@ def _select(point: Points, order: Vector, axis: int, begin: int, end: int, middl
 
 
 @inner
-def _widest(point: Points, order: Vector, begin: int, end: int) -> int:
+def _widest(point: Floats, order: Ints, begin: int, end: int) -> int:
     """Return the axis of the largest range of some points."""
     widest, axis = -1.0, 0
     for j in range(point.shape[1]):
@@ -94,7 +91,7 @@ def _widest(point: Points, order: Vector, begin: int, end: int) -> int:
 
 
 @inner
-def build_tree(point: Points) -> KdTree:
+def build_tree(point: Floats) -> KdTree:
     """Return a tree over points, (n, d) float64, finite, n >= 1; their row is their number."""
     n, d = point.shape
     height = 0
@@ -173,7 +170,7 @@ def remove(tree: KdTree, number: int) -> None:
 
 
 @inlined
-def square_distance(point: Points, p: int, query: Points) -> float:
+def square_distance(point: Floats, p: int, query: Floats) -> float:
     """Return the squared Euclidean distance of row `p` to a query, axes added in their order."""
     total = 0.0
     for j in range(query.shape[0]):
@@ -183,7 +180,7 @@ def square_distance(point: Points, p: int, query: Points) -> float:
 
 
 @inlined
-def least_distance(tree: KdTree, node: int, query: Points) -> float:
+def least_distance(tree: KdTree, node: int, query: Floats) -> float:
     """Return a lower bound on the squared distance of a node's points to a query."""
     total = 0.0
     for j in range(query.shape[0]):
@@ -193,7 +190,7 @@ def least_distance(tree: KdTree, node: int, query: Points) -> float:
 
 
 @inlined
-def _most_distance(tree: KdTree, node: int, query: Points) -> float:
+def _most_distance(tree: KdTree, node: int, query: Floats) -> float:
     """Return an upper bound on the squared distance of a node's points to a query."""
     total = 0.0
     for j in range(query.shape[0]):
@@ -203,7 +200,7 @@ def _most_distance(tree: KdTree, node: int, query: Points) -> float:
 
 
 @inner
-def farthest(tree: KdTree, query: Points) -> int:
+def farthest(tree: KdTree, query: Floats) -> int:
     """Return the number of the point farthest from a query, (d,) float64; of equally far ones the lowest."""
     first_leaf = (1 << tree.height) - 1
     best, number = -1.0, tree.number.shape[0]
@@ -238,7 +235,7 @@ def farthest(tree: KdTree, query: Points) -> int:
 
 
 @inner
-def points_beyond(tree: KdTree, query: Points, square: float, found: Vector) -> int:
+def points_beyond(tree: KdTree, query: Floats, square: float, found: Ints) -> int:
     """Find the points at a squared distance of at least `square`; return their number, m + 1 if above m.
 
     `found`, (m,) int64, out: their numbers, unordered; meaningless if there are more than m.
@@ -267,7 +264,7 @@ def points_beyond(tree: KdTree, query: Points, square: float, found: Vector) -> 
 
 
 @inner
-def nearest(tree: KdTree, query: Points, found: Vector, distance: Points) -> int:
+def nearest(tree: KdTree, query: Floats, found: Ints, distance: Floats) -> int:
     """Find the points nearest to a query, ascending by distance, then by number.
 
     Parameters
@@ -316,7 +313,7 @@ def nearest(tree: KdTree, query: Points, found: Vector, distance: Points) -> int
 
 
 @inner
-def _insert(number: int, at: float, found: Vector, distance: Points, n_found: int) -> int:
+def _insert(number: int, at: float, found: Ints, distance: Floats, n_found: int) -> int:
     """Insert a point in order if it is among the nearest; return the number kept."""
     m = found.shape[0]
     if n_found == m and (at > distance[m - 1] or (at == distance[m - 1] and number > found[m - 1])):

@@ -5,42 +5,25 @@ for them. Every subset of a set is visited before it, so the last better choice 
 """
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import kernel, matrix, vector
-from shoal_kernels.tables.stripped_partitions import Codes, Ints, columns_of, lowest_column, next_set, split_runs
+from shoal_kernels._types import Matrix, OutMatrix, OutVector, Vector, kernel
+from shoal_kernels.tables.stripped_partitions import columns_of, lowest_column, next_set, split_runs
 
 
-@kernel(
-    types.void(
-        matrix(types.uint32),
-        vector(types.int64),
-        vector(types.int64),
-        types.int64,
-        types.uint32[:, ::1],
-        types.uint32[:, ::1],
-        types.uint32[::1],
-        types.int64[::1],
-        types.int64[::1],
-        types.int64[::1],
-        types.int64[::1],
-        types.int64[::1],
-    )
-)
+@kernel
 def choose_kept(
-    codes: Codes,
-    weight: Ints,
-    worth: Ints,
+    codes: Matrix[np.uint32],
+    weight: Vector[np.int64],
+    worth: Vector[np.int64],
     k: int,
-    tuples: Codes,
-    bounds: Codes,
-    left_out: Codes,
-    first: Ints,
-    place: Ints,
-    n_runs: Ints,
-    kept: Ints,
-    kept_worth: Ints,
+    tuples: OutMatrix[np.uint32],
+    bounds: OutMatrix[np.uint32],
+    left_out: OutVector[np.uint32],
+    first: OutVector[np.int64],
+    place: OutVector[np.int64],
+    n_runs: OutVector[np.int64],
+    kept: OutVector[np.int64],
+    kept_worth: OutVector[np.int64],
 ) -> None:
     """Choose for every tuple the most valuable set of columns on which at least `k` rows agree with it.
 
@@ -93,18 +76,14 @@ def choose_kept(
         mask = next_set(mask, d)
 
 
-@kernel(
-    types.void(
-        matrix(types.uint16),
-        vector(types.int64),
-        vector(types.int64),
-        types.int64,
-        vector(types.int64),
-        types.uint16[::1],
-    )
-)
+@kernel
 def keep_more(
-    codes: npt.NDArray[np.uint16], weight: Ints, worth: Ints, k: int, order: Ints, kept: npt.NDArray[np.uint16]
+    codes: Matrix[np.uint16],
+    weight: Vector[np.int64],
+    worth: Vector[np.int64],
+    k: int,
+    order: Vector[np.int64],
+    kept: OutVector[np.uint16],
 ) -> None:
     """Keep more cells of tuples that suppressed cells of others match.
 

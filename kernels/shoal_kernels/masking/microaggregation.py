@@ -7,20 +7,16 @@ that groups do not depend on the order of a table.
 import math
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inner, kernel, matrix, vector
+from shoal_kernels._jit import inner
+from shoal_kernels._types import Floats, Ints, Matrix, OutVector, Vector, kernel
 from shoal_kernels.masking.kd_tree import KdTree, build_tree, farthest, nearest, remove, square_distance
 from shoal_kernels.masking.outer_shell import farthest_from_center, make_shell
-
-Points = npt.NDArray[np.float64]
-Vector = npt.NDArray[np.int64]
 
 
 @inner
 def _group_around(
-    tree: KdTree, point: Points, number: int, found: Vector, distance: Points, group: Vector, to: int, total: Points
+    tree: KdTree, point: Floats, number: int, found: Ints, distance: Floats, group: Ints, to: int, total: Floats
 ) -> None:
     """Move a point and its nearest ones from the tree into a group, and subtract them from the total."""
     remove(tree, number)
@@ -33,8 +29,8 @@ def _group_around(
         total -= point[found[place]]
 
 
-@kernel(types.int64(matrix(types.float64), types.int64, types.int64[::1]))
-def mdav(point: Points, k: int, group: Vector) -> int:
+@kernel
+def mdav(point: Matrix[np.float64], k: int, group: OutVector[np.int64]) -> int:
     """Group points by maximum distance to the average vector; return the number of groups.
 
     While at least 3k points are left: the point farthest from the average of those left takes its k - 1
@@ -83,7 +79,7 @@ def mdav(point: Points, k: int, group: Vector) -> int:
 
 
 @inner
-def _from_center(point: Points) -> Vector:
+def _from_center(point: Floats) -> Ints:
     """Return all points, from the farthest to the nearest to their average; ties in order."""
     n, d = point.shape
     center = np.zeros(d)
@@ -97,7 +93,7 @@ def _from_center(point: Points) -> Vector:
 
 
 @inner
-def _nearest_to_group(tree: KdTree, point: Points, member: Vector, found: Vector, distance: Points) -> int:
+def _nearest_to_group(tree: KdTree, point: Floats, member: Ints, found: Ints, distance: Floats) -> int:
     """Set ``found[0]`` to the point nearest to any member, lowest number first; return 0 if none is left, else 1."""
     best, number = math.inf, -1
     for place in range(member.shape[0]):
@@ -109,8 +105,8 @@ def _nearest_to_group(tree: KdTree, point: Points, member: Vector, found: Vector
     return int(number >= 0)
 
 
-@kernel(types.int64(matrix(types.float64), types.int64, types.float64, types.int64[::1]))
-def v_mdav(point: Points, k: int, gain: float, group: Vector) -> int:
+@kernel
+def v_mdav(point: Matrix[np.float64], k: int, gain: float, group: OutVector[np.int64]) -> int:
     """Group points as MDAV does, one group at a time and of variable size; return the number of groups.
 
     While at least k points are left, the one farthest from the average of all takes its k - 1 nearest. The
@@ -169,7 +165,7 @@ def v_mdav(point: Points, k: int, gain: float, group: Vector) -> int:
 
 
 @inner
-def _join_nearest(tree: KdTree, point: Points, mean: Points, group: Vector) -> None:
+def _join_nearest(tree: KdTree, point: Floats, mean: Floats, group: Ints) -> None:
     """Add each remaining point to the group with the nearest mean, the first of equally near ones."""
     while tree.live[0] > 0:
         number = tree.least[0]
@@ -182,8 +178,8 @@ def _join_nearest(tree: KdTree, point: Points, mean: Points, group: Vector) -> N
                 group[number] = g
 
 
-@kernel(types.int64(vector(types.float64), types.int64, types.int64[::1]))
-def best_on_line(value: npt.NDArray[np.float64], k: int, group: Vector) -> int:
+@kernel
+def best_on_line(value: Vector[np.float64], k: int, group: OutVector[np.int64]) -> int:
     """Group ascending values with the least sum of squared differences to the means; return the number of groups.
 
     The best groups are runs of k to 2k - 1 values, so they are a shortest path over the places between values.

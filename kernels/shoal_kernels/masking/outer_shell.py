@@ -8,13 +8,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from shoal_kernels._jit import inner
+from shoal_kernels._types import Floats, Ints
 from shoal_kernels.masking.kd_tree import KdTree, farthest, points_beyond, square_distance
-
-Points = npt.NDArray[np.float64]
-Vector = npt.NDArray[np.int64]
 
 CAPACITY = 1024
 """Largest number of points of a shell: more take longer to scan, fewer are refilled more often."""
@@ -39,10 +36,10 @@ class Shell(NamedTuple):
         the farthest distance, adapted to the number of points in the shell.
     """
 
-    number: Vector
-    held: Vector
-    center: Points
-    reach: Points
+    number: Ints
+    held: Ints
+    center: Floats
+    reach: Floats
 
 
 @inner
@@ -53,7 +50,7 @@ def make_shell(d: int) -> Shell:
 
 
 @inner
-def farthest_from_center(tree: KdTree, point: Points, group: Vector, shell: Shell, center: Points) -> int:
+def farthest_from_center(tree: KdTree, point: Floats, group: Ints, shell: Shell, center: Floats) -> int:
     """Return the point farthest from a center, (d,) float64, as `farthest`; removed points have a group >= 0."""
     best, number = -1.0, -1
     place = 0
@@ -79,7 +76,7 @@ def farthest_from_center(tree: KdTree, point: Points, group: Vector, shell: Shel
 
 
 @inner
-def _refill(tree: KdTree, shell: Shell, center: Points, radius: float) -> None:
+def _refill(tree: KdTree, shell: Shell, center: Floats, radius: float) -> None:
     """Fill the shell with the points near the farthest distance from a center; empty it if there are too many."""
     reach = radius * (1 - shell.reach[1])
     count = points_beyond(tree, center, reach * reach, shell.number)

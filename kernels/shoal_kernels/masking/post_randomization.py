@@ -1,13 +1,9 @@
 """Post-randomization: two random stages that preserve expected frequencies, from a given keystream."""
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inlined, kernel, vector
-
-Vector = npt.NDArray[np.int64]
-Keystream = npt.NDArray[np.uint64]
+from shoal_kernels._jit import inlined
+from shoal_kernels._types import OutVector, Vector, kernel
 
 KEYSTREAM_PER_ROW = 5
 """Keystream words of each row, used or not, so that no row's result depends on another's."""
@@ -25,10 +21,14 @@ def below(word: np.uint64, bound: int) -> np.int64:
     return np.int64(((word >> half) * b + (((word & low_half) * b) >> half)) >> half)
 
 
-@kernel(
-    types.void(vector(types.uint64), vector(types.uint64), vector(types.int64), vector(types.int64), types.int64[::1])
-)
-def randomize(keystream: Keystream, threshold: Keystream, by_value: Vector, count: Vector, code: Vector) -> None:
+@kernel
+def randomize(
+    keystream: Vector[np.uint64],
+    threshold: Vector[np.uint64],
+    by_value: Vector[np.int64],
+    count: Vector[np.int64],
+    code: OutVector[np.int64],
+) -> None:
     """Randomize each row in two stages.
 
     A row enters with probability alpha. The first stage keeps its value or draws another, uniformly. The second

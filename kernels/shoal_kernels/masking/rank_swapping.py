@@ -1,15 +1,13 @@
 """Rank swapping: partners for each rank, from a given keystream."""
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import kernel, vector
+from shoal_kernels._types import OutVector, Vector, kernel
 from shoal_kernels.masking.post_randomization import below
 
 
-@kernel(types.void(vector(types.uint64), types.int64, types.int64[::1]))
-def pair_ranks(keystream: npt.NDArray[np.uint64], reach: int, partner: npt.NDArray[np.int64]) -> None:
+@kernel
+def pair_ranks(keystream: Vector[np.uint64], reach: int, partner: OutVector[np.int64]) -> None:
     """Pair each rank, from the lowest, with a uniformly drawn free rank at most `reach` above it.
 
     A rank without a free one stays unpaired. One pass: the free ranks within reach are a list that each rank

@@ -7,18 +7,15 @@ fall between different codes, RELAXED ones between any two tuples.
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from shoal_kernels._jit import inner
+from shoal_kernels._types import Floats, Ints, Words
 from shoal_kernels.criteria.class_check import satisfies
 from shoal_kernels.criteria.privacy_models import Cells, Models
 from shoal_kernels.tables.dimensions import Dimensions, code_at
 
 STRICT = 0
 RELAXED = 1
-
-Vector = npt.NDArray[np.int64]
-Words = npt.NDArray[np.uint64]
 
 
 class Workspace(NamedTuple):
@@ -41,17 +38,17 @@ class Workspace(NamedTuple):
         Histograms of the node, of two left sides, and of one right side.
     """
 
-    low: Vector
-    high: Vector
-    breadth: npt.NDArray[np.float64]
-    code: Vector
-    by_code: Vector
-    before: Vector
-    count_before: Vector
-    of_node: Vector
-    below: Vector
-    above: Vector
-    rest: Vector
+    low: Ints
+    high: Ints
+    breadth: Floats
+    code: Ints
+    by_code: Ints
+    before: Ints
+    count_before: Ints
+    of_node: Ints
+    below: Ints
+    above: Ints
+    rest: Ints
 
 
 @inner
@@ -74,7 +71,7 @@ def make_workspace(dims: Dimensions, models: Models, n: int) -> Workspace:
 
 
 @inner
-def sort_by_code(dims: Dimensions, words: Words, weight: Vector, node: Vector, j: int, workspace: Workspace) -> None:
+def sort_by_code(dims: Dimensions, words: Words, weight: Ints, node: Ints, j: int, workspace: Workspace) -> None:
     """Sort the node's places by code, stably, and sum the rows before each."""
     n, low = len(node), workspace.low[j]
     span = workspace.high[j] - low + 1
@@ -126,7 +123,7 @@ def _nearest_median(workspace: Workspace, n: int, mode: int) -> int:
 
 
 @inner
-def _add(cells: Cells, node: Vector, by_code: Vector, first: int, last: int, sign: int, histogram: Vector) -> None:
+def _add(cells: Cells, node: Ints, by_code: Ints, first: int, last: int, sign: int, histogram: Ints) -> None:
     for r in range(first, last):
         i = node[by_code[r]]
         for cell in range(cells.start[i], cells.start[i + 1]):
@@ -134,7 +131,7 @@ def _add(cells: Cells, node: Vector, by_code: Vector, first: int, last: int, sig
 
 
 @inner
-def _both_satisfy(models: Models, left: Vector, rows_left: int, rows: int, workspace: Workspace) -> bool:
+def _both_satisfy(models: Models, left: Ints, rows_left: int, rows: int, workspace: Workspace) -> bool:
     if rows_left < models.k[0] or rows - rows_left < models.k[0]:
         return False
     if not satisfies(models, left, rows_left):
@@ -145,7 +142,7 @@ def _both_satisfy(models: Models, left: Vector, rows_left: int, rows: int, works
 
 
 @inner
-def allowable_place(models: Models, cells: Cells, node: Vector, workspace: Workspace, mode: int) -> int:
+def allowable_place(models: Models, cells: Cells, node: Ints, workspace: Workspace, mode: int) -> int:
     """Return the allowable place nearest the median, or 0.
 
     Two histograms of a left side walk outward from the median; the nearer place is tried first.

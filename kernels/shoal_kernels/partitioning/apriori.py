@@ -9,13 +9,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inlined, inner, kernel
-from shoal_kernels.tables.item_sets import COUNTS, FOREST, Counts, Forest, Ints, apart, place_of
-
-Floats = npt.NDArray[np.float64]
+from shoal_kernels._jit import inlined, inner
+from shoal_kernels._types import Ints, Matrix, OutVector, kernel
+from shoal_kernels.tables.item_sets import Counts, Forest, apart, place_of
 
 
 class Cut(NamedTuple):
@@ -35,15 +32,11 @@ class Cut(NamedTuple):
         Current loss of the entries under each node.
     """
 
-    node: Ints
-    left_out: npt.NDArray[np.uint8]
-    entries: Ints
-    share: Floats
-    lost: Floats
-
-
-_I64, _F64 = types.int64[::1], types.float64[::1]
-CUT = types.NamedTuple([_I64, types.uint8[::1], _I64, _F64, _F64], Cut)
+    node: OutVector[np.int64]
+    left_out: OutVector[np.uint8]
+    entries: OutVector[np.int64]
+    share: OutVector[np.float64]
+    lost: OutVector[np.float64]
 
 
 @inlined
@@ -123,10 +116,10 @@ def _cheapest(forest: Forest, counts: Counts, bits: int, k: int, cut: Cut, nodes
             best[:n] = tops[:n]
 
 
-@kernel(
-    types.void(FOREST, COUNTS, types.int64, types.int64, types.Array(types.int64, 2, "C", readonly=True), CUT, _I64)
-)
-def generalize_rare(forest: Forest, counts: Counts, bits: int, k: int, rare: Ints, cut: Cut, changes: Ints) -> None:
+@kernel
+def generalize_rare(
+    forest: Forest, counts: Counts, bits: int, k: int, rare: Matrix[np.int64], cut: Cut, changes: OutVector[np.int64]
+) -> None:
     """Generalize the cut until none of the given combinations is rare.
 
     Parameters

@@ -16,15 +16,15 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inner, kernel, matrix, vector
+from shoal_kernels._jit import inner
+from shoal_kernels._types import Ints, Matrix, OutVector, Vector, Words, kernel
 from shoal_kernels.criteria.block_criteria import Criteria, add_to_histogram, make_criteria, meets_criteria
 from shoal_kernels.criteria.class_check import satisfies
-from shoal_kernels.criteria.privacy_models import CELLS, MODELS, Cells, Models
+from shoal_kernels.criteria.privacy_models import Cells, Models
 from shoal_kernels.partitioning.generalization_levels import Levels, make_levels
 from shoal_kernels.partitioning.residuals import reassign_residuals
-from shoal_kernels.tables.dimensions import DIMENSIONS, Dimensions
+from shoal_kernels.tables.dimensions import Dimensions
 
 MAX_WORK = 4096
 """Largest total work, in visits of the whole block; tuples still free after that are residuals."""
@@ -32,8 +32,6 @@ MAX_NODES = 1 << 17
 """Largest number of nodes generated."""
 VISIT_COST = 64
 """Fixed cost of a visit, in tuples."""
-
-Ints = npt.NDArray[np.int64]
 
 
 class Candidates(NamedTuple):
@@ -56,9 +54,9 @@ class Candidates(NamedTuple):
 
     item: Ints
     weight: Ints
-    key: npt.NDArray[np.uint64]
+    key: Words
     next_place: Ints
-    slot_key: npt.NDArray[np.uint64]
+    slot_key: Words
     slot_visit: Ints
     slot_rows: Ints
     slot_place: Ints
@@ -274,27 +272,16 @@ def dissolve_last(weight: Ints, criteria: Criteria, class_id: Ints, classes: int
                 class_id[p] = -1
 
 
-@kernel(
-    types.void(
-        DIMENSIONS,
-        matrix(types.uint64),
-        vector(types.int64),
-        CELLS,
-        MODELS,
-        vector(types.int64),
-        types.int64[::1],
-        types.int64[::1],
-    )
-)
+@kernel
 def group_bottom_up(
     dims: Dimensions,
-    words: npt.NDArray[np.uint64],
-    weight: Ints,
+    words: Matrix[np.uint64],
+    weight: Vector[np.int64],
     cells: Cells,
     models: Models,
-    tuples: Ints,
-    class_id: Ints,
-    n_classes: Ints,
+    tuples: Vector[np.int64],
+    class_id: OutVector[np.int64],
+    n_classes: OutVector[np.int64],
 ) -> None:
     """Group the tuples of one block into the cheapest cells that satisfy `models`.
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_kernels._jit import inlined, inner, lean
+from shoal_kernels._types import Ints, Words
 from shoal_kernels.tables.dimensions import ORDERED, SET, Dimensions, code_at, span_loss
 
 COLUMN_BLOCK = 8
@@ -22,7 +23,6 @@ EXACT = 1 << 24
 
 
 Coordinates = npt.NDArray[np.float32]
-Bits = npt.NDArray[np.uint64]
 
 
 class Box(NamedTuple):
@@ -37,7 +37,7 @@ class Box(NamedTuple):
 
     low: Coordinates
     high: Coordinates
-    bits: Bits
+    bits: Words
 
 
 class Points(NamedTuple):
@@ -59,16 +59,16 @@ class Points(NamedTuple):
     all_ordered: bool
     cap: Coordinates
     coordinates: Coordinates
-    weight: npt.NDArray[np.int64]
-    sets: npt.NDArray[np.int64]
+    weight: Ints
+    sets: Ints
 
 
 @inner
 def make_points(
     dims: Dimensions,
-    words: npt.NDArray[np.uint64],
-    weight: npt.NDArray[np.int64],
-    tuples: npt.NDArray[np.int64],
+    words: Words,
+    weight: Ints,
+    tuples: Ints,
 ) -> Points:
     """Return the points of `tuples`, in their order."""
     d = dims.kind.shape[0]
@@ -112,7 +112,7 @@ def make_box(dims: Dimensions) -> Box:
 
 
 @inlined
-def clear(low: Coordinates, high: Coordinates, bits: Bits) -> None:
+def clear(low: Coordinates, high: Coordinates, bits: Words) -> None:
     """Make the box empty."""
     for block in range(0, low.shape[0], COLUMN_BLOCK):
         for column in range(block, block + COLUMN_BLOCK):
@@ -135,7 +135,7 @@ def widen(coordinates: Coordinates, row: int, low: Coordinates, high: Coordinate
 
 
 @inlined
-def mark(sets: npt.NDArray[np.int64], coordinates: Coordinates, row: int, bits: Bits) -> None:
+def mark(sets: Ints, coordinates: Coordinates, row: int, bits: Words) -> None:
     """Add the codes of the tuple in `row` to the box's sets."""
     for s in range(sets.shape[1]):
         code = np.int64(coordinates[row, sets[0, s]])
@@ -155,7 +155,7 @@ def join(into: Box, other: Box) -> None:
 
 
 @lean
-def enclose(points: Points, items: npt.NDArray[np.int64], box: Box) -> int:
+def enclose(points: Points, items: Ints, box: Box) -> int:
     """Set the box to that of `items`; return their rows."""
     coordinates, weight, sets = points.coordinates, points.weight, points.sets
     low, high, bits = box.low, box.high, box.bits
@@ -178,7 +178,7 @@ def popcount(x: np.uint64) -> np.int64:
 
 
 @lean
-def unordered_loss(dims: Dimensions, low: Coordinates, high: Coordinates, bits: Bits) -> float:
+def unordered_loss(dims: Dimensions, low: Coordinates, high: Coordinates, bits: Words) -> float:
     """Return the weighted loss of a box in its TREE and SET dimensions."""
     total = 0.0
     for j in range(dims.kind.shape[0]):
@@ -208,7 +208,7 @@ def box_loss(
     cap: Coordinates,
     low: Coordinates,
     high: Coordinates,
-    bits: Bits,
+    bits: Words,
 ) -> float:
     """Return the loss of one row in a class with this box, 0 to 1. The box is not empty."""
     total = np.float32(0.0)

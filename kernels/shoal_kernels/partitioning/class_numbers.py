@@ -1,19 +1,17 @@
 """Class numbers of tuples, from the first places of classes in a permuted array."""
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import kernel, vector
+from shoal_kernels._types import OutVector, Vector, kernel
 
 
-@kernel(types.void(vector(types.uint64), types.uint64, vector(types.uint8), types.int64, types.int64[::1]))
+@kernel
 def label_positions(
-    carriers: npt.NDArray[np.uint64],
+    carriers: Vector[np.uint64],
     index_mask: np.uint64,
-    is_start: npt.NDArray[np.uint8],
+    is_start: Vector[np.uint8],
     n_before: int,
-    class_of_tuple: npt.NDArray[np.int64],
+    class_of_tuple: OutVector[np.int64],
 ) -> None:
     """Write the class number of each position to the tuple at that position.
 
@@ -35,8 +33,8 @@ def label_positions(
         class_of_tuple[np.int64(carriers[i] & index_mask)] = class_id
 
 
-@kernel(types.void(types.int64[::1], types.int64[::1]))
-def number_by_first(number: npt.NDArray[np.int64], class_of_tuple: npt.NDArray[np.int64]) -> None:
+@kernel
+def number_by_first(number: OutVector[np.int64], class_of_tuple: OutVector[np.int64]) -> None:
     """Renumber classes by their first tuple.
 
     Parameters

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_kernels._jit import inner, lean
+from shoal_kernels._types import Bytes, Floats, Ints
 from shoal_kernels.criteria.block_criteria import Criteria, meets_criteria
 from shoal_kernels.partitioning.bounding_boxes import Box, Points, box_loss, clear, make_box, mark, widen
 from shoal_kernels.tables.dimensions import Dimensions
@@ -41,14 +42,14 @@ class Workspace(NamedTuple):
     box : Box
     """
 
-    orders: npt.NDArray[np.int64]
+    orders: Ints
     key: npt.NDArray[np.float32]
-    spare: npt.NDArray[np.int64]
+    spare: Ints
     spare_key: npt.NDArray[np.float32]
-    prefix: npt.NDArray[np.float64]
-    side: npt.NDArray[np.uint8]
-    cut_loss: npt.NDArray[np.float64]
-    cut_place: npt.NDArray[np.int64]
+    prefix: Floats
+    side: Bytes
+    cut_loss: Floats
+    cut_place: Ints
     box: Box
 
 
@@ -69,7 +70,7 @@ def make_workspace(dims: Dimensions, points: Points, n: int, n_orders: int) -> W
 
 
 @lean
-def sort_by_column(points: Points, items: npt.NDArray[np.int64], j: int, n: int, workspace: Workspace) -> None:
+def sort_by_column(points: Points, items: Ints, j: int, n: int, workspace: Workspace) -> None:
     """Write the first `n` of `items` into order `j`, stably sorted by column `j`."""
     coordinates, key, target = points.coordinates, workspace.key, workspace.orders[j]
     for p in range(n):
@@ -201,12 +202,12 @@ def split_orders(workspace: Workspace, j: int, place: int, a: int, b: int, swap:
 @lean
 def partition_stably(
     points: Points,
-    items: npt.NDArray[np.int64],
+    items: Ints,
     a: int,
     b: int,
     j: int,
     threshold: np.float32,
-    spare: npt.NDArray[np.int64],
+    spare: Ints,
 ) -> int:
     """Partition items `a` up to `b` by column `j` at `threshold`, stably; return where the second side begins."""
     left, right = a, 0
@@ -223,7 +224,7 @@ def partition_stably(
 
 
 @inner
-def best_meeting_cut(criteria: Criteria, weight: npt.NDArray[np.int64], workspace: Workspace, a: int, b: int) -> int:
+def best_meeting_cut(criteria: Criteria, weight: Ints, workspace: Workspace, a: int, b: int) -> int:
     """Return the dimension of the best cut found with both sides satisfying the models, or -1."""
     while True:
         j = best_cut(workspace)

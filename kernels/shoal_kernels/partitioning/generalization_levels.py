@@ -8,9 +8,9 @@ block beyond those that the level below merges is dropped.
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from shoal_kernels._jit import inlined, inner, lean
+from shoal_kernels._types import Floats, Ints, Words
 from shoal_kernels.tables.dimensions import ORDERED, SET, TREE, Dimensions, code_at
 
 HALVINGS = 6
@@ -32,10 +32,10 @@ class Levels(NamedTuple):
         Midway between the least and the mean cost of a row; never decreases from level to level.
     """
 
-    first: npt.NDArray[np.int64]
-    digest: npt.NDArray[np.uint64]
-    cost: npt.NDArray[np.float64]
-    priority: npt.NDArray[np.float64]
+    first: Ints
+    digest: Words
+    cost: Floats
+    priority: Floats
 
 
 @inlined
@@ -80,7 +80,7 @@ def cost_at(dims: Dimensions, j: int, level: int, code: int, k: int) -> float:
 
 
 @inner
-def distinct_nodes(dims: Dimensions, j: int, level: int, codes: npt.NDArray[np.int64]) -> int:
+def distinct_nodes(dims: Dimensions, j: int, level: int, codes: Ints) -> int:
     """Return the number of nodes of a level above `codes`, which ascend."""
     count, last = 0, np.int64(-(2**62))
     for code in codes:
@@ -91,7 +91,7 @@ def distinct_nodes(dims: Dimensions, j: int, level: int, codes: npt.NDArray[np.i
 
 
 @inner
-def rank_codes(code: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
+def rank_codes(code: Ints, size: int) -> Ints:
     """Replace codes below `size` by their ranks among the distinct ones; return these, ascending."""
     # A table over the domain is linear, but pays for the whole domain; sort where that is much larger.
     if size > 4 * code.shape[0]:
@@ -108,13 +108,13 @@ def rank_codes(code: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
 
 @lean
 def fill_level(
-    code: npt.NDArray[np.int64],
-    weight: npt.NDArray[np.int64],
-    tuples: npt.NDArray[np.int64],
-    digest_of: npt.NDArray[np.uint64],
-    cost_of: npt.NDArray[np.float64],
-    digest: npt.NDArray[np.uint64],
-    cost: npt.NDArray[np.float64],
+    code: Ints,
+    weight: Ints,
+    tuples: Ints,
+    digest_of: Words,
+    cost_of: Floats,
+    digest: Words,
+    cost: Floats,
 ) -> float:
     """Write word and cost of each tuple by the rank of its code; return the midpoint of least and mean cost."""
     total, rows, least = 0.0, 0, np.inf
@@ -130,9 +130,9 @@ def fill_level(
 @inner
 def make_levels(
     dims: Dimensions,
-    words: npt.NDArray[np.uint64],
-    weight: npt.NDArray[np.int64],
-    tuples: npt.NDArray[np.int64],
+    words: Words,
+    weight: Ints,
+    tuples: Ints,
     k: int,
 ) -> Levels:
     """Return the levels of `tuples`, in their order."""

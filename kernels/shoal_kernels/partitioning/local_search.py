@@ -7,9 +7,9 @@ the order differs and other pairs are tried.
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from shoal_kernels._jit import inner, lean
+from shoal_kernels._types import Floats, Ints
 from shoal_kernels.criteria.block_criteria import Criteria
 from shoal_kernels.partitioning.bounding_boxes import (
     Box,
@@ -35,8 +35,6 @@ from shoal_kernels.partitioning.cutting import (
 from shoal_kernels.partitioning.tuple_ordering import order_tuples
 from shoal_kernels.tables.dimensions import Dimensions
 
-Ints = npt.NDArray[np.int64]
-
 
 class Classes(NamedTuple):
     """Classes as linked lists of their tuples.
@@ -56,7 +54,7 @@ class Classes(NamedTuple):
     head: Ints
     next_item: Ints
     size: Ints
-    cost: npt.NDArray[np.float64]
+    cost: Floats
 
 
 @lean

@@ -11,28 +11,19 @@ and a cut may fall between any two.
 """
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inner, kernel, matrix, vector
-from shoal_kernels.criteria.privacy_models import CELLS, MODELS, Cells, Models
-from shoal_kernels.partitioning.allowable_cuts import (
-    RELAXED,
-    Vector,
-    Words,
-    Workspace,
-    allowable_place,
-    make_workspace,
-    sort_by_code,
-)
+from shoal_kernels._jit import inner
+from shoal_kernels._types import Ints, Matrix, OutMatrix, OutVector, Vector, Words, kernel
+from shoal_kernels.criteria.privacy_models import Cells, Models
+from shoal_kernels.partitioning.allowable_cuts import RELAXED, Workspace, allowable_place, make_workspace, sort_by_code
 from shoal_kernels.partitioning.mondrian_widths import width
-from shoal_kernels.tables.dimensions import DIMENSIONS, Dimensions, code_at
+from shoal_kernels.tables.dimensions import Dimensions, code_at
 
 _MAX_WAITING = 65
 
 
 @inner
-def _measure(dims: Dimensions, words: Words, node: Vector, mode: int, workspace: Workspace) -> None:
+def _measure(dims: Dimensions, words: Words, node: Ints, mode: int, workspace: Workspace) -> None:
     """Set range and breadth of each dimension; breadth is -1 if it cannot be cut."""
     for j in range(len(dims.kind)):
         low, high = dims.size[j], -1
@@ -50,7 +41,7 @@ def _measure(dims: Dimensions, words: Words, node: Vector, mode: int, workspace:
 
 
 @inner
-def _split(node: Vector, place: int, workspace: Workspace) -> None:
+def _split(node: Ints, place: int, workspace: Workspace) -> None:
     """Move the tuples before `place` to the front of the node; both sides stay sorted by index."""
     n = len(node)
     # `code` and then `by_code` are no longer needed and serve as scratch.
@@ -76,9 +67,9 @@ def _cut(
     dims: Dimensions,
     models: Models,
     words: Words,
-    weight: Vector,
+    weight: Ints,
     cells: Cells,
-    node: Vector,
+    node: Ints,
     mode: int,
     workspace: Workspace,
 ) -> int:
@@ -109,36 +100,19 @@ def _cut(
             return place
 
 
-_INT, _VECTOR = types.int64, vector(types.int64)
-
-
-@kernel(
-    types.void(
-        DIMENSIONS,
-        MODELS,
-        matrix(types.uint64),
-        _VECTOR,
-        CELLS,
-        _VECTOR,
-        _INT,
-        _INT,
-        types.int64[::1],
-        types.uint8[::1],
-        types.int64[:, ::1],
-    )
-)
+@kernel
 def cut_tuples(
     dims: Dimensions,
     models: Models,
-    words: Words,
-    weight: Vector,
+    words: Matrix[np.uint64],
+    weight: Vector[np.int64],
     cells: Cells,
-    node: Vector,
+    node: Vector[np.int64],
     mode: int,
     max_uncut: int,
-    order: Vector,
-    is_start: npt.NDArray[np.uint8],
-    pending: npt.NDArray[np.int64],
+    order: OutVector[np.int64],
+    is_start: OutVector[np.uint8],
+    pending: OutMatrix[np.int64],
 ) -> None:
     """Cut one node to the end.
 

@@ -8,16 +8,13 @@ stays below log2(n).
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inlined, inner, kernel, vector
+from shoal_kernels._jit import inlined, inner
+from shoal_kernels._types import Bytes, Floats, Ints, OutMatrix, OutVector, Vector, Words, kernel
 from shoal_kernels.partitioning.mondrian_widths import width
-from shoal_kernels.tables.dimensions import DIMENSIONS, Dimensions
+from shoal_kernels.tables.dimensions import Dimensions
 
-Keys = npt.NDArray[np.uint64]
-Tags = Keys | None
-Pending = npt.NDArray[np.int64]
+Tags = Words | None
 Node = tuple[int, int, int]
 
 _MAX_WAITING = 65
@@ -35,16 +32,14 @@ _ONE = np.uint64(1)
 class _Workspace(NamedTuple):
     """Workspace: lowest and highest code and width of each dimension, and buckets of codes."""
 
-    low: Pending
-    high: Pending
-    breadth: npt.NDArray[np.float64]
-    bucket: Pending
+    low: Ints
+    high: Ints
+    breadth: Floats
+    bucket: Ints
 
 
 @inlined
-def _ranges(
-    mask: Keys, shift: Pending, keys: Keys, node: Node, cuttable: np.uint64, low: Pending, high: Pending
-) -> None:
+def _ranges(mask: Words, shift: Ints, keys: Words, node: Node, cuttable: np.uint64, low: Ints, high: Ints) -> None:
     """Set the lowest and highest code of each dimension that is not constant."""
     d = len(shift)
     for j in range(d):
@@ -76,7 +71,7 @@ def _rows(tags: Tags, i: int) -> int:
 
 @inner
 def _median(
-    keys: Keys, tags: Tags, node: Node, shift: np.uint64, mask: np.uint64, low: int, high: int, bucket: Pending
+    keys: Words, tags: Tags, node: Node, shift: np.uint64, mask: np.uint64, low: int, high: int, bucket: Ints
 ) -> tuple[np.uint64, int, int]:
     """Return the lowest code with half of the rows at or below it, the rows below it, and the rows on it.
 
@@ -111,7 +106,7 @@ def _median(
 
 
 @inlined
-def _cut_in_place(keys: Keys, tags: Tags, node: Node, field: np.uint64, bound: np.uint64) -> int:
+def _cut_in_place(keys: Words, tags: Tags, node: Node, field: np.uint64, bound: np.uint64) -> int:
     """Move the keys whose field is below `bound` to the front; return where the others begin."""
     middle = np.uint64(node[0])
     # Lomuto's partition without branches: every key is swapped, `middle` advances only past smaller ones.
@@ -138,9 +133,7 @@ def _too_few_rows(tags: Tags, node: Node, k: int) -> bool:
 
 
 @inlined
-def _measure(
-    dims: Dimensions, cuttable: np.uint64, low: Pending, high: Pending, breadth: npt.NDArray[np.float64]
-) -> np.uint64:
+def _measure(dims: Dimensions, cuttable: np.uint64, low: Ints, high: Ints, breadth: Floats) -> np.uint64:
     """Set the width of each dimension, -1 if it is constant; return the mask of those that are not."""
     for j in range(len(breadth)):
         breadth[j] = -1.0
@@ -155,7 +148,7 @@ def _measure(
 
 
 @inlined
-def _widest(breadth: npt.NDArray[np.float64]) -> int:
+def _widest(breadth: Floats) -> int:
     widest = 0
     for j in range(1, len(breadth)):
         if breadth[j] > breadth[widest]:
@@ -165,7 +158,7 @@ def _widest(breadth: npt.NDArray[np.float64]) -> int:
 
 @inlined
 def _cut(
-    mask: Keys, shift: Pending, keys: Keys, tags: Tags, node: Node, k: int, workspace: _Workspace
+    mask: Words, shift: Ints, keys: Words, tags: Tags, node: Node, k: int, workspace: _Workspace
 ) -> tuple[int, int]:
     """Cut a node; return where its right side begins, 0 if no cut is allowed, and the rows on the left.
 
@@ -194,14 +187,14 @@ def _cut(
 @inner
 def _cut_all(
     dims: Dimensions,
-    shift: Pending,
-    keys: Keys,
+    shift: Ints,
+    keys: Words,
     tags: Tags,
     k: int,
-    root: npt.NDArray[np.int64],
+    root: Ints,
     max_uncut: int,
-    is_start: npt.NDArray[np.uint8],
-    pending: Pending,
+    is_start: Bytes,
+    pending: Ints,
 ) -> None:
     """Cut `root` (start, stop, rows) to the end; nodes of at most `max_uncut` tuples go to `pending` instead.
 
@@ -248,21 +241,16 @@ def _cut_all(
         n_waiting += 1
 
 
-_KEYS, _INT = types.uint64[::1], types.int64
-_VECTOR = vector(types.int64)
-_NODES, _STARTS = types.int64[:, ::1], types.uint8[::1]
-
-
-@kernel(types.void(DIMENSIONS, _VECTOR, _INT, _VECTOR, _INT, _KEYS, _STARTS, _NODES))
+@kernel
 def cut_keys(
     dims: Dimensions,
-    shift: Pending,
+    shift: Vector[np.int64],
     k: int,
-    node: npt.NDArray[np.int64],
+    node: Vector[np.int64],
     max_uncut: int,
-    keys: Keys,
-    is_start: npt.NDArray[np.uint8],
-    pending: Pending,
+    keys: OutVector[np.uint64],
+    is_start: OutVector[np.uint8],
+    pending: OutMatrix[np.int64],
 ) -> None:
     """Cut one node to the end; every tuple weighs one row.
 
@@ -287,24 +275,24 @@ def cut_keys(
     _cut_all(dims, shift, keys, None, k, node, max_uncut, is_start, pending)
 
 
-@kernel(types.void(DIMENSIONS, _VECTOR, _INT, _VECTOR, _INT, _KEYS, _KEYS, _STARTS, _NODES))
+@kernel
 def cut_tagged_keys(
     dims: Dimensions,
-    shift: Pending,
+    shift: Vector[np.int64],
     k: int,
-    node: npt.NDArray[np.int64],
+    node: Vector[np.int64],
     max_uncut: int,
-    keys: Keys,
-    tags: Keys,
-    is_start: npt.NDArray[np.uint8],
-    pending: Pending,
+    keys: OutVector[np.uint64],
+    tags: OutVector[np.uint64],
+    is_start: OutVector[np.uint8],
+    pending: OutMatrix[np.int64],
 ) -> None:
     """Cut one node to the end, as `cut_keys`; ``tags``, (n,) uint64, of weight and index move with the keys."""
     _cut_all(dims, shift, keys, tags, k, node, max_uncut, is_start, pending)
 
 
-@kernel(types.void(vector(types.uint64), _INT, _INT, _KEYS))
-def key_with_index(word: Keys, drop: int, index_bits: int, keys: Keys) -> None:
+@kernel
+def key_with_index(word: Vector[np.uint64], drop: int, index_bits: int, keys: OutVector[np.uint64]) -> None:
     """Set ``keys`` to the words without their `drop` lowest bits, each followed by its index."""
     for i in range(len(word)):
         keys[i] = ((word[i] >> np.uint64(drop)) << np.uint64(index_bits)) | np.uint64(i)

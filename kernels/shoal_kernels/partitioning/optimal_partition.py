@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_kernels._jit import inner, lean
+from shoal_kernels._types import Ints
 from shoal_kernels.criteria.block_criteria import Criteria, add_to_histogram
 from shoal_kernels.criteria.class_check import satisfies
 from shoal_kernels.partitioning.bounding_boxes import Points, box_loss, clear, make_box, mark, widen
@@ -19,7 +20,7 @@ ENDS_PER_K = 64
 
 
 @inner
-def mark_ends(weight: npt.NDArray[np.int64], items: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.bool_]:
+def mark_ends(weight: Ints, items: Ints, k: int) -> npt.NDArray[np.bool_]:
     """Return the places where runs may begin and end: all for small `k`, else one in `k / ENDS_PER_K` rows."""
     n = items.shape[0]
     may_end = np.zeros(n + 1, np.bool_)
@@ -34,9 +35,7 @@ def mark_ends(weight: npt.NDArray[np.int64], items: npt.NDArray[np.int64], k: in
 
 
 @inner
-def optimal_partition(
-    dims: Dimensions, points: Points, items: npt.NDArray[np.int64], k: int, begin: npt.NDArray[np.int64]
-) -> int:
+def optimal_partition(dims: Dimensions, points: Points, items: Ints, k: int, begin: Ints) -> int:
     """Partition `items` into runs of at least `k` rows with the least loss; return their number.
 
     Parameters
@@ -88,7 +87,7 @@ def optimal_partition(
 
 
 @lean
-def trace_back(cut: npt.NDArray[np.int64], begin: npt.NDArray[np.int64]) -> int:
+def trace_back(cut: Ints, begin: Ints) -> int:
     """Write the first place of each run of the best partition; return their number."""
     count = 0
     end = cut.shape[0] - 1
@@ -106,9 +105,9 @@ def partition_meeting(
     dims: Dimensions,
     points: Points,
     criteria: Criteria,
-    items: npt.NDArray[np.int64],
+    items: Ints,
     boundary: npt.NDArray[np.bool_],
-    begin: npt.NDArray[np.int64],
+    begin: Ints,
 ) -> int:
     """Partition `items` into runs that satisfy the models, with little loss; return their number.
 

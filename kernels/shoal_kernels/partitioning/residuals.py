@@ -3,14 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inner, kernel, matrix, vector
-from shoal_kernels.tables.dimensions import DIMENSIONS, SET, Dimensions, code_at, span_loss
-
-Ints = npt.NDArray[np.int64]
-Words = npt.NDArray[np.uint64]
+from shoal_kernels._jit import inner
+from shoal_kernels._types import Floats, Ints, Matrix, OutVector, Vector, Words, kernel
+from shoal_kernels.tables.dimensions import SET, Dimensions, code_at, span_loss
 
 
 class Extent(NamedTuple):
@@ -112,7 +108,7 @@ def update_best_class(
     members: Ints,
     residuals: Ints,
     c: int,
-    added: npt.NDArray[np.float64],
+    added: Floats,
     best: Ints,
 ) -> None:
     """Set class `c` as the best for each residual to whose class it would add less loss than `added`."""
@@ -164,25 +160,15 @@ def reassign_residuals(
         added[residuals], best[residuals] = added_now, best_now
 
 
-@kernel(
-    types.void(
-        DIMENSIONS,
-        matrix(types.uint64),
-        vector(types.int64),
-        vector(types.int64),
-        vector(types.int64),
-        types.int64,
-        types.float64[::1],
-    )
-)
+@kernel
 def total_loss(
     dims: Dimensions,
-    words: Words,
-    weight: Ints,
-    tuples: Ints,
-    class_id: Ints,
+    words: Matrix[np.uint64],
+    weight: Vector[np.int64],
+    tuples: Vector[np.int64],
+    class_id: Vector[np.int64],
     n_classes: int,
-    loss: npt.NDArray[np.float64],
+    loss: OutVector[np.float64],
 ) -> None:
     """Sum the loss of all rows of a block.
 

@@ -1,27 +1,24 @@
 """The tight method for one block of tuples: order them, group the order optimally, improve the classes."""
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inner, kernel, matrix, vector
+from shoal_kernels._jit import inner
+from shoal_kernels._types import Ints, Matrix, OutVector, Vector, kernel
 from shoal_kernels.criteria.block_criteria import make_criteria, meets_criteria
-from shoal_kernels.criteria.privacy_models import CELLS, MODELS, Cells, Models
+from shoal_kernels.criteria.privacy_models import Cells, Models
 from shoal_kernels.partitioning.bounding_boxes import make_points
 from shoal_kernels.partitioning.cutting import best_cut, find_cuts, make_workspace, partition_stably, sort_by_column
 from shoal_kernels.partitioning.local_search import improve_classes
 from shoal_kernels.partitioning.optimal_partition import optimal_partition, partition_meeting
 from shoal_kernels.partitioning.tuple_ordering import order_tuples
-from shoal_kernels.tables.dimensions import DIMENSIONS, Dimensions
+from shoal_kernels.tables.dimensions import Dimensions
 
 BLOCK_SAMPLE = 1024
 """Number of tuples from which the cut of a node too large for one block is chosen."""
 
-_words, _rows = matrix(types.uint64), vector(types.int64)
-
 
 @inner
-def put_heavy_last(weight: npt.NDArray[np.int64], models: Models) -> tuple[npt.NDArray[np.int64], int]:
+def put_heavy_last(weight: Ints, models: Models) -> tuple[Ints, int]:
     """Return all tuples, heavy ones last, and the number of the others.
 
     A heavy tuple has at least k rows: as a class of its own it loses nothing, and in the order it would only
@@ -47,15 +44,15 @@ def put_heavy_last(weight: npt.NDArray[np.int64], models: Models) -> tuple[npt.N
     return items, n_light
 
 
-@kernel(types.void(DIMENSIONS, _words, _rows, CELLS, MODELS, types.int64[::1], types.int64[::1]))
+@kernel
 def cut_block(
     dims: Dimensions,
-    words: npt.NDArray[np.uint64],
-    weight: npt.NDArray[np.int64],
+    words: Matrix[np.uint64],
+    weight: Vector[np.int64],
     cells: Cells,
     models: Models,
-    tuples: npt.NDArray[np.int64],
-    middle: npt.NDArray[np.int64],
+    tuples: OutVector[np.int64],
+    middle: OutVector[np.int64],
 ) -> None:
     """Cut a large node in two, at the value of one dimension with the least loss in an even sample.
 
@@ -101,17 +98,17 @@ def cut_block(
     middle[0] = place
 
 
-@kernel(types.void(DIMENSIONS, _words, _rows, CELLS, MODELS, types.int64, _rows, types.int64[::1], types.int64[::1]))
+@kernel
 def tight_classes(
     dims: Dimensions,
-    words: npt.NDArray[np.uint64],
-    weight: npt.NDArray[np.int64],
+    words: Matrix[np.uint64],
+    weight: Vector[np.int64],
     cells: Cells,
     models: Models,
     rounds: int,
-    tuples: npt.NDArray[np.int64],
-    class_id: npt.NDArray[np.int64],
-    n_classes: npt.NDArray[np.int64],
+    tuples: Vector[np.int64],
+    class_id: OutVector[np.int64],
+    n_classes: OutVector[np.int64],
 ) -> None:
     """Partition the tuples of one block into classes that satisfy `models`, with little loss.
 

@@ -1,20 +1,16 @@
 """Trimming of classes: suppress tuples that cost the other rows of their class more than their suppression."""
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inner, kernel, matrix, vector
+from shoal_kernels._jit import inner
+from shoal_kernels._types import Floats, Ints, Matrix, OutVector, Vector, Words, kernel
 from shoal_kernels.criteria.class_check import satisfies
-from shoal_kernels.criteria.privacy_models import CELLS, MODELS, Cells, Models
-from shoal_kernels.tables.dimensions import DIMENSIONS, SET, Dimensions, code_at, span_loss
-
-Ints = npt.NDArray[np.int64]
-Bits = npt.NDArray[np.uint64]
+from shoal_kernels.criteria.privacy_models import Cells, Models
+from shoal_kernels.tables.dimensions import SET, Dimensions, code_at, span_loss
 
 
 @inner
-def _bits_set(bits: Bits, first: int, n_words: int) -> int:
+def _bits_set(bits: Words, first: int, n_words: int) -> int:
     """Count the one bits in a run of words."""
     count = 0
     for word in range(first, first + n_words):
@@ -26,7 +22,7 @@ def _bits_set(bits: Bits, first: int, n_words: int) -> int:
 
 
 @inner
-def _extent_loss(dims: Dimensions, low: Ints, high: Ints, bits: Bits) -> float:
+def _extent_loss(dims: Dimensions, low: Ints, high: Ints, bits: Words) -> float:
     """Return the loss of one row in a class with this extent."""
     total = 0.0
     for j in range(dims.kind.shape[0]):
@@ -41,7 +37,7 @@ def _extent_loss(dims: Dimensions, low: Ints, high: Ints, bits: Bits) -> float:
 
 
 @inner
-def _grow(dims: Dimensions, words: Bits, i: int, low: Ints, high: Ints, bits: Bits) -> None:
+def _grow(dims: Dimensions, words: Words, i: int, low: Ints, high: Ints, bits: Words) -> None:
     """Extend an extent to tuple `i`."""
     for j in range(dims.kind.shape[0]):
         code = code_at(dims, words, j, i)
@@ -52,7 +48,7 @@ def _grow(dims: Dimensions, words: Bits, i: int, low: Ints, high: Ints, bits: Bi
 
 
 @inner
-def _losses_without(dims: Dimensions, words: Bits, members: Ints, n: int, loss: npt.NDArray[np.float64]) -> float:
+def _losses_without(dims: Dimensions, words: Words, members: Ints, n: int, loss: Floats) -> float:
     """Fill in the loss of a row without each of the first `n` members in turn; return the loss with all of them.
 
     The extent of all others is the union of the extents of those before and those after: one sweep each way.
@@ -87,29 +83,17 @@ def _shift_histogram(cells: Cells, i: int, sign: int, histogram: Ints) -> None:
         histogram[cells.value[cell]] += sign * cells.count[cell]
 
 
-@kernel(
-    types.void(
-        DIMENSIONS,
-        matrix(types.uint64),
-        vector(types.int64),
-        CELLS,
-        MODELS,
-        vector(types.int64),
-        vector(types.int64),
-        types.float64[::1],
-        types.int64[::1],
-    )
-)
+@kernel
 def worthwhile_removals(
     dims: Dimensions,
-    words: Bits,
-    weight: Ints,
+    words: Matrix[np.uint64],
+    weight: Vector[np.int64],
     cells: Cells,
     models: Models,
-    order: Ints,
-    start: Ints,
-    gain: npt.NDArray[np.float64],
-    step: Ints,
+    order: Vector[np.int64],
+    start: Vector[np.int64],
+    gain: OutVector[np.float64],
+    step: OutVector[np.int64],
 ) -> None:
     """Find tuples whose removal from their class saves more loss than their suppression costs.
 

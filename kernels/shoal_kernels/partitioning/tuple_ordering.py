@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_kernels._jit import inlined, inner, lean
+from shoal_kernels._types import Ints, Words
 from shoal_kernels.criteria.block_criteria import Criteria, meets_criteria
 from shoal_kernels.partitioning.bounding_boxes import Box, Points, box_loss, clear, enclose, join, make_box
 from shoal_kernels.partitioning.cutting import (
@@ -40,12 +41,12 @@ class NodeStack(NamedTuple):
         Boxes of the nodes before (0) and after (1); empty at the ends.
     """
 
-    first: npt.NDArray[np.int64]
-    last: npt.NDArray[np.int64]
+    first: Ints
+    last: Ints
     constrained: npt.NDArray[np.bool_]
     low: npt.NDArray[np.float32]
     high: npt.NDArray[np.float32]
-    bits: npt.NDArray[np.uint64]
+    bits: Words
 
 
 @inner
@@ -141,7 +142,7 @@ def order_tuples(
     dims: Dimensions,
     points: Points,
     criteria: Criteria,
-    items: npt.NDArray[np.int64],
+    items: Ints,
     boundary: npt.NDArray[np.bool_],
     constrain_root: bool,  # noqa: FBT001
 ) -> None:
@@ -221,11 +222,11 @@ def cut_large_node(
     points: Points,
     criteria: Criteria,
     workspace: Workspace,
-    items: npt.NDArray[np.int64],
+    items: Ints,
     a: int,
     b: int,
     constrained: bool,  # noqa: FBT001
-    scratch: npt.NDArray[np.int64],
+    scratch: Ints,
 ) -> tuple[int, int]:
     """Partition items `a` up to `b` by the best cut of the sample; return its dimension and place.
 
@@ -250,7 +251,7 @@ def cut_large_node(
 def order_pair(
     dims: Dimensions,
     points: Points,
-    pair: npt.NDArray[np.int64],
+    pair: Ints,
     before: Box,
     left: Box,
     right: Box,

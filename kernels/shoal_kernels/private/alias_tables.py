@@ -8,17 +8,13 @@ Look-ups depend on the words: whoever can observe the processor's caches learns 
 """
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inlined, kernel, vector
-
-Words = npt.NDArray[np.uint64]
-Vector = npt.NDArray[np.int64]
+from shoal_kernels._jit import inlined
+from shoal_kernels._types import OutVector, Vector, Words, kernel
 
 
-@kernel(types.void(vector(types.uint64), types.int64, types.uint64[::1]))
-def build_alias_table(share: Words, threshold_bits: int, entry: Words) -> None:
+@kernel
+def build_alias_table(share: Vector[np.uint64], threshold_bits: int, entry: OutVector[np.uint64]) -> None:
     """Build a table in integers, without rounding.
 
     Parameters
@@ -81,8 +77,14 @@ def signed(outcome: np.uint64) -> np.int64:
     return np.int64(outcome >> np.uint64(1)) ^ -np.int64(outcome & np.uint64(1))
 
 
-@kernel(types.int64(vector(types.uint64), vector(types.uint64), types.int64, types.int64[::1], types.int64[::1]))
-def draw_from_table(keystream: Words, entry: Words, threshold_bits: int, drawn: Vector, open_row: Vector) -> int:
+@kernel
+def draw_from_table(
+    keystream: Vector[np.uint64],
+    entry: Vector[np.uint64],
+    threshold_bits: int,
+    drawn: OutVector[np.int64],
+    open_row: OutVector[np.int64],
+) -> int:
     """Draw signed integers, one word each.
 
     Parameters

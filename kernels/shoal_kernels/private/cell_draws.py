@@ -9,14 +9,10 @@ the table, and one whose high bits decide and whose low k bits are the place.
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inlined, kernel, vector
+from shoal_kernels._jit import inlined
+from shoal_kernels._types import OutVector, Vector, kernel
 from shoal_kernels.private.alias_tables import look_up
-
-Words = npt.NDArray[np.uint64]
-Vector = npt.NDArray[np.int64]
 
 LARGEST_EXPONENT: Final = 0.125
 """`x` may not be larger; `MARGIN` holds up to here."""
@@ -56,25 +52,15 @@ def _verdict(word: np.uint64, decide_bits: np.uint64, place_bits: np.uint64, x: 
     return -1 if u >= (probability + MARGIN) * scale else 0
 
 
-@kernel(
-    types.UniTuple(types.int64, 2)(
-        vector(types.uint64),
-        vector(types.uint64),
-        types.UniTuple(types.int64, 4),
-        types.boolean,
-        types.float64,
-        types.int64[::1],
-        types.int64[::1],
-    )
-)
+@kernel
 def draw_from_cells(
-    keystream: Words,
-    entry: Words,
+    keystream: Vector[np.uint64],
+    entry: Vector[np.uint64],
     bits: tuple[int, int, int, int],
     gaussian: bool,  # noqa: FBT001 - a kernel takes no keywords
     rate: float,
-    drawn: Vector,
-    row: Vector,
+    drawn: OutVector[np.int64],
+    row: OutVector[np.int64],
 ) -> tuple[int, int]:
     """Draw from a wide discrete Laplace or Gaussian distribution.
 

@@ -8,9 +8,9 @@ kept rows, at most `max_groups` groups of at most `max_rows` rows each, and chan
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inlined, inner, kernel, matrix, vector
+from shoal_kernels._jit import inlined, inner
+from shoal_kernels._types import Ints, Matrix, OutMatrix, OutVector, Vector, Words, Words32, kernel
 from shoal_kernels.private.grid_values import ABSENT
 from shoal_kernels.private.keyed_hash import score_pair, score_row
 from shoal_kernels.tables.radix_sort import LOWER_BITS, sort_upper
@@ -19,8 +19,6 @@ FEW = 24
 """Up to this many candidates the best are found by counting; beyond, by a heap, for its better worst case."""
 N_KEPT, N_PAIRS = 0, 1
 """Places in `found`: rows kept, pairs of unit and group kept."""
-
-_U32, _U64, _I64, _VALUES = vector(types.uint32), vector(types.uint64), vector(types.int64), matrix(types.int32)
 
 
 @inlined
@@ -34,9 +32,9 @@ def _offer(
     score: np.uint64,
     tie: int,
     item: int,
-    scores: npt.NDArray[np.uint64],
-    ties: npt.NDArray[np.int64],
-    items: npt.NDArray[np.int64],
+    scores: Words,
+    ties: Ints,
+    items: Ints,
     size: int,
     most: int,
 ) -> int:
@@ -67,9 +65,7 @@ def _offer(
 
 
 @inner
-def _mark_best(
-    score: npt.NDArray[np.uint64], rank: npt.NDArray[np.uint32], most: int, chosen: npt.NDArray[np.bool_]
-) -> None:
+def _mark_best(score: Words, rank: Words32, most: int, chosen: npt.NDArray[np.bool_]) -> None:
     """Mark the `most` candidates that beat all others."""
     n = len(score)
     if n <= most:
@@ -92,16 +88,16 @@ def _mark_best(
         chosen[items[i]] = True
 
 
-@kernel(types.void(_U32, _U32, _U64, _U64, _U32, _U64, types.int64, types.boolean[::1]))
+@kernel
 def choose_pairs(
-    pair_unit: npt.NDArray[np.uint32],
-    pair_group: npt.NDArray[np.uint32],
-    unit_tag: npt.NDArray[np.uint64],
-    group_tag: npt.NDArray[np.uint64],
-    group_rank: npt.NDArray[np.uint32],
-    key: npt.NDArray[np.uint64],
+    pair_unit: Vector[np.uint32],
+    pair_group: Vector[np.uint32],
+    unit_tag: Vector[np.uint64],
+    group_tag: Vector[np.uint64],
+    group_rank: Vector[np.uint32],
+    key: Vector[np.uint64],
     max_groups: int,
-    chosen: npt.NDArray[np.bool_],
+    chosen: OutVector[np.bool_],
 ) -> None:
     """Choose the groups of every unit: those of the smallest scores.
 
@@ -137,7 +133,7 @@ def choose_pairs(
 
 
 @inner
-def _sort_rows(rows: npt.NDArray[np.uint64], values: npt.NDArray[np.int32], spare: npt.NDArray[np.uint64]) -> None:
+def _sort_rows(rows: Words, values: npt.NDArray[np.int32], spare: Words) -> None:
     """Sort a pair's rows by their values, first column first; overwrite the upper halves of the words."""
     # Stable sorts by one column each, from the last to the first, give the lexicographic order.
     lower = np.uint64((1 << LOWER_BITS) - 1)
@@ -151,15 +147,15 @@ def _sort_rows(rows: npt.NDArray[np.uint64], values: npt.NDArray[np.int32], spar
 
 @inner
 def _put_best_first(
-    rows: npt.NDArray[np.uint64],
+    rows: Words,
     unit_tag: np.uint64,
     group_tag: np.uint64,
-    key: npt.NDArray[np.uint64],
+    key: Words,
     most: int,
-    scores: npt.NDArray[np.uint64],
-    ties: npt.NDArray[np.int64],
-    items: npt.NDArray[np.int64],
-    spare: npt.NDArray[np.uint64],
+    scores: Words,
+    ties: Ints,
+    items: Ints,
+    spare: Words,
 ) -> None:
     """Move the rows whose ranks have the smallest scores to the front of a pair's sorted rows."""
     size = 0
@@ -172,26 +168,21 @@ def _put_best_first(
         rows[i] = spare[i]
 
 
-@kernel(
-    types.void(
-        types.uint64[::1], _I64, _U32, vector(types.boolean), _VALUES, _U64, _U64, _U64, types.int64,
-        types.uint32[::1], types.uint32[::1], types.int64[::1], types.int64[::1],
-    )
-)  # fmt: skip
+@kernel
 def keep_rows(
-    words: npt.NDArray[np.uint64],
-    pair_begin: npt.NDArray[np.int64],
-    pair_unit: npt.NDArray[np.uint32],
-    chosen: npt.NDArray[np.bool_],
-    values: npt.NDArray[np.int32],
-    unit_tag: npt.NDArray[np.uint64],
-    group_tag: npt.NDArray[np.uint64],
-    key: npt.NDArray[np.uint64],
+    words: OutVector[np.uint64],
+    pair_begin: Vector[np.int64],
+    pair_unit: Vector[np.uint32],
+    chosen: Vector[np.bool_],
+    values: Matrix[np.int32],
+    unit_tag: Vector[np.uint64],
+    group_tag: Vector[np.uint64],
+    key: Vector[np.uint64],
     max_rows: int,
-    kept: npt.NDArray[np.uint32],
-    kept_group: npt.NDArray[np.uint32],
-    kept_end: npt.NDArray[np.int64],
-    found: npt.NDArray[np.int64],
+    kept: OutVector[np.uint32],
+    kept_group: OutVector[np.uint32],
+    kept_end: OutVector[np.int64],
+    found: OutVector[np.int64],
 ) -> None:
     """Choose the rows of every pair of unit and group that was chosen.
 
@@ -240,14 +231,14 @@ def keep_rows(
     found[N_KEPT], found[N_PAIRS] = n_kept, n
 
 
-@kernel(types.void(_VALUES, _U32, vector(types.int64), vector(types.int64), vector(types.int64), types.int32[:, ::1]))
+@kernel
 def clip_sums(
-    values: npt.NDArray[np.int32],
-    kept: npt.NDArray[np.uint32],
-    kept_end: npt.NDArray[np.int64],
-    low: npt.NDArray[np.int64],
-    high: npt.NDArray[np.int64],
-    out: npt.NDArray[np.int32],
+    values: Matrix[np.int32],
+    kept: Vector[np.uint32],
+    kept_end: Vector[np.int64],
+    low: Vector[np.int64],
+    high: Vector[np.int64],
+    out: OutMatrix[np.int32],
 ) -> None:
     """Sum the values of each pair of unit and group, and clamp the sum.
 

@@ -4,16 +4,13 @@ Each value is mapped independently, so sums of grid values are exact in any orde
 """
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inlined, kernel, vector
+from shoal_kernels._jit import inlined
+from shoal_kernels._types import Int32, OutVector, Vector, kernel
 from shoal_kernels.tables.validity_bits import is_null
 
 ABSENT = -(1 << 31)
 """Marks a row without a value; below every grid."""
-
-_BITS, _OUT = vector(types.uint8), types.int32[::1]
 
 
 @inlined
@@ -28,9 +25,9 @@ def halve(value: int, bits: int) -> int:
     return quotient
 
 
-@kernel(types.void(vector(types.float64), types.float64, types.float64, types.float64, types.int32, _OUT))
+@kernel
 def place_floats(
-    values: npt.NDArray[np.float64], low: float, high: float, scale: float, missing: int, out: npt.NDArray[np.int32]
+    values: Vector[np.float64], low: float, high: float, scale: float, missing: Int32, out: OutVector[np.int32]
 ) -> None:
     """Put floats on a grid.
 
@@ -51,15 +48,15 @@ def place_floats(
         out[i] = missing if value != value else np.int32(np.rint(inside * scale))
 
 
-@kernel(types.void(vector(types.int64), types.int64, types.int64, types.int64, types.int64, types.int64, _OUT))
+@kernel
 def place_integers(
-    values: npt.NDArray[np.int64],
+    values: Vector[np.int64],
     least: int,
     most: int,
     exponent: int,
     low: int,
     high: int,
-    out: npt.NDArray[np.int32],
+    out: OutVector[np.int32],
 ) -> None:
     """Put integers on a grid, in integer arithmetic only.
 
@@ -80,8 +77,8 @@ def place_integers(
         out[i] = np.int32(min(max(value, low), high))
 
 
-@kernel(types.void(_BITS, types.int64, types.int32, _OUT))
-def mark_missing(valid: npt.NDArray[np.uint8], valid_from: int, missing: int, out: npt.NDArray[np.int32]) -> None:
+@kernel
+def mark_missing(valid: Vector[np.uint8], valid_from: int, missing: Int32, out: OutVector[np.int32]) -> None:
     """Overwrite the rows that are null.
 
     Parameters

@@ -3,17 +3,16 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import Kernel, kernel, vector
+from shoal_kernels._jit import Kernel
+from shoal_kernels._types import OutMatrix, OutVector, Vector, kernel_of
 from shoal_kernels.private.grid_values import ABSENT, halve
 
 PRESENT, TOTAL, SQUARES = 0, 1, 2
 """Places in `sums`: rows that hold a value, their sum, the sum of their squares."""
 
 
-def _count_rows(codes: npt.NDArray[Any], rows: npt.NDArray[np.int64]) -> None:
+def _count_rows(codes: Vector[Any], rows: OutVector[np.int64]) -> None:
     """Count the rows of each group.
 
     Parameters
@@ -25,9 +24,7 @@ def _count_rows(codes: npt.NDArray[Any], rows: npt.NDArray[np.int64]) -> None:
         rows[np.int64(codes[i])] += 1
 
 
-def _add_values(
-    codes: npt.NDArray[Any], values: npt.NDArray[np.int32], square_bits: int, sums: npt.NDArray[np.int64]
-) -> None:
+def _add_values(codes: Vector[Any], values: Vector[np.int32], square_bits: int, sums: OutMatrix[np.int64]) -> None:
     """Add values to their groups, modulo 2**64.
 
     Parameters
@@ -51,10 +48,10 @@ def _add_values(
 
 
 def _add_to_bins(
-    codes: npt.NDArray[Any],
-    values: npt.NDArray[np.int32],
-    edges: npt.NDArray[np.int32],
-    bins: npt.NDArray[np.int64],
+    codes: Vector[Any],
+    values: Vector[np.int32],
+    edges: Vector[np.int32],
+    bins: OutMatrix[np.int64],
 ) -> None:
     """Count the values of each group between edges.
 
@@ -81,16 +78,9 @@ def _add_to_bins(
         bins[np.int64(codes[i]), low] += 1
 
 
-_CODES = {"uint8": vector(types.uint8), "uint16": vector(types.uint16), "uint32": vector(types.uint32)}
-_VALUES, _TABLE = vector(types.int32), types.int64[:, ::1]
+_CODES = ("uint8", "uint16", "uint32")
 
-COUNT_ROWS: dict[str, Kernel[Any, None]] = {
-    name: kernel(types.void(codes, types.int64[::1]))(_count_rows) for name, codes in _CODES.items()
-}
-ADD_VALUES: dict[str, Kernel[Any, None]] = {
-    name: kernel(types.void(codes, _VALUES, types.int64, _TABLE))(_add_values) for name, codes in _CODES.items()
-}
-ADD_TO_BINS: dict[str, Kernel[Any, None]] = {
-    name: kernel(types.void(codes, _VALUES, _VALUES, _TABLE))(_add_to_bins) for name, codes in _CODES.items()
-}
+COUNT_ROWS: dict[str, Kernel[Any, None]] = {name: kernel_of(_count_rows, name) for name in _CODES}
+ADD_VALUES: dict[str, Kernel[Any, None]] = {name: kernel_of(_add_values, name) for name in _CODES}
+ADD_TO_BINS: dict[str, Kernel[Any, None]] = {name: kernel_of(_add_to_bins, name) for name in _CODES}
 """The kernels for each dtype of codes."""

@@ -5,10 +5,9 @@ contain 1 + code, or 0 if free. The caller enlarges full tables and continues, s
 """
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inlined, kernel, matrix, vector
+from shoal_kernels._jit import inlined
+from shoal_kernels._types import Bytes, Matrix, OutMatrix, OutVector, Vector, kernel
 from shoal_kernels.tables.memory import word_at
 from shoal_kernels.tables.validity_bits import is_null
 
@@ -19,8 +18,6 @@ N_CODES, ROW, END = 0, 1, 2
 
 WORD_BYTES = 8
 
-_STATE = types.int64[::1]
-
 
 @inlined
 def _mix(word: np.uint64) -> np.uint64:
@@ -30,25 +27,15 @@ def _mix(word: np.uint64) -> np.uint64:
     return word ^ (word >> np.uint64(33))
 
 
-@kernel(
-    types.void(
-        vector(types.uint64),
-        vector(types.uint8),
-        types.int64,
-        types.int64,
-        types.uint64[:, ::1],
-        _STATE,
-        types.uint32[::1],
-    )
-)
+@kernel
 def encode_words(
-    words: npt.NDArray[np.uint64],
-    valid: npt.NDArray[np.uint8],
+    words: Vector[np.uint64],
+    valid: Vector[np.uint8],
     valid_from: int,
     capacity: int,
-    table: npt.NDArray[np.uint64],
-    state: npt.NDArray[np.int64],
-    codes: npt.NDArray[np.uint32],
+    table: OutMatrix[np.uint64],
+    state: OutVector[np.int64],
+    codes: OutVector[np.uint32],
 ) -> None:
     """Encode words.
 
@@ -89,8 +76,8 @@ def encode_words(
     state[N_CODES], state[ROW] = n_codes, len(words)
 
 
-@kernel(types.void(matrix(types.uint64), types.uint64[:, ::1]))
-def rehash_words(table: npt.NDArray[np.uint64], larger: npt.NDArray[np.uint64]) -> None:
+@kernel
+def rehash_words(table: Matrix[np.uint64], larger: OutMatrix[np.uint64]) -> None:
     """Insert the words of a table of `encode_words` into a larger one.
 
     Parameters
@@ -109,8 +96,8 @@ def rehash_words(table: npt.NDArray[np.uint64], larger: npt.NDArray[np.uint64]) 
         larger[at, 0], larger[at, 1] = table[i, 0], table[i, 1]
 
 
-@kernel(types.void(matrix(types.uint64), types.uint64[::1]))
-def list_words(table: npt.NDArray[np.uint64], words: npt.NDArray[np.uint64]) -> None:
+@kernel
+def list_words(table: Matrix[np.uint64], words: OutVector[np.uint64]) -> None:
     """Write the word of each code.
 
     Parameters
@@ -123,8 +110,8 @@ def list_words(table: npt.NDArray[np.uint64], words: npt.NDArray[np.uint64]) -> 
             words[np.int64(table[i, 1]) - 1] = table[i, 0]
 
 
-@kernel(types.void(vector(types.uint64), types.int64, types.uint32[::1]))
-def fill_slots(seen: npt.NDArray[np.uint64], n_codes: int, slot: npt.NDArray[np.uint32]) -> None:
+@kernel
+def fill_slots(seen: Vector[np.uint64], n_codes: int, slot: OutVector[np.uint32]) -> None:
     """Insert the codes assigned so far into an empty table.
 
     Parameters
@@ -143,7 +130,7 @@ def fill_slots(seen: npt.NDArray[np.uint64], n_codes: int, slot: npt.NDArray[np.
 
 
 @inlined
-def _same(one: npt.NDArray[np.uint8], at: int, length: int, other: npt.NDArray[np.uint8], from_: int, to: int) -> bool:
+def _same(one: Bytes, at: int, length: int, other: Bytes, from_: int, to: int) -> bool:
     """Return whether two strings of bytes are equal."""
     if to - from_ != length:
         return False
@@ -163,29 +150,17 @@ def _same(one: npt.NDArray[np.uint8], at: int, length: int, other: npt.NDArray[n
     return True
 
 
-@kernel(
-    types.void(
-        vector(types.uint8),
-        vector(types.int64),
-        vector(types.uint64),
-        types.uint32[::1],
-        types.uint64[::1],
-        types.uint8[::1],
-        types.int64[::1],
-        _STATE,
-        types.uint32[::1],
-    )
-)
+@kernel
 def encode_bytes(
-    texts: npt.NDArray[np.uint8],
-    start: npt.NDArray[np.int64],
-    digest: npt.NDArray[np.uint64],
-    slot: npt.NDArray[np.uint32],
-    seen: npt.NDArray[np.uint64],
-    content: npt.NDArray[np.uint8],
-    begin: npt.NDArray[np.int64],
-    state: npt.NDArray[np.int64],
-    codes: npt.NDArray[np.uint32],
+    texts: Vector[np.uint8],
+    start: Vector[np.int64],
+    digest: Vector[np.uint64],
+    slot: OutVector[np.uint32],
+    seen: OutVector[np.uint64],
+    content: OutVector[np.uint8],
+    begin: OutVector[np.int64],
+    state: OutVector[np.int64],
+    codes: OutVector[np.uint32],
 ) -> None:
     """Encode strings of bytes.
 

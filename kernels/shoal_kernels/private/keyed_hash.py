@@ -6,10 +6,9 @@ favors no group and no row, whoever picked the ids. A pseudorandom function with
 """
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inlined, kernel, vector
+from shoal_kernels._jit import inlined
+from shoal_kernels._types import OutVector, Vector, Words, kernel
 
 KEY_WORDS = 2
 """A key is two words: its 16 bytes, little endian."""
@@ -39,7 +38,7 @@ def _round(a: np.uint64, b: np.uint64, c: np.uint64, d: np.uint64) -> tuple[np.u
 
 
 @inlined
-def _begin(key: npt.NDArray[np.uint64]) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+def _begin(key: Words) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
     """Return the first state."""
     return (
         key[0] ^ np.uint64(0x736F6D6570736575),
@@ -70,7 +69,7 @@ def _finish(a: np.uint64, b: np.uint64, c: np.uint64, d: np.uint64) -> np.uint64
 
 
 @inlined
-def score_pair(key: npt.NDArray[np.uint64], unit: np.uint64, group: np.uint64) -> np.uint64:
+def score_pair(key: Words, unit: np.uint64, group: np.uint64) -> np.uint64:
     """Return the score of a unit's group: SipHash of the two words."""
     a, b, c, d = _begin(key)
     a, b, c, d = _absorb(a, b, c, d, unit)
@@ -81,7 +80,7 @@ def score_pair(key: npt.NDArray[np.uint64], unit: np.uint64, group: np.uint64) -
 
 
 @inlined
-def score_row(key: npt.NDArray[np.uint64], unit: np.uint64, group: np.uint64, rank: np.uint64) -> np.uint64:
+def score_row(key: Words, unit: np.uint64, group: np.uint64, rank: np.uint64) -> np.uint64:
     """Return the score of a row of a unit's group: SipHash of the three words."""
     a, b, c, d = _begin(key)
     a, b, c, d = _absorb(a, b, c, d, unit)
@@ -91,8 +90,8 @@ def score_row(key: npt.NDArray[np.uint64], unit: np.uint64, group: np.uint64, ra
     return _finish(a, b, c, d)
 
 
-@kernel(types.void(vector(types.uint64), vector(types.uint64), types.uint64[::1]))
-def digest_words(key: npt.NDArray[np.uint64], words: npt.NDArray[np.uint64], digest: npt.NDArray[np.uint64]) -> None:
+@kernel
+def digest_words(key: Vector[np.uint64], words: Vector[np.uint64], digest: OutVector[np.uint64]) -> None:
     """Digest single words.
 
     Parameters
@@ -109,12 +108,12 @@ def digest_words(key: npt.NDArray[np.uint64], words: npt.NDArray[np.uint64], dig
         digest[i] = _finish(a, b, c, d)
 
 
-@kernel(types.void(vector(types.uint64), vector(types.uint64), vector(types.uint64), types.uint64[::1]))
+@kernel
 def digest_pairs(
-    key: npt.NDArray[np.uint64],
-    first: npt.NDArray[np.uint64],
-    second: npt.NDArray[np.uint64],
-    digest: npt.NDArray[np.uint64],
+    key: Vector[np.uint64],
+    first: Vector[np.uint64],
+    second: Vector[np.uint64],
+    digest: OutVector[np.uint64],
 ) -> None:
     """Digest pairs of words.
 
@@ -129,12 +128,12 @@ def digest_pairs(
         digest[i] = score_pair(key, first[i], second[i])
 
 
-@kernel(types.void(vector(types.uint64), vector(types.uint8), vector(types.int64), types.uint64[::1]))
+@kernel
 def digest_bytes(
-    key: npt.NDArray[np.uint64],
-    content: npt.NDArray[np.uint8],
-    start: npt.NDArray[np.int64],
-    digest: npt.NDArray[np.uint64],
+    key: Vector[np.uint64],
+    content: Vector[np.uint8],
+    start: Vector[np.int64],
+    digest: OutVector[np.uint64],
 ) -> None:
     """Digest strings of bytes.
 

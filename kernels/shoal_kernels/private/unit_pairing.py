@@ -1,36 +1,21 @@
 """Sort of a bucket's rows by privacy unit and group: each pair of unit and group is a run of rows."""
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import kernel, vector
+from shoal_kernels._types import OutVector, UInt32, Vector, kernel
 from shoal_kernels.tables.radix_sort import sort_upper
 
-_U32 = vector(types.uint32)
 
-
-@kernel(
-    types.void(
-        _U32,
-        _U32,
-        types.uint32,
-        types.int64[::1],
-        types.uint64[::1],
-        types.int64[::1],
-        types.uint32[::1],
-        types.int64[::1],
-    )
-)
+@kernel
 def pair_rows(
-    unit: npt.NDArray[np.uint32],
-    group: npt.NDArray[np.uint32],
-    bits: int,
-    start: npt.NDArray[np.int64],
-    words: npt.NDArray[np.uint64],
-    pair_begin: npt.NDArray[np.int64],
-    pair_unit: npt.NDArray[np.uint32],
-    n_pairs: npt.NDArray[np.int64],
+    unit: Vector[np.uint32],
+    group: Vector[np.uint32],
+    bits: UInt32,
+    start: OutVector[np.int64],
+    words: OutVector[np.uint64],
+    pair_begin: OutVector[np.int64],
+    pair_unit: OutVector[np.uint32],
+    n_pairs: OutVector[np.int64],
 ) -> None:
     """Sort the rows of one bucket by unit and group.
 

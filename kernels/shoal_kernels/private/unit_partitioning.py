@@ -3,10 +3,9 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import Kernel, kernel, vector
+from shoal_kernels._jit import Kernel
+from shoal_kernels._types import OutVector, UInt32, Vector, kernel, kernel_of
 from shoal_kernels.private.id_encoding import NO_UNIT
 
 BUCKET_BITS = 8
@@ -15,16 +14,14 @@ N_BUCKETS = 1 << BUCKET_BITS
 LEFT_OUT = 0xFFFFFFFF
 """Place of a row that is dropped."""
 
-_U32 = vector(types.uint32)
 
-
-@kernel(types.void(_U32, _U32, types.uint32, types.int64[::1], types.uint32[::1]))
+@kernel
 def partition_rows(
-    unit: npt.NDArray[np.uint32],
-    group: npt.NDArray[np.uint32],
-    n_groups: int,
-    bound: npt.NDArray[np.int64],
-    place: npt.NDArray[np.uint32],
+    unit: Vector[np.uint32],
+    group: Vector[np.uint32],
+    n_groups: UInt32,
+    bound: OutVector[np.int64],
+    place: OutVector[np.uint32],
 ) -> None:
     """Compute the place of each row, bucket after bucket, rows in their order.
 
@@ -56,7 +53,7 @@ def partition_rows(
             place[i] = np.uint32(LEFT_OUT)
 
 
-def _scatter(column: npt.NDArray[Any], place: npt.NDArray[np.uint32], out: npt.NDArray[Any]) -> None:
+def _scatter(column: Vector[Any], place: Vector[np.uint32], out: OutVector[Any]) -> None:
     """Scatter a column's values, as their bits, to the places of their rows.
 
     Parameters
@@ -71,7 +68,6 @@ def _scatter(column: npt.NDArray[Any], place: npt.NDArray[np.uint32], out: npt.N
 
 
 SCATTER: dict[str, Kernel[Any, None]] = {
-    name: kernel(types.void(vector(width), _U32, width[::1]))(_scatter)
-    for name, width in (("uint8", types.uint8), ("uint16", types.uint16), ("uint32", types.uint32))
+    name: kernel_of(_scatter, name, name) for name in ("uint8", "uint16", "uint32")
 }
 """The kernel for each dtype of columns."""

@@ -8,11 +8,10 @@ depth first: each drops columns `first` to `last` - 1 from the classes of the la
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inner, kernel, vector
-from shoal_kernels.full_domain.lattice import LATTICE, Ints, Lattice, Words, roll_up
+from shoal_kernels._jit import inner
+from shoal_kernels._types import Ints, Matrix, OutMatrix, Vector, Words, Words32, kernel
+from shoal_kernels.full_domain.lattice import Lattice, roll_up
 
 
 class Steps(NamedTuple):
@@ -28,14 +27,10 @@ class Steps(NamedTuple):
         Number of the resulting set, or -1 if it is only a step to others.
     """
 
-    depth: Ints
-    first: Ints
-    last: Ints
-    number: Ints
-
-
-_I, _U = vector(types.int64), vector(types.uint64)
-STEPS = types.NamedUniTuple(_I, 4, Steps)
+    depth: Vector[np.int64]
+    first: Vector[np.int64]
+    last: Vector[np.int64]
+    number: Vector[np.int64]
 
 
 class _Classes(NamedTuple):
@@ -56,8 +51,8 @@ class _Classes(NamedTuple):
     words: Words
     rows: Ints
     begin: Ints
-    class_of: npt.NDArray[np.uint32]
-    slots: npt.NDArray[np.uint32]
+    class_of: Words32
+    slots: Words32
     level: Ints
 
 
@@ -106,8 +101,10 @@ def _take(lattice: Lattice, steps: Steps, step: int, classes: _Classes) -> None:
     classes.begin[depth + 1] = target + n
 
 
-@kernel(types.void(LATTICE, STEPS, types.Array(types.uint64, 2, "C", readonly=True), _I, types.int64[:, ::1]))
-def count_sets(lattice: Lattice, steps: Steps, words: Words, weight: Ints, figures: Ints) -> None:
+@kernel
+def count_sets(
+    lattice: Lattice, steps: Steps, words: Matrix[np.uint64], weight: Vector[np.int64], figures: OutMatrix[np.int64]
+) -> None:
     """Count the classes of every numbered set of columns of a walk.
 
     Parameters

@@ -4,10 +4,11 @@ Every subset of a set is visited before it, and rows unique in a set are dropped
 split from it; see `shoal_kernels.tables.stripped_partitions`.
 """
 
-from numba import types
+import numpy as np
 
-from shoal_kernels._jit import inner, kernel, matrix, vector
-from shoal_kernels.tables.stripped_partitions import Codes, Ints, columns_of, lowest_column, next_set, split_runs
+from shoal_kernels._jit import inner
+from shoal_kernels._types import Ints, Matrix, OutMatrix, OutVector, Vector, kernel
+from shoal_kernels.tables.stripped_partitions import columns_of, lowest_column, next_set, split_runs
 
 _NONE = -1
 
@@ -26,45 +27,25 @@ def _holds_one(near: Ints, count: int, head: int, following: Ints, found: Ints, 
     return False
 
 
-@kernel(
-    types.void(
-        matrix(types.uint32),
-        vector(types.int64),
-        types.int64,
-        types.int64,
-        types.uint32[:, ::1],
-        types.uint32[:, ::1],
-        types.uint32[::1],
-        types.int64[::1],
-        types.int64[::1],
-        types.int64[:, ::1],
-        types.int64[::1],
-        types.int64[::1],
-        types.int64[::1],
-        types.int64[::1],
-        types.uint32[::1],
-        types.int64[::1],
-        types.int64[::1],
-    )
-)
+@kernel
 def find_minimal_uniques(
-    codes: Codes,
-    weight: Ints,
+    codes: Matrix[np.uint32],
+    weight: Vector[np.int64],
     max_size: int,
     budget: int,
-    tuples: Codes,
-    bounds: Codes,
-    alone: Codes,
-    first: Ints,
-    place: Ints,
-    near: Ints,
-    count: Ints,
-    head: Ints,
-    following: Ints,
-    found: Ints,
-    owner: Codes,
-    n_runs: Ints,
-    state: Ints,
+    tuples: OutMatrix[np.uint32],
+    bounds: OutMatrix[np.uint32],
+    alone: OutVector[np.uint32],
+    first: OutVector[np.int64],
+    place: OutVector[np.int64],
+    near: OutMatrix[np.int64],
+    count: OutVector[np.int64],
+    head: OutVector[np.int64],
+    following: OutVector[np.int64],
+    found: OutVector[np.int64],
+    owner: OutVector[np.uint32],
+    n_runs: OutVector[np.int64],
+    state: OutVector[np.int64],
 ) -> None:
     """Find the minimal sample uniques of every tuple, from where the last call stopped.
 

@@ -1,18 +1,14 @@
 """Exact distance-based record linkage: whether each record's own masked record is the nearest to it."""
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inner, kernel, matrix, vector
+from shoal_kernels._jit import inner
+from shoal_kernels._types import Floats, Ints, Matrix, OutVector, Vector, kernel
 from shoal_kernels.masking.kd_tree import MAX_HEIGHT, KdTree, build_tree, least_distance, square_distance
-
-Points = npt.NDArray[np.float64]
-Vector = npt.NDArray[np.int64]
 
 
 @inner
-def _rows_as_near(tree: KdTree, weight: Vector, query: Points, distance: float) -> float:
+def _rows_as_near(tree: KdTree, weight: Ints, query: Floats, distance: float) -> float:
     """Return the number of rows exactly at a squared distance from a query; 0 if any is nearer."""
     first_leaf = (1 << tree.height) - 1
     stack = np.empty(MAX_HEIGHT, np.int64)
@@ -41,12 +37,14 @@ def _rows_as_near(tree: KdTree, weight: Vector, query: Points, distance: float) 
     return rows
 
 
-@kernel(
-    types.void(
-        matrix(types.float64), matrix(types.float64), vector(types.int64), vector(types.int64), types.float64[::1]
-    )
-)
-def link_nearest(original: Points, masked: Points, weight: Vector, own: Vector, probability: Points) -> None:
+@kernel
+def link_nearest(
+    original: Matrix[np.float64],
+    masked: Matrix[np.float64],
+    weight: Vector[np.int64],
+    own: Vector[np.int64],
+    probability: OutVector[np.float64],
+) -> None:
     """Compute for each record the probability that a guess among its nearest masked records is its own.
 
     Parameters

@@ -1,30 +1,19 @@
 """Extent of each class of tuples: lowest and highest code per dimension, and the codes of SET dimensions."""
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import kernel, matrix, vector
-from shoal_kernels.tables.dimensions import DIMENSIONS, SET, Dimensions, code_at
+from shoal_kernels._types import Matrix, OutMatrix, Vector, kernel
+from shoal_kernels.tables.dimensions import SET, Dimensions, code_at
 
 
-@kernel(
-    types.void(
-        DIMENSIONS,
-        matrix(types.uint64),
-        vector(types.int64),
-        types.int64[:, ::1],
-        types.int64[:, ::1],
-        types.uint64[:, ::1],
-    )
-)
+@kernel
 def class_extents(
     dims: Dimensions,
-    words: npt.NDArray[np.uint64],
-    class_of_tuple: npt.NDArray[np.int64],
-    low: npt.NDArray[np.int64],
-    high: npt.NDArray[np.int64],
-    bits: npt.NDArray[np.uint64],
+    words: Matrix[np.uint64],
+    class_of_tuple: Vector[np.int64],
+    low: OutMatrix[np.int64],
+    high: OutMatrix[np.int64],
+    bits: OutMatrix[np.uint64],
 ) -> None:
     """Find the extent of each class.
 

@@ -7,27 +7,23 @@ no row is null. Codes fit the dtype of the output: the caller knows their larges
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import Kernel, inlined, kernel, lean, matrix, vector
+from shoal_kernels._jit import Kernel, inlined, lean
+from shoal_kernels._types import Bytes, Ints, Matrix, OutMatrix, OutVector, UInt64, Vector, Words, kernel, kernel_of
 from shoal_kernels.tables.memory import word_at
 
 N_CODES, NULL_CODE, ROW = 0, 1, 2
 """Places in `state`: codes given so far, the code of null or -1, the next row."""
 
-_WIDTHS = {"uint8": types.uint8, "uint16": types.uint16, "uint32": types.uint32, "uint64": types.uint64}
-_BITS, _STATE = vector(types.uint8), types.int64[::1]
-
 
 @lean
-def _is_null(valid: npt.NDArray[np.uint8], at: int) -> bool:
+def _is_null(valid: Bytes, at: int) -> bool:
     """Return whether the bit at `at` is unset."""
     return (valid[at >> 3] >> np.uint8(at & 7)) & np.uint8(1) == np.uint8(0)
 
 
 @lean
-def _null_code(state: npt.NDArray[np.int64]) -> int:
+def _null_code(state: Ints) -> int:
     """Return the code of null, giving it one on its first appearance."""
     if state[NULL_CODE] < 0:
         state[NULL_CODE] = state[N_CODES]
@@ -36,14 +32,14 @@ def _null_code(state: npt.NDArray[np.int64]) -> int:
 
 
 def _encode_integers(
-    values: npt.NDArray[Any],
-    base: int,
-    valid: npt.NDArray[np.uint8],
+    values: Vector[Any],
+    base: UInt64,
+    valid: Vector[np.uint8],
     valid_from: int,
-    code_at: npt.NDArray[np.uint32],
-    seen: npt.NDArray[np.uint32],
-    state: npt.NDArray[np.int64],
-    codes: npt.NDArray[Any],
+    code_at: OutVector[np.uint32],
+    seen: OutVector[np.uint32],
+    state: OutVector[np.int64],
+    codes: OutVector[Any],
 ) -> None:
     """Encode integers of a small range.
 
@@ -81,19 +77,8 @@ def _encode_integers(
 
 
 ENCODE_INTEGERS: dict[tuple[str, str], Kernel[Any, None]] = {
-    (values, codes): kernel(
-        types.void(
-            vector(_WIDTHS[values]),
-            types.uint64,
-            _BITS,
-            types.int64,
-            types.uint32[::1],
-            types.uint32[::1],
-            _STATE,
-            _WIDTHS[codes][::1],
-        )
-    )(_encode_integers)
-    for values in _WIDTHS
+    (values, codes): kernel_of(_encode_integers, values, codes)
+    for values in ("uint8", "uint16", "uint32", "uint64")
     for codes in ("uint8", "uint16", "uint32")
 }
 """The kernel for each dtype of values and of codes."""
@@ -104,13 +89,13 @@ INLINE = 12
 
 
 @lean
-def _text_of(high: np.uint64, texts: npt.NDArray[np.uint64]) -> np.uint64:
+def _text_of(high: np.uint64, texts: Words) -> np.uint64:
     """Return the address of a long string, from its view's buffer number and offset."""
     return texts[np.int64(high & np.uint64(0xFFFFFFFF))] + (high >> np.uint64(32))
 
 
 @lean
-def _digest(low: np.uint64, high: np.uint64, texts: npt.NDArray[np.uint64]) -> np.uint64:
+def _digest(low: np.uint64, high: np.uint64, texts: Words) -> np.uint64:
     """Return a digest of all bytes of a long string, to be hashed in place of its view's second word."""
     length = low & np.uint64(0xFFFFFFFF)
     text = _text_of(high, texts)
@@ -122,7 +107,7 @@ def _digest(low: np.uint64, high: np.uint64, texts: npt.NDArray[np.uint64]) -> n
 
 
 @lean
-def _same_text(low: np.uint64, high: np.uint64, other_high: np.uint64, texts: npt.NDArray[np.uint64]) -> bool:
+def _same_text(low: np.uint64, high: np.uint64, other_high: np.uint64, texts: Words) -> bool:
     """Return whether two long strings of equal length and prefix are equal."""
     length = low & np.uint64(0xFFFFFFFF)
     text, other = _text_of(high, texts), _text_of(other_high, texts)
@@ -142,27 +127,16 @@ def _slot_of(low: np.uint64, high: np.uint64, shift: np.uint64) -> np.int64:
     return np.int64((mixed ^ (mixed << np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15) >> shift)
 
 
-@kernel(
-    types.void(
-        matrix(types.uint64),
-        _BITS,
-        types.int64,
-        vector(types.uint64),
-        types.uint32[::1],
-        types.uint64[:, ::1],
-        _STATE,
-        types.uint32[::1],
-    )
-)
+@kernel
 def encode_views(
-    views: npt.NDArray[np.uint64],
-    valid: npt.NDArray[np.uint8],
+    views: Matrix[np.uint64],
+    valid: Vector[np.uint8],
     valid_from: int,
-    texts: npt.NDArray[np.uint64],
-    slot: npt.NDArray[np.uint32],
-    seen: npt.NDArray[np.uint64],
-    state: npt.NDArray[np.int64],
-    codes: npt.NDArray[np.uint32],
+    texts: Vector[np.uint64],
+    slot: OutVector[np.uint32],
+    seen: OutMatrix[np.uint64],
+    state: OutVector[np.int64],
+    codes: OutVector[np.uint32],
 ) -> None:
     """Encode a string array by its 16-byte views.
 
@@ -222,12 +196,12 @@ def encode_views(
     state[ROW] = len(views)
 
 
-@kernel(types.void(matrix(types.uint64), _STATE, vector(types.uint64), types.uint32[::1]))
+@kernel
 def rehash_views(
-    seen: npt.NDArray[np.uint64],
-    state: npt.NDArray[np.int64],
-    texts: npt.NDArray[np.uint64],
-    slot: npt.NDArray[np.uint32],
+    seen: Matrix[np.uint64],
+    state: OutVector[np.int64],
+    texts: Vector[np.uint64],
+    slot: OutVector[np.uint32],
 ) -> None:
     """Enter the views seen so far into an empty, larger table; parameters as for `encode_views`."""
     last = len(slot) - 1
@@ -246,7 +220,7 @@ def rehash_views(
         slot[at] = code + 1
 
 
-def _recode(codes: npt.NDArray[Any], table: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
+def _recode(codes: Vector[Any], table: Vector[Any], out: OutVector[Any]) -> None:
     """Map each code through a table.
 
     Parameters
@@ -260,7 +234,7 @@ def _recode(codes: npt.NDArray[Any], table: npt.NDArray[Any], out: npt.NDArray[A
 
 
 RECODE: dict[tuple[str, str], Kernel[Any, None]] = {
-    (codes, out): kernel(types.void(vector(_WIDTHS[codes]), vector(_WIDTHS[out]), _WIDTHS[out][::1]))(_recode)
+    (codes, out): kernel_of(_recode, codes, out, out)
     for codes in ("uint8", "uint16", "uint32")
     for out in ("uint8", "uint16", "uint32")
 }

@@ -8,10 +8,9 @@ lexicographic order of the codes. Words are stored word-major: ``words[w, i]`` i
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inlined, vector
+from shoal_kernels._jit import inlined
+from shoal_kernels._types import Vector, Words
 
 ORDERED = 0
 """Codes are ranks on a line; a class loses the distance between its ends."""
@@ -54,28 +53,24 @@ class Dimensions(NamedTuple):
         Loss of full generalization of the dimension; sums to 1, so the loss of a row is its ncp.
     """
 
-    kind: npt.NDArray[np.int64]
-    size: npt.NDArray[np.int64]
-    word: npt.NDArray[np.int64]
-    shift: npt.NDArray[np.int64]
-    mask: npt.NDArray[np.uint64]
-    start: npt.NDArray[np.int64]
-    position: npt.NDArray[np.float64]
-    depth: npt.NDArray[np.int64]
-    tree_start: npt.NDArray[np.int64]
-    ancestor: npt.NDArray[np.int64]
-    share: npt.NDArray[np.float64]
-    bit_start: npt.NDArray[np.int64]
-    bit_words: npt.NDArray[np.int64]
-    weight: npt.NDArray[np.float64]
-
-
-_I, _U, _F = vector(types.int64), vector(types.uint64), vector(types.float64)
-DIMENSIONS = types.NamedTuple([_I, _I, _I, _I, _U, _I, _F, _I, _I, _I, _F, _I, _I, _F], Dimensions)
+    kind: Vector[np.int64]
+    size: Vector[np.int64]
+    word: Vector[np.int64]
+    shift: Vector[np.int64]
+    mask: Vector[np.uint64]
+    start: Vector[np.int64]
+    position: Vector[np.float64]
+    depth: Vector[np.int64]
+    tree_start: Vector[np.int64]
+    ancestor: Vector[np.int64]
+    share: Vector[np.float64]
+    bit_start: Vector[np.int64]
+    bit_words: Vector[np.int64]
+    weight: Vector[np.float64]
 
 
 @inlined
-def code_at(dims: Dimensions, words: npt.NDArray[np.uint64], j: int, i: int) -> int:
+def code_at(dims: Dimensions, words: Words, j: int, i: int) -> int:
     """Return the code of tuple `i` in dimension `j`."""
     return int(np.int64((words[dims.word[j], i] >> np.uint64(dims.shift[j])) & dims.mask[j]))
 

@@ -11,10 +11,9 @@ each row, and row numbers are never moved.
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import Kernel, inlined, inner, kernel, vector
+from shoal_kernels._jit import Kernel, inlined, inner
+from shoal_kernels._types import Ints, OutMatrix, OutVector, Vector, Words, Words32, kernel, kernel_of
 
 LINE = 8
 """Number of words in a bucket's buffer: one cache line."""
@@ -22,11 +21,8 @@ WORD_BITS = 64
 DIGIT_BITS = 12
 """Largest number of bits sorted by one pass of the radix sort."""
 
-_U8, _U16, _U32, _U64 = (vector(t) for t in (types.uint8, types.uint16, types.uint32, types.uint64))
-_I64 = vector(types.int64)
 
-
-def _deposit(codes: npt.NDArray[Any], shift: int, words: npt.NDArray[np.uint64]) -> None:
+def _deposit(codes: Vector[Any], shift: int, words: OutVector[np.uint64]) -> None:
     """Put a column's codes into their field of the words.
 
     Parameters
@@ -41,15 +37,12 @@ def _deposit(codes: npt.NDArray[Any], shift: int, words: npt.NDArray[np.uint64])
         words[i] |= np.uint64(codes[i]) << np.uint64(shift)
 
 
-DEPOSIT: dict[str, Kernel[Any, None]] = {
-    name: kernel(types.void(codes, types.int64, types.uint64[::1]))(_deposit)
-    for name, codes in (("uint8", _U8), ("uint16", _U16), ("uint32", _U32))
-}
+DEPOSIT: dict[str, Kernel[Any, None]] = {name: kernel_of(_deposit, name) for name in ("uint8", "uint16", "uint32")}
 """The kernel for each dtype of codes."""
 
 
-@kernel(types.void(_U64, types.int64, types.int64[::1]))
-def count_prefixes(words: npt.NDArray[np.uint64], shift: int, count: npt.NDArray[np.int64]) -> None:
+@kernel
+def count_prefixes(words: Vector[np.uint64], shift: int, count: OutVector[np.int64]) -> None:
     """Count the rows of each prefix.
 
     Parameters
@@ -64,25 +57,15 @@ def count_prefixes(words: npt.NDArray[np.uint64], shift: int, count: npt.NDArray
         count[np.int64(words[i] >> np.uint64(shift))] += 1
 
 
-@kernel(
-    types.void(
-        _U64,
-        types.int64,
-        _U16,
-        types.uint64[:, ::1],
-        types.uint8[::1],
-        types.int64[::1],
-        types.uint64[::1],
-    )
-)
+@kernel
 def scatter(
-    words: npt.NDArray[np.uint64],
+    words: Vector[np.uint64],
     shift: int,
-    bucket: npt.NDArray[np.uint16],
-    line: npt.NDArray[np.uint64],
-    filled: npt.NDArray[np.uint8],
-    cursor: npt.NDArray[np.int64],
-    out: npt.NDArray[np.uint64],
+    bucket: Vector[np.uint16],
+    line: OutMatrix[np.uint64],
+    filled: OutVector[np.uint8],
+    cursor: OutVector[np.int64],
+    out: OutVector[np.uint64],
 ) -> None:
     """Send words to their buckets, in order.
 
@@ -115,12 +98,12 @@ def scatter(
             filled[b] = at + 1
 
 
-@kernel(types.void(types.uint64[:, ::1], types.uint8[::1], types.int64[::1], types.uint64[::1]))
+@kernel
 def drain(
-    line: npt.NDArray[np.uint64],
-    filled: npt.NDArray[np.uint8],
-    cursor: npt.NDArray[np.int64],
-    out: npt.NDArray[np.uint64],
+    line: OutMatrix[np.uint64],
+    filled: OutVector[np.uint8],
+    cursor: OutVector[np.int64],
+    out: OutVector[np.uint64],
 ) -> None:
     """Write out the words still buffered after the last call of `scatter`; parameters as there."""
     for b in range(len(filled)):
@@ -142,13 +125,13 @@ def _bit_length(value: np.uint64) -> int:
 
 @inner
 def _sort_pass(
-    key: npt.NDArray[np.uint64],
-    row: npt.NDArray[np.uint32],
-    key_out: npt.NDArray[np.uint64],
-    row_out: npt.NDArray[np.uint32],
+    key: Words,
+    row: Words32,
+    key_out: Words,
+    row_out: Words32,
     m: int,
     shift: int,
-    place: npt.NDArray[np.int64],
+    place: Ints,
 ) -> bool:
     """Sort m keys, and their rows if there are any, by the digit at `shift`, stably.
 
@@ -180,14 +163,14 @@ def _sort_pass(
 
 @inner
 def _sort(
-    key: npt.NDArray[np.uint64],
-    row: npt.NDArray[np.uint32],
-    spare_key: npt.NDArray[np.uint64],
-    spare_row: npt.NDArray[np.uint32],
+    key: Words,
+    row: Words32,
+    spare_key: Words,
+    spare_row: Words32,
     m: int,
     low_bit: int,
     high_bit: int,
-    place: npt.NDArray[np.int64],
+    place: Ints,
 ) -> bool:
     """Sort m keys by their bits from `low_bit` to `high_bit`; return whether the result is in the spare arrays."""
     # No more digits than keys, else clearing and summing the counts costs more than the keys.
@@ -212,15 +195,15 @@ def _sort(
 
 @inner
 def _emit(
-    key: npt.NDArray[np.uint64],
-    row: npt.NDArray[np.uint32],
+    key: Words,
+    row: Words32,
     m: int,
     row_bits: int,
     base: np.uint64,
     tuples: int,
-    words: npt.NDArray[np.uint64],
-    weight: npt.NDArray[np.uint32],
-    tuple_at: npt.NDArray[np.uint32],
+    words: Words,
+    weight: Words32,
+    tuple_at: Words32,
 ) -> int:
     """Append the tuples of a sorted bucket; return the new number of tuples."""
     # Rows are either in `row` or in the low `row_bits` of the key.
@@ -242,25 +225,15 @@ def _emit(
     return tuples
 
 
-@kernel(
-    types.void(
-        _I64,
-        types.uint64[::1],
-        types.uint64[:, ::1],
-        types.uint32[:, ::1],
-        types.uint32[::1],
-        types.uint32[::1],
-        types.int64[::1],
-    )
-)
+@kernel
 def group_buckets(
-    bound: npt.NDArray[np.int64],
-    words: npt.NDArray[np.uint64],
-    spare: npt.NDArray[np.uint64],
-    spare_row: npt.NDArray[np.uint32],
-    weight: npt.NDArray[np.uint32],
-    tuple_at: npt.NDArray[np.uint32],
-    n_tuples: npt.NDArray[np.int64],
+    bound: Vector[np.int64],
+    words: OutVector[np.uint64],
+    spare: OutMatrix[np.uint64],
+    spare_row: OutMatrix[np.uint32],
+    weight: OutVector[np.uint32],
+    tuple_at: OutVector[np.uint32],
+    n_tuples: OutVector[np.int64],
 ) -> None:
     """Sort consecutive buckets and merge equal words into tuples.
 
@@ -319,15 +292,15 @@ def group_buckets(
     n_tuples[0] = tuples
 
 
-@kernel(types.void(_U64, types.int64, _U16, _U32, _U32, types.int64[::1], types.uint32[::1]))
+@kernel
 def take_tuples(
-    words: npt.NDArray[np.uint64],
+    words: Vector[np.uint64],
     shift: int,
-    bucket: npt.NDArray[np.uint16],
-    tuple_at: npt.NDArray[np.uint32],
-    first: npt.NDArray[np.uint32],
-    cursor: npt.NDArray[np.int64],
-    tuple_of_row: npt.NDArray[np.uint32],
+    bucket: Vector[np.uint16],
+    tuple_at: Vector[np.uint32],
+    first: Vector[np.uint32],
+    cursor: OutVector[np.int64],
+    tuple_of_row: OutVector[np.uint32],
 ) -> None:
     """Write the tuple of each row, in the row order of `scatter`.
 
@@ -350,10 +323,8 @@ def take_tuples(
         tuple_of_row[i] = tuple_at[place] + first[b]
 
 
-@kernel(types.void(_U64, _U32, types.uint32[::1]))
-def look_up(
-    words: npt.NDArray[np.uint64], tuple_of_word: npt.NDArray[np.uint32], tuple_of_row: npt.NDArray[np.uint32]
-) -> None:
+@kernel
+def look_up(words: Vector[np.uint64], tuple_of_word: Vector[np.uint32], tuple_of_row: OutVector[np.uint32]) -> None:
     """Write the tuple of each row from a table of the tuple of every possible word."""
     for i in range(len(words)):
         tuple_of_row[i] = tuple_of_word[np.int64(words[i])]

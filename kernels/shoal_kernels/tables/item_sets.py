@@ -7,13 +7,9 @@ disjoint. A combination of nodes is one word: their numbers + 1, ascending, `bit
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inlined, inner, kernel, vector
-
-Ints = npt.NDArray[np.int64]
-Words = npt.NDArray[np.uint64]
+from shoal_kernels._jit import inlined, inner
+from shoal_kernels._types import Ints, OutVector, Vector, kernel
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
@@ -29,9 +25,9 @@ class Forest(NamedTuple):
         First and last leaf under the node. Leaf r is node r.
     """
 
-    parent: Ints
-    low: Ints
-    high: Ints
+    parent: Vector[np.int64]
+    low: Vector[np.int64]
+    high: Vector[np.int64]
 
 
 class Counts(NamedTuple):
@@ -47,14 +43,9 @@ class Counts(NamedTuple):
         1 + the last privacy unit counted for the combination.
     """
 
-    key: Words
-    rows: Ints
-    last: Ints
-
-
-_I = vector(types.int64)
-FOREST = types.NamedUniTuple(_I, 3, Forest)
-COUNTS = types.NamedTuple([types.uint64[::1], types.int64[::1], types.int64[::1]], Counts)
+    key: OutVector[np.uint64]
+    rows: OutVector[np.int64]
+    last: OutVector[np.int64]
 
 
 @inlined
@@ -66,8 +57,10 @@ def _ascending(values: Ints) -> bool:
     return True
 
 
-@kernel(types.void(_I, _I, types.int64[::1], types.int64[::1]))
-def distinct_items(start: Ints, item: Ints, distinct_start: Ints, distinct: Ints) -> None:
+@kernel
+def distinct_items(
+    start: Vector[np.int64], item: Vector[np.int64], distinct_start: OutVector[np.int64], distinct: OutVector[np.int64]
+) -> None:
     """Sort the items of every row, and keep each once.
 
     Parameters
@@ -112,7 +105,7 @@ def place_of(counts: Counts, key: np.uint64) -> int:
     return int(place)
 
 
-@kernel(types.void(COUNTS, COUNTS))
+@kernel
 def move_counts(source: Counts, target: Counts) -> None:
     """Copy all combinations into a larger, empty table."""
     for i in range(len(source.key)):
@@ -190,9 +183,16 @@ def _n_combinations(n: int, size: int) -> int:
     return int(min(result, 1e18))
 
 
-@kernel(types.void(FOREST, _I, _I, _I, types.int64, types.int64, COUNTS, types.int64[::1]))
+@kernel
 def count_combinations(
-    forest: Forest, start: Ints, item: Ints, unit: Ints, size: int, bits: int, counts: Counts, state: Ints
+    forest: Forest,
+    start: Vector[np.int64],
+    item: Vector[np.int64],
+    unit: Vector[np.int64],
+    size: int,
+    bits: int,
+    counts: Counts,
+    state: OutVector[np.int64],
 ) -> None:
     """Count the rows of each combination of `size` nodes, until the table is half full.
 

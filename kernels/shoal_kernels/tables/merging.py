@@ -1,16 +1,13 @@
 """Merge of two sorted lists of distinct tuples, and conversion of (tuple, value) lists to compressed rows."""
 
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from shoal_kernels._jit import inlined, kernel, matrix, vector
-
-_WORDS, _WEIGHT = matrix(types.uint64), vector(types.int64)
+from shoal_kernels._jit import inlined
+from shoal_kernels._types import Matrix, OutMatrix, OutVector, Vector, Words, kernel
 
 
 @inlined
-def _compare(left: npt.NDArray[np.uint64], i: int, right: npt.NDArray[np.uint64], j: int) -> int:
+def _compare(left: Words, i: int, right: Words, j: int) -> int:
     """Return -1, 0 or 1 as tuple i of `left` is below, equal to or above tuple j of `right`."""
     for w in range(left.shape[0]):
         if left[w, i] < right[w, j]:
@@ -20,29 +17,17 @@ def _compare(left: npt.NDArray[np.uint64], i: int, right: npt.NDArray[np.uint64]
     return 0
 
 
-@kernel(
-    types.void(
-        _WORDS,
-        _WEIGHT,
-        _WORDS,
-        _WEIGHT,
-        types.uint64[:, ::1],
-        types.int64[::1],
-        types.uint32[::1],
-        types.uint32[::1],
-        types.int64[::1],
-    )
-)
+@kernel
 def merge_tuples(
-    left: npt.NDArray[np.uint64],
-    left_weight: npt.NDArray[np.int64],
-    right: npt.NDArray[np.uint64],
-    right_weight: npt.NDArray[np.int64],
-    words: npt.NDArray[np.uint64],
-    weight: npt.NDArray[np.int64],
-    left_to: npt.NDArray[np.uint32],
-    right_to: npt.NDArray[np.uint32],
-    n_tuples: npt.NDArray[np.int64],
+    left: Matrix[np.uint64],
+    left_weight: Vector[np.int64],
+    right: Matrix[np.uint64],
+    right_weight: Vector[np.int64],
+    words: OutMatrix[np.uint64],
+    weight: OutVector[np.int64],
+    left_to: OutVector[np.uint32],
+    right_to: OutVector[np.uint32],
+    n_tuples: OutVector[np.int64],
 ) -> None:
     """Merge two sorted lists of distinct tuples, adding the weights of equal ones.
 
@@ -83,8 +68,8 @@ def merge_tuples(
     n_tuples[0] = t
 
 
-@kernel(types.void(vector(types.uint64), types.int64, types.int64[::1]))
-def count_cells(words: npt.NDArray[np.uint64], shift: int, n_cells: npt.NDArray[np.int64]) -> None:
+@kernel
+def count_cells(words: Vector[np.uint64], shift: int, n_cells: OutVector[np.int64]) -> None:
     """Count the words of each tuple.
 
     Parameters
@@ -99,25 +84,15 @@ def count_cells(words: npt.NDArray[np.uint64], shift: int, n_cells: npt.NDArray[
         n_cells[np.int64(words[i] >> np.uint64(shift))] += 1
 
 
-@kernel(
-    types.void(
-        vector(types.uint64),
-        _WEIGHT,
-        types.int64,
-        types.int64,
-        types.int64[::1],
-        types.int64[::1],
-        types.int64[::1],
-    )
-)
+@kernel
 def fill_cells(
-    words: npt.NDArray[np.uint64],
-    weight: npt.NDArray[np.int64],
+    words: Vector[np.uint64],
+    weight: Vector[np.int64],
     shift: int,
     first: int,
-    cursor: npt.NDArray[np.int64],
-    value: npt.NDArray[np.int64],
-    count: npt.NDArray[np.int64],
+    cursor: OutVector[np.int64],
+    value: OutVector[np.int64],
+    count: OutVector[np.int64],
 ) -> None:
     """Append one column's cells to those of each tuple.
 

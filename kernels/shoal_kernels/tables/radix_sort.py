@@ -1,9 +1,9 @@
 """A stable radix sort of words by their upper halves, in linear time for any input."""
 
 import numpy as np
-import numpy.typing as npt
 
 from shoal_kernels._jit import inner
+from shoal_kernels._types import Words
 
 FEW = 24
 """Up to this many words are sorted by counting the words before each, more by their digits."""
@@ -12,7 +12,7 @@ LOWER_BITS = 32
 
 
 @inner
-def sort_upper(words: npt.NDArray[np.uint64], spare: npt.NDArray[np.uint64]) -> None:
+def sort_upper(words: Words, spare: Words) -> None:
     """Sort words by their upper 32 bits, in place, stably.
 
     Parameters

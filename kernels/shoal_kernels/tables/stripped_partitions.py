@@ -5,13 +5,8 @@ split from the one without its lowest column, whose runs are still stored: it is
 one column less (stripped partitions: Huhtala et al. 1999, "TANE", section 3.2).
 """
 
-import numpy as np
-import numpy.typing as npt
-
 from shoal_kernels._jit import inlined, inner
-
-Ints = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.uint32]
+from shoal_kernels._types import Ints, Words32
 
 
 @inlined
@@ -45,15 +40,15 @@ def lowest_column(mask: int) -> int:
 
 @inner
 def split_runs(
-    codes: Codes,
+    codes: Words32,
     weight: Ints,
     least: int,
-    tuples: Codes,
-    bounds: Codes,
+    tuples: Words32,
+    bounds: Words32,
     n_runs: int,
-    out: Codes,
-    out_bounds: Codes,
-    left_out: Codes,
+    out: Words32,
+    out_bounds: Words32,
+    left_out: Words32,
     first: Ints,
     place: Ints,
 ) -> tuple[int, int]:
