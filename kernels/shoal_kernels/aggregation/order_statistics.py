@@ -77,6 +77,7 @@ def _sorting(n: int) -> list[Pair]:
             compare(first, first + step)
 
     def sort(first: int, span: int) -> None:
+        # Eights that are complete are sorted while they are read; incomplete ones are sorted here.
         is_sorted = span == 1 or first >= n or (span == 8 and first + 8 <= n)
         if not is_sorted:
             sort(first, span // 2)
@@ -89,6 +90,7 @@ def _sorting(n: int) -> list[Pair]:
 
 def _needed(pairs: list[Pair], wanted: Iterable[int]) -> list[Pair]:
     """Return the comparators on which a wanted row depends."""
+    # Backward: a comparator matters if either of its rows does, and then both of its inputs matter.
     rows, kept = set(wanted), list[Pair]()
     for pair in reversed(pairs):
         if not rows.isdisjoint(pair):
@@ -103,6 +105,7 @@ def _fused(pairs: list[Pair]) -> list[tuple[int, int, int, int]]:
     The first two of three are in one layer of the network and the third is next on both of its rows. All that a
     step depends on is then in layers before its first, so sorting by first layer is a valid order of steps.
     """
+    # For each comparator the previous one on either row, and its layer: one more than the later of these.
     before: list[tuple[int, int]] = []
     layer: list[int] = []
     last: dict[int, int] = {}
@@ -174,6 +177,7 @@ def _order_four(
 @inlined
 def _add_squares(values: npt.NDArray[Any], lanes: npt.NDArray[Any]) -> None:
     for lane in range(WIDTH):
+        # One lane for each coordinate of a tile: no dependency between additions.
         lanes[lane] += values[lane] * values[lane]
 
 
@@ -288,6 +292,7 @@ def _ranker(value_at: Any, key_at: Any, key_of: Any, value_of: Any, size: int) -
         for tile in range(squares.shape[1]):
             lanes[:] = 0
             last = min(n, (tile + 1) * TILE)
+            # Read up to len(keys) tiles of every update, in long runs of memory; then order and average each tile.
             for block in range(tile * TILE, last, WIDTH * len(keys)):
                 near = min(len(keys), (last - block + WIDTH - 1) // WIDTH)
                 for u in range(0, eight, 8):

@@ -99,6 +99,7 @@ def roll_up(
         for w in range(n_words):
             words[w, target : target + n] = words[w, source : source + n]
         rows[target : target + n] = rows[source : source + n]
+    # Two steps: generalize the codes in place, then merge equal words by hashing: O(n (columns + words)) in all.
     for j in range(first, last):
         _generalize(lattice, j, level[j], words[lattice.word[j], target : target + n])
     if n_words == 1:
@@ -121,6 +122,7 @@ def _generalize(lattice: Lattice, j: int, level: int, words: Words) -> None:
 @inlined
 def _slot_bits(n: int) -> int:
     """Return the bits of a slot's number, such that at least half of the slots stay empty."""
+    # Fit the table to n: late, small roll-ups then clear and probe only a few slots.
     bits = 1
     while (1 << bits) < 2 * n:
         bits += 1
@@ -143,6 +145,7 @@ def _join(words: Words, rows: Ints, class_of: Words32, slots: Words32) -> int:
             slot = (slot + 1) & mask
             c = np.int64(slots[slot])
         if c == 0:
+            # First appearance: the class moves to the front, to a place already read.
             words[found], rows[found] = word, count
             found += 1
             c = found
@@ -170,6 +173,7 @@ def _join_wide(words: Words, rows: Ints, class_of: Words32, slots: Words32) -> i
     slots[: mask + 1] = 0
     found = 0
     for i in range(words.shape[1]):
+        # Hash all words of a class; a slot match still compares every word.
         digest = np.uint64(0)
         for w in range(words.shape[0]):
             digest = (digest ^ (digest >> np.uint64(29)) ^ words[w, i]) * _GOLDEN

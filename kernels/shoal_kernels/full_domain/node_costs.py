@@ -116,9 +116,11 @@ def bound_by_classes(
     limit : int
         Rows that may be suppressed.
     """
+    # GEOMETRIC and SUM are bounded by levels; a divergence has no bound by classes if rows may be suppressed.
     kind = objective.kind[0]
     if kind <= SUM or (kind == DIVERGENCE and limit > 0):
         return -math.inf
+    # A coarser node has at most these classes, and suppressed rows count as one more.
     if kind == CLASS_SIZE:
         return objective.bound[0] * objective.rows[0] / (len(rows) + 1)
     area[:] = 0.0
@@ -236,6 +238,7 @@ def _cost_by_classes(
     if kind == CLASS_SIZE:
         weighted = objective.factor[0] * (n - suppressed) + objective.factor[1] * suppressed
         return weighted / max(1, n_classes + (suppressed > 0))
+    # SQUARES_OR_ALL: a suppressed row counts as all rows. From AMBIGUITY on: suppressed rows are one class of roots.
     if kind == SQUARES_OR_ALL:
         own = suppressed * n
     elif kind >= AMBIGUITY:

@@ -120,6 +120,7 @@ def count_suppressed(models: Models, stack: Stack, scratch: Scratch, begin: int,
         if models.kind[j] == WEIGHED:
             weighed = models.first[j]
     k, histogram = models.k[0], scratch.histogram
+    # Fewer than k rows fail without a look at the sensitive values.
     for c in range(n):
         i = begin + c
         rows = stack.rows[i]
@@ -153,6 +154,7 @@ def roll_up_list(
     """Roll list `source` up into list `target`: quasi-identifiers `first` to `last` - 1 move to their levels."""
     begin, n = stack.list_begin[source], stack.list_size[source]
     to, cells_to = begin + n, stack.cell_end[source]
+    # In place, the list and its cells are overwritten; else they are appended after the source's.
     if target == source:
         to, cells_to = begin, (stack.cell_end[source - 1] if source > 0 else 0)
     m = roll_up(lattice, level, first, last, stack.words, stack.rows, begin, n, to, scratch.class_of, scratch.slots)

@@ -116,6 +116,7 @@ def _evaluate(
     begin, n = stack.list_begin[d], stack.list_size[d]
     logs = len(log.cost) > 0
     rows = stack.rows[begin : begin + n]
+    # A log needs exact counts; otherwise counting stops as soon as the node is infeasible.
     suppressed = count_suppressed(models, stack, scratch, begin, n, _EVERYTHING if logs else limit)
     if suppressed > limit and not logs:
         return
@@ -124,6 +125,7 @@ def _evaluate(
     if logs:
         node = (state.level * log.stride).sum()
         log.cost[node], log.suppressed[node], log.classes[node] = cost, suppressed, holds.sum()
+    # Strictly cheaper: of equal costs the first in the order of the walk stays.
     if suppressed <= limit and cost < state.cost[0]:
         state.cost[0], state.counts[0] = cost, suppressed
         state.best[:] = state.level

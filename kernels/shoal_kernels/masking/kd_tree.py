@@ -68,6 +68,7 @@ def _select(point: Floats, order: Ints, axis: int, begin: int, end: int, middle:
                 order[i], order[j] = order[j], order[i]
                 i += 1
                 j -= 1
+        # Continue in the side with `middle`; between j and i all equal the pivot, and the search is over.
         if middle <= j:
             end = j
         elif middle >= i:
@@ -319,6 +320,7 @@ def _insert(number: int, at: float, found: Ints, distance: Floats, n_found: int)
     if n_found == m and (at > distance[m - 1] or (at == distance[m - 1] and number > found[m - 1])):
         return n_found
     place = min(n_found, m - 1)
+    # Insertion into a sorted list of m numbers: O(m), and m is small.
     while place > 0 and (at < distance[place - 1] or (at == distance[place - 1] and number < found[place - 1])):
         distance[place], found[place] = distance[place - 1], found[place - 1]
         place -= 1

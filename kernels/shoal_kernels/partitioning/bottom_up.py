@@ -225,6 +225,7 @@ def take_cells(levels: Levels, candidates: Candidates, criteria: Criteria, class
     heap = [(0.0, 0)]
     rows, m, gaps, visit, classes, work = candidates.weight.sum(), n, 0, 0, 0, 0
     while len(heap) > 0 and rows >= k and work < MAX_WORK * (n + VISIT_COST):
+        # Ties of priority go to the node generated first, so the result is deterministic.
         priority, v = heapq.heappop(heap)
         level = nodes.level[v]
         if not nodes.expanded[v]:
@@ -241,6 +242,7 @@ def take_cells(levels: Levels, candidates: Candidates, criteria: Criteria, class
             if cost > priority + 1e-12:
                 next_cost = min(next_cost, cost)
             elif cell_satisfies(criteria, candidates, slot):
+                # Take every tuple of the cell; its places become gaps.
                 rows -= candidates.slot_rows[slot]
                 while p >= 0:
                     class_id[candidates.item[p]] = classes

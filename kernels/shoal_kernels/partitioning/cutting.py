@@ -119,6 +119,7 @@ def find_cuts(dims: Dimensions, points: Points, workspace: Workspace, a: int, b:
     coordinates, key = points.coordinates, workspace.key
     for j in range(dims.kind.shape[0]):
         items = workspace.orders[j]
+        # The order is sorted, so equal ends mean a constant column.
         if coordinates[items[a], j] == coordinates[items[b - 1], j]:
             workspace.cut_loss[j] = np.inf
             continue
@@ -182,6 +183,7 @@ def best_cut(workspace: Workspace) -> int:
 @lean
 def split_orders(workspace: Workspace, j: int, place: int, a: int, b: int, swap: int) -> None:
     """Partition every order at `place` of order `j`, stably; the second side comes first if `swap` is 1."""
+    # Mark each tuple's side once; then every order is partitioned by the marks, without comparisons.
     for p in range(a, b):
         workspace.side[workspace.orders[j, p]] = (1 if p >= place else 0) ^ swap
     for other in range(workspace.orders.shape[0]):
@@ -228,6 +230,7 @@ def best_meeting_cut(criteria: Criteria, weight: Ints, workspace: Workspace, a: 
     """Return the dimension of the best cut found with both sides satisfying the models, or -1."""
     while True:
         j = best_cut(workspace)
+        # Candidates by ascending loss; a cut whose sides fail the models is struck out.
         if j < 0:
             return j
         items, place = workspace.orders[j], workspace.cut_place[j]

@@ -74,12 +74,14 @@ def _cut(
     workspace: Workspace,
 ) -> int:
     """Cut a node; return the number of tuples on the left, 0 if no cut is allowable."""
+    # Two sides of at least k rows need at least 2k.
     rows = 0
     for i in node:
         rows += weight[i]
     if rows < 2 * models.k[0]:
         return 0
     _measure(dims, words, node, mode, workspace)
+    # Histogram of the whole node: that of a right side is this one minus that of the left side.
     workspace.of_node[:] = 0
     for i in node:
         for cell in range(cells.start[i], cells.start[i + 1]):
@@ -142,6 +144,7 @@ def cut_tuples(
         start, stop = waiting[n_waiting]
         n_left = 1
         while n_left > 0:
+            # Nodes up to the bound are returned uncut, so that the caller can cut them in other threads.
             if stop - start <= max_uncut:
                 pending[n_pending] = start, stop
                 n_pending += 1

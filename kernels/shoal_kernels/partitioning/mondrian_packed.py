@@ -79,6 +79,7 @@ def _median(
     so a small node never pays for a large domain.
     """
     start, stop, n_rows = node
+    # The median is in base .. base + span; each round narrows that to one bucket.
     base, span, below = np.uint64(low), np.uint64(high - low), 0
     most_buckets = np.uint64(min(_MAX_BUCKETS, max(16, stop - start)))
     while True:
@@ -98,6 +99,7 @@ def _median(
         while 2 * (below + bucket[b]) < n_rows:
             below += bucket[b]
             b += _ONE
+        # Next round: only the bucket with the median, unless a bucket is a single code already.
         skipped = b << bits
         base += skipped
         if bits == 0:

@@ -78,6 +78,7 @@ def optimal_partition(dims: Dimensions, points: Points, items: Ints, k: int, beg
             elif rows - rows_of_last >= k:
                 # This run, and every longer one, can be cut into two of at least k rows.
                 break
+            # best[p] is final, because p < end; the loss of a run is its rows times that of one row.
             if best[p] < np.inf:
                 loss = best[p] + rows * box_loss(dims, all_ordered, cap, low, high, bits)
                 if loss < best[end]:
@@ -92,6 +93,7 @@ def trace_back(cut: Ints, begin: Ints) -> int:
     count = 0
     end = cut.shape[0] - 1
     while end > 0:
+        # From the end back to 0: the starts come in descending order and are reversed below.
         end = cut[end]
         begin[count] = end
         count += 1

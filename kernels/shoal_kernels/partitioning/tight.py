@@ -27,6 +27,7 @@ def put_heavy_last(weight: Ints, models: Models) -> tuple[Ints, int]:
     n = weight.shape[0]
     k = models.k[0]
     items = np.arange(n)
+    # Fewer than k light rows, but not none, would be left without a class.
     light_rows = 0
     for item in range(n):
         if weight[item] < k:
@@ -69,6 +70,7 @@ def cut_block(
     n = tuples.shape[0]
     middle[0] = 0
     sample = np.empty(BLOCK_SAMPLE, np.int64)
+    # Evenly spaced tuples of the sorted table: deterministic, and representative of the leading dimensions.
     for p in range(BLOCK_SAMPLE):
         sample[p] = tuples[p * n // BLOCK_SAMPLE]
     points = make_points(dims, words, weight, sample)
@@ -93,6 +95,7 @@ def cut_block(
         ):
             break
         workspace.cut_loss[j] = np.inf
+    # `order` holds places in `tuples`; permuting through it keeps each side in the given order.
     sorted_tuples = tuples[order]
     tuples[:] = sorted_tuples
     middle[0] = place

@@ -104,6 +104,7 @@ def joined_loss(dims: Dimensions, points: Points, one: Box, other: Box, spare: B
 @lean
 def should_swap(dims: Dimensions, points: Points, before: Box, left: Box, right: Box, after: Box, spare: Box) -> int:
     """Return 1 if the order before, right, left, after loses less than before, left, right, after; else 0."""
+    # Only the joints with the outer neighbors differ: the joint between the two sides is the same in both orders.
     kept = joined_loss(dims, points, before, left, spare) + joined_loss(dims, points, right, after, spare)
     swapped = joined_loss(dims, points, before, right, spare) + joined_loss(dims, points, left, after, spare)
     return 1 if swapped < kept else 0
@@ -123,6 +124,7 @@ def push_sides(
     after: Box,
 ) -> int:
     """Push both sides of a cut node, the smaller on top; return the new height."""
+    # Each side's neighbor across the cut is the box of the other side.
     if middle - a <= b - middle:
         smaller, larger = top + 1, top
     else:
@@ -205,6 +207,7 @@ def order_tuples(
         enclose(points, workspace.orders[j, :place], left)
         enclose(points, workspace.orders[j, place:SAMPLE], right)
         if should_swap(dims, points, before, left, right, after, spare):
+            # Swap the two runs of items through `scratch`; the cut moves with them.
             scratch[: middle - a] = items[a:middle]
             scratch[middle - a : b - a] = items[middle:b]
             items[a : a + b - middle] = scratch[middle - a : b - a]
@@ -232,6 +235,7 @@ def cut_large_node(
 
     The dimension is -1 if no cut is possible.
     """
+    # The sample proposes one cut per dimension; the first, by loss, that is allowed on all tuples wins.
     find_cuts(dims, points, workspace, 0, SAMPLE, 1)
     while True:
         j = best_cut(workspace)
@@ -295,6 +299,7 @@ def order_small_node(
             order_pair(dims, points, workspace.orders[0, a:b], before, left, right, after, spare)
             continue
         j = -1
+        # While constrained, cuts keep the models on both sides; below the last such cut, any cut will do.
         if constrained:
             find_cuts(dims, points, workspace, a, b, criteria.models.k[0])
             j = best_meeting_cut(criteria, points.weight, workspace, a, b)

@@ -125,6 +125,7 @@ def choose_pairs(
     # A separate loop over contiguous arrays, so that the hashes of several pairs are vectorized.
     for p in range(n):
         score[p] = score_pair(key, score[p], other[p])
+    # Pairs of one unit are contiguous: mark the best of each run.
     first = 0
     for p in range(n):
         if p + 1 == n or pair_unit[p + 1] != pair_unit[p]:
@@ -140,6 +141,7 @@ def _sort_rows(rows: Words, values: npt.NDArray[np.int32], spare: Words) -> None
     for c in range(len(values) - 1, -1, -1):
         for i in range(len(rows)):
             row = rows[i] & lower
+            # Distance from the lowest int32, so that unsigned words sort like signed values.
             above = np.int64(values[c, np.int64(row)]) - np.int64(ABSENT)
             rows[i] = (np.uint64(above) << np.uint64(LOWER_BITS)) | row
         sort_upper(rows, spare)
@@ -158,6 +160,7 @@ def _put_best_first(
     spare: Words,
 ) -> None:
     """Move the rows whose ranks have the smallest scores to the front of a pair's sorted rows."""
+    # Scores belong to ranks, not to rows: rows of equal values are interchangeable.
     size = 0
     for rank in range(len(rows)):
         score = score_row(key, unit_tag, group_tag, np.uint64(rank))

@@ -53,6 +53,7 @@ def _absorb(
     a: np.uint64, b: np.uint64, c: np.uint64, d: np.uint64, word: np.uint64
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
     """Take in one word of the message: two rounds."""
+    # SipHash calls the state v0 to v3; here a to d. Each word enters v3 before its rounds and v0 after them.
     d ^= word
     a, b, c, d = _round(a, b, c, d)
     a, b, c, d = _round(a, b, c, d)
@@ -62,6 +63,7 @@ def _absorb(
 @inlined
 def _finish(a: np.uint64, b: np.uint64, c: np.uint64, d: np.uint64) -> np.uint64:
     """Return the digest: four rounds."""
+    # The constant separates finalization from one more message word.
     c ^= np.uint64(0xFF)
     for _ in range(4):
         a, b, c, d = _round(a, b, c, d)

@@ -16,6 +16,7 @@ _NONE = -1
 @inner
 def _holds_one(near: Ints, count: int, head: int, following: Ints, found: Ints, mask: int) -> bool:
     """Return whether a set contains one of the minimal uniques of a tuple."""
+    # A set contains another if the conjunction of their masks is the other.
     for e in range(min(count, len(near))):
         if near[e] & mask == near[e]:
             return True
@@ -83,6 +84,7 @@ def find_minimal_uniques(
     """
     mask, used = state[0], state[1]
     last = 1 << codes.shape[0]
+    # A set adds at most one entry for each tuple, so with room for n entries it is completed.
     while mask < last and len(found) - used >= budget:
         mask = next_set(mask, max_size)
         if mask >= last:
@@ -107,6 +109,7 @@ def find_minimal_uniques(
             t = alone[a]
             if not _holds_one(near[t], int(count[t]), int(head[t]), following, found, mask):
                 found[used], owner[used] = mask, t
+                # The first masks lie next to each other; further ones form a linked list through `following`.
                 if count[t] < near.shape[1]:
                     near[t, count[t]] = mask
                 else:

@@ -101,6 +101,7 @@ def _digest(low: np.uint64, high: np.uint64, texts: Words) -> np.uint64:
     text = _text_of(high, texts)
     # The last word may overlap the one before, so that nothing beyond the string is read.
     mixed = word_at(text + length - np.uint64(8))
+    # Multiply and shift a word at a time; collisions cost time only, because texts are compared in full.
     for at in range(0, np.int64(length) - 8, 8):
         mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0x9E3779B97F4A7C15) + word_at(text + np.uint64(at))
     return mixed
@@ -209,6 +210,7 @@ def rehash_views(
     while (1 << bits) < len(slot):
         bits += 1
     shift = np.uint64(64 - bits)
+    # All codes are distinct, so no comparison is needed: the first free slot is the right one.
     for code in range(state[N_CODES]):
         if code == state[NULL_CODE]:
             continue

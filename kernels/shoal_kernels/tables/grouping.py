@@ -143,6 +143,7 @@ def _sort_pass(
     place[:] = 0
     for i in range(m):
         place[np.int64((key[i] >> at) & mask)] += 1
+    # One digit for all keys: nothing to move, and the caller does not swap the arrays.
     if place[np.int64((key[0] >> at) & mask)] == m:
         return False
     # Exclusive prefix sums: counts become the first place of each digit.
@@ -316,6 +317,7 @@ def take_tuples(
         Place of each bucket's next row.
     tuple_of_row : (n,) uint32, out
     """
+    # The cursor of a bucket counts its rows in the same order in which `scatter` placed them.
     for i in range(len(words)):
         b = np.int64(bucket[np.int64(words[i] >> np.uint64(shift))])
         place = cursor[b]
