@@ -16,11 +16,13 @@ def warm() -> tuple[Path | None, int]:
         Number of kernels.
     """
     import shoal_kernels
-    from shoal_kernels._jit import cache_directory, registered
+    from shoal_kernels import _cache
+    from shoal_kernels._jit import registered
 
     for module in pkgutil.walk_packages(shoal_kernels.__path__, "shoal_kernels."):
         importlib.import_module(module.name)
     kernels = registered()
     for kernel in kernels:
         kernel.compile()
-    return cache_directory(), len(kernels)
+    kept = all(kernel.file is not None and kernel.file.exists() for kernel in kernels)
+    return _cache.directory() if kept else None, len(kernels)

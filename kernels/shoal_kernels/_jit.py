@@ -1,35 +1,32 @@
-"""The only door to Numba: how kernels are compiled, cached and warmed.
+"""The only door to Numba: how kernels and their parts are declared, and what a kernel does when it is called.
 
-Compiled code is kept in the user's cache directory, under a digest of every kernel source, so a change in
-a callee can never meet a stale caller (Numba's own cache looks only at the caller's file). Where that
-directory cannot be written, kernels are compiled in memory.
+How kernels are put together is in `_linking`, where they are kept in `_cache`. Both build on names that Numba does not
+promise to keep; with a Numba that has others, kernels are compiled as it compiles any function, in each process.
 """
 
 import ctypes
 import functools
-import hashlib
 import inspect
 import logging
 import os
-import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import nullcontext
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import numba
 import numpy as np
-import platformdirs
 from llvmlite import ir
 from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from shoal_kernels import _cache
+
 try:
-    from shoal_kernels import _linking
+    from shoal_kernels import _linking, _packing
 except ImportError:
-    # Of a Numba that keeps things elsewhere: kernels take longer to compile.
-    _linking = None
+    _linking = _packing = None
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,6 +38,11 @@ if logging.getLogger("numba").level == logging.NOTSET:
 INTERPRETED = bool(config.DISABLE_JIT)
 """Whether kernels run as Python (NUMBA_DISABLE_JIT=1): for coverage and debuggers."""
 _COMPILING = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    # So that no child inherits it, or Numba's own, from a thread that it does not have.
+    os.register_at_fork(
+        before=_COMPILING.acquire, after_in_parent=_COMPILING.release, after_in_child=_COMPILING.release
+    )
 _REGISTERED: "list[Kernel[Any, Any]]" = []
 
 
@@ -52,58 +54,6 @@ def vector(dtype: types.Type) -> types.Array:
 def matrix(dtype: types.Type) -> types.Array:
     """Return the type of a C-contiguous input matrix; accepts writable and read-only memory."""
     return types.Array(dtype, 2, "C", readonly=True)
-
-
-@functools.cache
-def cache_directory() -> Path | None:
-    """Return where compiled kernels are kept, or None where nothing can be written."""
-    digest = hashlib.sha256()
-    folder = Path(__file__).parent
-    for source in sorted(folder.rglob("*.py")):
-        digest.update(source.relative_to(folder).as_posix().encode())
-        digest.update(source.read_bytes())
-    digest.update(f"{numba.__version__} {np.__version__} {sys.version} {config.BOUNDSCHECK}".encode())
-    root = Path(os.environ.get("SHOAL_CACHE_DIR") or platformdirs.user_cache_dir("shoal"))
-    path = root / digest.hexdigest()[:16]
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        probe = path / f".probe-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError:
-        return None
-    return path
-
-
-def _dispatcher(function: Callable[..., Any], place: int, **options: Any) -> Any:
-    """Wrap `function` for Numba with our cache directory, leaving the process's setting as it was.
-
-    Parameters
-    ----------
-    function : callable
-    place : int
-        Among the kernels of one name, in the order of declaration.
-    """
-    if _linking is not None:
-        options["pipeline_class"] = _linking.KernelCompiler
-    where = cache_directory()
-    if where is None:
-        return numba.njit(nogil=True, **options)(function)
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(where)
-    try:
-        dispatcher = numba.njit(nogil=True, cache=True, **options)(function)
-    finally:
-        config.CACHE_DIR = before
-
-    def index_key(signature: Any, codegen: Any) -> tuple[Any, ...]:
-        # Numba's own key pickles what a closure holds, and a compiled function in it has another name in each process:
-        # such kernels would be compiled anew in every one. Here the directory stands for all sources, and the place for
-        # what a closure holds.
-        return signature, codegen.magic_tuple(), function.__module__, function.__qualname__, place
-
-    dispatcher._cache._index_key = index_key
-    return dispatcher
 
 
 class Kernel(Generic[P, R]):
@@ -118,21 +68,42 @@ class Kernel(Generic[P, R]):
         self._options = options
         self._compiled: Any = None
         name = (function.__module__, function.__qualname__)
-        self._place = sum((one.python.__module__, one.python.__qualname__) == name for one in _REGISTERED)
+        self._ordinal = sum((one.python.__module__, one.python.__qualname__) == name for one in _REGISTERED)
         functools.update_wrapper(self, function)
         _REGISTERED.append(self)
 
+    @functools.cached_property
+    def file(self) -> "_cache.KernelFile | None":
+        """Where the compiled kernel is kept; None where Numba is one that it cannot be kept with."""
+        if _packing is None:
+            return None
+        module, qualname = self.python.__module__, self.python.__qualname__
+        parts = [str(self.signature), str(sorted(self._options.items()))]
+        return _cache.KernelFile(module, qualname, self._ordinal, parts, pack=_packing.pack, unpack=_packing.unpack)
+
     def compile(self) -> Callable[P, R]:
-        """Compile the declared signature, or load it from the cache; one thread does, others wait for it."""
+        """Compile the declared signature, or load it from the cache; one thread of one process does, others wait."""
         with _COMPILING:
-            if self._compiled is None and INTERPRETED:
-                self._compiled = self._interpreted
             if self._compiled is None:
-                dispatcher = _dispatcher(self.python, self._place, **self._options)
-                dispatcher.compile(self.signature)
-                dispatcher.disable_compile()
-                self._compiled = dispatcher
+                if INTERPRETED:
+                    self._compiled = self._interpreted
+                else:
+                    with nullcontext() if self.file is None or self.file.exists() else self.file.held():
+                        self._compiled = self._load_or_compile()
             return self._compiled
+
+    def _load_or_compile(self) -> Any:
+        """Return what Numba calls the compiled function by."""
+        if self.file is None or _linking is None:
+            _cache.say_once(f"shoal does not know Numba {numba.__version__}: every process compiles its kernels anew")
+            dispatcher = numba.njit(nogil=True, **self._options)(self.python)
+        else:
+            compiler = _linking.compiler_of(self.file.name, self._ordinal)
+            dispatcher = numba.njit(nogil=True, pipeline_class=compiler, **self._options)(self.python)
+            dispatcher._cache = self.file
+        dispatcher.compile(self.signature)
+        dispatcher.disable_compile()
+        return dispatcher
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the kernel; the first call compiles it.
@@ -169,7 +140,11 @@ class Kernel(Generic[P, R]):
 
 
 def kernel(signature: Any, **options: Any) -> Callable[[Callable[P, R]], Kernel[P, R]]:
-    """Declare a kernel that Python calls, with its one signature."""
+    """Declare a kernel that Python calls, with its one signature.
+
+    Kernels of closures have one name, and are told apart by the order of their declaration: so they are declared while
+    the module of their function is imported, not by others.
+    """
 
     def declare(function: Callable[P, R]) -> Kernel[P, R]:
         return Kernel(function, signature, options)

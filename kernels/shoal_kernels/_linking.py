@@ -5,18 +5,24 @@ it, where it is optimized again. Parts of kernels are called by nothing else: he
 takes them in, all that it reaches and each once, as functions of its own (`internal`), so that LLVM knows every call
 of them. This takes half the time.
 
+What a kernel's library shows to others is named after the kernel alone, so kernels that were compiled in different
+processes can be loaded into one; and it names source files from their package on, so it is the same in every folder.
+
 It builds on names that Numba does not promise to keep. Where one is gone, importing this file raises ImportError.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler, CompileResult
-from numba.core.environment import lookup_environment
+from numba.core.compiler import Compiler, CompilerBase, CompileResult
+from numba.core.environment import Environment, lookup_environment
 from numba.core.registry import CPUDispatcher
 
-if not {"_final_module", "_linking_libraries", "_reload_init"} <= set(JITCodeLibrary.finalize.__code__.co_names):
+_USED = {"_final_module", "_linking_libraries", "_reload_init"}
+_names = set(JITCodeLibrary.finalize.__code__.co_names)
+if not (_names.issuperset(_USED) and hasattr(CompilerBase, "_compile_bytecode")):
     msg = "this version of Numba links libraries in another way"
     raise ImportError(msg)
 
@@ -31,27 +37,46 @@ class _PartLibrary(JITCodeLibrary):
         self._finalized = True
 
 
-class _KernelLibrary(JITCodeLibrary):
-    """A kernel with all parts that it reaches."""
+class KernelLibrary(JITCodeLibrary):
+    """A kernel with everything that it reaches.
+
+    Attributes
+    ----------
+    environments : dict of str to Environment
+        Of what it takes in, under the names that they have here.
+    """
+
+    def __init__(self, codegen: Any, name: str, kernel: str) -> None:
+        super().__init__(codegen, name)
+        self._kernel = kernel
+        self.environments: dict[str, Environment] = {}
 
     def finalize(self) -> None:
-        """Take in the parts; then link Numba's own libraries, optimize, and emit one object."""
+        """Take in all parts and Numba's own libraries; then optimize, and emit one object."""
         own = _defined(self)
-        reached = self._reached()
-        for library in reached:
-            if isinstance(library, _PartLibrary):
-                self._reload_init.update(library._reload_init)
-                self._final_module.link_in(library._final_module, preserve=True)
+        own_variables = {variable.name for variable in self._final_module.global_variables}
+        # Parts first: of Numba's libraries only those functions are taken in that are called by what is there already.
+        for library in sorted(self._reached(), key=lambda library: not isinstance(library, _PartLibrary)):
+            self._reload_init.update(library._reload_init)
+            part = isinstance(library, _PartLibrary)
+            module = library._final_module if part else library._get_module_for_linking()
+            self._final_module.link_in(module, preserve=True)
+        self._linking_libraries = []
         for name in _defined(self) - own:
             self._final_module.get_function(name).linkage = "internal"
-        self._linking_libraries = [library for library in reached if not isinstance(library, _PartLibrary)]
-        super().finalize()
         for variable in self._final_module.global_variables:
+            # Numba numbers what it compiles, and begins anew in each process.
+            environment = lookup_environment(variable.name)
+            if environment is not None and variable.name not in own_variables:
+                variable.name = f"{variable.name}.{self._kernel}"
+                self.environments[variable.name] = environment
+        super().finalize()
+        used = {variable.name for variable in self._final_module.global_variables}
+        self.environments = {name: environment for name, environment in self.environments.items() if name in used}
+        for name, environment in self.environments.items():
             # Parts put exceptions together with objects of Python, which Numba hands to code when it has an address:
             # without them the first such exception never returns.
-            environment = lookup_environment(variable.name)
-            if environment is not None:
-                self._codegen.set_env(variable.name, environment)
+            self._codegen.set_env(name, environment)
 
     def _reached(self) -> list[Any]:
         """Return the libraries that are called here and by parts, each once, in a fixed order."""
@@ -71,18 +96,51 @@ def _defined(library: Any) -> set[str]:
     return {function.name for function in library._final_module.functions if not function.is_declaration}
 
 
-class KernelCompiler(Compiler):
-    """Compiles a kernel; for ``numba.njit(pipeline_class=...)``."""
+class _Compiler(Compiler):
+    """Compiles functions of files that are named from their package on."""
+
+    def _compile_bytecode(self) -> Any:
+        identity = self.state.func_id
+        path = Path(identity.filename)
+        if path.is_absolute():
+            depth = identity.modname.count(".") + (2 if path.name == "__init__.py" else 1)
+            identity.filename = "/".join(path.parts[-depth:])
+        return super()._compile_bytecode()
+
+
+class KernelCompiler(_Compiler):
+    """Compiles a kernel; for ``numba.njit(pipeline_class=...)``, of a class with `kernel` and `ordinal` set.
+
+    Attributes
+    ----------
+    kernel : str
+        A name that no other kernel has.
+    ordinal : int
+        Among the kernels whose functions have the same name.
+    """
+
+    kernel: str
+    ordinal: int
 
     def compile_extra(self, func: Callable[..., Any]) -> Any:
         """Compile `func` into a library that takes in its parts."""
         self.state.flags.no_cfunc_wrapper = True
-        self.state.library = _KernelLibrary(self.state.targetctx.codegen(), func.__qualname__)
+        self.state.library = KernelLibrary(self.state.targetctx.codegen(), func.__qualname__, self.kernel)
         self.state.library.enable_object_caching()
         return super().compile_extra(func)
 
+    def _compile_bytecode(self) -> Any:
+        identity = self.state.func_id
+        identity.unique_id, identity.unique_name = self.ordinal, f"{identity.func_qualname}${self.ordinal}"
+        return super()._compile_bytecode()
 
-class _PartCompiler(Compiler):
+
+def compiler_of(kernel: str, ordinal: int) -> type[KernelCompiler]:
+    """Return what compiles one kernel; see `KernelCompiler`."""
+    return type("KernelCompiler", (KernelCompiler,), {"kernel": kernel, "ordinal": ordinal})
+
+
+class _PartCompiler(_Compiler):
     """Compiles a part, as far as IR."""
 
     def compile_extra(self, func: Callable[..., Any]) -> CompileResult:
