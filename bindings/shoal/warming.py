@@ -1,8 +1,9 @@
-"""Compilation of all kernels before their first use."""
+"""Compilation of kernels before their first use, on all cores."""
 
 import importlib
 import pkgutil
 from pathlib import Path
+from typing import Any
 
 
 def warm() -> tuple[Path | None, int]:
@@ -16,13 +17,52 @@ def warm() -> tuple[Path | None, int]:
         Number of kernels.
     """
     import shoal_kernels
-    from shoal_kernels import _cache
+    from shoal_kernels import _ahead, _cache
     from shoal_kernels._jit import registered
 
     for module in pkgutil.walk_packages(shoal_kernels.__path__, "shoal_kernels."):
         importlib.import_module(module.name)
     kernels = registered()
+    largest = _largest("full-domain") + _largest("mondrian") + _largest("tight")
+    order = sorted(kernels, key=lambda kernel: kernel not in largest)
+    _ahead.start(order, processes=_ahead.cores() - 1)
+    for kernel in order:
+        kernel.compile_unless_busy()
     for kernel in kernels:
         kernel.compile()
-    kept = all(kernel.file is not None and kernel.file.exists() for kernel in kernels)
+    _ahead.finish()
+    kept = all(kernel.is_kept() for kernel in kernels)
     return _cache.directory() if kept else None, len(kernels)
+
+
+def compile_ahead(method: str) -> None:
+    """Begin to compile, in other processes, what takes longest of what a release needs; nothing if it is there.
+
+    Parameters
+    ----------
+    method : str
+        By which the release is made; see `shoal.anonymize`.
+    """
+    from shoal_kernels import _ahead
+
+    _ahead.start(_largest(method), processes=_ahead.cores() - 1)
+
+
+def _largest(method: str) -> list[Any]:
+    """Return the kernels of a method that take longest to compile, first those that this process comes to last."""
+    from shoal_kernels.criteria.class_measures import judge_classes, measure_worst
+
+    if method == "tight":
+        from shoal_kernels.partitioning.bottom_up import peel
+        from shoal_kernels.partitioning.residuals import total_loss
+        from shoal_kernels.partitioning.tight import group_tightly, halve
+
+        return [group_tightly, peel, halve, measure_worst, judge_classes, total_loss]
+    if method == "full-domain":
+        from shoal_kernels.full_domain.walk import first_miss, visit, walk
+
+        return [walk, visit, first_miss, measure_worst, judge_classes]
+    from shoal_kernels.partitioning.mondrian import grow_tuples
+    from shoal_kernels.partitioning.mondrian_packed import grow_keys
+
+    return [grow_tuples, grow_keys, measure_worst, judge_classes]

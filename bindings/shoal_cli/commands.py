@@ -231,11 +231,13 @@ def anonymize(
     Exit code 4: the release is written and verified, but findings await a decision.
     """
     from shoal.anonymity.anonymize import anonymize_file
+    from shoal.warming import compile_ahead
     from shoal_cli.rendering import show_report
     from shoal_engine.finding import open_findings
 
     policy = _policy(policy_file, quasi, sensitive, k=k, l=l, t=t, suppress=suppress, unit=unit)
     policy = accepting(declaring(policy, declared), accept)
+    compile_ahead(method)
     with written_to(output, output_format) as path:
         report = with_progress(
             lambda on_step: anonymize_file(

@@ -33,6 +33,7 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
     from shoal.anonymity.assess import assess
     from shoal.demo.hospital import hospital_policy, hospital_records
     from shoal.io.writing import make_folder, write_frame, written_whole
+    from shoal.warming import compile_ahead
     from shoal_cli.main import with_progress
     from shoal_cli.rendering import promise, show_before_and_after, show_cost
     from shoal_cli.rendering_findings import show_decisions, show_findings
@@ -40,6 +41,7 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
 
     if not quiet:
         _CONSOLE.print(f"Inventing {rows:,} hospital records. The first run compiles kernels, for about a minute.")
+    compile_ahead("tight")
     make_folder(folder)
     names = {
         "records": "hospital.parquet",

@@ -86,6 +86,15 @@ class Folder:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.mkdir(mode=0o700, exist_ok=True)
 
+    def is_writable(self) -> bool:
+        """Return whether kernels can be kept here; the folder is made if it is not there."""
+        try:
+            self.make()
+            self._check(self.path.stat(), self.path)
+        except (OSError, Untrusted):
+            return False
+        return os.access(self.path, os.W_OK | os.X_OK)
+
     def read(self, name: str, key: str) -> bytes | None:
         """Return what was kept under a name and a key, or None where it is not there or damaged.
 
@@ -206,6 +215,10 @@ class KernelFile:
     def exists(self) -> bool:
         """Return whether there is a file to load the kernel from."""
         return any((folder.path / f"{self.name}.{key}").is_file() for folder, key in self._places)
+
+    def can_be_kept(self) -> bool:
+        """Return whether this process may write the file; if so, its folder is there."""
+        return bool(self._keys) and self._folder.is_writable()
 
     def try_lock(self) -> bool:
         """Return whether this process may compile the kernel now; if so, it has to `unlock`."""

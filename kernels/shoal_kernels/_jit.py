@@ -59,7 +59,12 @@ def matrix(dtype: types.Type) -> types.Array:
 class Kernel(Generic[P, R]):
     """A function that Python calls and that runs compiled, with exactly one declared signature.
 
-    Compilation happens at the first call (or in `warm`), never at import.
+    Compilation happens at the first call (or ahead of it, see `_ahead`), never at import.
+
+    Attributes
+    ----------
+    ordinal : int
+        Among the kernels whose functions have the same name, in the order of declaration.
     """
 
     def __init__(self, function: Callable[P, R], signature: Any, options: dict[str, Any]) -> None:
@@ -68,7 +73,7 @@ class Kernel(Generic[P, R]):
         self._options = options
         self._compiled: Any = None
         name = (function.__module__, function.__qualname__)
-        self._ordinal = sum((one.python.__module__, one.python.__qualname__) == name for one in _REGISTERED)
+        self.ordinal = sum((one.python.__module__, one.python.__qualname__) == name for one in _REGISTERED)
         functools.update_wrapper(self, function)
         _REGISTERED.append(self)
 
@@ -79,7 +84,7 @@ class Kernel(Generic[P, R]):
             return None
         module, qualname = self.python.__module__, self.python.__qualname__
         parts = [str(self.signature), str(sorted(self._options.items()))]
-        return _cache.KernelFile(module, qualname, self._ordinal, parts, pack=_packing.pack, unpack=_packing.unpack)
+        return _cache.KernelFile(module, qualname, self.ordinal, parts, pack=_packing.pack, unpack=_packing.unpack)
 
     def compile(self) -> Callable[P, R]:
         """Compile the declared signature, or load it from the cache; one thread of one process does, others wait."""
@@ -92,13 +97,32 @@ class Kernel(Generic[P, R]):
                         self._compiled = self._load_or_compile()
             return self._compiled
 
+    def compile_unless_busy(self) -> None:
+        """Compile the declared signature into the cache, unless it is there or another process is at it."""
+        with _COMPILING:
+            file = self.file
+            if INTERPRETED or self._compiled is not None or file is None or file.exists() or not file.try_lock():
+                return
+            try:
+                self._compiled = self._load_or_compile()
+            finally:
+                file.unlock()
+
+    def is_kept(self) -> bool:
+        """Return whether the compiled kernel is in the cache."""
+        return self.file is not None and self.file.exists()
+
+    def can_be_kept(self) -> bool:
+        """Return whether this process may write to the cache."""
+        return self.file is not None and self.file.can_be_kept()
+
     def _load_or_compile(self) -> Any:
         """Return what Numba calls the compiled function by."""
         if self.file is None or _linking is None:
             _cache.say_once(f"shoal does not know Numba {numba.__version__}: every process compiles its kernels anew")
             dispatcher = numba.njit(nogil=True, **self._options)(self.python)
         else:
-            compiler = _linking.compiler_of(self.file.name, self._ordinal)
+            compiler = _linking.compiler_of(self.file.name, self.ordinal)
             dispatcher = numba.njit(nogil=True, pipeline_class=compiler, **self._options)(self.python)
             dispatcher._cache = self.file
         dispatcher.compile(self.signature)

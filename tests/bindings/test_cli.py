@@ -210,9 +210,11 @@ def test_schema__is_a_json_schema(call: Any) -> None:
 
 
 def test_warm__compiles_every_kernel(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from shoal_kernels import _jit
+    from shoal_kernels import _ahead, _jit
 
     compiled: list[Any] = []
+    monkeypatch.setattr(_ahead, "start", lambda kernels, processes: None)
+    monkeypatch.setattr(_jit.Kernel, "compile_unless_busy", lambda kernel: None)
     monkeypatch.setattr(_jit.Kernel, "compile", lambda kernel: compiled.append(kernel))
     body = figures(call, "warm")
     assert body["kernels"] == len(compiled) == len(_jit.registered())
@@ -223,7 +225,9 @@ def test_warm__compiles_the_kernels_of_every_module() -> None:
     script = """
 import importlib, pathlib
 import shoal_kernels
-from shoal_kernels import _jit
+from shoal_kernels import _ahead, _jit
+_ahead.start = lambda kernels, processes: None
+_jit.Kernel.compile_unless_busy = lambda kernel: None
 _jit.Kernel.compile = lambda kernel: compiled.add(id(kernel))
 compiled = set()
 from shoal.warming import warm

@@ -23,7 +23,7 @@ for name in ("float32", "float64"):
     squares = np.empty(1)
     MEASURE_CHANGE[name](np.array([3, 4], name), np.zeros(2, name), np.empty(LANES), squares)
     assert squares.tolist() == [25.0]
-print(hits, [[kernel._ordinal for kernel in kernels.values()] for kernels in (MEASURE_CHANGE, FOLD_CHANGE)])
+print(hits, [[kernel.ordinal for kernel in kernels.values()] for kernels in (MEASURE_CHANGE, FOLD_CHANGE)])
 """
 
 
