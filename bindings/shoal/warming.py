@@ -50,19 +50,19 @@ def compile_ahead(method: str) -> None:
 
 def _largest(method: str) -> list[Any]:
     """Return the kernels of a method that take longest to compile, first those that this process comes to last."""
-    from shoal_kernels.criteria.class_measures import judge_classes, measure_worst
+    from shoal_kernels.criteria.class_measures import check_classes, measure_worst
 
     if method == "tight":
-        from shoal_kernels.partitioning.bottom_up import peel
+        from shoal_kernels.partitioning.bottom_up import group_bottom_up
         from shoal_kernels.partitioning.residuals import total_loss
-        from shoal_kernels.partitioning.tight import group_tightly, halve
+        from shoal_kernels.partitioning.tight import cut_block, tight_classes
 
-        return [group_tightly, peel, halve, measure_worst, judge_classes, total_loss]
+        return [tight_classes, group_bottom_up, cut_block, measure_worst, check_classes, total_loss]
     if method == "full-domain":
-        from shoal_kernels.full_domain.walk import first_miss, visit, walk
+        from shoal_kernels.full_domain.walk import evaluate_node, rows_of_first_failure, walk
 
-        return [walk, visit, first_miss, measure_worst, judge_classes]
-    from shoal_kernels.partitioning.mondrian import grow_tuples
-    from shoal_kernels.partitioning.mondrian_packed import grow_keys
+        return [walk, evaluate_node, rows_of_first_failure, measure_worst, check_classes]
+    from shoal_kernels.partitioning.mondrian import cut_tuples
+    from shoal_kernels.partitioning.mondrian_packed import cut_keys
 
-    return [grow_tuples, grow_keys, measure_worst, judge_classes]
+    return [cut_tuples, cut_keys, measure_worst, check_classes]

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from shoal_engine.differential.mechanisms.selection import Exponential, NoisyMax, PermuteAndFlip
 from shoal_engine.errors import NumberError
-from shoal_engine.randomness.keystream import WordStream
+from shoal_engine.randomness.keystream import Keystream
 
 KINDS = [Exponential, PermuteAndFlip, NoisyMax]
 scores = st.lists(st.integers(-20, 20), min_size=1, max_size=6)
 
 
-def stream(key: int) -> WordStream:
-    return WordStream._of_key(key.to_bytes(32, "big"), bytes(16))
+def stream(key: int) -> Keystream:
+    return Keystream._of_key(key.to_bytes(32, "big"), bytes(16))
 
 
 @pytest.mark.parametrize("kind", KINDS)
