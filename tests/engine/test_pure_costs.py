@@ -11,7 +11,7 @@ from shoal_engine.differential import events
 from shoal_engine.differential.accounting.basic import pure_cost
 from shoal_engine.errors import NumberError
 
-epsilons = st.fractions(Fraction(1, 1000), Fraction(600))
+epsilons = st.fractions(Fraction(1, 1000), Fraction(600)) | st.fractions(Fraction(690), Fraction(10**6))
 rates = st.fractions(Fraction(1, 1000), Fraction(1))
 deltas = st.fractions(Fraction(1, 10**6), Fraction(1, 2))
 
@@ -41,6 +41,15 @@ def test_pure_cost__of_a_poisson_sample(epsilon: Fraction, delta: Fraction, rate
         assert truth * (1 - mpmath.mpf(10) ** -50) <= exact(told[0]) <= truth * (1 + mpmath.mpf(2e-12))
     assert told[0] <= epsilon
     assert told[1] == rate * delta
+
+
+@pytest.mark.parametrize(("epsilon", "rate"), [(2000, "1"), (2000, "1/2"), (10**400, "1/3"), (700, "1/1000")])
+def test_pure_cost__of_a_sample_of_a_huge_epsilon(epsilon: int, rate: str) -> None:
+    share = Fraction(rate)
+    found, _ = cost_of(events.PoissonSampled(share, events.PureDP(Fraction(epsilon))))
+    with mpmath.workdps(450):
+        truth = epsilon + mpmath.log(mpmath.mpf(share.numerator) / share.denominator)
+        assert truth <= exact(found) <= min(epsilon, truth + mpmath.mpf("1e-9"))
 
 
 def test_pure_cost__of_a_sample_of_fixed_size_is_by_its_share() -> None:

@@ -105,7 +105,8 @@ def _encode_whole(array: pa.Array) -> tuple[Codes, pa.Array]:
         codes, distinct = _encode_any(array)
         return codes, distinct.view(kind)
     codes, seen, null = _encode_near(array, low, high - low + 1)
-    dtype = array.type.to_pandas_dtype()
+    # By name: older pyarrow imports pandas to answer with a dtype.
+    dtype = np.dtype(str(array.type))
     # The sum wraps as the difference did.
     bits = np.uint64(low % (1 << 64)) + seen.astype(np.uint64)
     return codes, pa.array(bits.astype(dtype), mask=_mask(len(seen), null)).view(kind)

@@ -8,6 +8,8 @@ from shoal_engine.errors import NumberError
 
 _SLACK = Fraction(1, 10**12)
 """Relative, towards more privacy: far above what rounding adds here."""
+_LARGEST_EXPONENT = 700
+"""Exponents up to it have an exponential in double precision."""
 
 
 def pure_cost(event: events.Event) -> tuple[Fraction, Fraction] | None:
@@ -47,5 +49,9 @@ def _amplified(cost: tuple[Fraction, Fraction] | None, rate: Fraction) -> tuple[
         raise NumberError(msg)
     if cost is None:
         return None
-    epsilon = math.log1p(float(rate) * math.expm1(min(float(cost[0]), 700.0)))
+    if cost[0] > _LARGEST_EXPONENT:
+        # log(1 + r (e^x - 1)) = x + log(r + (1 - r) e^-x), and e^-x is at most that of the largest exponent.
+        shift = Fraction(math.log(float(rate) + math.exp(-_LARGEST_EXPONENT))) + _SLACK
+        return min(cost[0], cost[0] + shift), rate * cost[1]
+    epsilon = math.log1p(float(rate) * math.expm1(float(cost[0])))
     return min(cost[0], Fraction(epsilon) * (1 + _SLACK)), rate * cost[1]
