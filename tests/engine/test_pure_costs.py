@@ -43,7 +43,7 @@ def test_pure_cost__of_a_poisson_sample(epsilon: Fraction, delta: Fraction, rate
     assert told[1] == rate * delta
 
 
-@pytest.mark.parametrize(("epsilon", "rate"), [(2000, "1"), (2000, "1/2"), (10**400, "1/3"), (700, "1/1000")])
+@pytest.mark.parametrize(("epsilon", "rate"), [(2000, "1"), (2000, "1/2"), (10**70, "1/3"), (700, "1/1000")])
 def test_pure_cost__of_a_sample_of_a_huge_epsilon(epsilon: int, rate: str) -> None:
     share = Fraction(rate)
     found, _ = cost_of(events.PoissonSampled(share, events.PureDP(Fraction(epsilon))))

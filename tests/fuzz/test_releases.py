@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 import shoal
 from fuzz.effort import effort
-from fuzz.tables import METHODS, wide_cases
+from fuzz.tables import wide_cases
 from naive import releases
 from naive.releases import Case, cases, instant
+from shoal_engine.anonymity.policy.methods import METHODS
 
 FORMATS = ("parquet", "ipc", "csv", "tsv")
 
