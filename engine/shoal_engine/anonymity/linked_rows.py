@@ -1,7 +1,7 @@
 """Rows that a pseudonym joins across classes: allowed only where the joined rows protect as the policy promises.
 
 Who joins the rows of a pseudonym sees the classes that a person's rows lie in, and how many lie in each: a trace. It is
-what a further quasi-identifier would tell. So classes are split by the traces of their rows, and what is left has to
+what a further quasi-identifier would reveal. So classes are split by the traces of their rows, and what is left has to
 hold the policy: each trace is shared by k units, and so on. The same danger is known of trajectories and of repeated
 releases (Terrovitis, Mamoulis 2008, "Privacy preservation in the publication of trajectories").
 """

@@ -65,7 +65,7 @@ class Agreement:
     Attributes
     ----------
     share, base : float
-        Of the comparisons: those that agree, and those that would by guessing.
+        Comparisons that agree, and those that would by guessing.
     compared : int
         Number of comparisons.
     """

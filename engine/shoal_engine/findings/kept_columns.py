@@ -39,7 +39,7 @@ def determined_quasi_identifiers(fit: Fit, *, n_threads: int) -> list[Finding]:
 
     Notes
     -----
-    Shares are rounded to whole percent: they tell of values that are not released.
+    Shares are rounded to whole percent: they reveal something of values that are not released.
     """
     assert fit.table.grouped.tuple_of_row is not None
     tuple_of_row = fit.table.grouped.tuple_of_row

@@ -86,7 +86,7 @@ def read_labels(labels: Sequence[Any], role: QuasiIdentifier) -> Ranges | Sets:
 
 
 def ranges(low: Sequence[Any], high: Sequence[Any], is_several: Sequence[bool], *, as_text: bool = False) -> Ranges:
-    """Return ranges between two ends each, None for both where there is none; numbers by value unless `as_text`."""
+    """Return ranges between two ends each, None for both ends of no range; numbers by value unless `as_text`."""
     known = [end for end in (*low, *high) if end is not None]
     if not as_text and all(_is_number(end) for end in known):
         key: Any = float
@@ -117,7 +117,7 @@ def _ends(text: str) -> tuple[str, str]:
 
 
 def _is_several(text: str, role: QuasiIdentifier) -> bool:
-    """Return whether a label stands for more than one value, as far as its text tells."""
+    """Return whether a label stands for more than one value, as far as its text shows."""
     return text.startswith("[") or text.endswith("*") or isinstance(role.hierarchy, Dates)
 
 

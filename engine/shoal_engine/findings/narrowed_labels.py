@@ -1,4 +1,4 @@
-"""Kept columns that narrow the labels of a quasi-identifier, told from a released table alone.
+"""Kept columns that narrow the labels of a quasi-identifier, found from a released table alone.
 
 If a kept column determines a quasi-identifier, all rows of one kept value have the same value of it, so their labels
 have that value in common: whoever holds the release intersects them. We count, over the kept values that repeat, the
@@ -27,7 +27,7 @@ def narrowing(kept: Ints, label: Ints, rows: Ints, reading: Ranges | Sets, *, is
     kept, label, rows : (n,) int64
         Distinct pairs of a kept value and a label, ascending, and the rows of each.
     reading : Ranges or Sets
-        Of the labels.
+        What the labels allow.
     is_ordered : bool
         The kept column lies on a line, in the order of its codes.
     """

@@ -1,7 +1,7 @@
 """What the columns of a released table give away, whatever its classes hold: counted from its rows alone.
 
 Whoever makes a release and whoever verifies it observes the same rows, so both state the same findings. All counts
-here are functions of the released table: they tell nobody more than the table does.
+here are functions of the released table: they reveal no more than the table does.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -187,7 +187,7 @@ class ReleasedTable:
                     yield narrows(name, quasi, agreement.share, is_sensitive=name in self._policy.sensitive)
 
     def _labels(self, name: str, role: QuasiIdentifier, counts: "_Counts") -> tuple[Codes, int, Ranges | Sets] | None:
-        """Return the labels of a quasi-identifier by ascending code, and what they allow; None if that is not told."""
+        """Return the labels of a quasi-identifier by ascending code, and what they allow; None if unknown."""
         if role.output in ("center", "mean"):
             return None
         if not all(self._encoders[column].is_plain for column in released_columns(name, role)):

@@ -32,7 +32,7 @@ def repeated_identifier(column: str, share: float, *, joins: bool) -> Finding:
     ----------
     column : str
     share : float
-        Of the rows, those whose value others have too.
+        Rows whose value others have too.
     joins : bool
         Its pseudonyms join these rows in the release.
 

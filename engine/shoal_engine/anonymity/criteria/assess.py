@@ -1,4 +1,4 @@
-"""How exposed a table is as it stands: its own equal tuples are its classes."""
+"""How exposed a table is as it is: its own equal tuples are its classes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -114,7 +114,7 @@ def _reached(table: Table, shares: Shares | None) -> dict[str, SensitiveReach]:
 
 
 def _measuring(policy: Policy) -> Policy:
-    """Return the policy with the measures that are told of every sensitive column ahead of its own models."""
+    """Return the policy with the measures reported of every sensitive column, ahead of its own models."""
     return msgspec.structs.replace(
         policy,
         # Without models k = 1 would be refused; measuring does not read k.

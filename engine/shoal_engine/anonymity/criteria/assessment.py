@@ -28,7 +28,7 @@ class Risk(Struct, frozen=True, kw_only=True):
 class SensitiveReach(Struct, frozen=True, kw_only=True):
     """What a sensitive column reaches in every class: the worst class counts.
 
-    An assessment tells everything; a recount of a release only what its policy binds besides l and t, and None
+    An assessment reports everything; a recount of a release only what its policy binds besides l and t, and None
     elsewhere. Definitions are those of `shoal_engine.anonymity.policy.value_models`.
 
     Attributes
@@ -84,7 +84,7 @@ class Assessment(Struct, frozen=True, kw_only=True):
         Size of the smallest class, in units where the policy names one, else in rows; 0 for an empty table.
     equivalence_classes : int
     unique_rows : int
-        Rows that stand alone; those of classes of a single unit where the policy names one.
+        Unique rows; rows of classes of a single unit where the policy names one.
     risk : Risk
     sensitive : mapping of column to SensitiveReach
     table_models : mapping of str to float
@@ -172,7 +172,7 @@ class Loss(Struct, frozen=True, kw_only=True):
 
 
 class UtilityFigure(Struct, frozen=True, kw_only=True):
-    """One measure of what a release keeps; `column` is None where it is about all columns together."""
+    """One measure of utility, of one column or of all together (`column` None)."""
 
     measure: str
     column: str | None

@@ -84,7 +84,7 @@ def measure(cells: Cells, class_of_tuple: Vector, n_classes: int, models: Models
 def worst(cells: Cells, class_of_tuple: Vector, n_classes: int, models: Models) -> Shares:
     """Return, for each model, what the class that protects least reaches: a vector of m float64.
 
-    Inputs are those of `measure`; models of one column stand together. DISTINCT and the entropies are better
+    Inputs are those of `measure`; models of one column are next to each other. DISTINCT and the entropies are better
     when larger, the others when smaller.
     """
     class_start, by_class = _classes(class_of_tuple, n_classes)
@@ -94,14 +94,14 @@ def worst(cells: Cells, class_of_tuple: Vector, n_classes: int, models: Models) 
 
 
 def satisfied(weight: Vector, cells: Cells, models: Models, class_of_tuple: Vector, n_classes: int) -> bool:
-    """Tell whether every class holds k rows and satisfies every model; decided as while partitioning."""
+    """Return whether every class holds k rows and satisfies every model; decided as while partitioning."""
     return bool(holding(weight, cells, models, class_of_tuple, n_classes).all())
 
 
 def holding(
     weight: Vector, cells: Cells, models: Models, class_of_tuple: Vector, n_classes: int
 ) -> npt.NDArray[np.bool_]:
-    """Tell which classes hold k rows and satisfy every model, (n_classes,) bool; parameters as for `measure`."""
+    """Return which classes hold k rows and satisfy every model, (n_classes,) bool; parameters as for `measure`."""
     sizes = class_sizes(weight, class_of_tuple, n_classes)
     if not models.kind.size:
         return sizes >= models.k[0]

@@ -84,13 +84,13 @@ def _always(model: Model | TableModel) -> bool:
 
 
 def _refuted_by_rows(model: Model | TableModel) -> bool:
-    """Tell whether a model that rows miss is missed by their units all the more."""
+    """Return whether units miss a model that rows miss."""
     of_people = isinstance(model, KMap) and model.counts_people
     return of_people or isinstance(model, Distinct | AverageRisk | SampleUniqueness)
 
 
 def _enough(rows: int | None, k: int) -> bool:
-    """Tell whether enough rows hold every combination of items; there may be none."""
+    """Return whether enough rows hold every combination of items; there may be none."""
     return rows is None or rows >= k
 
 

@@ -137,7 +137,7 @@ class UnitJudge:
     ----------
     table : BoundTable
     models : Models
-        Of the sensitive columns, as the policy states them: k in units, reference not read.
+        Models of the sensitive columns, as the policy states them: k in units, reference not read.
     """
 
     def __init__(self, table: "BoundTable") -> None:
@@ -172,7 +172,7 @@ class UnitJudge:
         return class_of_tuple[self._tuple_of_row]
 
     def holding(self, class_of_tuple: Ints, n_classes: int) -> Flags:
-        """Tell which classes hold k units and every model, against the shares of all these classes together.
+        """Return which classes hold k units and every model, against the shares of all these classes together.
 
         Parameters
         ----------
@@ -183,7 +183,7 @@ class UnitJudge:
         return self.holding_rows(self.class_of_row(class_of_tuple), n_classes)
 
     def holding_rows(self, part: Ints, n_classes: int) -> Flags:
-        """Tell the same of classes given row by row."""
+        """Return the same for classes given row by row."""
         shares = shares_of(self._units, part, n_classes)
         enough = shares.units >= self._k
         if not self._models.kind.size:

@@ -41,7 +41,7 @@ def least_k_that_holds(
     least, sufficient : int
         What every class needs in any case, and the k from which on every model holds.
     attempt : callable of k
-        Makes classes of at least k rows; raises PolicyNotMet where there are none.
+        Makes classes of at least k rows; raises PolicyNotMet where no classes exist.
     rows : callable of what was made
         The rows, or units, of each of its classes.
     """

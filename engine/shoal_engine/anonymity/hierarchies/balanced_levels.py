@@ -168,7 +168,7 @@ def _merged_set(count: Ints) -> Ints:
 
 
 def _after_merges(parent: Ints, n_merges: int) -> Ints:
-    """Return the node of each value after so many merges."""
+    """Return the node of each value after `n_merges` merges."""
     n = (len(parent) + 1) // 2
     end = n + n_merges
     top = list(range(end))

@@ -35,7 +35,7 @@ class Level(NamedTuple):
 
 
 def places_of(values: pa.Array, leaves: pa.StringArray, column: str) -> npt.NDArray[np.int64]:
-    """Return where the text of each value stands among `leaves`.
+    """Return the position of each value's text among `leaves`.
 
     Raises
     ------
@@ -69,8 +69,8 @@ def _not_covered(texts: pa.StringArray, leaves: pa.StringArray, places: pa.Int32
     """Return the error for values that are no leaves: how many, and in which other form they would be some."""
     missing = texts.filter(pc.is_null(places))
     msg = (
-        f"hierarchy of `{column}` does not cover the data: {len(missing):,} of {len(texts):,} distinct values are none "
-        f"of its {len(leaves):,} leaves"
+        f"hierarchy of `{column}` does not cover the data: {len(missing):,} of {len(texts):,} distinct values are not "
+        f"among its {len(leaves):,} leaves"
     )
     for form, change in _FORMS.items():
         same = pc.index_in(change(missing), value_set=pc.unique(change(leaves)))
@@ -123,5 +123,5 @@ def level_of(keys: pa.Array, labels: pa.StringArray) -> Level:
 
 
 def with_root(levels: Sequence[Level], leaves: int) -> list[Level]:
-    """Return the levels below one root named `ROOT` that has so many leaves."""
+    """Return the levels below one root named `ROOT` that has `leaves` leaves."""
     return [*levels, Level(np.zeros(len(levels[0].node), np.int64), [ROOT], np.array([max(leaves, 1)]))]

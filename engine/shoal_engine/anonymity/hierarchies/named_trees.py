@@ -142,7 +142,7 @@ def check_rows(rows: Sequence[tuple[int, Sequence[str]]], where: str) -> None:
 
 
 def _second_parent(number: int, row: Sequence[str], parents: Sequence[dict[str, tuple[str, int]]]) -> str:
-    """Tell where a row puts a node below another parent than a row before it; note its parents otherwise."""
+    """Note a row's parents; raise HierarchyError if a node is below another parent than in a row before."""
     for height, known in enumerate(parents):
         parent, before = known.setdefault(row[height], (row[height + 1], number))
         if parent != row[height + 1]:
@@ -190,7 +190,7 @@ def _paths(nodes: Mapping[str, Any], above: tuple[str, ...], where: str) -> list
         elif isinstance(below, list | tuple) and all(isinstance(leaf, str | int | float) for leaf in below):
             paths += [(*way, _leaf(leaf)) for leaf in below] or [way]
         else:
-            msg = f"{where}: below every node stands a table of nodes or a list of leaves (text or numbers)"
+            msg = f"{where}: below every node is a table of nodes or a list of leaves (text or numbers)"
             raise HierarchyError(msg)
     return paths
 

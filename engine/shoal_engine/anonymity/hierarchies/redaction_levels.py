@@ -32,7 +32,7 @@ class _Kept(NamedTuple):
 def redaction_levels(redaction: Redaction, values: pa.Array, column: str) -> list[Level]:
     """Return all levels of a redaction.
 
-    Texts stand flush at one side, in as many places as the longest has. At a level that keeps c places, texts
+    Texts are flush at one side, in as many places as the longest has. At a level that keeps c places, texts
     fall together that are equal there. So 123 joins 12345 at ``123**``. Without declared `keep`, every number
     of places down to 1 is a level.
 

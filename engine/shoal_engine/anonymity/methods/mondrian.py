@@ -78,7 +78,7 @@ def mondrian_relaxed(
     ----------
     dims, models : Dimensions, Models
     words : (n_words, n) uint64
-        One column for each row of the table, sorted; equal ones are told apart by their place.
+        One column for each row of the table, sorted; equal ones differ by their place.
     cells : Cells
         Sensitive values of each row.
     weight : (n,) int64, optional

@@ -147,7 +147,7 @@ def segment_numbers(
 
 
 def _holds(weight: npt.NDArray[np.int64], cells: Cells, models: Models) -> bool:
-    """Tell whether all tuples together, as one class, satisfy the models."""
+    """Return whether all tuples together, as one class, satisfy the models."""
     from shoal_engine.anonymity.criteria.measures import satisfied
 
     one_class = np.zeros(weight.size, np.int64)
@@ -157,7 +157,7 @@ def _holds(weight: npt.NDArray[np.int64], cells: Cells, models: Models) -> bool:
 def not_met(
     weight: npt.NDArray[np.int64], cells: Cells, models: Models, apart_names: Sequence[str], *, grid: int = 1
 ) -> PolicyNotMet:
-    """Tell which model the whole table misses, and the nearest it can meet; `grid` is what one unit weighs."""
+    """Return which model the whole table misses, and the nearest it can meet; `grid` is what one unit weighs."""
     from shoal_engine.anonymity.criteria.measures import nearest
 
     rows, k = int(weight.sum()) // grid, int(models.k[0]) // grid

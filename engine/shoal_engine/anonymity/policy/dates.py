@@ -70,5 +70,5 @@ class Dates(PolicyValue, frozen=True, tag_field="kind", tag="date"):
 
 
 def _lies_in(fine: str, coarse: str) -> bool:
-    """Tell whether every `fine` unit is part of one `coarse` unit, and not the same."""
+    """Return whether every `fine` unit is part of one `coarse` unit, and not the same."""
     return any(next_ == coarse or _lies_in(next_, coarse) for next_ in _WITHIN[fine])

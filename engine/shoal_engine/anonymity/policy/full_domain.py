@@ -59,7 +59,7 @@ class FullDomain(PolicyValue, frozen=True):
 
     @property
     def is_exact(self) -> bool:
-        """Tell whether one node is sought and proven the best, or chosen by hand."""
+        """Return whether one node is sought and proven the best, or chosen by hand."""
         return self.search == "optimal" and self.rounds == 1
 
     def _check(self) -> None:

@@ -34,7 +34,7 @@ class Order(PolicyValue, frozen=True, tag_field="kind", tag="order"):
         order of the values that occur: numbers by value, text by code point.
     fanout : sequence of int
         One number a level: how many neighbors of the level before make a node, counted from the lowest.
-        Without it there are no nodes, and values stand at equal distances on a line.
+        Without it there are no nodes, and values lie at equal distances on a line.
     labels : sequence of sequences of str
         Names of the nodes, one sequence a level of `fanout`; ``[low, high]`` unless given.
     """
@@ -64,7 +64,7 @@ class Redaction(PolicyValue, frozen=True, tag_field="kind", tag="redaction"):
     redact : str
         The side that characters are lost from: right or left.
     align : str, optional
-        The side on which texts of unequal length stand flush; the one that is kept unless given.
+        The side on which texts of unequal length are flush. Default: the side that is kept.
     pad : str, optional
         The one character that fills texts up to the longest before any is lost. Without it, a text stays
         whole as long as only places beyond its end are lost.
@@ -73,7 +73,7 @@ class Redaction(PolicyValue, frozen=True, tag_field="kind", tag="redaction"):
     length : int, optional
         Places of the longest text that may occur; the longest of the data unless given.
     alphabet : int, optional
-        How many characters may stand at a place: the hierarchy then has ``alphabet ** length`` leaves, and
+        How many characters may occur at a place: the hierarchy then has ``alphabet ** length`` leaves, and
         ``alphabet ** n`` of them under a node with n places lost. Without it, the values that occur count.
     """
 
@@ -123,7 +123,7 @@ class NamedTree(PolicyValue, frozen=True, tag_field="kind", tag="tree"):
         ``leaf;level 1;...;*`` a line, as ARX writes it, UTF-8; relative to the policy's folder.
     nodes : mapping
         Name of a node to a table of its children, or to the list of its leaves. One top entry is the root;
-        several stand below a root named ``*``.
+        several are below a root named ``*``.
     """
 
     file: str | None = None
@@ -189,17 +189,17 @@ Hierarchy: TypeAlias = Intervals | Order | Redaction | Prefix | Dates | NamedTre
 
 
 def is_line(hierarchy: Hierarchy | None) -> bool:
-    """Tell whether values stand on a line without nodes."""
+    """Return whether values lie on a line without nodes."""
     return isinstance(hierarchy, Order) and not hierarchy.fanout
 
 
 def counts_rows(hierarchy: Hierarchy | None) -> bool:
-    """Tell whether the nodes depend on how many rows hold each value."""
+    """Return whether the nodes depend on how many rows hold each value."""
     return isinstance(hierarchy, Auto) or (isinstance(hierarchy, Priority) and not hierarchy.values)
 
 
 def is_grown(hierarchy: Hierarchy | None) -> bool:
-    """Tell whether other values in the data would make other nodes of the same values."""
+    """Return whether other values in the data would make other nodes of the same values."""
     return counts_rows(hierarchy) or (isinstance(hierarchy, Order) and not hierarchy.values)
 
 

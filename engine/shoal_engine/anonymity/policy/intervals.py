@@ -23,8 +23,8 @@ class Intervals(PolicyValue, frozen=True, tag_field="kind", tag="intervals"):
     Attributes
     ----------
     width : sequence of numbers
-        One width a level, each a multiple of the one before, from `lower` up to `upper`; the last interval
-        of a level ends at `upper`.
+        One width a level, each a multiple of the one before, from `lower` up to `upper`. The last interval of
+        a level ends at `upper`.
     lower, upper : number
         The line that is cut up; ``lower <= value < upper``.
     origin : number, optional

@@ -27,7 +27,7 @@ class KMap(PolicyValue, frozen=True, tag_field="kind", tag="k-map"):
 
     Otherwise the rows of a class of k people are taken as Poisson distributed with mean k times the sampling
     fraction (El Emam, Dankar 2008, D3; Pannekoek 1999), without 0 for the zero-truncated estimator (D4). A class
-    is large enough where so many rows come from k people with a chance of at most `significance`.
+    is large enough where k people give that many rows with a probability of at most `significance`.
 
     Attributes
     ----------
@@ -72,11 +72,11 @@ class KMap(PolicyValue, frozen=True, tag_field="kind", tag="k-map"):
 
     @property
     def counts_people(self) -> bool:
-        """Tell whether people are counted in a table of them."""
+        """Return whether people are counted in a table of them."""
         return self.population is None and self.sampling_fraction is None
 
     def holds(self, figure: float) -> bool:
-        """Tell whether the k that is met is enough."""
+        """Return whether the k that is met is enough."""
         return figure >= self.k
 
     def met_by(self, figures: Mapping[str, float]) -> bool:
@@ -98,7 +98,7 @@ class KMap(PolicyValue, frozen=True, tag_field="kind", tag="k-map"):
         return self._least_rows(self.k, n_rows)
 
     def _least_rows(self, k: int, n_rows: int) -> int:
-        """Return the rows that tell that a class stands for `k` people."""
+        """Return the rows that show that a class stands for `k` people."""
         fraction = self.sampling_fraction
         if self.population is not None:
             if self.population < n_rows:

@@ -44,7 +44,7 @@ class Identifier(PolicyValue, frozen=True):
         drop or pseudonym.
     key_file, key_env : str, optional
         Where a pseudonym's key is: a file (relative to the policy's folder), or an environment variable.
-        The key itself never stands in a policy.
+        The key itself is never in a policy.
     link : "class" | "table", optional
         Which rows of one value share a pseudonym. class: those of one equivalence class, for the pseudonym is an
         HMAC of the value under a key of the class; nobody can join what a person did here with what they did there.
@@ -124,7 +124,7 @@ class QuasiIdentifier(PolicyValue, frozen=True):
 
 
 class Sensitive(PolicyValue, frozen=True, repr_omit_defaults=True):
-    """A column whose value nobody should be able to tell; kept as it is, bound by its models.
+    """A column whose value nobody should be able to infer; kept as it is, bound by its models.
 
     Attributes
     ----------
@@ -164,7 +164,7 @@ class Sensitive(PolicyValue, frozen=True, repr_omit_defaults=True):
         super().__post_init__()
 
     def _check(self) -> None:
-        """Check that every distance, and the share of named values, is bound once, for figures are told by these."""
+        """Check that every distance, and the share of named values, is bound once, for figures are named by these."""
         distances = [model.distance for model in self.models if isinstance(model, Closeness)]
         if len(set(distances)) < len(distances):
             msg = "two closeness models of one column use the same distance; keep the stricter one"

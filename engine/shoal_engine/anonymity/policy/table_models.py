@@ -67,12 +67,12 @@ class AverageRisk(_AtMost, frozen=True, tag_field="kind", tag="average-risk"):
 
 
 class SampleUniqueness(_AtMost, frozen=True, tag_field="kind", tag="sample-uniqueness"):
-    """At most the share `at_most` of the rows stand alone in their class; ARX's SampleUniqueness."""
+    """At most the share `at_most` of the rows are unique; ARX's SampleUniqueness."""
 
     at_most: Annotated[float, Meta(ge=0, le=1)]
 
     def measure(self, sizes: Sizes) -> float:
-        """Return the share of rows that stand alone, for classes of these rows."""
+        """Return the share of unique rows, for classes of these rows."""
         return int((sizes == 1).sum()) / max(1, int(sizes.sum()))
 
     def sufficient_k(self, n_rows: int) -> int:
@@ -82,7 +82,7 @@ class SampleUniqueness(_AtMost, frozen=True, tag_field="kind", tag="sample-uniqu
 
 
 class PopulationUniqueness(_AtMost, frozen=True, tag_field="kind", tag="population-uniqueness"):
-    """At most the share `at_most` of the people in the population stand alone there, as estimated from the classes.
+    """At most the share `at_most` of the people are unique in the population, as estimated from the classes.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class PopulationUniqueness(_AtMost, frozen=True, tag_field="kind", tag="populati
 
     Notes
     -----
-    As ARX's PopulationUniqueness: an estimate of none where rows of the table stand alone is no answer and does
+    As ARX's PopulationUniqueness: an estimate of 0 where the table has unique rows is no answer and does
     not hold. pycanon does not have the model.
     """
 
@@ -113,7 +113,7 @@ class PopulationUniqueness(_AtMost, frozen=True, tag_field="kind", tag="populati
             raise PolicyError(msg)
 
     def measure(self, sizes: Sizes) -> float:
-        """Return the share of people that stand alone; not a number where the estimator has no answer."""
+        """Return the share of unique people; NaN where the estimator has no answer."""
         from shoal_engine.risk.population_uniques import population_uniques
 
         rows = int(sizes.sum())
@@ -188,7 +188,7 @@ def of_people(models: Sequence[TableModel]) -> list[KMap | DeltaPresence]:
 
 
 def sizes_hold(models: Sequence[TableModel], sizes: Sizes) -> bool:
-    """Tell whether classes of these rows, (n_classes,) int64, hold every model that follows from their sizes."""
+    """Return whether classes of these rows, (n_classes,) int64, hold every model that follows from their sizes."""
     return all(model.holds(model.measure(sizes)) for model in of_sizes(models))
 
 

@@ -177,7 +177,7 @@ class DeltaDisclosure(PolicyValue, frozen=True, tag_field="kind", tag="delta-dis
     delta : float
         Above 0.
     log : str
-        natural: delta is in nats, as `assess` tells it; binary: in bits.
+        natural: delta is in nats, as `assess` reports it; binary: in bits.
     absent : str
         What a value of the table means that a class lacks. ignored: nothing is asked of it. infinite: its
         logarithm is, as the definition has it, so every class must hold every value of the table.
@@ -295,7 +295,7 @@ Model: TypeAlias = Distinct | Entropy | Recursive | Closeness | DeltaDisclosure 
 
 
 def check_finite(name: str, number: float) -> None:
-    """Raise PolicyError where the number called `name` is none, or has no bound."""
+    """Raise PolicyError if the number called `name` is NaN or infinite."""
     if not math.isfinite(number):
         msg = f"`{name}` must be a finite number"
         raise PolicyError(msg)

@@ -181,7 +181,7 @@ def _forest(tree: Tree) -> Forest:
 
 
 def _note(name: str, node: Ints, entries: Ints, tree: Tree | None, k: int) -> str:
-    """Tell what a column lost; of fewer than k entries no more than that they are fewer."""
+    """Describe what a column lost; fewer than k entries are not counted."""
     total, gone = max(1, int(entries.sum())), node < 0
     lost = int(entries[gone].sum())
     told = f"set-valued {name!r}: "

@@ -72,7 +72,7 @@ def pseudonyms_by_class(
     """Return the pseudonym of a value in a class, for pairs of both.
 
     Each class has a key of its own: HMAC with SHA-512, which no pseudonym is, of what the class states under `key`.
-    Without `key` nobody can tell whether pseudonyms of two classes stand for the same value.
+    Without `key` nobody can know whether pseudonyms of two classes stand for the same value.
 
     Parameters
     ----------

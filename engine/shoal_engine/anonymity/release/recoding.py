@@ -27,9 +27,9 @@ class ReleasedColumn:
     ----------
     name : str
     values : pa.Array
-        What may stand in the column.
+        Values that the column may hold.
     index_of_class : (n_classes,) int32
-        ``values[index_of_class[c]]`` stands in every row of class c.
+        Every row of class c gets ``values[index_of_class[c]]``.
     """
 
     name: str
@@ -189,7 +189,7 @@ def _common_ancestors(ancestor: Ints, low: Ints, high: Ints) -> Ints:
 
 
 def _mixes_null(column: Dimension, extent: _Extent) -> npt.NDArray[np.bool_]:
-    """Tell which classes hold null beside values."""
+    """Return which classes hold null and values."""
     return column.domain.has_null & (extent.low == 0) & (extent.high > 0)
 
 

@@ -1,4 +1,4 @@
-"""The rows of a release: recoded, in an order that tells nothing, batch by batch."""
+"""The rows of a release: recoded, in an order that reveals nothing, batch by batch."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -189,7 +189,7 @@ def _row_order(
     """Return the released rows in output order.
 
     Shuffled: every order is equally likely. Sorted: by class, then by every other column, so that rows that
-    stand in one order or the other are the same rows.
+    are in one order or the other are the same rows.
     """
     class_of_row = class_of_tuple[table.grouped.tuple_of_row]
     if table.policy.order == "shuffled":

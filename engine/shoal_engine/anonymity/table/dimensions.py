@@ -221,7 +221,7 @@ def _kind(name: str, role: QuasiIdentifier, arrow_type: pa.DataType) -> Kind:
 
 
 def _positions(name: str, values: pa.Array) -> npt.NDArray[np.float64]:
-    """Return ascending values scaled to 0..1; a single one stands at 0."""
+    """Return ascending values scaled to 0..1; a single one is at 0."""
     if not pa.types.is_decimal(values.type):
         return _scaled(_on_line(name, values))
     # Decimals that are one float may lie apart; whole numbers of their last digit are exact.
@@ -254,7 +254,7 @@ def _on_line(name: str, values: pa.Array) -> npt.NDArray[np.int64] | npt.NDArray
 def _scaled(
     numbers: npt.NDArray[np.int64] | npt.NDArray[np.uint64] | npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
-    """Scale ascending numbers to 0..1; a single one stands at 0."""
+    """Scale ascending numbers to 0..1; a single one is at 0."""
     if len(numbers) < 2:
         return np.zeros(len(numbers))
     if numbers.dtype == np.float64:

@@ -34,7 +34,7 @@ class ItemSets:
     Attributes
     ----------
     domain : Domain
-        Of the items; a null item is an item.
+        Domain of the items; a null item is an item.
     start : (n_rows + 1,) int64
     item : (n_entries,) int64
         Codes of each row's items, ascending and distinct; of a null list none.
@@ -102,7 +102,7 @@ def entries_of(name: str, column: pa.Array) -> tuple[pa.Array, npt.NDArray[np.in
 
 
 def bits_for(n_nodes: int, size: int, name: str) -> int:
-    """Return the bits that tell a node in a combination of `size`; ColumnError where a word does not hold them."""
+    """Return the bits of a node in a combination of `size`; ColumnError where a word does not hold them."""
     bits = n_nodes.bit_length()
     if bits * size > _WORD_BITS:
         msg = (
@@ -131,7 +131,7 @@ def count_sets(sets: ItemSets, forest: Forest, size: int, name: str) -> tuple[Co
         count_combinations(forest, sets.start, sets.item, sets.unit, size, bits, counts, state)
         if state[2] > MOST_IN_A_ROW:
             msg = (
-                f"a row of {name!r} holds so many items that it has over {MOST_IN_A_ROW:,} combinations of {size}; "
+                f"a row of {name!r} holds too many items: it has over {MOST_IN_A_ROW:,} combinations of {size}; "
                 "use a smaller `m`, or shorten such lists"
             )
             raise InputError(msg)

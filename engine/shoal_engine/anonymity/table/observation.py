@@ -30,7 +30,7 @@ def check_columns(names: Iterable[str], present: Sequence[str]) -> None:
     Raises
     ------
     ColumnError
-        A column is missing, or stands there twice.
+        A column is missing, or occurs twice.
     """
     for name in names:
         if name not in present:
@@ -39,7 +39,7 @@ def check_columns(names: Iterable[str], present: Sequence[str]) -> None:
             msg = f"the policy names column {name!r}, which the table does not have; {hint}"
             raise ColumnError(msg)
         if list(present).count(name) > 1:
-            msg = f"column {name!r} stands more than once in the table; rename one"
+            msg = f"column {name!r} occurs more than once in the table; rename one"
             raise ColumnError(msg)
 
 
@@ -129,7 +129,8 @@ class Observation:
         Parameters
         ----------
         population : Observation, optional
-            Of the people that the table was drawn from, by `people_policy`; needed where a model is counted in them.
+            Observation of the people that the table was drawn from, by `people_policy`; needed where a model is
+            counted in them.
 
         Raises
         ------
@@ -211,7 +212,7 @@ class Observation:
         return {name: self._encoders[name].merge(population._encoders[name]) for name in names}
 
     def _transform(self, domains: dict[str, Domain], remaps: dict[str, npt.NDArray[np.integer]]) -> tuple[str, ...]:
-        """Transform the columns whose role says so, in place; return what is to be told of it."""
+        """Transform the columns whose role says so, in place; return notes for the report."""
         transforms = grouped_columns(self._policy.quasi_identifiers)
         if not transforms:
             return ()

@@ -63,7 +63,7 @@ def count_people(sample: "Grouped", population: "Grouped", counted: Ints | None 
     Raises
     ------
     InputError
-        Some tuple has fewer people than the sample counts in it.
+        Some tuple has fewer people than rows in the sample.
     """
     n, m = sample.n_tuples, population.n_tuples
     words, weight = np.empty((len(sample.words), n + m), np.uint64), np.empty(n + m, np.int64)

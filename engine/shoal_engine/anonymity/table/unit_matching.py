@@ -15,7 +15,7 @@ def least_carried(
     """Return the fewest distinct values of a part that distinct units hold, one each.
 
     That is the size of a largest matching of the values and the units of each part (Hopcroft, Karp 1973). Parts whose
-    sums already tell that they are not the worst are not matched.
+    sums already show that they are not the worst are not matched.
 
     Parameters
     ----------

@@ -129,7 +129,7 @@ def shares_of(units: Units, part_of_row: npt.NDArray[np.integer], n_parts: int) 
     Raises
     ------
     InputError
-        A unit has more rows than can be told apart on the grid.
+        A unit has more rows than the grid can separate.
     """
     inside = np.flatnonzero(part_of_row >= 0) if part_of_row.dtype.kind == "i" else np.arange(part_of_row.size)
     weight = np.zeros(part_of_row.size, np.int64)

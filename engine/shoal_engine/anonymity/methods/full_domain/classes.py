@@ -28,7 +28,7 @@ def classes_at(search: Search, levels: tuple[int, ...]) -> Ints:
 
 
 def kept_classes(weight: Ints, cells: Cells, models: Models, class_of_tuple: Ints) -> Ints:
-    """Suppress the classes that miss a model, and number the others anew.
+    """Suppress the classes that miss a model, and number the others again.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def kept_classes(weight: Ints, cells: Cells, models: Models, class_of_tuple: Int
 
 
 def accepted_classes(weight: Ints, class_of_tuple: Ints, accepts: Accepts | None) -> Ints:
-    """Suppress the smallest classes until the sizes of the rest are accepted, and number these anew."""
+    """Suppress the smallest classes until the sizes of the rest are accepted, and number these again."""
     if accepts is None:
         return class_of_tuple
     n_classes = int(class_of_tuple.max(initial=-1)) + 1

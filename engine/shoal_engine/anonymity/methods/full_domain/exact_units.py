@@ -19,7 +19,7 @@ MOST_ROWS = 100_000_000
 
 
 def is_affordable(search: Search) -> bool:
-    """Tell whether the units of every node can be counted."""
+    """Return whether the units of every node can be counted."""
     return n_nodes(search.levels) * int(search.weight.sum()) <= MOST_ROWS
 
 

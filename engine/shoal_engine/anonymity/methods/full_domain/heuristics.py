@@ -17,7 +17,7 @@ def top_down(search: Search, how: FullDomain) -> Node | None:
     """Return the best of a bounded number of nodes, cheapest first from the roots down.
 
     A node is expanded into those that lie one step below it. Where coarser nodes never suppress more, nodes
-    below an infeasible one are not looked at. The node tells the gap: how far its cost may lie above the best
+    below an infeasible one are not looked at. The node reports the gap: how far its cost may lie above the best
     there could be, by the bound of the lowest levels that each quasi-identifier can have by itself.
     """
     steps = how.max_steps or _STEPS

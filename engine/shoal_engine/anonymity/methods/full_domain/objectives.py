@@ -10,9 +10,9 @@
     Sum of squared class sizes, each suppressed row counting as many as the table has (Bayardo, Agrawal 2005,
     section 2); ``discernibility-even`` squares suppressed classes like others.
 ``entropy``
-    Bits that tell a value among those of its label, summed over rows and columns, suppressed rows as they would
+    Bits that identify a value among those of its label, summed over rows and columns, suppressed rows as they would
     have been released (non-uniform entropy: Gionis, Tassa 2009, section 3; De Waal, Willenborg 1999);
-    ``entropy-suppressed`` adds for suppressed rows the bits that tell their labels apart.
+    ``entropy-suppressed`` adds for suppressed rows the bits that distinguish their labels.
 ``precision``
     Mean over cells of level / height, 1 for a suppressed row (Sweeney 2002b, section 3.1): 1 - Prec.
 ``ambiguity``

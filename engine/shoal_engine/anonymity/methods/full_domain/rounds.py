@@ -73,7 +73,7 @@ class FullDomainClasses:
     nodes: tuple[Node, ...]
 
     def notes(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Tell which levels were chosen, and how far from the best they may be."""
+        """Return which levels were chosen, and how far from the best they may be."""
         told: list[str] = []
         for number, node in enumerate(self.nodes, 1):
             levels = ", ".join(f"{name} {level}" for name, level in zip(names, node.levels, strict=True))
@@ -108,7 +108,7 @@ def generalize(table: BoundTable, how: FullDomain, *, limit: int) -> FullDomainC
 
 
 def _in_rounds(table: BoundTable, how: FullDomain, search: Search, n_rounds: int) -> FullDomainClasses | None:
-    """Return the classes of so many rounds, those of people outside the table included; None where they do not hold."""
+    """Return the classes of `n_rounds` rounds, people outside the table included; None where they do not hold."""
     accepts = accepts_of(table.policy.models) if how.is_exact and table.weights is None else None
     judge = None if table.weights is None else UnitJudge(table)
     class_of_tuple = np.full(search.weight.size, SUPPRESSED, np.int64)
@@ -212,7 +212,7 @@ def _fitting_at(search: Search, levels: tuple[int, ...]) -> Ints:
 
 
 def _sizes_hold(search: Search, classes: Ints, accepts: Accepts | None) -> bool:
-    """Tell whether the sizes of the classes are accepted."""
+    """Return whether the sizes of the classes are accepted."""
     return accepts is None or accepts(class_sizes(search.weight, classes, int(classes.max(initial=-1)) + 1))
 
 
@@ -233,7 +233,7 @@ def _candidates(search: Search, how: FullDomain, names: Sequence[str], accepts: 
 
 
 def _rest_holds(search: Search, classes: Ints) -> bool:
-    """Tell whether the rows left over satisfy the models as one class, or there are none."""
+    """Return whether the rows left over satisfy the models as one class, or no row is left."""
     rest = np.where(classes < 0, 0, SUPPRESSED)
     if not (classes < 0).any():
         return True

@@ -107,7 +107,7 @@ class Search:
 
     @property
     def monotone(self) -> bool:
-        """Tell whether coarser nodes never suppress more rows.
+        """Return whether coarser nodes never suppress more rows.
 
         Larger classes keep k, people and distinct values. Most other models are kept by the union of two classes that
         have them, for they bound something convex in the shares of values, but may be lost by the union of one
@@ -171,7 +171,7 @@ def search_over(
 
 
 def optimum(search: Search) -> Node | None:
-    """Return the cheapest feasible node, the first in lattice order among equals; None if there is none.
+    """Return the cheapest feasible node, the first in lattice order among equals; None if no node is feasible.
 
     Raises
     ------
@@ -339,7 +339,7 @@ def _walk(search: Search, found: WalkState, log: NodeLog) -> None:
 def _memory(search: Search, lists: int | None = None) -> tuple[Stack, Scratch]:
     """Return the stack with the tuples as its first list, and scratch memory.
 
-    Unless told otherwise the stack has room for a list as long as the tuples for each quasi-identifier and one
+    By default the stack has room for a list as long as the tuples for each quasi-identifier and one
     beside; what is not reached is never written, and costs no memory.
     """
     n, d, n_cells = search.weight.size, len(search.levels), search.cells.value.size

@@ -36,7 +36,7 @@ def _nodes(search: Search) -> list[tuple[int, ...]]:
 
 
 def optimum_by_sizes(search: Search, accepts: Accepts) -> Node | None:
-    """Return the cheapest feasible node; None if there is none.
+    """Return the cheapest feasible node; None if no node is feasible.
 
     Parameters
     ----------
