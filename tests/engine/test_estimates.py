@@ -19,7 +19,7 @@ def noisy(value: int, half_width: float, deviation: float = 1.0) -> Noisy:
 
 def test_scaled__deviation_and_interval_are_in_units() -> None:
     told = scaled(noisy(10, half_width=3, deviation=2), 0.5)
-    assert (told.value[0], told.deviation[0], told.low[0], told.high[0]) == (5.0, 1.0, 3.5, 6.5)
+    assert (told.value[0], told.std[0], told.low[0], told.high[0]) == (5.0, 1.0, 3.5, 6.5)
 
 
 @given(numbers, widths, numbers, widths)
@@ -43,10 +43,10 @@ def test_ratio__deviation_is_the_first_order_of_a_quotient(above: int, below: in
     by_above = (above + step) / below - (above - step) / below
     by_below = above / (below + step) - above / (below - step)
     expected = math.hypot(3.0 * by_above / (2 * step), 0.5 * by_below / (2 * step))
-    assert told.deviation[0] == pytest.approx(expected, rel=1e-6)
+    assert told.std[0] == pytest.approx(expected, rel=1e-6)
 
 
 def test_ratio__a_ratio_that_noise_drove_out_has_the_deviation_of_the_largest() -> None:
     far, limit = ratio(noisy(900, 1), noisy(1, 1), most=4.0), math.hypot(1.0, 4.0)
-    assert far.deviation[0] == pytest.approx(limit)
-    assert ratio(noisy(-900, 1), noisy(1, 1), most=4.0).deviation[0] == pytest.approx(limit)
+    assert far.std[0] == pytest.approx(limit)
+    assert ratio(noisy(-900, 1), noisy(1, 1), most=4.0).std[0] == pytest.approx(limit)
