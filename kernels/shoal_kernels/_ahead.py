@@ -48,6 +48,7 @@ def start(kernels: Kernels, *, processes: int) -> None:
     processes : int
         At most so many, and none where nothing is missing or nothing can be kept.
     """
+    _running[:] = [process for process in _running if process.poll() is None]
     missing = [one for one in kernels if not one.is_kept()]
     if _jit.INTERPRETED or not sys.executable or not any(one.can_be_kept() for one in missing[:1]):
         return

@@ -262,6 +262,7 @@ class KernelFile:
             return
         packed = self._pack(compiled)
         if packed is None:
+            say_once(f"the compiled kernel {self.name} cannot be kept; every process compiles it again")
             return
         try:
             self._folder.write(self.name, self._keys[0], packed)

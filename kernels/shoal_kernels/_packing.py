@@ -29,15 +29,13 @@ def pack(compiled: CompileResult) -> bytes | None:
     names = [variable.name for variable in library._final_module.global_variables]
     if library.has_dynamic_globals or compiled.lifted or any("numba.unresolved" in name for name in names):
         return None
-    if not all(environment.can_cache() for environment in library.environments.values()):
-        return None
     reduced = list(compiled._replace(type_annotation="")._reduce())
     name, kind, (code, _) = reduced[0]
     # Numba keeps the kernel's IR as well, for callers. Nothing calls a kernel but Python, by one function.
     entry = f'define void @"{compiled.fndesc.llvm_cpython_wrapper_name}"() {{ ret void }}'
     reduced[0] = (name, kind, (code, binding.parse_assembly(entry).as_bitcode()))
     environments = [
-        (name, environment.globals["__name__"], list(environment.consts))
+        (name, environment.globals.get("__name__"), list(environment.consts))
         for name, environment in library.environments.items()
     ]
     return serialize.dumps((tuple(reduced), environments))
@@ -52,7 +50,8 @@ def unpack(context: Any, packed: bytes) -> CompileResult:
         raise ValueError(msg)
     kept: list[Environment] = []
     for name, module, constants in environments:
-        environment = Environment(vars(importlib.import_module(module)))
+        # Numba makes functions of array expressions, which are in no module.
+        environment = Environment({} if module is None else vars(importlib.import_module(module)))
         environment.consts[:] = constants
         environment.env_name = name
         compiled.library.codegen.set_env(name, environment)

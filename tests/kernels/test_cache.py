@@ -279,6 +279,18 @@ except ValueError as error:
     assert str(runner.path).encode() not in b"".join(path.read_bytes() for path in runner.files())
 
 
+def test_kernel_of_array_expressions__is_kept(runner: Runner) -> None:
+    code = """
+import numpy as np
+import two
+values = np.array([1, 2, 3], np.int64)
+print(two.KERNELS[0](values), two.KERNELS[0].is_kept())
+"""
+    changed = TWO.replace("return total", "return (values * step + values).sum()")
+    (runner.path / "two.py").write_text(changed)
+    assert [runner.call(code=code) for _ in range(2)] == [("12 True", "")] * 2
+
+
 def test_changed_source_outside_the_package__is_compiled_anew(runner: Runner) -> None:
     runner.call()
     (runner.path / "two.py").write_text(TWO.replace("(1, 10)", "(2, 20)"))
