@@ -1,4 +1,4 @@
-"""Classes peeled off the hierarchies, where they lose less than classes cut from the top."""
+"""Bottom-up local recoding of a block, where it loses less than classes cut from the top."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ Words = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.int64]
 
 
-def peel_where_less(
+def bottom_up_where_less(
     dims: Dimensions,
     words: Words,
     weight: Counts,
@@ -23,7 +23,7 @@ def peel_where_less(
     n_classes: Counts,
     group: Callable[[Counts, Counts, Counts], None],
 ) -> None:
-    """Replace the classes of one block by peeled ones if these lose less; without a TREE dimension do nothing.
+    """Replace the classes of one block by bottom-up ones if these lose less; without a TREE dimension do nothing.
 
     Parameters
     ----------
@@ -35,24 +35,24 @@ def peel_where_less(
         Class of each of `tuples`, from 0 without gaps.
     n_classes : (1,) int64, in and out
     group : callable of (tuples, class_id, n_classes)
-        Groups what peeling leaves over; writes the last two.
+        Groups what bottom-up recoding leaves over; writes the last two.
     """
     if not (dims.kind == TREE).any():
         return
     from shoal_kernels.partitioning.bottom_up import group_bottom_up
     from shoal_kernels.partitioning.residuals import total_loss
 
-    peeled, found = np.empty_like(class_id), np.zeros(1, np.int64)
-    group_bottom_up(dims, words, weight, cells, models, tuples, peeled, found)
-    left = np.flatnonzero(peeled < 0)
+    bottom_up, found = np.empty_like(class_id), np.zeros(1, np.int64)
+    group_bottom_up(dims, words, weight, cells, models, tuples, bottom_up, found)
+    left = np.flatnonzero(bottom_up < 0)
     if left.size:
         rest, more = np.empty(left.size, np.int64), np.zeros(1, np.int64)
         group(tuples[left], rest, more)
-        peeled[left] = found[0] + rest
+        bottom_up[left] = found[0] + rest
         found += more
     before, after = np.zeros(1), np.zeros(1)
     total_loss(dims, words, weight, tuples, class_id, int(n_classes[0]), before)
-    total_loss(dims, words, weight, tuples, peeled, int(found[0]), after)
+    total_loss(dims, words, weight, tuples, bottom_up, int(found[0]), after)
     if after[0] < before[0]:
-        class_id[:] = peeled
+        class_id[:] = bottom_up
         n_classes[:] = found

@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.methods.bottom_up import peel_where_less
+from shoal_engine.anonymity.methods.bottom_up import bottom_up_where_less
 from shoal_kernels._jit import freeze
 from shoal_kernels.criteria.privacy_models import Cells, Models
 from shoal_kernels.partitioning.tight import cut_block, tight_classes
@@ -61,7 +61,7 @@ def tight(
     block = max(BLOCK_TUPLES, 32 * (int(models.k[0]) // grid))
     rounds = min(MAX_ROUNDS, ROUND_TUPLES // max(1, n))
     if (dims.kind == TREE).all():
-        rounds = min(1, rounds)  # Peeling mostly loses less than any number of rounds.
+        rounds = min(1, rounds)  # Bottom-up recoding mostly loses less than any number of rounds.
     n_classes: dict[int, int] = {}
 
     def group(mine: Counts, ids: Counts, found: Counts) -> None:
@@ -75,7 +75,7 @@ def tight(
             if found[0]:
                 return [(first, first + int(found[0])), (first + int(found[0]), last)]
         group(mine, class_id[first:last], found)
-        peel_where_less(dims, words, weight, cells, models, mine, class_id[first:last], found, group)
+        bottom_up_where_less(dims, words, weight, cells, models, mine, class_id[first:last], found, group)
         n_classes[first] = int(found[0])
         return []
 

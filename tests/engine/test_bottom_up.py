@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from naive import bottom_up as naive
 from naive.tables import Table, tables
-from shoal_engine.anonymity.methods.bottom_up import peel_where_less
+from shoal_engine.anonymity.methods.bottom_up import bottom_up_where_less
 from shoal_engine.anonymity.methods.tight import tight
 from shoal_kernels._jit import freeze
 from shoal_kernels.criteria.privacy_models import Cells, Models
@@ -19,7 +19,7 @@ ADULT = Path(__file__).parents[2] / ".." / "shared" / "data" / "adult"
 COLUMNS = ["sex", "age", "race", "marital-status", "education", "native-country", "workclass", "occupation"]
 
 
-def peeled(table: Table, k: int, class_id: list[int]) -> list[int]:
+def regrouped(table: Table, k: int, class_id: list[int]) -> list[int]:
     dims, weight = table.dimensions(), np.array(table.weight, np.int64)
     found, n_classes = np.array(class_id, np.int64), np.array([max(class_id) + 1], np.int64)
     everyone = np.arange(len(table.codes))
@@ -27,7 +27,7 @@ def peeled(table: Table, k: int, class_id: list[int]) -> list[int]:
     def as_one(tuples: np.ndarray, ids: np.ndarray, count: np.ndarray) -> None:
         ids[:], count[:] = 0, 1
 
-    peel_where_less(
+    bottom_up_where_less(
         dims, table.words(dims), weight, table.cells(), table.models(k, []), everyone, found, n_classes, as_one
     )
     assert sorted(set(found.tolist())) == list(range(n_classes[0]))
@@ -41,23 +41,23 @@ def lost(table: Table, class_id: list[int]) -> float:
 
 @given(tables(max_rows=40), st.integers(1, 8))
 @settings(deadline=None)
-def test_peel_where_less__never_loses_more(table: Table, k: int) -> None:
+def test_bottom_up_where_less__never_loses_more(table: Table, k: int) -> None:
     assume(sum(table.weight) >= k)
     one = [0] * len(table.codes)
-    found = peeled(table, k, one)
+    found = regrouped(table, k, one)
     assert lost(table, found) <= lost(table, one) + 1e-9
     for c in set(found):
         assert sum(w for w, own in zip(table.weight, found, strict=True) if own == c) >= k
 
 
-def test_peel_where_less__leaves_tables_without_hierarchies_alone() -> None:
+def test_bottom_up_where_less__leaves_tables_without_hierarchies_alone() -> None:
     table = Table([ORDERED], [4], [2], [(0,), (3,)], [[0], [0]], 1)
-    assert peeled(table, 1, [0, 0]) == [0, 0]
+    assert regrouped(table, 1, [0, 0]) == [0, 0]
 
 
-def test_peel_where_less__keeps_what_loses_less() -> None:
+def test_bottom_up_where_less__keeps_what_loses_less() -> None:
     table = Table([TREE], [4], [2], [(0,), (3,)], [[0], [0]], 1)
-    assert peeled(table, 1, [1, 0]) == [1, 0]
+    assert regrouped(table, 1, [1, 0]) == [1, 0]
 
 
 def adult() -> tuple[Dimensions, np.ndarray, np.ndarray]:
