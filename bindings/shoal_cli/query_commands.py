@@ -123,7 +123,7 @@ def query(source: str | None, threads: int | None, output: str | None, as_json: 
         "plan": plan.frame.to_dicts(),
         "notes": list(plan.notes),
     }
-    answer = plan.frame.select(pl.exclude("sensitivity_steps", "deviation_steps", "step"))
+    answer = plan.frame.select(pl.exclude("sensitivity_steps", "std_steps", "step"))
     if not asked["only_plan"]:
         checked = None if output is None else partial(_check_written, output=Path(output))
         released = wanted.release(**budget, n_threads=threads, before_charge=checked)

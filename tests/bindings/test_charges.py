@@ -133,7 +133,7 @@ def test_release__noise_wider_than_the_finest_grid_takes_a_coarser_one(
     ):
         asked = query.agg(one.alias("a"))
         plan, answer = asked.plan(**budget), asked.release(**budget).frame
-        steps = plan.frame["deviation_steps"].to_list()
+        steps = plan.frame["std_steps"].to_list()
         assert max(steps) < 2**51
         if "sum" in plan.frame["part"].to_list():
             assert steps[0] > 2**40

@@ -308,8 +308,8 @@ def test_plan__speaks_in_the_units_of_the_column() -> None:
     ):
         assert told[part]["unit"] == unit
         assert told[part]["sensitivity"] == pytest.approx(sensitivity, rel=1e-3)
-        assert told[part]["deviation"] == pytest.approx(deviation, rel=1e-2)
-        assert told[part]["deviation_steps"] * told[part]["step"] == pytest.approx(told[part]["deviation"])
+        assert told[part]["std"] == pytest.approx(deviation, rel=1e-2)
+        assert told[part]["std_steps"] * told[part]["step"] == pytest.approx(told[part]["std"])
         assert told[part]["interval_covers"] == "noise only"
     assert told["age_quantile", "quantile 9/10"]["sensitivity"] == pytest.approx(6 * 0.9)
     assert told["age_quantile", "quantile 9/10"]["interval_covers"] == "nothing"

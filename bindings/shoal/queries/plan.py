@@ -18,10 +18,10 @@ SCHEMA = {
     "noise": pl.String,
     "unit": pl.String,
     "sensitivity": pl.Float64,
-    "deviation": pl.Float64,
+    "std": pl.Float64,
     "interval_covers": pl.String,
     "sensitivity_steps": pl.Float64,
-    "deviation_steps": pl.Float64,
+    "std_steps": pl.Float64,
     "step": pl.Float64,
 }
 
@@ -74,17 +74,17 @@ def _rows(query: "GroupQuery", allotment: "Allotment") -> "Iterator[tuple[object
         for part in parts:
             mechanism = next(mechanisms)
             sensitivity = query.factor * part.sensitivity * part.groups
-            deviation: float | None = getattr(mechanism, "std", None)
+            std: float | None = getattr(mechanism, "std", None)
             yield (
                 one.name,
                 part.name,
                 _named(mechanism),
                 part.unit,
                 float(sensitivity * part.step),
-                None if deviation is None else float(Fraction(deviation) * part.step),
+                None if std is None else float(Fraction(std) * part.step),
                 "nothing" if part.is_choice else "noise only",
                 float(sensitivity),
-                deviation,
+                std,
                 float(part.step),
             )
 
