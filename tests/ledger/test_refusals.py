@@ -1,5 +1,6 @@
 """What a ledger refuses, and how: before anything is charged, with an error of ours that says what is true."""
 
+import errno
 import hashlib
 import json
 import os
@@ -15,9 +16,9 @@ import pytest
 
 from ledger.watching import at
 from shoal_engine.errors import BudgetExhausted, InputError, LedgerError, NumberError
-from shoal_engine.ledger import Budget, Ledger, Receipt, rows
+from shoal_engine.ledger import Budget, Ledger, Receipt, durable, rows
 from shoal_engine.ledger.budgets import cost_of
-from shoal_engine.ledger.durable import draft_beside
+from shoal_engine.ledger.durable import draft_beside, write_new
 from shoal_engine.ledger.entries import Entry
 
 ASKED: dict[str, Any] = {"events": "{}", "dataset": "visits", "policy": "p"}
@@ -226,6 +227,25 @@ def test_create__no_stale_draft_is_in_its_way(tmp_path: Path) -> None:
 
 def test_drafts__have_names_of_their_own(tmp_path: Path) -> None:
     assert draft_beside(tmp_path / "a") != draft_beside(tmp_path / "a")
+
+
+@pytest.mark.parametrize("taken_meanwhile", [False, True])
+def test_write_new__a_full_disk_is_what_is_raised(
+    taken_meanwhile: bool,  # noqa: FBT001
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "anchor"
+
+    def full(_folder: Path) -> NoReturn:
+        if taken_meanwhile:
+            path.unlink()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(durable, "sync_folder", full)
+    with pytest.raises(OSError) as caught:
+        write_new(path, "text")
+    assert (caught.value.errno, list(tmp_path.iterdir())) == (errno.ENOSPC, [])
 
 
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])

@@ -16,6 +16,7 @@ from shoal import dp
 from shoal_cli.commands import main
 from shoal_engine.errors import InputError, LedgerError, PolicyError
 from shoal_engine.ledger import Budget, Ledger
+from shoal_engine.ledger.rows import lines, reading
 
 UNIT = 1 << 64
 ASKED: dict[str, Any] = {"events": "{}", "dataset": "visits", "policy": "p"}
@@ -54,6 +55,11 @@ def test_version_1__is_read_as_it_was(tmp_path: Path) -> None:
     assert ledger.spent == (2 * Fraction(-(-UNIT // 3), UNIT), 0)
     assert ledger.check() == 3
     assert json.loads(ledger.export())["entries"][1]["cost"] == [str(-(-UNIT // 3)), "0"]
+
+
+def test_version_1__its_rows_are_lines_of_version_1(tmp_path: Path) -> None:
+    with reading(first_version(tmp_path / "old.db")) as connection:
+        assert [line.version for line in lines(connection)] == [1, 1, 1]
 
 
 def test_version_1__is_charged_only_after_it_is_upgraded(tmp_path: Path) -> None:
