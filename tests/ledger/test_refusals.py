@@ -15,11 +15,12 @@ from typing import Any, NoReturn
 import pytest
 
 from ledger.watching import at
+from shoal_engine import whole_files
 from shoal_engine.errors import BudgetExhausted, InputError, LedgerError, NumberError
-from shoal_engine.ledger import Budget, Ledger, Receipt, durable, rows
+from shoal_engine.ledger import Budget, Ledger, Receipt, rows
 from shoal_engine.ledger.budgets import cost_of
-from shoal_engine.ledger.durable import draft_beside, write_new
 from shoal_engine.ledger.entries import Entry
+from shoal_engine.whole_files import draft_beside, write_new
 
 ASKED: dict[str, Any] = {"events": "{}", "dataset": "visits", "policy": "p"}
 
@@ -242,7 +243,7 @@ def test_write_new__a_full_disk_is_what_is_raised(
             path.unlink()
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(durable, "sync_folder", full)
+    monkeypatch.setattr(whole_files, "sync", full)
     with pytest.raises(OSError) as caught:
         write_new(path, "text")
     assert (caught.value.errno, list(tmp_path.iterdir())) == (errno.ENOSPC, [])

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Literal, TypeAlias
 import polars as pl
 
 from shoal_engine.errors import ColumnError, InputError, OutputError
+from shoal_engine.whole_files import draft_beside
 
 Format: TypeAlias = Literal["parquet", "csv", "ipc"]
 
@@ -156,7 +156,7 @@ def check_folder(output: Path, inputs: Sequence[str | Path]) -> None:
         if any(_is_part_of(output.resolve(), Path(source)) for source in inputs):
             msg = f"{str(output)!r} is part of the input or the output itself; write somewhere else"
             raise OutputError(msg)
-        _try_writing(output.parent)
+        _try_writing(output)
     except (OSError, RuntimeError) as error:
         # A loop of links is a RuntimeError of pathlib.
         number = error.errno if isinstance(error, OSError) else errno.ELOOP
@@ -164,9 +164,9 @@ def check_folder(output: Path, inputs: Sequence[str | Path]) -> None:
         raise OutputError(msg) from None
 
 
-def _try_writing(folder: Path) -> None:
-    """Create an empty file and remove it, so that an unwritable folder is found before the work is done."""
-    probe = folder / f".{secrets.token_hex(8)}.part"
+def _try_writing(output: Path) -> None:
+    """Create an empty file beside the output and remove it, so that an unwritable folder is found before the work."""
+    probe = draft_beside(output)
     os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     probe.unlink()
 

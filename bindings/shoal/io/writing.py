@@ -8,8 +8,6 @@ import base64
 import contextlib
 import errno
 import io
-import os
-import secrets
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import polars as pl
 
 from shoal.io.files import Format, check_output, separator_of
 from shoal_engine.errors import OutputError
+from shoal_engine.whole_files import draft_of, reason, sync
 
 _DIGITS = {"ms": 3, "us": 6, "ns": 9}
 
@@ -31,22 +30,20 @@ def written_whole(output: Path) -> Generator[Path]:
     OutputError
         The disk is full, the folder cannot be written, or writing failed in another way; the message says why.
     """
-    draft = output.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        try:
+        with draft_of(output) as draft:
             yield draft
-            _sync(draft)
-            draft.replace(output)
-        except BaseException as error:
-            left = _remove(draft)
-            if not isinstance(error, OSError):
-                raise
-            msg = f"cannot write {str(output)!r}: {_reason(error)}; {left}"
-            raise OutputError(msg) from None
-        _sync_folder(output.parent)
     except OSError as error:
-        msg = f"{str(output)!r} was written, and may be lost should the machine stop now: {_reason(error)}"
+        left = "; ".join(getattr(error, "__notes__", ["nothing was left behind"]))
+        msg = f"cannot write {str(output)!r}: {reason(error)}; {left}"
         raise OutputError(msg) from None
+    try:
+        sync(output.parent)
+    except OSError as error:
+        # Some file systems cannot make a rename durable.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):
+            msg = f"{str(output)!r} was written, and may be lost should the machine stop now: {reason(error)}"
+            raise OutputError(msg) from None
 
 
 def make_folder(folder: Path) -> None:
@@ -60,40 +57,8 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        msg = f"cannot make the folder {str(folder)!r}: {_reason(error)}"
+        msg = f"cannot make the folder {str(folder)!r}: {reason(error)}"
         raise OutputError(msg) from None
-
-
-def _remove(draft: Path) -> str:
-    """Remove a file if it exists; return a sentence on the outcome for the caller's message."""
-    try:
-        draft.unlink(missing_ok=True)
-    except OSError as error:
-        return f"{str(draft)!r} may be left behind, as it cannot be removed: {_reason(error)}"
-    return "nothing was left behind"
-
-
-def _reason(error: OSError) -> str:
-    """Return the system's reason for an error; never the text of another library."""
-    return os.strerror(error.errno) if error.errno else "the system refused without a reason"
-
-
-def _sync(path: Path) -> None:
-    """Make a file durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable, on file systems that can do so."""
-    try:
-        _sync(folder)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):
-            raise
 
 
 def write(batches: "Iterator[Any]", schema: Any, output: Path, kind: Format, *, separator: str) -> None:

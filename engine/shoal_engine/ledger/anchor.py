@@ -20,8 +20,8 @@ import re
 from pathlib import Path
 
 from shoal_engine.errors import LedgerError
-from shoal_engine.ledger.durable import write_new, write_over
 from shoal_engine.ledger.entries import Mark
+from shoal_engine.whole_files import write_new, write_over
 
 _FORM = re.compile(r"([0-9]{1,18}) ([0-9a-f]{64})\n?", re.ASCII)
 _LONGEST = 100

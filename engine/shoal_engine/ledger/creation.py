@@ -8,8 +8,8 @@ from pathlib import Path
 from shoal_engine.errors import LedgerError
 from shoal_engine.ledger import rows
 from shoal_engine.ledger.anchor import Anchor
-from shoal_engine.ledger.durable import draft_beside, sync_folder
 from shoal_engine.ledger.entries import Entry
+from shoal_engine.whole_files import draft_beside, sync
 
 
 def make(path: Path, first: Entry, anchor: Anchor | None) -> None:
@@ -36,7 +36,7 @@ def make(path: Path, first: Entry, anchor: Anchor | None) -> None:
             if anchor is not None:
                 anchor.remove()
             raise
-        sync_folder(path.parent)
+        sync(path.parent)
     except FileExistsError:
         raise _taken(path) from None
     except (OSError, sqlite3.Error) as error:
