@@ -201,6 +201,13 @@ def test_report__tells_no_count_below_k() -> None:
     assert notes == ("set-valued 'x': 33.33% of the entries left out, of 3 distinct items",)
 
 
+def test_report__tells_what_generalizing_cost() -> None:
+    """Three of five items become 1*: each of their four entries, of eight, covers 3/5 of the items."""
+    rows = [["11", "21"], ["12", "21"], ["13", "22"], ["11", "22"]]
+    (note,) = shoal.anonymize(frame_of(rows), policy_of(2, 2, TREE)).report.notes
+    assert note.endswith("0.00% of the entries left out, of 0 distinct items; 3 generalized; loss 0.3000")
+
+
 def test_anonymize__too_many_combinations_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shoal_engine.anonymity.table.item_sets.MOST_CELLS", 1 << 13)
     rows = [[f"{i}-{j}" for j in range(30)] for i in range(20)]

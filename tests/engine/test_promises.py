@@ -1,9 +1,18 @@
+from typing import Any
+
 import pytest
 
-from shoal_engine.anonymity.criteria.assessment import Assessment, SensitiveReach
+from shoal_engine.anonymity.criteria.assessment import (
+    Assessment,
+    Loss,
+    Report,
+    Risk,
+    SensitiveReach,
+    UtilityFigure,
+)
 from shoal_engine.anonymity.criteria.promises import broken_promises, released_names
 from shoal_engine.anonymity.policy.policy import Policy
-from shoal_engine.anonymity.policy.roles import QuasiIdentifier, Sensitive
+from shoal_engine.anonymity.policy.roles import QuasiIdentifier, Sensitive, SetValued
 from shoal_engine.anonymity.policy.value_models import (
     Alpha,
     BetaLikeness,
@@ -49,11 +58,26 @@ def test_broken_promises__k() -> None:
     ],
 )
 def test_broken_promises__limits_are_as_the_papers_set_them(
-    model: Model, met: dict[str, object], missed: dict[str, object]
+    model: Model, met: dict[str, Any], missed: dict[str, Any]
 ) -> None:
     assert broken(model, **met) == []
     (told,) = broken(model, **missed)
     assert "'s'" in told
+
+
+@pytest.mark.parametrize(("fewest", "kept"), [(None, True), (3, True), (2, False)])
+def test_broken_promises__sets_without_items_break_none(fewest: int | None, kept: bool) -> None:  # noqa: FBT001
+    policy = Policy(k=2, quasi_identifiers={"a": QuasiIdentifier()}, set_valued={"x": SetValued(m=2, k=3)})
+    found = Assessment.of(rows=9, k=2, equivalence_classes=1, unique_rows=0, sensitive={}, set_valued={"x": fewest})
+    assert broken_promises(policy, found) == ([] if kept else ["a combination of items misses 3^2-anonymity of 'x'"])
+
+
+@pytest.mark.parametrize("kind", [Assessment, Loss, Report, Risk, SensitiveReach, UtilityFigure])
+def test_results__are_made_by_names_alone_and_never_changed(kind: type[Any]) -> None:
+    """So a measure that is added moves none of the others, and what was reported stays what it was."""
+    with pytest.raises(TypeError, match="Extra positional"):
+        kind(1)
+    assert kind.__struct_config__.frozen
 
 
 def test_released_names__bounds_become_two_columns() -> None:

@@ -1,12 +1,15 @@
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from shoal_engine.anonymity.criteria.whole_table import least_k_that_holds
+from naive.tables import Table
+from shoal_engine.anonymity.criteria.whole_table import least_k_that_holds, with_k
 from shoal_engine.anonymity.policy.people_models import DeltaPresence, KMap
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.roles import QuasiIdentifier
@@ -18,6 +21,7 @@ from shoal_engine.anonymity.policy.table_models import (
     least_and_sufficient_k,
 )
 from shoal_engine.errors import PolicyError
+from shoal_kernels.criteria.privacy_models import Models
 
 sizes = st.lists(st.integers(1, 40), min_size=1, max_size=30)
 MODELS: list[SizeModel] = [AverageRisk(at_most=0.13), SampleUniqueness(at_most=0.02), KMap(k=6, sampling_fraction=0.3)]
@@ -103,6 +107,22 @@ def test_least_k__is_raised_no_farther_than_needed() -> None:
     made = least_k_that_holds([AverageRisk(at_most=0.1)], 2, 10, attempt, rows=lambda made: made)
     assert made.tolist() == [8, 12]
     assert asked == [2, 10, 6, 8, 7]
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """All of a table that says how many of its units, of `grid` each, its classes need."""
+
+    models: Models
+    grid: int
+
+
+@pytest.mark.parametrize("grid", [1, 6])
+def test_with_k__asks_for_k_units(grid: int) -> None:
+    table: Any = Weighed(Table([0], [2], [1], [(0,), (1,)], [[0], [0]], 1).models(2 * grid, []), grid)
+    assert with_k(table, 2) is table
+    for k in (1, 3, 8):
+        assert with_k(table, k).models.k.tolist() == [k * grid]
 
 
 def test_least_and_sufficient_k__of_all_models() -> None:
