@@ -18,7 +18,7 @@ from shoal_engine.differential.accounting import concentrated, gaussian, loss_co
 from shoal_engine.differential.accounting.accountant import privacy_spent
 from shoal_engine.differential.accounting.calibrating import PRECISION, least_scale
 from shoal_engine.differential.accounting.loss_distributions import losses_of
-from shoal_engine.differential.accounting.odometer import Odometer
+from shoal_engine.differential.accounting.odometer import LEAST_RHO, Odometer
 from shoal_engine.errors import NumberError
 
 ONE = Fraction(1)
@@ -352,6 +352,23 @@ def test_odometer__holds_at_every_time_and_is_not_far_from_the_end() -> None:
         Odometer(Fraction(0))
 
 
+@pytest.mark.parametrize("number", [0, 10, 19])
+def test_odometer__a_filter_that_is_exceeded_by_the_least_is_not_told(number: int) -> None:
+    """All rhos above one filter and up to the next are under the next, also where floats take them for the first."""
+    rho = LEAST_RHO * 2**number
+    told: list[float] = []
+    for spent in (rho, rho * (1 + Fraction(1, 1 << 70)), 2 * rho):
+        odometer = Odometer(Fraction(1, 10**6))
+        odometer.spend(events.DiscreteGaussian(1 / (2 * spent), ONE))
+        told.append(odometer.epsilon)
+    assert told[0] < told[1] == told[2]
+
+
+def test_spent__a_sample_of_everybody_amplifies_nothing() -> None:
+    event = events.FixedSizeSampled(10, 10, events.DiscreteLaplace(ONE, ONE))
+    assert privacy_spent(event, delta=Fraction(0)).epsilon == pytest.approx(1)
+
+
 def test_spent__a_sample_of_fixed_size_amplifies() -> None:
     event = events.FixedSizeSampled(10, 1000, events.DiscreteLaplace(ONE, ONE))
     spent = privacy_spent(event, delta=Fraction(0))
@@ -417,6 +434,14 @@ def test_least_scale__of_one_gaussian_is_the_analytic_sigma() -> None:
     for epsilon, delta in ((ONE, Fraction(1, 10**5)), (Fraction(1, 10), Fraction(1, 10**6))):
         found = least_scale(lambda scale: events.Gaussian(scale, ONE), epsilon=epsilon, delta=delta)
         assert 0.999 < found / gaussian.sigma_for(epsilon, delta) < 1.0025
+
+
+def test_least_scale__up_to_the_largest_target() -> None:
+    """Laplace noise costs sensitivity / scale."""
+    found = least_scale(lambda scale: events.Laplace(scale, ONE), epsilon=Fraction(10_000), delta=Fraction(0))
+    assert 1 <= found * 10_000 <= 1 + PRECISION
+    with pytest.raises(NumberError, match="an epsilon above 10000"):
+        least_scale(lambda scale: events.Laplace(scale, ONE), epsilon=Fraction(10_001), delta=Fraction(0))
 
 
 def test_least_scale__refuses_what_no_noise_meets() -> None:

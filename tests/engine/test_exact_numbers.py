@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal_engine.differential.exact_numbers import Exact, exact, positive
+from shoal_engine.differential.exact_numbers import Exact, check_delta, check_epsilon, exact, positive
 from shoal_engine.errors import NumberError
 
 
@@ -54,3 +54,24 @@ def test_exact__no_float_without_end(value: float) -> None:
 def test_positive__refuses_zero_and_below(value: Exact) -> None:
     with pytest.raises(NumberError, match="above 0"):
         positive(value, name="epsilon")
+
+
+def test_exact__exponents_up_to_400() -> None:
+    for text in ("1e400", "9e400", "1e-400"):
+        assert exact(text, name="scale") == Fraction(text)
+    for text in ("1e401", "1e-401"):
+        with pytest.raises(NumberError, match="exponent beyond 400"):
+            exact(text, name="scale")
+
+
+def test_checks__limits_are_those_that_the_messages_tell() -> None:
+    for epsilon in ("1e-50", "1e15"):
+        check_epsilon(Fraction(epsilon))
+    for epsilon in ("0.99e-50", "1.01e15"):
+        with pytest.raises(NumberError, match=r"at least 1e-50.* at most 1e15"):
+            check_epsilon(Fraction(epsilon))
+    for delta in ("0", "1e-250", "0.999"):
+        check_delta(Fraction(delta))
+    for delta in ("0.99e-250", "1", "-1e-9"):
+        with pytest.raises(NumberError, match="below 1, and if not 0 at least 1e-250"):
+            check_delta(Fraction(delta))

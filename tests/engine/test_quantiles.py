@@ -144,3 +144,10 @@ def test_answer__of_integers_beyond_int32_is_an_integer() -> None:
 def test_quantile__refuses_what_cannot_be_chosen_from(more: Any, message: str) -> None:
     with pytest.raises(PolicyError, match=message):
         Quantile("x", bounds_of(0, 10), "q", **more)
+
+
+def test_share__scores_of_four_billion_rows_fit_64_bits() -> None:
+    """A score is up to the rows times the denominator: 2**32 times 2**31 is one too many."""
+    Quantile("x", bounds_of(0, 1), "q", share=Fraction(1, 2**30))
+    with pytest.raises(PolicyError, match="too many digits"):
+        Quantile("x", bounds_of(0, 1), "q", share=Fraction(1, 2**31))
