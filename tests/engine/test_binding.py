@@ -137,5 +137,5 @@ def test_bind__value_outside_its_hierarchy() -> None:
 
 
 def test_bind__column_missing() -> None:
-    with pytest.raises(ColumnError, match="`disease`"):
+    with pytest.raises(ColumnError, match="'disease'"):
         bound(Policy.of(k=2, quasi_identifiers=["age"], sensitive=["disease"]), {})

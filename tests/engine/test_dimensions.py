@@ -219,7 +219,7 @@ def test_bind__tree_beside_the_policy(tmp_path: Path) -> None:
 
 
 def test_bind__column_missing() -> None:
-    with pytest.raises(ColumnError, match="`col`, which the table does not have"):
+    with pytest.raises(ColumnError, match="'col', which the table does not have"):
         bind(Policy.of(k=2, quasi_identifiers=["col"]), {})
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from shoal.io.delimited_header import Header, header_of
+from shoal.io.files import check_same_names
 from shoal.io.line_structure import Structure, numbered_records, rewritten, structure_of
 from shoal.io.raw_text import RawText, raw_text
 from shoal_engine.declarations.file_format import FileFormat
@@ -167,11 +168,4 @@ def check_same_columns(files: Sequence[DelimitedText]) -> None:
     """
     first = files[0]
     for file in files[1:]:
-        for one, other in ((file, first), (first, file)):
-            lacking = [name for name in other.kept if name not in one.kept]
-            if lacking:
-                msg = (
-                    f"{one.text.name!r} has no column {lacking[0]!r}, which {other.text.name!r} has; "
-                    "files that are read together have the same columns"
-                )
-                raise ColumnError(msg)
+        check_same_names(first.text.name, first.kept, file.text.name, file.kept)

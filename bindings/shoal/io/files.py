@@ -90,17 +90,27 @@ def scan_binary(files: Sequence[Path]) -> pl.LazyFrame:
     return pl.concat([one.select(schemas[0].names()) for one in frames])
 
 
+def check_same_names(first: str, expected: Sequence[str], file: str, names: Sequence[str]) -> None:
+    """Check that a file has the column names of the first one, in any order.
+
+    Raises
+    ------
+    ColumnError
+        One of them lacks a column that the other has; the message names both.
+    """
+    for one, its, other, theirs in ((file, names, first, expected), (first, expected, file, names)):
+        for name in theirs:
+            if name not in its:
+                msg = (
+                    f"{one!r} has no column {name!r}, which {other!r} has; "
+                    "files that are read together have the same columns"
+                )
+                raise ColumnError(msg)
+
+
 def _check_same(first: Path, expected: pl.Schema, file: Path, schema: pl.Schema) -> None:
     """Check that a file has the columns of the first one, in any order."""
-    for one, names, other in ((file, expected, schema), (first, schema, expected)):
-        lacking = next((name for name in names if name not in other), None)
-        if lacking is not None:
-            whose = first if one is file else file
-            msg = (
-                f"{one.name!r} has no column {lacking!r}, which {whose.name!r} has; "
-                "files that are read together have the same columns"
-            )
-            raise ColumnError(msg)
+    check_same_names(first.name, list(expected), file.name, list(schema))
     differs = next((name for name in expected if expected[name] != schema[name]), None)
     if differs is not None:
         msg = (

@@ -7,8 +7,9 @@ import polars as pl
 
 from shoal.io.lazy_frames import NOT_ARROW, UNREADABLE, batches, read_to_end, schema_of
 from shoal_engine.anonymity.policy.policy import Policy
-from shoal_engine.anonymity.table.observation import Observation, check_columns, counted_columns, needed_columns
+from shoal_engine.anonymity.table.observation import Observation, counted_columns, needed_columns
 from shoal_engine.errors import ColumnError, InputError, PolicyError
+from shoal_engine.tables.column_names import check_columns
 
 if TYPE_CHECKING:
     from shoal_engine.tables.grouping import Codes

@@ -16,6 +16,7 @@ from shoal_engine.declarations.column_format import ColumnFormat
 from shoal_engine.declarations.declarations import Declarations
 from shoal_engine.declarations.file_format import FileFormat
 from shoal_engine.errors import ColumnError, InputError
+from shoal_engine.tables.column_names import check_columns
 
 if TYPE_CHECKING:
     from shoal.io.delimited import DelimitedText
@@ -309,14 +310,7 @@ def _as_wanted(text: pl.LazyFrame, name: str, kind: Guess) -> dict[str, pl.Expr]
 
 def _check_declared(declared: Declarations, names: Sequence[str]) -> None:
     """Check that every declared column exists."""
-    import difflib
-
-    for name in declared.columns:
-        if name not in names:
-            close = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else "correct the declaration, or the table"
-            msg = f"a type is declared for column {name!r}, which the table does not have; {hint}"
-            raise ColumnError(msg)
+    check_columns(declared.columns, names, by="a declared type", remedy="correct the declaration, or the table")
 
 
 def _first_misfit(batch: pl.DataFrame, declared: Declarations) -> tuple[str, int] | None:

@@ -8,6 +8,7 @@ import polars as pl
 from shoal.io.frames import IntoFrame, into_lazy
 from shoal.io.lazy_frames import UNREADABLE, schema_of
 from shoal_engine.errors import ColumnError, InputError, PolicyError
+from shoal_engine.tables.column_names import check_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,11 +43,8 @@ def public_keys(keys: IntoFrame | Sequence[object], by: tuple[str, ...], schema:
         msg = "the query has no key column, and keys are given; leave them out"
         raise PolicyError(msg)
     frame = _as_frame(keys, by)
-    present = schema_of(frame)
-    for name in by:
-        if name not in present or name not in schema:
-            msg = f"{name!r} is a key column, and the keys or the table do not have it; add it, or correct the name"
-            raise ColumnError(msg)
+    for table, present in (("the table of keys", schema_of(frame)), ("the table", schema)):
+        check_columns(by, present, by="the query", table=table, remedy="add it, or correct the name")
     try:
         given = frame.select(by).unique(maintain_order=True).collect()
     except UNREADABLE:

@@ -24,6 +24,7 @@ from shoal_engine.declarations.declarations import Declarations
 from shoal_engine.differential.named_choices import DistributionName, KeyRule, Neighbors, check_choice
 from shoal_engine.errors import ColumnError, InputError, PolicyError, ShoalError
 from shoal_engine.ledger.entries import text_of
+from shoal_engine.tables.column_names import check_columns
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -120,11 +121,7 @@ def private(
         lazy, is_text = _opened(frame, declarations or Declarations())
     except TypeError as error:
         raise InputError(str(error)) from None
-    present = schema_of(lazy).names()
-    for name in columns or ():
-        if name not in present:
-            msg = f"the privacy unit names column {name!r}, which the table does not have; correct the name"
-            raise ColumnError(msg)
+    check_columns(columns or (), schema_of(lazy).names(), by="the privacy unit", remedy="correct the name")
     text_of(called := dataset if dataset is not None else _called(frame), name="dataset")
     ledger = open_ledger(ledger)
     if ledger is not None:

@@ -15,6 +15,7 @@ import polars as pl
 from shoal.io.frames import IntoFrame, into_lazy
 from shoal.io.lazy_frames import UNREADABLE, schema_of
 from shoal_engine.errors import ColumnError, InputError, PolicyError
+from shoal_engine.tables.column_names import check_columns
 
 _COMPARING = {"Eq", "EqValidity", "NotEq", "NotEqValidity", "Lt", "LtEq", "Gt", "GtEq", "And", "Or", "Xor"}
 _RECKONING = {"Plus", "Minus", "Multiply", "TrueDivide"}
@@ -85,10 +86,9 @@ def joined(frame: pl.LazyFrame, public: IntoFrame, on: Sequence[str]) -> pl.Lazy
     """
     theirs, mine = into_lazy(public), schema_of(frame)
     schema = schema_of(theirs)
+    for table, present in (("the private table", mine), ("the public table", schema)):
+        check_columns(on, present, by="the join", table=table, remedy="add it, or correct the name")
     for name in on:
-        if name not in mine or name not in schema:
-            msg = f"tables are joined on {name!r}, and one of them does not have it; add it, or correct the name"
-            raise ColumnError(msg)
         if mine[name] != schema[name]:
             msg = f"{name!r} is {mine[name]} in the private table and {schema[name]} in the public one; cast the latter"
             raise ColumnError(msg)

@@ -14,7 +14,7 @@ import polars as pl
 from shoal.io.internal_names import internal
 from shoal.io.lazy_frames import read_to_end, schema_of
 from shoal.recount.reading_labels import Codes, Reading, read_labels
-from shoal_engine.errors import ColumnError
+from shoal_engine.tables.column_names import check_columns
 
 if TYPE_CHECKING:
     from shoal_engine.anonymity.policy.policy import Policy
@@ -61,10 +61,7 @@ def fit_people(classes: pl.DataFrame, rows: pl.Series, population: pl.LazyFrame,
         A hierarchy does not cover the population's values.
     """
     schema = schema_of(population)
-    for name in policy.quasi_identifiers:
-        if name not in schema:
-            msg = f"the population has no column {name!r}, which is a quasi-identifier of the policy; add it"
-            raise ColumnError(msg)
+    check_columns(policy.quasi_identifiers, schema, table="the population", remedy="add it")
     keys = [_as_observed(name, schema[name]) for name in policy.quasi_identifiers]
     tuples = read_to_end(population.group_by(keys).agg(pl.len().alias(_COUNT)))
     labels: list[Codes] = []

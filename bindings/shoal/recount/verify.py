@@ -24,8 +24,9 @@ from shoal_engine.anonymity.criteria.assessment import Assessment
 from shoal_engine.anonymity.criteria.promises import broken_promises, released_names
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.roles import Closeness, Recursive
-from shoal_engine.errors import ColumnError, InputError
+from shoal_engine.errors import InputError
 from shoal_engine.finding import Finding, accept_findings, in_order, open_findings
+from shoal_engine.tables.column_names import check_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +146,8 @@ def recount(
     unit : str, optional
         Column of the frame whose distinct values are counted. Default: rows.
     """
-    present = schema_of(frame).names()
-    for name in [*released_names(policy), *policy.sensitive, *policy.set_valued]:
-        if name not in present:
-            msg = f"the table has no column {name!r}, which its policy releases; give the table of this policy"
-            raise ColumnError(msg)
+    names = [*released_names(policy), *policy.sensitive, *policy.set_valued]
+    check_columns(names, schema_of(frame), remedy="give the table of this policy")
     recursive = {
         name: sorted({model.l for model in role.models if isinstance(model, Recursive)})
         for name, role in policy.sensitive.items()

@@ -15,6 +15,7 @@ from shoal_engine.anonymity.policy.hierarchies import Dates, Intervals, Order, P
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.roles import Kind, QuasiIdentifier, check_output
 from shoal_engine.errors import ColumnError, PolicyError
+from shoal_engine.tables.column_names import check_columns
 from shoal_engine.tables.packing import pack_sizes
 from shoal_kernels._jit import freeze
 from shoal_kernels.tables.dimensions import ORDERED, SET, TREE, Dimensions
@@ -189,9 +190,7 @@ def kind_of(arrow_type: pa.DataType) -> Kind | None:
 
 def domain_of(name: str, domains: "Mapping[str, Domain]") -> "Domain":
     """Return the domain of a column of the policy; ColumnError where the table has no such column."""
-    if name not in domains:
-        msg = f"the policy names column `{name}`, which the table does not have; correct the name or remove it"
-        raise ColumnError(msg)
+    check_columns([name], domains)
     return domains[name]
 
 

@@ -1,7 +1,5 @@
 """Observing a table batch by batch: codes of the columns that classes depend on, the rest carried along."""
 
-import difflib
-from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,29 +16,11 @@ from shoal_engine.anonymity.table.sensitive import number_values
 from shoal_engine.anonymity.table.table import Codes, Table
 from shoal_engine.anonymity.table.units import Units, shares_of, units_of
 from shoal_engine.errors import ColumnError, InputError, PolicyError
+from shoal_engine.tables.column_names import check_columns
 from shoal_engine.tables.columns import ColumnEncoder, Domain, count_codes, narrowest, recode
 from shoal_engine.tables.grouping import Grouped, cells, group
 from shoal_engine.transforming.specs import grouped_columns
 from shoal_kernels.criteria.privacy_models import Cells
-
-
-def check_columns(names: Iterable[str], present: Sequence[str]) -> None:
-    """Check that every column that the policy names is in the table, once.
-
-    Raises
-    ------
-    ColumnError
-        A column is missing, or occurs twice.
-    """
-    for name in names:
-        if name not in present:
-            close = difflib.get_close_matches(name, present, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else "correct the policy, or the table"
-            msg = f"the policy names column {name!r}, which the table does not have; {hint}"
-            raise ColumnError(msg)
-        if list(present).count(name) > 1:
-            msg = f"column {name!r} occurs more than once in the table; rename one"
-            raise ColumnError(msg)
 
 
 def needed_columns(policy: Policy) -> list[str]:

@@ -17,7 +17,7 @@ from shoal_engine.differential.queries.grid import Grid
 from shoal_engine.differential.queries.group_keys import Codes, GroupKeys
 from shoal_engine.differential.queries.group_sums import Accumulator, GroupSums
 from shoal_engine.differential.queries.id_encoding import IdDictionary
-from shoal_engine.differential.queries.observation import MOST_ROWS, check_columns, checked_rows
+from shoal_engine.differential.queries.observation import MOST_ROWS, check_batch, checked_rows
 from shoal_engine.differential.queries.total_values import ValueSpec, place_on_grid
 from shoal_engine.errors import NumberError, PolicyError
 from shoal_engine.tables.columns import narrowest
@@ -146,7 +146,7 @@ class UnitObservation:
         InputError
             More rows than sums have room for, or more than 2**30 units.
         """
-        check_columns(batch.schema, [*self._units.names, *self._keys.names], self._specs)
+        check_batch(batch.schema, [*self._units.names, *self._keys.names], self._specs)
         self.n_rows = checked_rows(self.n_rows, batch.num_rows)
         groups = self._keys.observe(batch)
         for low in range(0, batch.num_rows, CHUNK):

@@ -10,6 +10,7 @@ import pyarrow as pa
 from shoal_engine.differential.queries.byte_encoding import Digests, Key, Uint64Dictionary, encode_pairs, split_pairs
 from shoal_engine.differential.queries.id_encoding import digests_of
 from shoal_engine.errors import ColumnError
+from shoal_engine.tables.column_names import check_columns
 from shoal_engine.tables.columns import ColumnEncoder, Domain
 from shoal_kernels.private.keyed_hash import digest_bytes, digest_pairs
 
@@ -142,10 +143,7 @@ class GroupKeys:
 
     def _observe_public(self, public: pa.Table) -> None:
         """Take in the keys that are asked for, before any other."""
-        for name in self.names:
-            if public.schema.names.count(name) != 1:
-                msg = f"the table of keys has columns {public.schema.names}; it needs {name!r} once"
-                raise ColumnError(msg)
+        check_columns(self.names, public.schema.names, by="the query", table="the table of keys")
         if not self.names:
             msg = "a table of keys was given, but no column to group by; name the columns"
             raise ColumnError(msg)

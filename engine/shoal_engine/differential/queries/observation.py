@@ -1,6 +1,5 @@
 """Observing record batches for a group-by whose protected unit is a row: sums as the rows come, nothing kept."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -9,7 +8,8 @@ import pyarrow as pa
 from shoal_engine.differential.queries.group_keys import GroupKeys
 from shoal_engine.differential.queries.group_sums import Accumulator, GroupSums
 from shoal_engine.differential.queries.total_values import BLOCK, ValueSpec, check_type, place_on_grid
-from shoal_engine.errors import ColumnError, InputError
+from shoal_engine.errors import InputError
+from shoal_engine.tables.column_names import check_columns
 
 MOST_ROWS = (1 << 32) - 1
 """Rows that can be observed: with them no sum can overflow."""
@@ -48,7 +48,7 @@ class RowObservation:
         InputError
             More rows than sums have room for.
         """
-        check_columns(batch.schema, self._keys.names, self._specs)
+        check_batch(batch.schema, self._keys.names, self._specs)
         self.n_rows = checked_rows(self.n_rows, batch.num_rows)
         codes = self._keys.observe(batch)
         self._sums.make_room(self._keys.n_codes)
@@ -74,7 +74,7 @@ class RowObservation:
         return self._sums.finish(self._keys.finish(), None)
 
 
-def check_columns(schema: pa.Schema, names: Iterable[str], specs: Iterable[ValueSpec]) -> None:
+def check_batch(schema: pa.Schema, names: Iterable[str], specs: Iterable[ValueSpec]) -> None:
     """Check that the columns of a query are there, once, and that those to be summed hold numbers.
 
     Raises
@@ -83,15 +83,8 @@ def check_columns(schema: pa.Schema, names: Iterable[str], specs: Iterable[Value
         A column is missing, is there twice, or cannot be summed.
     """
     specs = tuple(specs)
-    for name in [*names, *(spec.column for spec in specs)]:
-        if name not in schema.names:
-            close = difflib.get_close_matches(name, schema.names, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are {schema.names}"
-            msg = f"the query names column {name!r}, which the input does not have; {hint}"
-            raise ColumnError(msg)
-        if schema.names.count(name) > 1:
-            msg = f"column {name!r} occurs more than once in the input; rename one"
-            raise ColumnError(msg)
+    named = [*names, *(spec.column for spec in specs)]
+    check_columns(named, schema.names, by="the query", table="the input", remedy=f"there are {schema.names}")
     for spec in specs:
         if spec.presence:
             continue
