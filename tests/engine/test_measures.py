@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 from naive import sensitive as naive
 from naive.tables import Model, Table, tables
 from shoal_engine.anonymity.criteria.measures import class_sizes, measure, nearest, satisfied, worst
+from shoal_engine.anonymity.criteria.unit_criteria import without_absent
 from shoal_kernels._jit import freeze
 from shoal_kernels.criteria.privacy_models import (
     ALPHA,
@@ -172,6 +173,19 @@ def test_measure__hierarchical_distance_by_hand() -> None:
     classes = [[2, 2, 2, 0, 0, 0], [1, 0, 0, 1, 0, 0], [0, 1, 1, 2, 3, 3]]
     measured = measure(*order(one_column(classes, CLOSE_TREE, depth=[3], ancestor=ancestor)))
     assert measured[0, :2] == pytest.approx([0.5, 1 / 3], abs=1e-15)
+
+
+def test_without_absent__parents_that_occur_are_numbered_and_distances_stay() -> None:
+    """Six leaves, three parents of two under one root; the first parent and its leaves do not occur."""
+    ancestor = [0, 1, 2, 3, 4, 5, 0, 0, 1, 1, 2, 2, 0, 0, 0, 0, 0, 0]
+    counts = [[0, 0, 2, 1, 0, 0], [0, 0, 0, 1, 1, 1]]
+    cells, models, classes = one_column(counts, CLOSE_TREE, depth=[3], ancestor=ancestor)
+    fewer = freeze(without_absent(models, np.array([False, False, True, True, True, True])))
+    assert fewer.ancestor.reshape(3, 4).tolist() == [[0, 1, 2, 3], [0, 0, 1, 1], [0, 0, 0, 0]]
+    assert (fewer.first.tolist(), fewer.last.tolist(), fewer.tree_start.tolist()) == ([0], [4], [0])
+    assert fewer.reference.tolist() == models.reference[2:].tolist()
+    moved = freeze(cells._replace(value=cells.value - 2))
+    assert measure(moved, classes, 2, fewer).tolist() == measure(cells, classes, 2, models).tolist()
 
 
 def test_measure__inpatients_of_machanavajjhala_2007() -> None:
