@@ -255,6 +255,8 @@ def test_round__is_the_folded_mean(neighbors: int | None) -> None:
     assert same(PLAN.released(driven.total(nodes.ask), LIKE), folded(updates, PLAN))
     assert nodes.asked == STAGES
     assert all(record.kept and np.isnan(record.weight) and np.isnan(record.norm) for record in driven.records())
+    sent = {str(place): vector.nbytes for place, vector in nodes.masked.items()}
+    assert {record.node: record.n_bytes for record in driven.records()} == sent
     assert not any(nodes.kept.values())
     for place, vector in nodes.masked.items():
         assert not np.any(vector.view(np.int64) == nodes.given[place])
