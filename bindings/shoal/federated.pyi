@@ -33,7 +33,7 @@ from shoal_engine.federated.rules.normalized_averaging import NormalizedMean as 
 from shoal_engine.federated.rules.order_rules import Median as Median
 from shoal_engine.federated.rules.order_rules import TrimmedMean as TrimmedMean
 from shoal_engine.federated.updates.model import Model as Model
-from shoal_engine.federated.updates.round import Aggregate as Aggregate
+from shoal_engine.federated.updates.round import RoundResult as RoundResult
 from shoal_engine.federated.updates.round import UpdateChecks as UpdateChecks
 from shoal_engine.federated.updates.update import Update as Update
 from shoal_engine.federated.updates.update import read_updates as read_updates

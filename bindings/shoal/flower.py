@@ -24,7 +24,7 @@ from shoal_engine.federated.optimizers.server_states import ServerState
 from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.npy import npy_of_array
-from shoal_engine.federated.updates.round import LARGEST_WEIGHT, Aggregate, UpdateChecks, UpdateRecord, as_table
+from shoal_engine.federated.updates.round import LARGEST_WEIGHT, RoundResult, UpdateChecks, UpdateRecord, as_table
 
 try:
     # What Flower's own dependencies are warned of is not for whoever uses shoal to mend.
@@ -313,7 +313,7 @@ class Strategy(FedAvg):
         opened.node_of = {message.metadata.message_id: message.metadata.dst_node_id for message in messages}
         return self.aggregate_train(number, pulled(grid, sent, timeout))
 
-    def _finished(self, opened: Round, release: Callable[[], Aggregate]) -> tuple[Any, Any]:
+    def _finished(self, opened: Round, release: Callable[[], RoundResult]) -> tuple[Any, Any]:
         """Return the next model and the metrics; None and None where the round failed."""
         try:
             released = release()
@@ -328,7 +328,7 @@ class Strategy(FedAvg):
         self._log(opened.number, [*released.records, *opened.rejected])
         return self._next(opened, released), self._metrics(opened, released)
 
-    def _next(self, opened: Round, released: Aggregate) -> Any:
+    def _next(self, opened: Round, released: RoundResult) -> Any:
         """Return the next model as Flower's record."""
         model = released.model
         if opened.sent is None:
@@ -342,7 +342,7 @@ class Strategy(FedAvg):
         counts = [counters for node, counters in carried.items() if node in kept]
         return _record(model, opened.sent, counts)
 
-    def _metrics(self, opened: Round, released: Aggregate) -> Any:
+    def _metrics(self, opened: Round, released: RoundResult) -> Any:
         """Return the metrics of the accepted nodes, or with `privacy` the privacy spent."""
         if self.privacy is not None:
             return MetricRecord({name: float(spent) for name, spent in self.privacy.spent().items()})

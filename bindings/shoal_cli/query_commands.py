@@ -1,6 +1,7 @@
 """Commands with noise: `shoal query`, and for auditors `shoal audit` and `shoal noise`."""
 
 import secrets
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -10,6 +11,7 @@ from shoal_cli.input_options import declarations_of_input
 from shoal_cli.main import MET, NOT_VERIFIED
 from shoal_cli.options import ANCHOR, JSON, NEIGHBORS, THREADS, UNIT, print_json, unit_columns
 from shoal_engine.differential.named_choices import DistributionName
+from shoal_engine.differential.queries.aggregate_table import AGGREGATES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,33 +24,24 @@ if TYPE_CHECKING:
     from shoal_engine.ledger import Ledger
 
 
+def _aggregate_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add an option for each aggregate."""
+    for name, one in reversed(AGGREGATES.items()):
+        option = f"--{name.replace('_', '-')}"
+        if one.form:
+            value: dict[str, Any] = {"is_flag": False, "flag_value": ""} if one.form.startswith("[") else {}
+            text = f"{one.text}; repeatable."
+            command = click.option(option, name, multiple=True, metavar=one.form, help=text, **value)(command)
+        else:
+            command = click.option(option, name, is_flag=True, help=f"{one.text}.")(command)
+    return command
+
+
 @click.command()
 @click.argument("source", metavar="INPUT", required=False)
 @UNIT
 @click.option("--by", multiple=True, metavar="COL", help="Group by a column, or by bins COL:LO:HI:WIDTH; repeatable.")
-@click.option(
-    "--count",
-    "counts",
-    multiple=True,
-    is_flag=False,
-    flag_value="",
-    metavar="[COL]",
-    help="Number of rows per group, or of values in COL; repeatable.",
-)
-@click.option(
-    "--sum", "sums", multiple=True, metavar="COL:LO:HI", help="Sum, with values clamped to LO and HI; repeatable."
-)
-@click.option("--mean", "means", multiple=True, metavar="COL:LO:HI", help="Mean; repeatable.")
-@click.option("--variance", "variances", multiple=True, metavar="COL:LO:HI", help="Variance; repeatable.")
-@click.option("--std", "stds", multiple=True, metavar="COL:LO:HI", help="Standard deviation; repeatable.")
-@click.option(
-    "--quantile", "quantiles", multiple=True, metavar="COL:Q:LO:HI", help="Quantile, Q from 0 to 1; repeatable."
-)
-@click.option("--n-unique", "distinct", multiple=True, metavar="COL", help="Number of distinct values; repeatable.")
-@click.option("--count-clipped", is_flag=True, help="Number of units with dropped rows, in the whole table.")
-@click.option(
-    "--count-outside", multiple=True, metavar="COL:LO:HI", help="Number of values outside LO and HI; repeatable."
-)
+@_aggregate_options
 @click.option("--epsilon", metavar="E", help="Privacy budget of the answer, as a decimal or a ratio.")
 @click.option("--rho", metavar="R", help="Budget in zero-concentrated differential privacy, instead of epsilon.")
 @click.option(
@@ -94,7 +87,7 @@ def query(source: str | None, threads: int | None, output: str | None, as_json: 
     from shoal.queries.query import private
     from shoal_cli.rendering import show_frame
 
-    source, asked["counts"] = _source(source, asked["counts"])
+    source, asked["count"] = _source(source, asked["count"])
     if bool(asked["ledger"]) == asked["no_ledger"] and not asked["only_plan"]:
         msg = "name the ledger to charge with --ledger FILE, or give --no-ledger; `shoal ledger init` creates one"
         raise click.UsageError(msg)
@@ -194,26 +187,29 @@ def _ledger(asked: dict[str, Any]) -> "Ledger | None":
 
 def _aggregates(asked: dict[str, Any]) -> "list[Aggregate]":
     """Return the requested aggregates, in the order of the options' help."""
+    return [
+        _aggregate(name, one.form, text)
+        for name, one in AGGREGATES.items()
+        for text in (asked[name] if one.form else [""] * asked[name])
+    ]
+
+
+def _aggregate(name: str, form: str, text: str) -> "Aggregate":
+    """Return the aggregate of an option's value."""
     from shoal import dp
 
-    found: list[Aggregate] = [dp.count(column or None) for column in asked["counts"]]
-    for option, make in (
-        ("sums", dp.sum),
-        ("means", dp.mean),
-        ("variances", dp.variance),
-        ("stds", dp.std),
-    ):
-        for text in asked[option]:
-            column, low, high = _parts(text, 3, "COL:LO:HI")
-            found.append(make(column, bounds=(low, high)))
-    for text in asked["quantiles"]:
-        column, share, low, high = _parts(text, 4, "COL:Q:LO:HI")
-        found.append(dp.quantile(column, share, bounds=(low, high)).alias(f"{column}_q{share}"))
-    found += map(dp.n_unique, asked["distinct"])
-    for text in asked["count_outside"]:
-        column, low, high = _parts(text, 3, "COL:LO:HI")
-        found.append(dp.count_outside(column, bounds=(low, high)))
-    return [*found, dp.count_clipped()] if asked["count_clipped"] else found
+    make = getattr(dp, name)
+    match form:
+        case "":
+            return make()
+        case "[COL]":
+            return make(text or None)
+        case "COL":
+            return make(text)
+        case _:
+            column, *share, low, high = _parts(text, form.count(":") + 1, form)
+            found = make(column, *share, bounds=(low, high))
+            return found.alias(f"{column}_q{share[0]}") if share else found
 
 
 def _source(source: str | None, counts: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:

@@ -28,7 +28,7 @@ from shoal_engine.federated.secure import vectors
 from shoal_engine.federated.secure.stages import Stage
 from shoal_engine.federated.secure.vectors import MaskedMean
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Aggregate, UpdateChecks
+from shoal_engine.federated.updates.round import RoundResult, UpdateChecks
 from shoal_engine.federated.updates.update import Update
 
 LIKE = Model.of_arrays({"w": np.zeros(2, np.float32)})
@@ -488,7 +488,7 @@ def test_private_rounds__are_asked_for_once() -> None:
     checks = UpdateChecks(like=sent.model, round=1)
     opened = Round(1, checks, private().begin(checks), sent)
 
-    def train() -> Aggregate:
+    def train() -> RoundResult:
         exchange = SecureExchange(threshold=3)
         return exchange.train(grid, messages_to(4), opened, weight_key="num-examples", timeout=1)
 

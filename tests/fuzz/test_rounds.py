@@ -11,7 +11,7 @@ from fuzz.effort import effort
 from naive.averaging import mean as exact_mean
 from shoal_engine.errors import ShoalError
 from shoal_engine.federated.rules.averaging import WeightedMean
-from shoal_engine.federated.updates.round import Aggregate, UpdateChecks
+from shoal_engine.federated.updates.round import RoundResult, UpdateChecks
 from shoal_engine.federated.updates.update import Update
 
 BOUND, MOST = 64.0, 40
@@ -38,7 +38,7 @@ def rounds(draw: st.DrawFn) -> list[Update]:
 LIKE = Update.of_arrays({"w": np.zeros(3, np.float32)}, node="", weight=1.0).model
 
 
-def told_of(released: Aggregate) -> list[dict[str, Any]]:
+def told_of(released: RoundResult) -> list[dict[str, Any]]:
     return released.report.to_pylist()
 
 

@@ -18,7 +18,7 @@ from shoal.federation.rules import Aggregator, Privacy, Rule
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.npy import array_of_npy
-from shoal_engine.federated.updates.round import Aggregate, Reason, UpdateChecks, UpdateRecord
+from shoal_engine.federated.updates.round import Reason, RoundResult, UpdateChecks, UpdateRecord
 from shoal_engine.federated.updates.update import Update
 
 LOG: Final = logging.getLogger("flwr")
@@ -203,7 +203,7 @@ class Exchange(Protocol):
 
     def train(
         self, grid: Any, messages: list[Any], opened: Round, *, weight_key: str, timeout: float | None
-    ) -> Aggregate:
+    ) -> RoundResult:
         """Return the result of the round.
 
         Raises

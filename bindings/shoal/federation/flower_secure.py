@@ -28,7 +28,7 @@ from shoal.federation.flower_rounds import LOG, Round, arrays_of, pulled, record
 from shoal.federation.private_rounds import PrivateRounds
 from shoal.federation.rules import Privacy, Rule
 from shoal_engine.errors import SecureAggregationError, TooFewSurvivors, TooFewUpdates, UpdateError
-from shoal_engine.federated.privacy.private_averaging import PrivateAggregate, PrivateMean
+from shoal_engine.federated.privacy.private_averaging import PrivateMean, PrivateRoundResult
 from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.secure.driving import SecureRound, check_asked
 from shoal_engine.federated.secure.flat_messages import Field, Fields
@@ -36,7 +36,7 @@ from shoal_engine.federated.secure.parameters import SecureParameters
 from shoal_engine.federated.secure.stages import Stage
 from shoal_engine.federated.secure.vectors import Ints, MaskedClip, MaskedMean, check_clip, length_of, plan_entries
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Aggregate, Reason, UpdateRecord
+from shoal_engine.federated.updates.round import Reason, RoundResult, UpdateRecord
 
 try:
     # What Flower's own dependencies are warned of is not for whoever uses shoal to mend.
@@ -131,7 +131,7 @@ class SecureExchange:
 
     def train(
         self, grid: Any, messages: list[Any], opened: Round, *, weight_key: str, timeout: float | None
-    ) -> Aggregate:
+    ) -> RoundResult:
         """Train one round.
 
         Raises
@@ -179,12 +179,12 @@ class SecureExchange:
 
 def _aggregate(
     plan: MaskedMean | MaskedClip, total: Ints, like: Model, update_records: tuple[UpdateRecord, ...]
-) -> Aggregate:
+) -> RoundResult:
     """Return the result of a round from its unmasked sum."""
     model = plan.released(total, like)
     if isinstance(plan, MaskedMean):
-        return Aggregate(model, update_records)
-    return PrivateAggregate(model, update_records, plan.std(sum(record.kept for record in update_records)), plan.clip)
+        return RoundResult(model, update_records)
+    return PrivateRoundResult(model, update_records, plan.std(sum(record.kept for record in update_records)), plan.clip)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.privacy.private_averaging import (
     AdaptiveClip,
-    PrivateAggregate,
     PrivateMean,
+    PrivateRoundResult,
     check_numbers,
 )
 from shoal_engine.federated.privacy.private_training import PrivateTraining
-from shoal_engine.federated.updates.round import Aggregate, UpdateChecks
+from shoal_engine.federated.updates.round import RoundResult, UpdateChecks
 
 
 @dataclass(slots=True)
@@ -77,9 +77,9 @@ class PrivateRounds:
             weight_cap=self.weight_cap,
         )
 
-    def note(self, released: Aggregate) -> None:
+    def note(self, released: RoundResult) -> None:
         """Take the next round's clip."""
-        if isinstance(released, PrivateAggregate):
+        if isinstance(released, PrivateRoundResult):
             self.clip = released.clip
 
     def spent(self) -> dict[str, float]:

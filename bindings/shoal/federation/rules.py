@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias
 
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.rules.table import RULES
-from shoal_engine.federated.updates.round import Aggregate, UpdateChecks
+from shoal_engine.federated.updates.round import RoundResult, UpdateChecks
 from shoal_engine.federated.updates.update import Update
 from shoal_engine.observing import Summary
 
@@ -16,7 +16,7 @@ __all__ = ["RULES", "Aggregator", "Privacy", "Rule", "options_missing", "rule_na
 class Aggregator(Summary[Update], Protocol):
     """Aggregator of one round: observes updates, merges, and is released once."""
 
-    def release(self) -> Aggregate:
+    def release(self) -> RoundResult:
         """Return the round's model, once."""
         ...
 
@@ -36,7 +36,7 @@ class Privacy(Protocol):
         """Charge a round and return its aggregator, whose release adds noise; raise if it may not start."""
         ...
 
-    def note(self, released: Aggregate) -> None:
+    def note(self, released: RoundResult) -> None:
         """Take the result of a round, for the next one."""
         ...
 

@@ -18,7 +18,7 @@ from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.rules.order_rules import Median
 from shoal_engine.federated.sums.fixed_point_sums import grid_bits, vanishing
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Aggregate, UpdateChecks
+from shoal_engine.federated.updates.round import RoundResult, UpdateChecks
 from shoal_engine.federated.updates.tensors import DTYPES, narrowed, widened
 from shoal_engine.federated.updates.update import Update
 
@@ -51,13 +51,13 @@ def folding(like: Update, *, bound: float = 128.0, max_updates: int = 64, max_we
     return WeightedMean(UpdateChecks(like=like.model, max_weight=max_weight), bound=bound, max_updates=max_updates)
 
 
-def released(mean: WeightedMean | Median, sent: Sequence[Update]) -> Aggregate:
+def released(mean: WeightedMean | Median, sent: Sequence[Update]) -> RoundResult:
     for update in sent:
         mean.observe(update)
     return mean.release()
 
 
-def values(aggregate: Aggregate) -> list[float]:
+def values(aggregate: RoundResult) -> list[float]:
     return aggregate.model.payloads()[0].tolist()
 
 

@@ -10,7 +10,7 @@ from shoal_engine.errors import TooFewUpdates, UpdateError
 from shoal_engine.federated.rules.bulyan import Bulyan, selection
 from shoal_engine.federated.sums.distances import squared_distances
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Aggregate
+from shoal_engine.federated.updates.round import RoundResult
 from shoal_engine.federated.updates.update import Update
 
 KNOWN = np.array(
@@ -30,7 +30,7 @@ KNOWN = np.array(
 )
 
 
-def released(rows: np.ndarray, f: int) -> Aggregate:
+def released(rows: np.ndarray, f: int) -> RoundResult:
     bulyan = Bulyan(f=f)
     for u, row in enumerate(rows):
         bulyan.observe(Update.of_arrays({"w": row}, node=f"n{u:02}"))

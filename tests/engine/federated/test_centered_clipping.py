@@ -14,11 +14,11 @@ from shoal_engine.federated.rules.centered_clipping import CenteredClipping
 from shoal_engine.federated.rules.norm_bounding import NormBound
 from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Aggregate, UpdateChecks
+from shoal_engine.federated.updates.round import RoundResult, UpdateChecks
 from shoal_engine.federated.updates.update import Update
 
 
-def released(rule: BufferedAggregator, rows: np.ndarray, weights: np.ndarray | None = None) -> Aggregate:
+def released(rule: BufferedAggregator, rows: np.ndarray, weights: np.ndarray | None = None) -> RoundResult:
     for u, row in enumerate(rows):
         weight = 1.0 if weights is None else float(weights[u])
         rule.observe(Update.of_arrays({"w": row}, node=f"n{u:02}", weight=weight))

@@ -20,7 +20,7 @@ from shoal_engine.federated.rules.norm_bounding import NormBound
 from shoal_engine.federated.sums import distances
 from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Aggregate, UpdateChecks
+from shoal_engine.federated.updates.round import RoundResult, UpdateChecks
 from shoal_engine.federated.updates.update import Update
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -58,13 +58,13 @@ def values(model: Model) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def released(rule: BufferedAggregator, updates: Sequence[Update]) -> Aggregate:
+def released(rule: BufferedAggregator, updates: Sequence[Update]) -> RoundResult:
     for one in updates:
         rule.observe(one)
     return rule.release()
 
 
-def told(aggregate: Aggregate) -> list[tuple[object, ...]]:
+def told(aggregate: RoundResult) -> list[tuple[object, ...]]:
     """Return what a report tells, but for the time of arrival."""
     return [tuple(row.values())[:-1] for row in aggregate.report.to_pylist()]
 

@@ -10,11 +10,11 @@ from shoal_engine.errors import UpdateError
 from shoal_engine.federated.rules import geometric_median
 from shoal_engine.federated.rules.geometric_median import GeometricMedian
 from shoal_engine.federated.sums import distances
-from shoal_engine.federated.updates.round import Aggregate
+from shoal_engine.federated.updates.round import RoundResult
 from shoal_engine.federated.updates.update import Update
 
 
-def released(rows: np.ndarray, weights: np.ndarray | None = None, **options: float) -> Aggregate:
+def released(rows: np.ndarray, weights: np.ndarray | None = None, **options: float) -> RoundResult:
     rule = GeometricMedian(**options)  # type: ignore[arg-type]
     for u, row in enumerate(rows):
         weight = 1.0 if weights is None else float(weights[u])

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from naive import distance_rules as naive
 from shoal_engine.errors import TooFewUpdates, UpdateError
 from shoal_engine.federated.rules.krum import Krum, MultiKrum, krum_scores
-from shoal_engine.federated.updates.round import Aggregate
+from shoal_engine.federated.updates.round import RoundResult
 from shoal_engine.federated.updates.update import Update
 
 
-def released(rule: Krum | MultiKrum, rows: list[list[float]]) -> Aggregate:
+def released(rule: Krum | MultiKrum, rows: list[list[float]]) -> RoundResult:
     for u, row in enumerate(rows):
         rule.observe(Update.of_arrays({"w": np.array(row)}, node=f"n{u:02}"))
     return rule.release()

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from shoal_engine.differential.queries.bounding import Bounds
 from shoal_engine.differential.queries.clipping import ClippedUnits, OutsideBounds
-from shoal_engine.differential.queries.estimates import Estimate, Noisy, Part, scaled
+from shoal_engine.differential.queries.estimates import Part
 from shoal_engine.differential.queries.group_sums import ColumnSums, GroupSums
-from shoal_engine.differential.queries.moments import Mean, Named, Std, Sum, Variance, counted
+from shoal_engine.differential.queries.moments import Counted, Mean, Std, Sum, Variance, counted
 from shoal_engine.differential.queries.presence import Present
 from shoal_engine.differential.queries.quantiles import Quantile
 from shoal_engine.differential.queries.total_values import ValueSpec
@@ -20,7 +20,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Count(Named):
+class Count(Counted):
     """Rows of a group, or units with `units`."""
 
     name: str = "count"
@@ -41,13 +41,9 @@ class Count(Named):
             return [sums.rows]
         return [sums.rows if sums.units is None else sums.units]
 
-    def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
-        """Return the estimate."""
-        return scaled(noisy[0], 1.0)
-
 
 @dataclass(frozen=True, slots=True)
-class DistinctCount(Named):
+class DistinctCount(Counted):
     """Distinct values of a column in a group, without null.
 
     A unit changes it by at most the pairs of group and value that it may hold, its groups times its rows in each.
@@ -62,10 +58,6 @@ class DistinctCount(Named):
     def parts(self, bounds: Bounds) -> list[Part]:
         """Return what gets noise."""
         return [Part("distinct values", bounds.max_groups * (bounds.max_rows or 1), 1, unit="values")]
-
-    def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
-        """Return the estimate."""
-        return scaled(noisy[0], 1.0)
 
 
 Aggregate: TypeAlias = (

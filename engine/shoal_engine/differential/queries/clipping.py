@@ -1,23 +1,22 @@
 """How much the declared bounds take away, counted privately: units that lose rows, and values beyond the bounds."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.differential.queries.bounding import Bounds
-from shoal_engine.differential.queries.estimates import Estimate, Noisy, Part, scaled
+from shoal_engine.differential.queries.estimates import Part
 from shoal_engine.differential.queries.grid import Grid
 from shoal_engine.differential.queries.group_sums import ColumnSums, GroupSums
-from shoal_engine.differential.queries.moments import Named, OfColumn, counted
+from shoal_engine.differential.queries.moments import Counted, OfColumn, counted
 from shoal_engine.differential.queries.total_values import ValueSpec
 
 Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class ClippedUnits(Named):
+class ClippedUnits(Counted):
     """Units with rows in more groups, or with more rows in a group, than count: a number of the whole table.
 
     Whether a unit is one of them depends on its own rows alone, so one unit changes the number by at most 1.
@@ -39,13 +38,9 @@ class ClippedUnits(Named):
         assert sums.clipped is not None
         return [np.array([sums.clipped], np.int64)]
 
-    def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
-        """Return the estimate."""
-        return scaled(noisy[0], 1.0)
-
 
 @dataclass(frozen=True, slots=True)
-class OutsideBounds(OfColumn):
+class OutsideBounds(Counted, OfColumn):
     """Rows of a group whose value lies outside the bounds (or units, whose sum does, where sums are clipped)."""
 
     def _grid(self) -> Grid:
@@ -70,7 +65,3 @@ class OutsideBounds(OfColumn):
         del sums
         assert column.bins is not None
         return [column.bins[:, 0] + column.bins[:, 2]]
-
-    def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
-        """Return the estimate."""
-        return scaled(noisy[0], 1.0)

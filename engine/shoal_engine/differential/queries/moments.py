@@ -48,6 +48,14 @@ class Named:
         return replace(self, name=name)  # pyright: ignore[reportArgumentType] - every aggregate is a dataclass
 
 
+class Counted(Named):
+    """An aggregate with one part, a count."""
+
+    def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
+        """Return the estimate."""
+        return scaled(noisy[0], 1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class OfColumn(Named):
     """An aggregate of the values of one column between two bounds."""

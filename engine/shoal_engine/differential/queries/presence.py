@@ -1,23 +1,22 @@
 """How many rows of a group hold a value in a column of any type."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.differential.queries.bounding import Bounds
-from shoal_engine.differential.queries.estimates import Estimate, Noisy, Part, scaled
+from shoal_engine.differential.queries.estimates import Part
 from shoal_engine.differential.queries.grid import Grid
 from shoal_engine.differential.queries.group_sums import ColumnSums, GroupSums
-from shoal_engine.differential.queries.moments import Named, counted
+from shoal_engine.differential.queries.moments import Counted, counted
 from shoal_engine.differential.queries.total_values import ValueSpec
 
 Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Present(Named):
+class Present(Counted):
     """Rows of a group that hold a value in a column; null and NaN do not count.
 
     A unit moves it by as much as the count of rows. Where each unit's rows are joined to one, it counts the units with
@@ -39,7 +38,3 @@ class Present(Named):
         """Return the part before noise."""
         del sums
         return [column.present]
-
-    def estimate(self, noisy: Sequence[Noisy]) -> Estimate:
-        """Return the estimate."""
-        return scaled(noisy[0], 1.0)

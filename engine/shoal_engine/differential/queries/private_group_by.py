@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from shoal_engine.differential.mechanisms.selection import Exponential
 from shoal_engine.differential.named_choices import DistributionName, KeyRule, Neighbors, check_choice
+from shoal_engine.differential.queries.aggregate_table import AGGREGATES
 from shoal_engine.differential.queries.aggregates import (
     Aggregate,
     ClippedUnits,
@@ -137,8 +138,8 @@ def _check_kinds(aggregates: Sequence[object], bounds: object) -> None:
     for one in aggregates:
         if not isinstance(one, Aggregate):
             msg = (
-                f"an aggregate is one of shoal.dp, not a {type(one).__name__}; give for example "
-                "shoal.dp.count() or shoal.dp.sum('cost', bounds=(0, 100))"
+                f"an aggregate is one of shoal.dp ({', '.join(AGGREGATES)}), not a {type(one).__name__}; give for "
+                "example shoal.dp.count() or shoal.dp.sum('cost', bounds=(0, 100))"
             )
             raise PolicyError(msg)
     if not isinstance(bounds, Bounds):

@@ -14,7 +14,7 @@ from shoal_engine.errors import UpdateError
 from shoal_engine.federated.optimizers.server_states import ServerState
 from shoal_engine.federated.updates.blockwise import Floats, combined, filled, wide_layout
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Aggregate
+from shoal_engine.federated.updates.round import RoundResult
 from shoal_engine.federated.updates.update import Update
 
 _CONTROL: Final = "control/"
@@ -207,7 +207,7 @@ class Scaffold:
         """Return the state before the first round; ``state.moments["control"]`` goes to the nodes with the model."""
         return ServerState(0, {"control": zero_control(model)})
 
-    def update(self, state: ServerState, model: Model, aggregate: Aggregate) -> tuple[ServerState, Model]:
+    def update(self, state: ServerState, model: Model, aggregate: RoundResult) -> tuple[ServerState, Model]:
         """Return the next state and model.
 
         Parameters
@@ -215,7 +215,7 @@ class Scaffold:
         state : ServerState
         model : Model
             Number of the round.
-        aggregate : Aggregate
+        aggregate : RoundResult
             The plain mean of updates from `scaffold_update`; |S| is how many of them were kept.
 
         Raises

@@ -28,7 +28,7 @@ from shoal_engine.federated.sums.clipped_sums import (
 )
 from shoal_engine.federated.updates.model import Model, of_payloads
 from shoal_engine.federated.updates.repeated_updates import Senders
-from shoal_engine.federated.updates.round import Aggregate, UpdateChecks, UpdateRecord
+from shoal_engine.federated.updates.round import RoundResult, UpdateChecks, UpdateRecord
 from shoal_engine.federated.updates.tensors import narrowed, widened
 from shoal_engine.federated.updates.update import Update
 from shoal_engine.randomness.keystream import Keystream
@@ -92,7 +92,7 @@ class AdaptiveClip:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PrivateAggregate(Aggregate):
+class PrivateRoundResult(RoundResult):
     """Result of a private round.
 
     Attributes
@@ -267,7 +267,7 @@ class PrivateMean:
         below, above = self._steps_of_count
         self._offset += times * (below if norm <= self._sum.clip else -above)
 
-    def release(self, *, _stream: Keystream | None = None) -> PrivateAggregate:
+    def release(self, *, _stream: Keystream | None = None) -> PrivateRoundResult:
         """Add noise, once, and return the model.
 
         Raises
@@ -281,7 +281,7 @@ class PrivateMean:
         with Keystream.secure() as stream:
             return self._release(stream)
 
-    def _release(self, stream: Keystream) -> PrivateAggregate:
+    def _release(self, stream: Keystream) -> PrivateRoundResult:
         sigma_squared = (self.permit.noise_multiplier * self.sensitivity) ** 2
         step = self._sum.clip * 2.0**-CLIP_BITS / self.expected_updates
         payloads: list[npt.NDArray[Any]] = []
@@ -298,7 +298,7 @@ class PrivateMean:
             off = count / self._step_of_count * max(clip.quantile, 1 - clip.quantile) / self.expected_updates
             clip = clip.after(clip.quantile + off)
         model = of_payloads(self._sum.base.layout, payloads)
-        return PrivateAggregate(model, self._senders.records(), math.sqrt(sigma_squared) * step, clip)
+        return PrivateRoundResult(model, self._senders.records(), math.sqrt(sigma_squared) * step, clip)
 
     def _room(self, n: int) -> None:
         if n > MOST_UPDATES:

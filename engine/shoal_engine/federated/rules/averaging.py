@@ -30,7 +30,7 @@ from shoal_engine.federated.sums.fixed_point_sums import (
 )
 from shoal_engine.federated.updates.model import Model, of_payloads
 from shoal_engine.federated.updates.repeated_updates import Senders
-from shoal_engine.federated.updates.round import Aggregate, UpdateRecord
+from shoal_engine.federated.updates.round import RoundResult, UpdateRecord
 from shoal_engine.federated.updates.tensors import DType, Tensor, narrowed, widened
 from shoal_engine.federated.updates.update import Update
 
@@ -126,7 +126,7 @@ class WeightedMean(BufferedAggregator):
         self._room(senders.would_all_be_good(theirs.senders))
         self._folded.merge(theirs)
 
-    def release(self) -> Aggregate:
+    def release(self) -> RoundResult:
         """Return the mean, in the dtypes of the updates.
 
         Raises
@@ -136,7 +136,7 @@ class WeightedMean(BufferedAggregator):
         if self._folded is not None:
             records = self._folded.senders.records()
             self.checks.require_enough(records)
-            return Aggregate(self._folded.sums.mean(float(self._folded.weight)), records)
+            return RoundResult(self._folded.sums.mean(float(self._folded.weight)), records)
         accepted = self.accepted()
         return self._of_floats(accepted) if self.accumulator == "float64" else self._of_grid(accepted)
 
@@ -165,7 +165,7 @@ class WeightedMean(BufferedAggregator):
 
         folded.senders.observe(update, raw, record, fold)
 
-    def _of_grid(self, accepted: AcceptedUpdates) -> Aggregate:
+    def _of_grid(self, accepted: AcceptedUpdates) -> RoundResult:
         """Average on a grid: that of the usual bound, or of the least power of two that holds every tile."""
         bound = self.bound or _USUAL_BOUND
         while True:
@@ -187,14 +187,14 @@ class WeightedMean(BufferedAggregator):
                     bound = 2.0 ** math.frexp(largest)[1]
                     continue
             if not outs:
-                return Aggregate(of_payloads(accepted.layout, means), (*records, *accepted.rejected))
+                return RoundResult(of_payloads(accepted.layout, means), (*records, *accepted.rejected))
             accepted = accepted.without(outs)
 
     def _measure_norm(self, record: UpdateRecord, update: Update) -> UpdateRecord:
         """Return the record of an update after a look at its values."""
         return measure_norm(record, update) if self.bound is None else bounded(record, update, self.bound)
 
-    def _of_floats(self, accepted: AcceptedUpdates) -> Aggregate:
+    def _of_floats(self, accepted: AcceptedUpdates) -> RoundResult:
         """Average in float64, in the order of nodes."""
         squares = [
             np.concatenate([_squares(values, tensor.dtype) for values, tensor in _tensors(update)])
@@ -211,7 +211,7 @@ class WeightedMean(BufferedAggregator):
             for update, record in zip(accepted.updates, records, strict=True):
                 sums += widened(update.model.payloads()[place], tensor.dtype) * np.float64(record.weight / total)
             found.append(narrowed(sums, tensor.dtype))
-        return Aggregate(of_payloads(accepted.layout, found), (*records, *accepted.rejected))
+        return RoundResult(of_payloads(accepted.layout, found), (*records, *accepted.rejected))
 
 
 @dataclass(slots=True)

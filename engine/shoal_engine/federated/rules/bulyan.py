@@ -10,7 +10,7 @@ from shoal_engine.federated.rules.krum import at_least_zero, chosen, krum_scores
 from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
 from shoal_engine.federated.sums.distances import Floats, Part, accepted_distances, in_parts
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Aggregate
+from shoal_engine.federated.updates.round import RoundResult
 from shoal_engine.federated.updates.tensors import narrowed
 from shoal_engine.tables.aligned import aligned_empty
 
@@ -56,7 +56,7 @@ class Bulyan(BufferedAggregator):
     def __post_init__(self) -> None:
         at_least_zero(self.f)
 
-    def release(self) -> Aggregate:
+    def release(self) -> RoundResult:
         """Return the values near the medians of the selected updates.
 
         Raises
@@ -69,7 +69,7 @@ class Bulyan(BufferedAggregator):
         accepted = chosen(accepted, places, krum_scores(distances, self.f))
         models = [update.model for update in accepted.updates]
         found = mean_around_median(models, len(models) - 2 * self.f, n_threads=self.n_threads)
-        return Aggregate(found, accepted.reported)
+        return RoundResult(found, accepted.reported)
 
 
 def selection(distances: Floats, f: int) -> list[int]:

@@ -9,7 +9,7 @@ from shoal_engine.errors import UpdateError
 from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
 from shoal_engine.federated.sums.distances import Floats, combined, measured_from
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Aggregate
+from shoal_engine.federated.updates.round import RoundResult
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class CenteredClipping(BufferedAggregator):
             msg = "radius is above 0 and finite, and iterations at least 1"
             raise UpdateError(msg)
 
-    def release(self) -> Aggregate:
+    def release(self) -> RoundResult:
         """Return the last center.
 
         Raises
@@ -86,7 +86,7 @@ class CenteredClipping(BufferedAggregator):
             replace(record, clipped=bool(factor < 1), distance=float(distance))
             for record, factor, distance in zip(accepted.records, factors, distances, strict=True)
         ]
-        return Aggregate(model, (*records, *accepted.rejected))
+        return RoundResult(model, (*records, *accepted.rejected))
 
 
 def clip_factors(norms: Floats, limit: float) -> Floats:

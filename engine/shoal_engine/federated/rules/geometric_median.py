@@ -20,7 +20,7 @@ from shoal_engine.errors import UpdateError
 from shoal_engine.federated.sums.buffered_updates import AcceptedUpdates, BufferedAggregator
 from shoal_engine.federated.sums.distances import Floats, combined, measured_from, squared_distances, with_norms
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Aggregate
+from shoal_engine.federated.updates.round import RoundResult
 
 SLIP: Final = 1e-7
 """How far rounding may move an iterate, as a part of the distance within which half of the updates lie."""
@@ -80,7 +80,7 @@ class GeometricMedian(BufferedAggregator):
             msg = "nu is above 0, max_iterations at least 1, and tolerance at least 0 and below 1"
             raise UpdateError(msg)
 
-    def release(self) -> Aggregate:
+    def release(self) -> RoundResult:
         """Return the geometric median.
 
         Raises
@@ -96,7 +96,7 @@ class GeometricMedian(BufferedAggregator):
         model, from_it = self._among_updates(models, weights, shares, left)
         found = np.sqrt(from_it)
         records = [replace(record, distance=float(one)) for record, one in zip(accepted.records, found, strict=True)]
-        return Aggregate(model, (*records, *accepted.rejected))
+        return RoundResult(model, (*records, *accepted.rejected))
 
     def _measure_norm(self) -> tuple[AcceptedUpdates, Floats, bool]:
         """Return the updates that are finite, their squared distances, and whether these are of all values."""

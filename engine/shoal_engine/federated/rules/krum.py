@@ -11,7 +11,7 @@ from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.sums.buffered_updates import AcceptedUpdates, BufferedAggregator
 from shoal_engine.federated.sums.distances import Floats, accepted_distances
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Aggregate
+from shoal_engine.federated.updates.round import RoundResult
 from shoal_engine.federated.updates.update import Update
 
 
@@ -49,7 +49,7 @@ class Krum(BufferedAggregator):
     def __post_init__(self) -> None:
         at_least_zero(self.f)
 
-    def release(self) -> Aggregate:
+    def release(self) -> RoundResult:
         """Return the update that was chosen.
 
         Raises
@@ -60,7 +60,7 @@ class Krum(BufferedAggregator):
         accepted, distances = accepted_distances(self, 2 * self.f + 3, f" by Krum with f={self.f}", self.n_threads)
         scores = krum_scores(distances, self.f)
         accepted = chosen(accepted, [int(np.argmin(scores))], scores)
-        return Aggregate(accepted.updates[0].model, accepted.reported)
+        return RoundResult(accepted.updates[0].model, accepted.reported)
 
 
 @dataclass(slots=True)
@@ -101,7 +101,7 @@ class MultiKrum(BufferedAggregator):
             msg = "m is at least 1; leave it out for n - f - 2"
             raise UpdateError(msg)
 
-    def release(self) -> Aggregate:
+    def release(self) -> RoundResult:
         """Return the mean of those that were chosen.
 
         Raises
@@ -114,7 +114,7 @@ class MultiKrum(BufferedAggregator):
         scores = krum_scores(distances, self.f)
         m = self.m or len(scores) - self.f - 2
         accepted = chosen(accepted, np.argsort(scores, kind="stable")[:m], scores)
-        return Aggregate(plain_mean(accepted.updates, self.n_threads), accepted.reported)
+        return RoundResult(plain_mean(accepted.updates, self.n_threads), accepted.reported)
 
 
 def krum_scores(distances: Floats, f: int) -> Floats:

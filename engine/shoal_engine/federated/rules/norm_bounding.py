@@ -13,7 +13,7 @@ from shoal_engine.federated.rules.centered_clipping import clip_factors
 from shoal_engine.federated.sums.buffered_updates import AcceptedUpdates, BufferedAggregator
 from shoal_engine.federated.sums.distances import Floats, combined, measured_from
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Aggregate
+from shoal_engine.federated.updates.round import RoundResult
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ class NormBound(BufferedAggregator):
             msg = 'limit is above 0 and finite, and action is "clip", "drop" or "zero"'
             raise UpdateError(msg)
 
-    def release(self) -> Aggregate:
+    def release(self) -> RoundResult:
         """Return the mean.
 
         Raises
@@ -90,7 +90,7 @@ class NormBound(BufferedAggregator):
             total = float(sum(map(Fraction, weights)))
             parts = factors * np.array([record.weight for record in accepted.records]) / total
             model = self._from_center(accepted, center, parts)
-        return Aggregate(model, accepted.reported)
+        return RoundResult(model, accepted.reported)
 
     def _mean(self, accepted: AcceptedUpdates) -> Model:
         """Return the mean of updates as they are, exact in any order."""

@@ -15,7 +15,7 @@ from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
 from shoal_engine.federated.updates.blockwise import Floats, combined
 from shoal_engine.federated.updates.model import Model
-from shoal_engine.federated.updates.round import Aggregate, UpdateRecord
+from shoal_engine.federated.updates.round import RoundResult, UpdateRecord
 
 MOST_STEPS: Final = 2**40
 """Claims beyond are no numbers of steps."""
@@ -125,7 +125,7 @@ class NormalizedMean(BufferedAggregator):
             msg = f"effective_steps are above 0 and finite; got {self.effective_steps}"
             raise UpdateError(msg)
 
-    def release(self, steps: Mapping[str, int] | None = None) -> Aggregate:
+    def release(self, steps: Mapping[str, int] | None = None) -> RoundResult:
         """Return the normalized mean, or with `start` the next model.
 
         Parameters
@@ -162,7 +162,7 @@ class NormalizedMean(BufferedAggregator):
         found = _released(mean, claims, accepted.rejected)
         factor = self._factor([record for record in found.records if record.kept], claims, lengths)
         records = [replace(record, weight=float(claims[record.node])) for record in found.records]
-        return Aggregate(_moved(found.model, self.start, factor), (*records, *accepted.rejected))
+        return RoundResult(_moved(found.model, self.start, factor), (*records, *accepted.rejected))
 
     def _factor(self, kept: list[UpdateRecord], claims: Mapping[str, Fraction], lengths: Mapping[str, float]) -> float:
         """Return what makes the mean over divided weights the one over claims, times the effective steps; exactly."""
@@ -174,7 +174,7 @@ class NormalizedMean(BufferedAggregator):
         return float(divided / total * (walked / total))
 
 
-def _released(mean: WeightedMean, claims: Mapping[str, Fraction], rejected: tuple[UpdateRecord, ...]) -> Aggregate:
+def _released(mean: WeightedMean, claims: Mapping[str, Fraction], rejected: tuple[UpdateRecord, ...]) -> RoundResult:
     """Return the mean; if it fails, the error has the reasons of all updates, also of those rejected before."""
     try:
         return mean.release()

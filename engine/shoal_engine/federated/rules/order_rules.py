@@ -18,7 +18,7 @@ from shoal_engine.errors import UpdateError
 from shoal_engine.federated.sums.buffered_updates import AcceptedUpdates, BufferedAggregator, with_norm
 from shoal_engine.federated.sums.rank_means import Floats, Values, mean_of_ranks
 from shoal_engine.federated.updates.model import of_payloads
-from shoal_engine.federated.updates.round import Aggregate
+from shoal_engine.federated.updates.round import RoundResult
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class _MeanOfRanks(BufferedAggregator):
     def ranks(self, n: int) -> tuple[int, int]:
         """Return the lowest rank that counts among `n` updates, and the one after the highest."""
 
-    def release(self) -> Aggregate:
+    def release(self) -> RoundResult:
         """Return the round's model, in the dtypes of the updates, and a record of each update.
 
         Raises
@@ -46,7 +46,7 @@ class _MeanOfRanks(BufferedAggregator):
             records = [with_norm(record, of_one) for record, of_one in zip(accepted.records, squares, strict=True)]
             outs = {place: record for place, record in enumerate(records) if not record.kept}
             if not outs:
-                return Aggregate(of_payloads(accepted.layout, means), (*records, *accepted.rejected))
+                return RoundResult(of_payloads(accepted.layout, means), (*records, *accepted.rejected))
             # What is not finite has had a rank: without it the others' ranks are others.
             accepted = accepted.without(outs)
 

@@ -12,7 +12,7 @@ from shoal_engine.errors import TooFewUpdates, UpdateError
 from shoal_engine.federated.sums.fixed_point_sums import norm_of, tile_squares
 from shoal_engine.federated.updates.model import Layout
 from shoal_engine.federated.updates.repeated_updates import fingerprint
-from shoal_engine.federated.updates.round import Aggregate, UpdateChecks, UpdateRecord, common_layout
+from shoal_engine.federated.updates.round import RoundResult, UpdateChecks, UpdateRecord, common_layout
 from shoal_engine.federated.updates.tensors import widened
 from shoal_engine.federated.updates.update import Update
 
@@ -152,7 +152,7 @@ class BufferedAggregator(ABC):
         )
 
     @abstractmethod
-    def release(self) -> Aggregate:
+    def release(self) -> RoundResult:
         """Return the round's model and a record of each update.
 
         Raises

@@ -101,7 +101,7 @@ def as_table(records: Iterable[UpdateRecord]) -> pa.Table:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Aggregate:
+class RoundResult:
     """Result of a round.
 
     Attributes
