@@ -25,6 +25,7 @@ from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
 from shoal_engine.federated.sums.distances import squared_distances
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.update import Update
+from shoal_engine.observing import observe_all
 
 N_VALUES = N_ROWS
 """Of a model."""
@@ -52,10 +53,7 @@ def test_rule(benchmark: BenchmarkFixture, arrays: list[np.ndarray], name: str) 
     updates = [Update.of_arrays({"w": array}, node=f"{u:03}") for u, array in enumerate(arrays)]
 
     def release() -> Model:
-        rule = RULES[name]((len(updates) - 3) // 4)
-        for update in updates:
-            rule.observe(update)
-        return rule.release().model
+        return observe_all(RULES[name]((len(updates) - 3) // 4), updates).release().model
 
     assert np.isfinite(benchmark(release).arrays()["w"]).all()
 

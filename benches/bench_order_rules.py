@@ -16,6 +16,7 @@ from shoal_engine.federated.rules.order_rules import Median, TrimmedMean
 from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.update import Update
+from shoal_engine.observing import observe_all
 from shoal_kernels.aggregation.order_statistics import exchanges
 
 Values = npt.NDArray[Any]
@@ -54,10 +55,8 @@ def test_release(benchmark: BenchmarkFixture, arrays: list[Values], rule: str, n
     models = [Model.of_arrays({"w": values}) for values in arrays]
 
     def release() -> Any:
-        held = RULES[rule](n_threads)
-        for place, model in enumerate(models):
-            held.observe(Update(model, f"n{place}"))
-        return held.release()
+        updates = (Update(model, f"n{place}") for place, model in enumerate(models))
+        return observe_all(RULES[rule](n_threads), updates).release()
 
     noted(benchmark, arrays)
     assert benchmark(release).model.size == N_ROWS

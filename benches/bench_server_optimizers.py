@@ -9,6 +9,7 @@ from shoal_engine.federated.optimizers.server_optimizers import FedAdagrad, FedA
 from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.update import Update
+from shoal_engine.observing import observe_all
 
 N_VALUES = 10 * N_ROWS
 OPTIMIZERS = [FedAvgM(), FedAdagrad(learning_rate=0.1), FedAdam(learning_rate=0.1), FedYogi(learning_rate=0.1)]
@@ -45,9 +46,7 @@ def test_update__floor_of_numpy(benchmark: BenchmarkFixture, models: list[Model]
 @pytest.mark.benchmark(group="server step")
 def test_mean(benchmark: BenchmarkFixture, models: list[Model]) -> None:
     def averaged() -> Model:
-        mean = WeightedMean()
-        for place, model in enumerate(models):
-            mean.observe(Update(model, str(place)))
-        return mean.release().model
+        updates = (Update(model, str(place)) for place, model in enumerate(models))
+        return observe_all(WeightedMean(), updates).release().model
 
     assert benchmark(averaged).size == N_VALUES

@@ -25,6 +25,7 @@ from shoal_engine.federated.rules.order_rules import Median, TrimmedMean
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import UpdateChecks
 from shoal_engine.federated.updates.update import Update
+from shoal_engine.observing import observe_all
 
 SIZES: Final = ((10, 1_000_000), (100, 1_000_000), (10, 10_000_000), (100, 10_000_000))
 SLOW: Final = 200_000_000
@@ -69,10 +70,9 @@ def releases(make: Callable[[], Any], models: list[Model]) -> Callable[[], Any]:
     """Return a round: observe every model, release."""
 
     def work() -> Any:
-        rule = make()
-        for place, model in enumerate(models):
-            rule.observe(Update(model, f"{place:04}", weight=3.0))
-        return rule.release()
+        return observe_all(
+            make(), (Update(model, f"{place:04}", weight=3.0) for place, model in enumerate(models))
+        ).release()
 
     return work
 
@@ -115,9 +115,7 @@ def _rules(arrays: list[Any], size: str, runs: int) -> Iterator[Figure]:
 
     def clipped() -> Any:
         mean = PrivateMean(UpdateChecks(like=base), permit, clip=CLIP, expected_updates=len(models))
-        for place, model in enumerate(models):
-            mean.observe(Update(model, str(place)))
-        return mean
+        return observe_all(mean, (Update(model, str(place)) for place, model in enumerate(models)))
 
     seconds = least(clipped, runs)
     yield from _beside(f"clipping to a length and adding up {size}", "flower-clipped-mean", seconds, arrays, 8, runs)
@@ -142,17 +140,15 @@ def _arriving(n: int, runs: int) -> Iterator[Figure]:
     like = Model.of_arrays({"w": np.zeros(n, np.float32)})
     checks = UpdateChecks(like=like, max_weight=4.0)
 
-    def folded() -> Any:
-        mean = WeightedMean(checks, bound=16.0, max_updates=16)
+    def read() -> Iterator[Update]:
         for place, told in enumerate(arrived):
-            mean.observe(Update(Model.of_arrays({"w": array_of_npy(told, "w")}), str(place), 3.0))
-        return mean
+            yield Update(Model.of_arrays({"w": array_of_npy(told, "w")}), str(place), 3.0)
+
+    def folded() -> Any:
+        return observe_all(WeightedMean(checks, bound=16.0, max_updates=16), read())
 
     def held() -> Any:
-        mean = WeightedMean()
-        for place, told in enumerate(arrived):
-            mean.observe(Update(Model.of_arrays({"w": array_of_npy(told, "w")}), str(place), 3.0))
-        return mean.release()
+        return observe_all(WeightedMean(), read()).release()
 
     arrays = updates(10, n)
     for what, work in (("folded at once", folded), ("held, and released", held)):

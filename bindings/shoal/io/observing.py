@@ -9,6 +9,7 @@ from shoal.io.lazy_frames import NOT_ARROW, UNREADABLE, batches, read_to_end, sc
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.table.observation import Observation, counted_columns, needed_columns
 from shoal_engine.errors import ColumnError, InputError, PolicyError
+from shoal_engine.observing import observe_all
 from shoal_engine.tables.column_names import check_columns
 
 if TYPE_CHECKING:
@@ -41,13 +42,11 @@ def observe(frame: pl.LazyFrame, policy: Policy, *, carry: bool, n_threads: int,
     check_readable(schema, columns)
     observation = Observation(policy, carry=carry, n_threads=n_threads)
     try:
-        for batch in batches(frame, columns, in_order=in_order):
-            observation.observe(batch)
+        return observe_all(observation, batches(frame, columns, in_order=in_order))
     except UNREADABLE:
         # Without the cause: the engine's own message may quote a cell of a malformed file.
         msg = "the input cannot be read to its end: it is truncated, damaged or not of its declared types"
         raise InputError(msg) from None
-    return observation
 
 
 def check_readable(schema: pl.Schema, columns: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from shoal_engine.differential.queries.bounding import Bounds
 from shoal_engine.differential.queries.budget import QueryBudget
 from shoal_engine.differential.queries.moments import Mean, Sum
 from shoal_engine.differential.queries.private_group_by import GroupQuery, Neighbors, Observation
+from shoal_engine.observing import observe_all
 from shoal_engine.randomness.keystream import Keystream
 
 Ints = npt.NDArray[np.int64]
@@ -63,18 +64,17 @@ class Trial:
 
     def observe(self, world: int, runs: int) -> Observation:
         """Return the rows of all runs, in one of the worlds: 3 of a unit in each of its groups, where 2 count."""
-        observation = Observation(self.query(runs), n_threads=1)
         key = np.arange(runs * self.n_groups)
         unit, place = key // self.n_groups, key % self.n_groups
         if self.neighbors == "change-one":
             is_there = place > 0 if world else place < self.n_groups - 1
         else:
             is_there = np.full(key.size, bool(world))
-        self._add(observation, np.repeat(unit[is_there], 3), np.repeat(key[is_there], 3), float(BOUNDS[0]))
+        batches = [_rows(np.repeat(unit[is_there], 3), np.repeat(key[is_there], 3), float(BOUNDS[0]))]
         if self.others:
             others = runs + np.arange(key.size * self.others)
-            self._add(observation, others, np.repeat(key, self.others), 0.0)
-        return observation
+            batches.append(_rows(others, np.repeat(key, self.others), 0.0))
+        return observe_all(Observation(self.query(runs), n_threads=1), batches)
 
     def draw(self, world: int, runs: int, stream: Keystream) -> Outputs:
         """Return the answers of every run, (runs, groups times aggregates)."""
@@ -96,9 +96,10 @@ class Trial:
         sizes = [part.sensitivity for part in one.parts(query.reach)]
         return np.stack([part.value / size for part, size in zip(noisy, sizes, strict=True)], axis=1)
 
-    @staticmethod
-    def _add(observation: Observation, who: Ints, key: Ints, value: float) -> None:
-        observation.observe(pa.record_batch({"who": who, "key": key, "x": np.full(who.size, value)}))
+
+def _rows(who: Ints, key: Ints, value: float) -> pa.RecordBatch:
+    """Return a batch of rows that all hold one value."""
+    return pa.record_batch({"who": who, "key": key, "x": np.full(who.size, value)})
 
 
 _COUNT = (Count(units=True),)

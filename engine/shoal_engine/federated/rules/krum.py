@@ -13,6 +13,7 @@ from shoal_engine.federated.sums.distances import Floats, accepted_distances
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import RoundResult
 from shoal_engine.federated.updates.update import Update
+from shoal_engine.observing import observe_all
 
 
 @dataclass(slots=True)
@@ -144,10 +145,8 @@ def chosen(accepted: AcceptedUpdates, places: Sequence[int] | npt.NDArray[np.int
 
 def plain_mean(updates: Sequence[Update], n_threads: int) -> Model:
     """Return the mean of updates, each counted once, exact in any order."""
-    mean = WeightedMean(n_threads=n_threads)
-    for update in updates:
-        mean.observe(replace(update, weight=1.0))
-    return mean.release().model
+    once = (replace(update, weight=1.0) for update in updates)
+    return observe_all(WeightedMean(n_threads=n_threads), once).release().model
 
 
 def at_least_zero(f: int) -> None:

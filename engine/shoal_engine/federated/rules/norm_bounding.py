@@ -14,6 +14,7 @@ from shoal_engine.federated.sums.buffered_updates import AcceptedUpdates, Buffer
 from shoal_engine.federated.sums.distances import Floats, combined, measured_from
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import RoundResult
+from shoal_engine.observing import observe_all
 
 
 @dataclass(slots=True)
@@ -94,10 +95,7 @@ class NormBound(BufferedAggregator):
 
     def _mean(self, accepted: AcceptedUpdates) -> Model:
         """Return the mean of updates as they are, exact in any order."""
-        mean = WeightedMean(n_threads=self.n_threads)
-        for update in accepted.updates:
-            mean.observe(update)
-        return mean.release().model
+        return observe_all(WeightedMean(n_threads=self.n_threads), accepted.updates).release().model
 
     def _from_center(self, accepted: AcceptedUpdates, center: Model | None, parts: Floats) -> Model:
         """Return the center, or the origin, plus the changes from it times parts."""
