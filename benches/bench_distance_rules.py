@@ -16,11 +16,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benches.peers.stacked_median import stacked_median
 from benches.scale import N_ROWS
 from shoal_engine.federated.rules.averaging import WeightedMean
-from shoal_engine.federated.rules.bulyan import Bulyan
-from shoal_engine.federated.rules.centered_clipping import CenteredClipping
 from shoal_engine.federated.rules.geometric_median import GeometricMedian
-from shoal_engine.federated.rules.krum import Krum, MultiKrum
-from shoal_engine.federated.rules.norm_bounding import NormBound
+from shoal_engine.federated.rules.krum import Bulyan, Krum, MultiKrum
+from shoal_engine.federated.rules.norm_clipping import CenteredClipping, NormBound
 from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
 from shoal_engine.federated.sums.distances import squared_distances
 from shoal_engine.federated.updates.model import Model

@@ -13,7 +13,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benches.census import QUASI_IDENTIFIERS, census
-from shoal_engine.randomness.shuffling import secure_permutation
+from shoal_engine.randomness import secure_permutation
 from shoal_engine.tables.columns import Codes, ColumnEncoder, narrowest, recode
 from shoal_engine.tables.grouping import Grouped, group
 

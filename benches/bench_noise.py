@@ -13,7 +13,7 @@ from shoal_engine.differential.named_choices import DistributionName
 from shoal_engine.differential.samplers.distributions import DISTRIBUTIONS, Laplace
 from shoal_engine.differential.samplers.integer_noise import draw_integers
 from shoal_engine.differential.samplers.proposals import propose
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 SCALES = ["1/20", "1", "10.3", "1000", "1048576", "1429365116108.8"]
 

@@ -13,7 +13,7 @@ from benches.scale import N_ROWS
 from shoal_engine.federated.secure import SecureClient, SecureParameters, SecureServer
 from shoal_engine.federated.secure.messages import MaskedVector, Partners
 from shoal_engine.federated.secure.secret_sharing import join, split
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 NEIGHBORS = 8
 N_NODES = 12

@@ -12,8 +12,7 @@ import shoal
 from benches.measure.clock import forget_peak, peak_bytes, timed
 from shoal import dp
 from shoal_engine.differential.queries.bounding import Bounds, UnitObservation
-from shoal_engine.differential.queries.grid import Grid
-from shoal_engine.differential.queries.total_values import ValueSpec
+from shoal_engine.differential.queries.grid import Grid, ValueSpec
 
 N_KEYS = 1000
 BOUNDS = Bounds(max_groups=5, max_rows=2)

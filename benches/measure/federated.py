@@ -18,9 +18,8 @@ from benches.peers.run_federated import CLIP, SHARE, f_of, updates
 from shoal_engine.federated.privacy.private_averaging import PrivateMean
 from shoal_engine.federated.privacy.private_training import Permit
 from shoal_engine.federated.rules.averaging import WeightedMean
-from shoal_engine.federated.rules.bulyan import Bulyan
 from shoal_engine.federated.rules.geometric_median import GeometricMedian
-from shoal_engine.federated.rules.krum import Krum
+from shoal_engine.federated.rules.krum import Bulyan, Krum
 from shoal_engine.federated.rules.order_rules import Median, TrimmedMean
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import UpdateChecks

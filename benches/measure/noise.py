@@ -16,7 +16,7 @@ from benches.measure.figure import Figure, Options
 from benches.peers import calling
 from shoal_engine.differential.samplers.distributions import DISTRIBUTIONS, NoiseDistribution
 from shoal_engine.differential.samplers.integer_noise import draw_integers
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 N: Final = 1 << 20
 FEW: Final = 1000

@@ -46,7 +46,6 @@ from shoal.recount.verify import Verification as Verification
 from shoal.recount.verify import verify as verify
 from shoal_engine.anonymity.criteria.assessment import Assessment as Assessment
 from shoal_engine.anonymity.criteria.assessment import Report as Report
-from shoal_engine.anonymity.policy.full_domain import FullDomain as FullDomain
 from shoal_engine.anonymity.policy.hierarchies import Auto as Auto
 from shoal_engine.anonymity.policy.hierarchies import Dates as Dates
 from shoal_engine.anonymity.policy.hierarchies import Intervals as Intervals
@@ -55,6 +54,7 @@ from shoal_engine.anonymity.policy.hierarchies import Order as Order
 from shoal_engine.anonymity.policy.hierarchies import Prefix as Prefix
 from shoal_engine.anonymity.policy.hierarchies import Priority as Priority
 from shoal_engine.anonymity.policy.hierarchies import Redaction as Redaction
+from shoal_engine.anonymity.policy.methods import FullDomain as FullDomain
 from shoal_engine.anonymity.policy.people_models import DeltaPresence as DeltaPresence
 from shoal_engine.anonymity.policy.people_models import KMap as KMap
 from shoal_engine.anonymity.policy.policy import Policy as Policy
@@ -75,9 +75,9 @@ from shoal_engine.anonymity.policy.value_models import DeltaDisclosure as DeltaD
 from shoal_engine.anonymity.policy.value_models import Distinct as Distinct
 from shoal_engine.anonymity.policy.value_models import Entropy as Entropy
 from shoal_engine.anonymity.policy.value_models import Recursive as Recursive
-from shoal_engine.declarations.column_format import ColumnFormat as ColumnFormat
-from shoal_engine.declarations.declarations import Declarations as Declarations
-from shoal_engine.declarations.file_format import FileFormat as FileFormat
+from shoal_engine.declarations import ColumnFormat as ColumnFormat
+from shoal_engine.declarations import Declarations as Declarations
+from shoal_engine.declarations import FileFormat as FileFormat
 from shoal_engine.errors import BudgetExhausted as BudgetExhausted
 from shoal_engine.errors import ColumnError as ColumnError
 from shoal_engine.errors import ForkError as ForkError

@@ -23,12 +23,12 @@ from shoal_engine.federated.privacy.private_averaging import AdaptiveClip as Ada
 from shoal_engine.federated.privacy.private_averaging import PrivateMean as PrivateMean
 from shoal_engine.federated.privacy.private_training import PrivateTraining as PrivateTraining
 from shoal_engine.federated.rules.averaging import WeightedMean as WeightedMean
-from shoal_engine.federated.rules.bulyan import Bulyan as Bulyan
-from shoal_engine.federated.rules.centered_clipping import CenteredClipping as CenteredClipping
 from shoal_engine.federated.rules.geometric_median import GeometricMedian as GeometricMedian
+from shoal_engine.federated.rules.krum import Bulyan as Bulyan
 from shoal_engine.federated.rules.krum import Krum as Krum
 from shoal_engine.federated.rules.krum import MultiKrum as MultiKrum
-from shoal_engine.federated.rules.norm_bounding import NormBound as NormBound
+from shoal_engine.federated.rules.norm_clipping import CenteredClipping as CenteredClipping
+from shoal_engine.federated.rules.norm_clipping import NormBound as NormBound
 from shoal_engine.federated.rules.normalized_averaging import NormalizedMean as NormalizedMean
 from shoal_engine.federated.rules.order_rules import Median as Median
 from shoal_engine.federated.rules.order_rules import TrimmedMean as TrimmedMean

@@ -16,7 +16,7 @@ from shoal_engine.anonymity.policy.methods import METHODS
 
 if TYPE_CHECKING:
     from shoal_engine.anonymity.policy.policy import Policy
-    from shoal_engine.declarations.declarations import Declarations
+    from shoal_engine.declarations import Declarations
 
 _POLICY = click.option("--policy", "-p", "policy_file", type=click.Path(dir_okay=False), help="Policy as TOML.")
 _QUASI = click.option("--quasi-identifier", "-q", "quasi", multiple=True, metavar="COL", help="Repeat for several.")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from shoal_engine.anonymity.policy.policy import Policy
-    from shoal_engine.declarations.declarations import Declarations
+    from shoal_engine.declarations import Declarations
 
 STANDARD = "-"
 """Name of standard input or output."""
@@ -40,7 +40,7 @@ def declarations_of_input(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @functools.wraps(command)
     def declaring_command(*, declarations: str | None, types: tuple[str, ...], **options: Any) -> Any:
-        from shoal_engine.declarations.declarations import Declarations, column_options
+        from shoal_engine.declarations import Declarations, column_options
 
         of_file = Declarations() if declarations is None else Declarations.load(declarations)
         return command(declared=of_file.merged(Declarations(columns=column_options(types))), **options)
@@ -105,6 +105,6 @@ def declaring(policy: "Policy", declared: "Declarations") -> "Policy":
 def as_declared(source: str, declared: "Declarations") -> "str | pl.LazyFrame":
     """Return the input of a command without a policy, read as declared."""
     from shoal.io.reading import read_path
-    from shoal_engine.declarations.declarations import Declarations
+    from shoal_engine.declarations import Declarations
 
     return source if declared == Declarations() else read_path(source, declared).frame

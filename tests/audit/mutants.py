@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from shoal_engine.differential.audit.evidence import Claim
 from shoal_engine.differential.samplers import Coins, discrete_gaussian, discrete_laplace
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 Outputs = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 Draw = Callable[[bool, int, Keystream], Outputs]

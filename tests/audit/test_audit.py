@@ -11,7 +11,7 @@ from audit.mutants import MUTANTS
 from shoal_engine.differential.audit.evidence import Claim, Finding, _proven, audit
 from shoal_engine.differential.audit.subjects import SUBJECTS
 from shoal_engine.errors import NumberError
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 RUNS = 1_000_000
 """At so many a claim that is broken by a fiftieth is found; draws are of a known key, so tests pass always or never."""

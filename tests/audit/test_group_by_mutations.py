@@ -18,7 +18,7 @@ from shoal_engine.differential.audit.subjects import SUBJECTS
 from shoal_engine.differential.mechanisms.additive import GaussianNoise, LaplaceNoise
 from shoal_engine.differential.queries import bounding, budget, private_group_by
 from shoal_engine.differential.samplers import discrete_laplace
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 STREAM_KEY, NONCE = bytes(range(7, 39)), bytes(16)
 

@@ -14,7 +14,7 @@ from scipy import integrate
 
 import shoal
 from naive.releases import Case, cases
-from shoal_engine.risk.individual import expected_probability
+from shoal_engine.risk.reidentification import expected_probability
 
 POLICY = shoal.Policy.of(k=2, quasi_identifiers=["a", "b"], sensitive=["s"])
 SAMPLE = pl.DataFrame({"a": [1, 1, 1, 2, 2, None], "b": list("xxxxyz"), "s": ["p", "p", "q", None, "q", "p"]})

@@ -25,7 +25,7 @@ from shoal.federation.flower_secure_mod import SecureMod, secure_mod
 from shoal.flower import Strategy
 from shoal_engine.errors import BudgetExhausted, SecureAggregationError, UpdateError
 from shoal_engine.federated.secure import vectors
-from shoal_engine.federated.secure.stages import Stage
+from shoal_engine.federated.secure.messages import Stage
 from shoal_engine.federated.secure.vectors import MaskedMean
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import RoundResult, UpdateChecks

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import shoal
-from shoal_engine.declarations.policy_values import PolicyValue
+from shoal_engine.policy_values import PolicyValue
 
 NUMBERS: list[Any] = [
     *(-(2**63) - 1, -1, 0, 1, 2, 70, 1001, 10**12, 10**12 + 1, 2**31, 2**62, 2**63 - 1, 2**63, 2**64, 10**20, 10**400),

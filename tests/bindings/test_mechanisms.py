@@ -16,7 +16,7 @@ from shoal_engine.differential.audit.evidence import Claim, audit
 from shoal_engine.differential.audit.subjects import SUBJECTS
 from shoal_engine.errors import BudgetExhausted, InputError, NumberError, PolicyError
 from shoal_engine.ledger import Budget, Ledger
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 KEY, NONCE = bytes(range(32)), bytes(16)
 RELEASES: dict[str, Callable[..., Any]] = {

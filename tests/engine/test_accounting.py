@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 
 from shoal_engine.differential import events
 from shoal_engine.differential.accounting import concentrated, gaussian, loss_compositions
-from shoal_engine.differential.accounting.accountant import privacy_spent
-from shoal_engine.differential.accounting.calibrating import PRECISION, least_scale
+from shoal_engine.differential.accounting.accountant import PRECISION, least_scale, privacy_spent
+from shoal_engine.differential.accounting.concentrated import LEAST_RHO, Odometer
 from shoal_engine.differential.accounting.loss_distributions import losses_of
-from shoal_engine.differential.accounting.odometer import LEAST_RHO, Odometer
 from shoal_engine.errors import NumberError
 
 ONE = Fraction(1)

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from shoal_engine.tables.aligned import aligned_empty, aligned_zeros
+from shoal_engine.tables.buffers import aligned_empty, aligned_zeros
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.float32, np.float64, "u2"])

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from naive import bottom_up as naive
 from naive.tables import Table, tables
-from shoal_engine.anonymity.methods.bottom_up import bottom_up_where_less
-from shoal_engine.anonymity.methods.tight import tight
+from shoal_engine.anonymity.methods.tight import bottom_up_where_less, tight
 from shoal_kernels._jit import freeze
 from shoal_kernels.criteria.privacy_models import Cells, Models
 from shoal_kernels.partitioning.residuals import total_loss

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from naive import bounding as naive
 from shoal_engine.differential.queries import bounding
 from shoal_engine.differential.queries.bounding import Bounds, UnitObservation
-from shoal_engine.differential.queries.grid import Grid
+from shoal_engine.differential.queries.grid import Grid, ValueSpec
 from shoal_engine.differential.queries.group_sums import GroupSums
-from shoal_engine.differential.queries.total_values import ValueSpec
 from shoal_engine.errors import ColumnError, PolicyError
 
 COLUMNS = (naive.Column(-2, 5, 0), naive.Column(0, 12, 2, missing=1))

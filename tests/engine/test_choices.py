@@ -12,8 +12,7 @@ from naive import noise as naive
 from naive.given_words import Given, known_stream
 from shoal_engine.differential import samplers
 from shoal_engine.differential.samplers.choices import coins_below, integers_below
-from shoal_engine.differential.samplers.coins import Coins
-from shoal_engine.differential.samplers.exponentials import exp_bounds
+from shoal_engine.differential.samplers.coins import Coins, exp_bounds
 from shoal_engine.errors import NumberError
 
 WORDS = 1 << 64

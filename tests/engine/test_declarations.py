@@ -5,9 +5,7 @@ import pickle
 import pytest
 
 from shoal_engine.anonymity.policy.policy import Policy, json_schema
-from shoal_engine.declarations.column_format import ColumnFormat
-from shoal_engine.declarations.declarations import Declarations, column_options
-from shoal_engine.declarations.file_format import FileFormat
+from shoal_engine.declarations import ColumnFormat, Declarations, FileFormat, column_options
 from shoal_engine.errors import PolicyError
 
 _TOML = """

@@ -10,7 +10,7 @@ import pytest
 from shoal_engine.differential.accounting import gaussian
 from shoal_engine.differential.accounting.accountant import privacy_spent
 from shoal_engine.differential.accounting.concentrated import rho_for
-from shoal_engine.differential.accounting.discrete_gaussian import Moved, _by_theorem, variances
+from shoal_engine.differential.accounting.gaussian import Moved, _by_theorem, variances
 from shoal_engine.differential.queries.aggregates import Count
 from shoal_engine.differential.queries.bounding import Bounds
 from shoal_engine.differential.queries.budget import QueryBudget

@@ -8,8 +8,7 @@ import pytest
 
 from shoal_engine.differential.accounting.accountant import privacy_spent
 from shoal_engine.differential.audit.evidence import _features, _proven
-from shoal_engine.differential.audit.group_bys import TRIALS
-from shoal_engine.differential.audit.subjects import SUBJECTS
+from shoal_engine.differential.audit.subjects import SUBJECTS, TRIALS
 from shoal_engine.differential.mechanisms.selection import Exponential, NoisyMax, PermuteAndFlip
 
 

@@ -24,8 +24,7 @@ from shoal_engine.anonymity.criteria.people import with_people
 from shoal_engine.anonymity.criteria.whole_table import with_k
 from shoal_engine.anonymity.methods.full_domain import lattice_table, objectives
 from shoal_engine.anonymity.methods.full_domain import search as full_domain
-from shoal_engine.anonymity.methods.full_domain.heuristics import datafly, top_down
-from shoal_engine.anonymity.methods.full_domain.rounds import generalize
+from shoal_engine.anonymity.methods.full_domain.rounds import datafly, generalize, top_down
 from shoal_engine.anonymity.methods.full_domain.size_models import optimum_by_sizes
 from shoal_engine.anonymity.policy.table_models import accepts_of, least_and_sufficient_k
 from shoal_engine.anonymity.table.population import people_policy

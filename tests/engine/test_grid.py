@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive.bounding import Column
-from shoal_engine.differential.queries.grid import MAX_STEPS, Grid
-from shoal_engine.differential.queries.total_values import ValueSpec, check_type, place_on_grid
+from shoal_engine.differential.queries.grid import MAX_STEPS, Grid, ValueSpec, check_type, place_on_grid
 from shoal_engine.errors import ColumnError, PolicyError
 from shoal_kernels.private.grid_values import ABSENT
 

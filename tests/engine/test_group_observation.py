@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from naive.bounding import Column
 from shoal_engine.differential.queries import observation as module
-from shoal_engine.differential.queries.grid import Grid
+from shoal_engine.differential.queries.grid import Grid, ValueSpec
 from shoal_engine.differential.queries.group_sums import GroupSums
 from shoal_engine.differential.queries.observation import RowObservation
-from shoal_engine.differential.queries.total_values import ValueSpec
 from shoal_engine.errors import ColumnError, InputError
 
 Rows = list[tuple[str | None, int, float | None]]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from naive import linkage as naive
 from shoal_engine.errors import ColumnError, InputError
 from shoal_engine.risk import linkage
-from shoal_engine.risk.agreement import agree, weigh
+from shoal_engine.risk.linkage import agree, weigh
 from shoal_engine.transforming.standardizing import center_and_deviation
 
 

@@ -15,10 +15,9 @@ from shoal_engine.differential import events
 from shoal_engine.differential.accounting.concentrated import rho_of
 from shoal_engine.differential.mechanisms.additive import GaussianNoise, LaplaceNoise
 from shoal_engine.differential.mechanisms.randomized_response import RandomizedResponse
-from shoal_engine.differential.mechanisms.selection import Exponential, NoisyMax, PermuteAndFlip
-from shoal_engine.differential.mechanisms.sparse_vector import AboveThreshold
+from shoal_engine.differential.mechanisms.selection import AboveThreshold, Exponential, NoisyMax, PermuteAndFlip
 from shoal_engine.errors import InputError, NumberError
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 DRAWS = 20_000
 """At this many a chance that is off by a tenth of itself is seen with more than 99 % where it is a fifth or more."""

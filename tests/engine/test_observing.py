@@ -16,7 +16,7 @@ from shoal_engine.differential.queries.private_group_by import GroupQuery, Obser
 from shoal_engine.federated.rules.table import RULES
 from shoal_engine.federated.updates.update import Update
 from shoal_engine.observing import Summary, merge_all, observe_all
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 ROWS = pa.record_batch({"who": list(range(12)) * 2, "key": [0, 1, 2] * 8, "x": [float(i) for i in range(24)]})
 QUERY = GroupQuery(("key",), (Count(), Sum("x", (Fraction(0), Fraction(9)), "sum")), ("who",), Bounds(2, 2))

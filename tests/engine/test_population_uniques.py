@@ -7,10 +7,8 @@ from scipy import optimize, stats
 
 from naive.pitman_population import pitman_population
 from shoal_engine.errors import PolicyError
-from shoal_engine.risk.pitman import pitman
-from shoal_engine.risk.population_uniques import ESTIMATORS, Estimator, population_uniques
-from shoal_engine.risk.slide_negative_binomial import _alpha, _excess, shlosser
-from shoal_engine.risk.zayatz import zayatz
+from shoal_engine.risk.population_uniques import ESTIMATORS, Estimator, population_uniques, zayatz
+from shoal_engine.risk.superpopulation_models import _alpha, _excess, pitman, shlosser
 
 N = 20_000
 SIZE, COUNT = np.array([1, 2, 3, 5, 9]), np.array([60, 25, 12, 7, 2])

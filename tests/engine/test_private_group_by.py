@@ -37,7 +37,7 @@ from shoal_engine.differential.queries.grid import Grid
 from shoal_engine.differential.queries.moments import Mean, Std, Sum, Variance
 from shoal_engine.differential.queries.private_group_by import GroupQuery, Observation, Totals
 from shoal_engine.errors import PolicyError
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 BOUNDS = (Fraction(-3), Fraction(5))
 AGGREGATES: list[Aggregate] = [

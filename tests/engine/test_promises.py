@@ -9,8 +9,9 @@ from shoal_engine.anonymity.criteria.assessment import (
     Risk,
     SensitiveReach,
     UtilityFigure,
+    broken_promises,
+    released_names,
 )
-from shoal_engine.anonymity.criteria.promises import broken_promises, released_names
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.roles import QuasiIdentifier, Sensitive, SetValued
 from shoal_engine.anonymity.policy.value_models import (

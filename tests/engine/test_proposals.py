@@ -8,9 +8,8 @@ import pytest
 
 from naive import noise as naive
 from naive.given_words import Given
-from shoal_engine.differential.samplers.coins import Coins
+from shoal_engine.differential.samplers.coins import Coins, exp_bounds
 from shoal_engine.differential.samplers.distributions import Gaussian, Laplace, NoiseDistribution
-from shoal_engine.differential.samplers.exponentials import exp_bounds
 from shoal_engine.differential.samplers.integer_noise import draw_from
 from shoal_engine.differential.samplers.proposals import Proposal, proposal_of, propose, weights
 

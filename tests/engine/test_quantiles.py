@@ -17,7 +17,7 @@ from shoal_engine.differential.queries.budget import QueryBudget
 from shoal_engine.differential.queries.private_group_by import GroupQuery, Observation, Totals
 from shoal_engine.differential.queries.quantiles import Quantile
 from shoal_engine.errors import PolicyError
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 STREAM = Keystream._of_key(bytes(range(32)), bytes(16))
 

@@ -17,16 +17,18 @@ from naive.given_words import Given, Short, known_stream
 from shoal_engine.differential import samplers
 from shoal_engine.differential.samplers.coins import Coins
 from shoal_engine.differential.samplers.distributions import Gaussian, Laplace, NoiseDistribution
-from shoal_engine.differential.samplers.exact_distributions import exact_gaussian, exact_laplace, geometric
 from shoal_engine.differential.samplers.integer_noise import (
     draw_exactly,
     draw_from,
     draw_integers,
+    exact_gaussian,
+    exact_laplace,
+    geometric,
     integer_batches,
 )
 from shoal_engine.differential.samplers.proposals import proposal_of, propose
 from shoal_engine.errors import NumberError
-from shoal_engine.randomness.keystream import CHUNK_WORDS
+from shoal_engine.randomness import CHUNK_WORDS
 
 N = 10_000_000
 LEAST_CHANCE = 1e-7

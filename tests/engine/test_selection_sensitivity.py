@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shoal_engine.differential.mechanisms.selection import Exponential, NoisyMax, PermuteAndFlip
 from shoal_engine.errors import NumberError
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 KINDS = [Exponential, PermuteAndFlip, NoisyMax]
 scores = st.lists(st.integers(-20, 20), min_size=1, max_size=6)

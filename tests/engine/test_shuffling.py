@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from shoal_engine.randomness.shuffling import secure_permutation
+from shoal_engine.randomness import secure_permutation
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 17, 100_000])

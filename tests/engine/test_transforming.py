@@ -12,14 +12,17 @@ from hypothesis import strategies as st
 from scipy.stats import chi2, kstest
 
 from shoal_engine.errors import ColumnError
-from shoal_engine.randomness.secure_source import Uint64Source, normals, secure_uint64s
+from shoal_engine.randomness import Uint64Source, normals, secure_uint64s
 from shoal_engine.transforming.applying import apply_transforms, changed_share, loss_percent
 from shoal_engine.transforming.coded_columns import CodedColumn, encode
-from shoal_engine.transforming.coding import top_bottom_code
-from shoal_engine.transforming.noise import add_noise
-from shoal_engine.transforming.post_randomization import invariant_matrix, post_randomize
-from shoal_engine.transforming.rank_swapping import swap_ranks
-from shoal_engine.transforming.rounding import round_values
+from shoal_engine.transforming.masking import (
+    add_noise,
+    invariant_matrix,
+    post_randomize,
+    round_values,
+    swap_ranks,
+    top_bottom_code,
+)
 from shoal_engine.transforming.specs import Noise, PostRandomize, RankSwap, Round, TopBottom
 
 wholes = st.lists(st.none() | st.integers(-(2**60), 2**60), min_size=1, max_size=40)

@@ -13,7 +13,7 @@ from scipy import stats
 
 from shoal_engine.differential.queries import truncated_geometric
 from shoal_engine.differential.queries.truncated_geometric import TruncatedGeometric
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 STREAM = Keystream._of_key(bytes(range(32)), bytes(16))
 PI = [0.02, 0.052974425414, 0.107340061983, 0.19697384339, 0.344754965369, 0.588404844583]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal_engine.randomness.keystream import CHUNK_WORDS, Keystream
+from shoal_engine.randomness import CHUNK_WORDS, Keystream
 
 KEY = bytes.fromhex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4")
 NONCE = bytes.fromhex("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff")
@@ -100,7 +100,7 @@ def test_next_draw__threads_never_share_one() -> None:
 
 FORK = """
 import os
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 stream = Keystream.secure()
 draw = stream.next_draw()
 stream.words(2)

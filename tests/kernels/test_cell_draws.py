@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive import noise as naive
+from shoal_engine.differential.samplers.coins import exp_bounds
 from shoal_engine.differential.samplers.distributions import Gaussian, Laplace, NoiseDistribution
-from shoal_engine.differential.samplers.exponentials import exp_bounds
 from shoal_engine.differential.samplers.proposals import CELL_COLUMN_BITS, Proposal, propose
 from shoal_kernels.private.cell_draws import LARGEST_EXPONENT, MARGIN, draw_from_cells
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from naive import order_statistics as naive
-from shoal_engine.federated.sums.rank_means import mean_of_ranks
+from shoal_engine.federated.rules.order_rules import mean_of_ranks
 from shoal_kernels.aggregation.order_statistics import FEW, TILE, WIDTH, exchanges, n_tiles
 
 DTYPES = ["float32", "float64"]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from shoal_engine.randomness.keystream import Draw, Keystream
+from shoal_engine.randomness import Draw, Keystream
 
 KEY, NONCE = bytes(range(32)), bytes(range(16))
 

@@ -17,9 +17,9 @@ from shoal_engine.federated.secure.messages import (
     RevealRequest,
     Roster,
     SignedSurvivors,
+    Stage,
     SurvivorShares,
 )
-from shoal_engine.federated.secure.stages import Stage
 
 Vector = npt.NDArray[np.int64]
 SESSION = bytes(range(16))

@@ -245,8 +245,8 @@ def prepare(
     """Observe, fit and recode a table; return the release and the facts for its report."""
     from shoal_engine.anonymity.fit import fit
     from shoal_engine.anonymity.linked_rows import check_linked_rows
+    from shoal_engine.anonymity.release.recoding import check_representatives
     from shoal_engine.anonymity.release.release import Release
-    from shoal_engine.anonymity.release.representatives import check_representatives
     from shoal_engine.findings.kept_columns import determined_quasi_identifiers
 
     n_threads = threads(n_threads)
@@ -275,7 +275,7 @@ def prepare(
     made = Made(classes=fitted.classes, dropped=dropped, findings=findings, units=release.units)
     if not utility:
         return release, made
-    from shoal_engine.utility.released import released_utility
+    from shoal_engine.utility import released_utility
 
     figures = (UtilityFigure(measure=m, column=c, value=float(v)) for m, c, v in released_utility(fitted))
     return release, replace(made, utility=tuple(figures))

@@ -15,8 +15,7 @@ from shoal.io.internal_names import internal
 from shoal.recount.recounting_units import ROWS
 from shoal.recount.verify import recount
 from shoal.recount.verifying_units import joined_promises
-from shoal_engine.anonymity.criteria.assessment import Assessment, Loss, Report, UtilityFigure
-from shoal_engine.anonymity.criteria.promises import broken_promises
+from shoal_engine.anonymity.criteria.assessment import Assessment, Loss, Report, UtilityFigure, broken_promises
 from shoal_engine.errors import VerificationFailed
 from shoal_engine.finding import Finding, accept_findings, in_order
 

@@ -65,8 +65,7 @@ def risk(
     >>> round(report.prosecutor.average, 3), round(report.marketer, 3), report.attributes["job"].homogeneous_rows
     (0.667, 0.436, 1)
     """
-    from shoal_engine.risk.attributes import attribute_risk
-    from shoal_engine.risk.report import report_risk
+    from shoal_engine.risk.report import attribute_risk, report_risk
 
     table = _observed(frame, policy, weights, threads(n_threads))
     rows, size = table.grouped.weight, units_in(table.units, table.grouped)
@@ -171,7 +170,7 @@ def _people(
 
 def _counted(table: Table, frame: IntoFrame, population: IntoFrame, n_threads: int) -> People:
     """Return the population sizes of the classes, counted in a population table."""
-    from shoal_engine.risk.population_classes import count_people
+    from shoal_engine.risk.sampling import count_people
 
     policy = msgspec.structs.replace(table.policy, sensitive={}, insensitive={}, unit="")
     both = observe(read_by_policy(frame, table.policy).frame, policy, carry=True, n_threads=n_threads, in_order=True)

@@ -20,15 +20,15 @@ import numpy.typing as npt
 
 from shoal.queries.charging import LedgerOrPath, ledger_cost, open_ledger
 from shoal_engine.differential import events
-from shoal_engine.differential.accounting import odometer
+from shoal_engine.differential.accounting import concentrated
 from shoal_engine.differential.exact_numbers import Exact, check_delta, check_epsilon, count, exact, positive
-from shoal_engine.differential.mechanisms import randomized_response, selection, sparse_vector
+from shoal_engine.differential.mechanisms import randomized_response, selection
 from shoal_engine.differential.named_choices import DistributionName
 from shoal_engine.differential.samplers.distributions import Laplace
 from shoal_engine.errors import InputError, PolicyError
 from shoal_engine.ledger import Receipt
 from shoal_engine.ledger.entries import text_of
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 __all__ = [
     "AboveThreshold",
@@ -238,9 +238,9 @@ class AboveThreshold:
         Laplace(4 * self._engine.sensitivity / self._engine.epsilon)
 
     @property
-    def _engine(self) -> sparse_vector.AboveThreshold:
+    def _engine(self) -> selection.AboveThreshold:
         threshold = count(self.threshold, name="threshold", least=-MOST, most=MOST)
-        return sparse_vector.AboveThreshold(_epsilon(self.epsilon), threshold, _sensitivity(self.sensitivity))
+        return selection.AboveThreshold(_epsilon(self.epsilon), threshold, _sensitivity(self.sensitivity))
 
     @property
     def event(self) -> str:
@@ -265,7 +265,7 @@ class ThresholdTest:
         Receipt of the ledger that was charged, if any.
     """
 
-    def __init__(self, asked: sparse_vector.Asked, receipt: Receipt | None) -> None:
+    def __init__(self, asked: selection.Asked, receipt: Receipt | None) -> None:
         self._asked = asked
         self.receipt = receipt
 
@@ -406,7 +406,7 @@ class Odometer:
     def __init__(self, *, delta: Exact) -> None:
         found = exact(delta, name="delta", toward="down")
         check_delta(found)
-        self._odometer = odometer.Odometer(found)
+        self._odometer = concentrated.Odometer(found)
 
     def spend(self, event: str) -> None:
         """Add an event, as JSON, such as `event` of a mechanism, a plan or a line of a ledger.

@@ -32,8 +32,8 @@ from shoal_engine.federated.privacy.private_averaging import PrivateMean, Privat
 from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.secure.driving import SecureRound, check_asked
 from shoal_engine.federated.secure.flat_messages import Field, Fields
+from shoal_engine.federated.secure.messages import Stage
 from shoal_engine.federated.secure.parameters import SecureParameters
-from shoal_engine.federated.secure.stages import Stage
 from shoal_engine.federated.secure.vectors import Ints, MaskedClip, MaskedMean, check_clip, length_of, plan_entries
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import Reason, RoundResult, UpdateRecord

@@ -21,7 +21,7 @@ from shoal.federation.flower_secure import BFLOAT16, KEY, STAGE, WEIGHT_KEY, rep
 from shoal_engine.errors import SecureAggregationError, UpdateError
 from shoal_engine.federated.secure.driving import REFUSED, answered
 from shoal_engine.federated.secure.flat_messages import integer
-from shoal_engine.federated.secure.stages import Stage
+from shoal_engine.federated.secure.messages import Stage
 from shoal_engine.federated.secure.vectors import Ints, read_plan
 from shoal_engine.federated.updates.round import Reason
 from shoal_engine.federated.updates.update import Update

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from shoal_engine.declarations.column_format import ColumnFormat
+from shoal_engine.declarations import ColumnFormat
 
 _SECONDS = {"d": 86400 * 10**9, "h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _ISO_DATETIMES = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")

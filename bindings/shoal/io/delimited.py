@@ -14,7 +14,7 @@ from shoal.io.delimited_header import Header, header_of
 from shoal.io.files import check_same_names
 from shoal.io.line_structure import Structure, numbered_records, rewritten, structure_of
 from shoal.io.raw_text import RawText, raw_text
-from shoal_engine.declarations.file_format import FileFormat
+from shoal_engine.declarations import FileFormat
 from shoal_engine.errors import ColumnError, InputError
 
 

@@ -11,7 +11,7 @@ from shoal_engine.errors import ColumnError, InputError
 
 if TYPE_CHECKING:
     from shoal.io.raw_text import RawText
-    from shoal_engine.declarations.file_format import FileFormat
+    from shoal_engine.declarations import FileFormat
 
 _SEPARATORS = ",;\t|"
 _HEAD_BYTES = 1 << 16

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from shoal.io.raw_text import RawText
-    from shoal_engine.declarations.file_format import FileFormat
+    from shoal_engine.declarations import FileFormat
 
 _CR, _LF = 13, 10
 

@@ -100,7 +100,7 @@ def coded_columns(frame: pl.LazyFrame, columns: list[str], *, n_threads: int) ->
     ColumnError, InputError
         As `collected` does, or a type cannot be encoded.
     """
-    from shoal_engine.risk.column_sets import encode_columns
+    from shoal_engine.risk.discovery import encode_columns
 
     check_columns(columns, schema_of(frame).names())
     table = collected(frame.select(columns), columns)

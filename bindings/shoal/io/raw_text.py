@@ -10,7 +10,7 @@ from shoal_engine.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shoal_engine.declarations.file_format import FileFormat
+    from shoal_engine.declarations import FileFormat
 
 BLOCK_BYTES = 1 << 23
 """Bytes read at a time."""

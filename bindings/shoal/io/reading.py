@@ -12,9 +12,7 @@ from shoal.io.files import format_of, scan_binary, sources, unreadable
 from shoal.io.lazy_frames import UNREADABLE, read_to_end
 from shoal.io.surviving_types import Remark, surviving_types
 from shoal.io.threads import threads
-from shoal_engine.declarations.column_format import ColumnFormat
-from shoal_engine.declarations.declarations import Declarations
-from shoal_engine.declarations.file_format import FileFormat
+from shoal_engine.declarations import ColumnFormat, Declarations, FileFormat
 from shoal_engine.errors import ColumnError, InputError
 from shoal_engine.tables.column_names import check_columns
 

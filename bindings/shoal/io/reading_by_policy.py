@@ -9,7 +9,7 @@ from shoal.io.reading import Guess, Reading, declared_frame, read_path
 from shoal.io.surviving_types import Remark
 from shoal_engine.anonymity.policy.hierarchies import Dates, Intervals
 from shoal_engine.anonymity.policy.policy import Policy
-from shoal_engine.declarations.declarations import Declarations
+from shoal_engine.declarations import Declarations
 from shoal_engine.finding import Finding
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import polars as pl
 from shoal.io.declared_types import typed, without_nulls
 from shoal.profile.shapes import NULL_TEXTS, counted
 from shoal.profile.vocabulary import concepts_of
-from shoal_engine.declarations.column_format import ColumnFormat
+from shoal_engine.declarations import ColumnFormat
 
 _NULL_NUMBERS = ("-1", "-7", "-8", "-9", "-77", "-88", "-99", "-999", "-9999", "99", "999", "9999", "99999")
 _PROBED = 5_000

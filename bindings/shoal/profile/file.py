@@ -7,8 +7,7 @@ import polars as pl
 from shoal.io.frames import IntoFrame, into_lazy
 from shoal.io.lazy_frames import UNREADABLE
 from shoal.profile.vocabulary import concepts_of
-from shoal_engine.declarations.declarations import Declarations
-from shoal_engine.declarations.file_format import FileFormat
+from shoal_engine.declarations import Declarations, FileFormat
 from shoal_engine.errors import InputError
 
 _ENCODINGS = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257", "latin-1")

@@ -14,7 +14,7 @@ from shoal.profile.columns import Evidence, gather
 from shoal.profile.declarations import Proposal, described, propose
 from shoal.profile.file import opened
 from shoal.profile.rules import Verdict, classify_all
-from shoal_engine.declarations.file_format import FileFormat
+from shoal_engine.declarations import FileFormat
 from shoal_engine.errors import InputError
 
 EXAMINED_ROWS = 1_000_000

@@ -9,7 +9,7 @@ import tomli_w
 from shoal.profile.columns import Evidence
 from shoal.profile.declarations import Proposal, described
 from shoal.profile.rules import Verdict
-from shoal_engine.declarations.file_format import FileFormat
+from shoal_engine.declarations import FileFormat
 
 _SECTIONS = {
     "identifier": "Names a person: dropped. Keyed pseudonyms: action = 'pseudonym', key_env = 'SHOAL_KEY'.",

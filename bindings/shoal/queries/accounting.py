@@ -84,7 +84,7 @@ def least_noise(
     3.73
     """
     from shoal_engine.differential import events as kinds
-    from shoal_engine.differential.accounting.calibrating import least_scale
+    from shoal_engine.differential.accounting.accountant import least_scale
     from shoal_engine.differential.exact_numbers import count, exact
     from shoal_engine.errors import NumberError
 

@@ -41,7 +41,7 @@ def audit(mechanisms: str | Sequence[str] | None = None, *, runs: int = 1_000_00
     from shoal_engine.differential.audit.evidence import audit as audit_one
     from shoal_engine.differential.audit.subjects import SUBJECTS
     from shoal_engine.differential.exact_numbers import count
-    from shoal_engine.randomness.keystream import Keystream
+    from shoal_engine.randomness import Keystream
 
     runs = count(runs, name="runs", most=MOST_RUNS)
     if not isinstance(mechanisms, str | list | tuple | None):

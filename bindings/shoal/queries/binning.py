@@ -9,7 +9,7 @@ from itertools import pairwise, product
 import polars as pl
 
 from shoal.io.declared_types import typed
-from shoal_engine.declarations.column_format import ColumnFormat
+from shoal_engine.declarations import ColumnFormat
 from shoal_engine.errors import ColumnError, PolicyError
 
 MOST_BINS = 10_000

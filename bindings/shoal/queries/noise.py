@@ -63,7 +63,7 @@ def sample_noise(distribution: DistributionName, *, scale: Exact, n: int, n_thre
     1000
     """
     from shoal_engine.differential.samplers.integer_noise import draw_integers
-    from shoal_engine.randomness.keystream import Keystream
+    from shoal_engine.randomness import Keystream
 
     chosen = _distribution(distribution, positive(scale, name="scale", toward="up"))
     n, n_threads = _count(n), threads(n_threads)
@@ -95,7 +95,7 @@ def sample_noise_file(
     import pyarrow as pa
 
     from shoal_engine.differential.samplers.integer_noise import integer_batches
-    from shoal_engine.randomness.keystream import Keystream
+    from shoal_engine.randomness import Keystream
 
     output, exact_scale = Path(output), positive(scale, name="scale", toward="up")
     chosen, kind, schema = (

@@ -19,8 +19,7 @@ from shoal.queries.binning import Bins, bin_keys
 from shoal.queries.charging import ledger_cost, open_ledger
 from shoal.queries.plan import Plan, make_plan
 from shoal.queries.public_keys import public_keys
-from shoal_engine.declarations.column_format import ColumnFormat
-from shoal_engine.declarations.declarations import Declarations
+from shoal_engine.declarations import ColumnFormat, Declarations
 from shoal_engine.differential.named_choices import DistributionName, KeyRule, Neighbors, check_choice
 from shoal_engine.errors import ColumnError, InputError, PolicyError, ShoalError
 from shoal_engine.ledger.entries import text_of
@@ -386,7 +385,7 @@ class PrivateQuery:
             As for `plan`.
         """
         from shoal_engine.differential.queries.fitting import fit
-        from shoal_engine.randomness.keystream import Keystream
+        from shoal_engine.randomness import Keystream
 
         budget = _budget(epsilon, delta, rho)
         query, allotment = fit(self.query, budget, distribution)

@@ -10,8 +10,7 @@ import numpy as np
 import polars as pl
 
 from shoal.io.internal_names import internal
-from shoal_engine.anonymity.table.unit_matching import least_carried
-from shoal_engine.anonymity.table.units import GRID
+from shoal_engine.anonymity.table.units import GRID, least_carried
 
 ROWS, MEMBERS, WEIGHT, VALUE = internal("rows"), internal("members"), internal("weight"), internal("value")
 _HELD = internal("held")

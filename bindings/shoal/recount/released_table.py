@@ -8,10 +8,9 @@ import polars as pl
 from shoal.io.files import format_of, sources
 from shoal.io.frames import IntoFrame, into_lazy
 from shoal.io.reading import read_path
-from shoal_engine.anonymity.criteria.promises import released_names
+from shoal_engine.anonymity.criteria.assessment import released_names
 from shoal_engine.anonymity.policy.policy import Policy
-from shoal_engine.declarations.column_format import ColumnFormat
-from shoal_engine.declarations.declarations import Declarations
+from shoal_engine.declarations import ColumnFormat, Declarations
 
 
 def open_released(frame: IntoFrame, policy: Policy) -> pl.LazyFrame:

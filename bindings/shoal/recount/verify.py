@@ -20,8 +20,7 @@ from shoal.recount.recounting_tables import table_figures
 from shoal.recount.regrouping import Ground, regroup
 from shoal.recount.released_table import open_released
 from shoal.recount.verifying_units import joined_promises, pseudonym_of_unit, unit_findings
-from shoal_engine.anonymity.criteria.assessment import Assessment
-from shoal_engine.anonymity.criteria.promises import broken_promises, released_names
+from shoal_engine.anonymity.criteria.assessment import Assessment, broken_promises, released_names
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.roles import Closeness, Recursive
 from shoal_engine.errors import InputError

@@ -6,7 +6,7 @@ import polars as pl
 
 from shoal.io.internal_names import internal
 from shoal.recount.recounting_units import ROWS
-from shoal_engine.anonymity.criteria.promises import released_names
+from shoal_engine.anonymity.criteria.assessment import released_names
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.finding import Finding
 from shoal_engine.findings.units import units_not_counted

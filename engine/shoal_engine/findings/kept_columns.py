@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from shoal_engine.anonymity.fit import Fit
 from shoal_engine.anonymity.table.dimensions import Dimension
-from shoal_engine.anonymity.table.tuples import codes_of
+from shoal_engine.anonymity.table.table import codes_of
 from shoal_engine.finding import Finding, Severity
 from shoal_engine.findings.determination import Agreement, Pairs, agreement, agreement_along
 from shoal_engine.findings.some_rows import Rows, some_rows

@@ -10,13 +10,12 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from shoal_engine.anonymity.criteria.promises import released_columns, released_names
+from shoal_engine.anonymity.criteria.assessment import released_columns, released_names
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.roles import QuasiIdentifier
 from shoal_engine.anonymity.policy.table_models import LKC
 from shoal_engine.finding import Finding, in_order
-from shoal_engine.findings.label_readings import Ranges, Sets, ranges, read_labels
-from shoal_engine.findings.narrowed_labels import narrowing
+from shoal_engine.findings.narrowed_labels import Ranges, Sets, narrowing, ranges, read_labels
 from shoal_engine.findings.some_rows import some_rows
 from shoal_engine.findings.value_codes import ValueEncoder
 from shoal_engine.tables.columns import narrowest, recode

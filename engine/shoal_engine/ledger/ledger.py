@@ -31,8 +31,19 @@ from shoal_engine.ledger import rows
 from shoal_engine.ledger.anchor import Anchor
 from shoal_engine.ledger.budgets import Amounts, Budget, added, cost_of, write_amount
 from shoal_engine.ledger.creation import make
-from shoal_engine.ledger.entries import NOTHING, Entry, Mark, Receipt, json_of, text_of
-from shoal_engine.ledger.units import Unit, describe_unit, read_unit, unit_of, write_unit
+from shoal_engine.ledger.entries import (
+    NOTHING,
+    Entry,
+    Mark,
+    Receipt,
+    Unit,
+    describe_unit,
+    json_of,
+    read_unit,
+    text_of,
+    unit_of,
+    write_unit,
+)
 
 
 class Ledger:

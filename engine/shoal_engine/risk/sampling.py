@@ -1,10 +1,10 @@
-"""Sampling probabilities of people: one fraction for all, or the weights of the rows."""
+"""Sampling probabilities of people: from a fraction, from weights, or from a table of the population."""
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shoal_engine.errors import ColumnError, PolicyError
+from shoal_engine.errors import ColumnError, InputError, PolicyError
 from shoal_engine.transforming.coded_columns import is_number
 
 Vector = npt.NDArray[np.int64]
@@ -55,3 +55,38 @@ def weighted_fraction(name: str, weights: pa.Array, tuple_of_row: npt.NDArray[np
     order = np.lexsort((numbers, tuple_of_row))
     people = np.bincount(tuple_of_row[order], weights=numbers[order], minlength=size.size)
     return np.minimum(1.0, size / people)
+
+
+def count_people(tuple_of_row: npt.NDArray[np.uint32], n_sample: int) -> Vector:
+    """Return for each row of a sample how many people of the population share its class.
+
+    Parameters
+    ----------
+    tuple_of_row : (n,) uint32
+        Class of each row: those of the sample, then those of the population, which holds the sample's people too.
+    n_sample : int
+
+    Returns
+    -------
+    (n_sample,) int64
+
+    Raises
+    ------
+    InputError
+        Some class has fewer people than rows.
+
+    Examples
+    --------
+    >>> count_people(np.array([0, 1, 0, 0, 1, 2], np.uint32), 2).tolist()
+    [2, 1]
+    """
+    n = int(tuple_of_row.max()) + 1
+    size = np.bincount(tuple_of_row[:n_sample], minlength=n)
+    people = np.bincount(tuple_of_row[n_sample:], minlength=n)
+    if (people < size).any():
+        msg = (
+            "population smaller than the sample: some class of the table has more rows than the population has people; "
+            "give the population that the table was drawn from, with its columns coded alike"
+        )
+        raise InputError(msg)
+    return people[tuple_of_row[:n_sample]]

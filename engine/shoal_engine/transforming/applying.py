@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shoal_engine.randomness.secure_source import Uint64Source, secure_uint64s
+from shoal_engine.randomness import Uint64Source, secure_uint64s
 from shoal_engine.transforming.coded_columns import CodedColumn, is_number, row_numbers
 from shoal_engine.transforming.specs import (
     Microaggregate,
@@ -105,24 +105,24 @@ def _apply(
 
         return microaggregate(columns, transform, others)
     if isinstance(transform, Noise):
-        from shoal_engine.transforming.noise import add_noise
+        from shoal_engine.transforming.masking import add_noise
 
         return add_noise(columns, transform, source)
     (column,) = columns
     if isinstance(transform, TopBottom):
-        from shoal_engine.transforming.coding import top_bottom_code
+        from shoal_engine.transforming.masking import top_bottom_code
 
         return [top_bottom_code(column, transform)]
     if isinstance(transform, Round):
-        from shoal_engine.transforming.rounding import round_values
+        from shoal_engine.transforming.masking import round_values
 
         return [round_values(column, transform, source)]
     if isinstance(transform, PostRandomize):
-        from shoal_engine.transforming.post_randomization import post_randomize
+        from shoal_engine.transforming.masking import post_randomize
 
         return [post_randomize(column, transform, source)]
     assert isinstance(transform, RankSwap)
-    from shoal_engine.transforming.rank_swapping import swap_ranks
+    from shoal_engine.transforming.masking import swap_ranks
 
     return [swap_ranks(column, transform, source)]
 

@@ -10,8 +10,8 @@ from typing import Annotated, Literal, Protocol, TypeAlias
 
 from msgspec import Meta
 
-from shoal_engine.declarations.policy_values import MOST, PolicyValue
 from shoal_engine.errors import PolicyError
+from shoal_engine.policy_values import MOST, PolicyValue
 
 
 class Microaggregate(PolicyValue, frozen=True, tag_field="kind", tag="microaggregate"):

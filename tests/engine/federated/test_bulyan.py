@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from naive import distance_rules as naive
 from shoal_engine.errors import TooFewUpdates, UpdateError
-from shoal_engine.federated.rules.bulyan import Bulyan, selection
+from shoal_engine.federated.rules.krum import Bulyan, selection
 from shoal_engine.federated.sums.distances import squared_distances
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import RoundResult

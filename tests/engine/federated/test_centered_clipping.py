@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from naive import distance_rules as naive
 from shoal_engine.errors import TooFewUpdates, UpdateError
 from shoal_engine.federated.rules.averaging import WeightedMean
-from shoal_engine.federated.rules.centered_clipping import CenteredClipping
-from shoal_engine.federated.rules.norm_bounding import NormBound
+from shoal_engine.federated.rules.norm_clipping import CenteredClipping, NormBound
 from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import RoundResult, UpdateChecks

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from naive import distance_rules as naive
 from shoal_engine.errors import TooFewUpdates, UpdateError
 from shoal_engine.federated.rules import table
-from shoal_engine.federated.rules.bulyan import Bulyan
 from shoal_engine.federated.rules.geometric_median import GeometricMedian
-from shoal_engine.federated.rules.krum import Krum, MultiKrum
-from shoal_engine.federated.rules.norm_bounding import NormBound
+from shoal_engine.federated.rules.krum import Bulyan, Krum, MultiKrum
+from shoal_engine.federated.rules.norm_clipping import NormBound
 from shoal_engine.federated.sums import distances
 from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
 from shoal_engine.federated.updates.model import Model

@@ -24,12 +24,12 @@ from shoal_engine.differential.exact_numbers import Exact
 from shoal_engine.errors import BudgetExhausted, NumberError, UpdateError
 from shoal_engine.federated.privacy.private_averaging import AdaptiveClip, PrivateMean
 from shoal_engine.federated.privacy.private_training import Permit, PrivateTraining
-from shoal_engine.federated.sums.clipped_sums import CLIP_BITS, ClippedSum, sensitivity
+from shoal_engine.federated.sums.fixed_point_sums import CLIP_BITS, ClippedSum, sensitivity
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import UpdateChecks
 from shoal_engine.federated.updates.update import Update
 from shoal_engine.ledger import Budget, Ledger
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 STREAM = Keystream._of_key(bytes(range(32)), bytes(16))
 DELTA = Fraction(1, 10**5)

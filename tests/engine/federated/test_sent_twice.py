@@ -21,7 +21,7 @@ from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.repeated_updates import Copies
 from shoal_engine.federated.updates.round import UpdateChecks
 from shoal_engine.federated.updates.update import Update
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 LIKE = Model.of_arrays({"w": np.zeros(3, np.float32), "b": np.zeros((), np.float64)})
 WEIGHT = 4.0

@@ -12,7 +12,6 @@ from shoal_engine.errors import UpdateError
 from shoal_engine.federated.optimizers.server_optimizers import FedAdagrad, FedAdam, FedAvgM, FedYogi, ServerOptimizer
 from shoal_engine.federated.optimizers.server_states import ServerState, read_state, write_state
 from shoal_engine.federated.rules.averaging import WeightedMean
-from shoal_engine.federated.updates import blockwise
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.update import Update, write_updates
 
@@ -181,7 +180,7 @@ def test_update__whatever_the_blocks(optimizer: ServerOptimizer, monkeypatch: py
         return [values.tobytes() for one in (following, *state.moments.values()) for values in one.payloads()]
 
     whole = found()
-    monkeypatch.setattr(blockwise, "BLOCK", 4)
+    monkeypatch.setattr("shoal_engine.federated.updates.model.BLOCK", 4)
     assert found() == whole
 
 

@@ -5,8 +5,7 @@ import pytest
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.roles import Identifier, QuasiIdentifier, Undecided
 from shoal_engine.errors import PolicyError
-from shoal_engine.finding import Finding, accept_findings, open_findings
-from shoal_engine.finding_codes import CODES
+from shoal_engine.finding import CODES, Finding, accept_findings, open_findings
 
 AGE = {"age": QuasiIdentifier()}
 

@@ -9,8 +9,7 @@ import pytest
 from shoal_engine.anonymity.policy.hierarchies import Dates
 from shoal_engine.anonymity.policy.roles import QuasiIdentifier
 from shoal_engine.findings.determination import Agreement
-from shoal_engine.findings.label_readings import Ranges, Sets, read_labels
-from shoal_engine.findings.narrowed_labels import _in_common, narrowing
+from shoal_engine.findings.narrowed_labels import Ranges, Sets, _in_common, narrowing, read_labels
 
 ROLE = QuasiIdentifier()
 

@@ -11,8 +11,7 @@ import pytest
 from naive.secure_rounds import Played, identities_of, parameters_of, wrapped_sum
 from shoal_engine.errors import SecureAggregationError, TamperedMessage, TooFewSurvivors
 from shoal_engine.federated.secure import SecureClient
-from shoal_engine.federated.secure.messages import MaskedVector, RevealRequest, SurvivorShares
-from shoal_engine.federated.secure.stages import Stage
+from shoal_engine.federated.secure.messages import MaskedVector, RevealRequest, Stage, SurvivorShares
 
 N = 5
 VECTORS = {node: np.arange(5) * (node + 1) - 3 for node in range(N)}

@@ -12,7 +12,7 @@ from naive.given_words import known_stream
 from naive.secure_rounds import Played, parameters_of
 from shoal_engine.errors import NumberError
 from shoal_engine.federated.secure.distributed_noise import DistributedGaussian
-from shoal_engine.federated.secure.stages import Stage
+from shoal_engine.federated.secure.messages import Stage
 
 SHARES = st.fractions(Fraction(1, 4), 60)
 

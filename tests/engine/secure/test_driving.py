@@ -17,12 +17,12 @@ from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.secure import SecureParameters, vectors
 from shoal_engine.federated.secure.driving import SecureRound, answered
 from shoal_engine.federated.secure.flat_messages import Fields
-from shoal_engine.federated.secure.stages import Stage
+from shoal_engine.federated.secure.messages import Stage
 from shoal_engine.federated.secure.vectors import MaskedClip, MaskedMean, length_of, parts, plan_entries, read_plan
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.round import Reason, UpdateChecks
 from shoal_engine.federated.updates.update import Update
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 Ints = npt.NDArray[np.int64]
 Lost = Mapping[int, Stage]

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal_engine.federated.secure.graph import Graph, core, is_connected
+from shoal_engine.federated.secure.roster import Graph, core, is_connected
 
 NODES = st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=12, unique=True)
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from naive import secure_rounds as naive
 from naive.secure_rounds import SESSION, parameters_of
 from shoal_engine.errors import TamperedMessage
-from shoal_engine.federated.secure import SecureParameters, key_agreement, sealing
+from shoal_engine.federated.secure import SecureParameters, key_agreement, secret_sharing
 from shoal_engine.federated.secure.key_agreement import KeyPair
 from shoal_engine.federated.secure.masks import BATCH, CHUNK_WORDS, Mask, apply_masks, pair_sign
-from shoal_engine.federated.secure.sealing import HeldShares
+from shoal_engine.federated.secure.secret_sharing import HeldShares
 
 P = parameters_of(2)
 A, B = KeyPair.of_private(bytes(range(32))), KeyPair.of_private(bytes(range(100, 132)))
@@ -122,26 +122,26 @@ def test_pair_sign__is_opposite_on_the_other_side() -> None:
 
 
 def test_unseal__gives_what_was_sealed() -> None:
-    sealed = sealing.seal(P, A.private, SHARES, sender=1, recipient=2)
-    assert sealing.unseal(P, A.private, sealed, sender=1, recipient=2) == SHARES
-    assert sealed != sealing.seal(P, A.private, SHARES, sender=1, recipient=2)
+    sealed = secret_sharing.seal(P, A.private, SHARES, sender=1, recipient=2)
+    assert secret_sharing.unseal(P, A.private, sealed, sender=1, recipient=2) == SHARES
+    assert sealed != secret_sharing.seal(P, A.private, SHARES, sender=1, recipient=2)
 
 
 @pytest.mark.parametrize("bit", [0, 8 * 12, 8 * 50, 8 * 94 - 1])
 def test_unseal__one_bit_flipped(bit: int) -> None:
-    sealed = bytearray(sealing.seal(P, A.private, SHARES, sender=1, recipient=2))
+    sealed = bytearray(secret_sharing.seal(P, A.private, SHARES, sender=1, recipient=2))
     assert len(sealed) == 94
     sealed[bit // 8] ^= 1 << bit % 8
     with pytest.raises(TamperedMessage) as raised:
-        sealing.unseal(P, A.private, bytes(sealed), sender=1, recipient=2)
+        secret_sharing.unseal(P, A.private, bytes(sealed), sender=1, recipient=2)
     assert raised.value.node == 1
 
 
 @pytest.mark.parametrize("length", [0, 11, 12, 93])
 def test_unseal__cut_short(length: int) -> None:
-    sealed = sealing.seal(P, A.private, SHARES, sender=1, recipient=2)
+    sealed = secret_sharing.seal(P, A.private, SHARES, sender=1, recipient=2)
     with pytest.raises(TamperedMessage):
-        sealing.unseal(P, A.private, sealed[:length], sender=1, recipient=2)
+        secret_sharing.unseal(P, A.private, sealed[:length], sender=1, recipient=2)
 
 
 @pytest.mark.parametrize(
@@ -149,6 +149,6 @@ def test_unseal__cut_short(length: int) -> None:
     [(P, 2, 1), (P, 1, 3), (SecureParameters(2, SESSION, 4, 5), 1, 2), (SecureParameters(2, bytes(16), 3, 5), 1, 2)],
 )
 def test_unseal__bound_to_session_round_sender_and_recipient(p: SecureParameters, sender: int, recipient: int) -> None:
-    sealed = sealing.seal(P, A.private, SHARES, sender=1, recipient=2)
+    sealed = secret_sharing.seal(P, A.private, SHARES, sender=1, recipient=2)
     with pytest.raises(TamperedMessage):
-        sealing.unseal(p, A.private, sealed, sender=sender, recipient=recipient)
+        secret_sharing.unseal(p, A.private, sealed, sender=sender, recipient=recipient)

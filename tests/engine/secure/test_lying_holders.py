@@ -14,11 +14,9 @@ from shoal_engine.errors import TamperedMessage
 from shoal_engine.federated.secure import client as module
 from shoal_engine.federated.secure.driving import SecureRound, answered
 from shoal_engine.federated.secure.flat_messages import Fields
-from shoal_engine.federated.secure.messages import SurvivorShares
+from shoal_engine.federated.secure.messages import Stage, SurvivorShares
 from shoal_engine.federated.secure.parameters import SecureParameters
-from shoal_engine.federated.secure.sealing import HeldShares
-from shoal_engine.federated.secure.secret_sharing import SHARE_BYTES
-from shoal_engine.federated.secure.stages import Stage
+from shoal_engine.federated.secure.secret_sharing import SHARE_BYTES, HeldShares
 
 ZEROS = bytes(SHARE_BYTES)
 

@@ -13,7 +13,7 @@ from naive.secure_rounds import Played, Vector, parameters_of, wrapped_sum
 from shoal_engine.errors import SecureAggregationError, TooFewSurvivors
 from shoal_engine.federated.secure import SecureParameters, client
 from shoal_engine.federated.secure.key_agreement import KeyPair
-from shoal_engine.federated.secure.stages import Stage
+from shoal_engine.federated.secure.messages import Stage
 
 EXTREMES = np.array([-(2**63), 2**63 - 1, -1, 0, 1])
 STAGES = list(Stage)

@@ -1,6 +1,7 @@
 """How exposed a table is as it is: its own equal tuples are its classes."""
 
 from collections.abc import Iterator
+from itertools import combinations
 from typing import Any
 
 import msgspec
@@ -9,7 +10,6 @@ import numpy.typing as npt
 
 from shoal_engine.anonymity.criteria.assessment import Assessment, SensitiveReach
 from shoal_engine.anonymity.criteria.binding import declare_models, with_reference
-from shoal_engine.anonymity.criteria.combinations import combinations_reach
 from shoal_engine.anonymity.criteria.measures import worst
 from shoal_engine.anonymity.criteria.people import people_figures
 from shoal_engine.anonymity.policy.policy import Policy
@@ -28,8 +28,10 @@ from shoal_engine.anonymity.policy.value_models import (
 from shoal_engine.anonymity.table.item_sets import least_support
 from shoal_engine.anonymity.table.sensitive import number_values
 from shoal_engine.anonymity.table.table import Table
-from shoal_engine.anonymity.table.unit_matching import least_carried
-from shoal_engine.anonymity.table.units import Shares, shares_of, summed, weighed_cells
+from shoal_engine.anonymity.table.units import Shares, least_carried, shares_of, summed, weighed_cells
+from shoal_kernels.tables.dimensions import Dimensions
+
+Vector = npt.NDArray[np.int64]
 
 _ALWAYS: dict[str, Model] = {
     "l_distinct": Distinct(l=1),
@@ -44,6 +46,47 @@ _ALWAYS: dict[str, Model] = {
 """Measures that need no more than the column, by the field that tells them."""
 _RANKS = (2, 3, 4, 5)
 """The l of the recursive (c, l)-diversities that are always told."""
+
+
+def combinations_reach(table: Table, l: int, members: Vector) -> tuple[int, float]:
+    """Return the fewest rows, and the largest share of a sensitive value, over combinations of `l` quasi-identifiers.
+
+    Combinations of fewer columns are unions of these: they hold more rows and no larger share.
+
+    Parameters
+    ----------
+    table : Table
+    l : int
+        All quasi-identifiers where there are fewer.
+    members : (n_tuples,) int64
+        What each tuple counts: its rows, or its units. A combination counts at least as many units as any of its
+        tuples, and its values have the shares that its tuples have together.
+    """
+    grouped, dims, cells = table.grouped, table.space.arrays, table.cells
+    codes = [_codes(dims, grouped.words, j) for j in range(len(dims.kind))]
+    tuple_of_cell = np.repeat(np.arange(grouped.n_tuples), np.diff(cells.start))
+    n_values = max(1, table.n_values)
+    fewest, surest = table.n_rows, 0.0
+    for columns in combinations(range(len(codes)), min(l, len(codes))):
+        group = np.zeros(grouped.n_tuples, np.int64)
+        for j in columns:
+            group = np.unique(group * int(dims.size[j]) + codes[j], return_inverse=True)[1]
+        rows = np.bincount(group, weights=grouped.weight)
+        held = rows
+        if table.units is not None:
+            held = np.zeros(rows.size)
+            np.maximum.at(held, group, members)
+        fewest = min(fewest, int(held.min()))
+        if cells.value.size:
+            key, place = np.unique(group[tuple_of_cell] * n_values + cells.value, return_inverse=True)
+            share = np.bincount(place, weights=cells.count) / rows[key // n_values]
+            surest = max(surest, float(share.max()))
+    return fewest, surest
+
+
+def _codes(dims: Dimensions, words: npt.NDArray[np.uint64], j: int) -> Vector:
+    """Return the code of each tuple in one dimension."""
+    return ((words[dims.word[j]] >> np.uint64(dims.shift[j])) & dims.mask[j]).astype(np.int64)
 
 
 def assess_table(table: Table) -> Assessment:

@@ -8,14 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shoal_engine.anonymity.hierarchies.balanced_levels import balanced_levels
-from shoal_engine.anonymity.hierarchies.calendar_levels import date_levels
-from shoal_engine.anonymity.hierarchies.interval_levels import interval_levels
+from shoal_engine.anonymity.hierarchies.interval_levels import date_levels, interval_levels
 from shoal_engine.anonymity.hierarchies.levels import Level, leaves_of, places_of, with_root
 from shoal_engine.anonymity.hierarchies.named_trees import named_levels, rows_of
-from shoal_engine.anonymity.hierarchies.ordered_levels import order_levels, priority_levels
+from shoal_engine.anonymity.hierarchies.ordered_levels import balanced_levels, order_levels, priority_levels
 from shoal_engine.anonymity.hierarchies.redaction_levels import redaction_levels
-from shoal_engine.anonymity.policy.dates import Dates
 from shoal_engine.anonymity.policy.hierarchies import (
     Auto,
     Hierarchy,
@@ -27,7 +24,7 @@ from shoal_engine.anonymity.policy.hierarchies import (
     counts_rows,
     is_line,
 )
-from shoal_engine.anonymity.policy.intervals import Intervals
+from shoal_engine.anonymity.policy.intervals import Dates, Intervals
 from shoal_engine.errors import HierarchyError
 
 

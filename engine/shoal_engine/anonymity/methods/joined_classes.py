@@ -16,7 +16,7 @@ from shoal_engine.anonymity.criteria.binding import BoundTable
 from shoal_engine.anonymity.criteria.measures import holding
 from shoal_engine.anonymity.methods.suppression import with_released_shares
 from shoal_engine.anonymity.release.recoding import Recoding
-from shoal_engine.anonymity.table.tuples import codes_of
+from shoal_engine.anonymity.table.table import codes_of
 from shoal_kernels.criteria.privacy_models import DELTA, GRASSBERGER
 
 Ints = npt.NDArray[np.int64]

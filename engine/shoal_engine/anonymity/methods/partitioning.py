@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from shoal_engine.anonymity.methods.suppression import SUPPRESSED, with_released_shares
 from shoal_engine.anonymity.policy.methods import CutMethod
-from shoal_engine.anonymity.table.tuples import subset_of
+from shoal_engine.anonymity.table.table import subset_of
 from shoal_engine.errors import PolicyNotMet
 from shoal_kernels.criteria.privacy_models import Cells, Models
 from shoal_kernels.tables.dimensions import Dimensions

@@ -10,10 +10,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta
 
-from shoal_engine.anonymity.policy.dates import Dates
-from shoal_engine.anonymity.policy.intervals import Fanout, Intervals, check_labels
-from shoal_engine.declarations.policy_values import MOST, PolicyValue
+from shoal_engine.anonymity.policy.intervals import Dates, Fanout, Intervals, check_labels
 from shoal_engine.errors import PolicyError
+from shoal_engine.policy_values import MOST, PolicyValue
 
 MAX_LENGTH = 1000
 """Places of a redaction, each of which may be a level of its own; the longest text of the data may have more."""

@@ -10,8 +10,8 @@ from msgspec import Meta
 
 from shoal_engine.anonymity.policy.hierarchies import counts_rows
 from shoal_engine.anonymity.policy.value_models import check_finite
-from shoal_engine.declarations.policy_values import MOST, PolicyValue
 from shoal_engine.errors import PolicyError
+from shoal_engine.policy_values import MOST, PolicyValue
 
 if TYPE_CHECKING:
     from shoal_engine.anonymity.policy.roles import QuasiIdentifier

@@ -30,8 +30,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from shoal_engine.anonymity.policy.full_domain import FullDomain
 from shoal_engine.anonymity.policy.hierarchies import Hierarchy
+from shoal_engine.anonymity.policy.methods import FullDomain
 from shoal_engine.anonymity.policy.people_models import DeltaPresence, check_countable
 from shoal_engine.anonymity.policy.roles import (
     Closeness,
@@ -47,12 +47,10 @@ from shoal_engine.anonymity.policy.roles import (
     Undecided,
 )
 from shoal_engine.anonymity.policy.table_models import TableModel, of_people
-from shoal_engine.declarations.column_format import ColumnFormat
-from shoal_engine.declarations.declarations import Declarations, column_formats, file_format
-from shoal_engine.declarations.file_format import FileFormat
-from shoal_engine.declarations.policy_values import MOST
+from shoal_engine.declarations import ColumnFormat, Declarations, FileFormat, column_formats, file_format
 from shoal_engine.errors import PolicyError
-from shoal_engine.finding_codes import CODES, EXAMPLE, unknown_code
+from shoal_engine.finding import CODES, EXAMPLE, unknown_code
+from shoal_engine.policy_values import MOST
 from shoal_engine.transforming.specs import grouped_columns
 
 T = TypeVar("T")

@@ -24,8 +24,8 @@ from shoal_engine.anonymity.policy.value_models import Distinct as Distinct
 from shoal_engine.anonymity.policy.value_models import Entropy as Entropy
 from shoal_engine.anonymity.policy.value_models import Model as Model
 from shoal_engine.anonymity.policy.value_models import Recursive as Recursive
-from shoal_engine.declarations.policy_values import MOST, PolicyValue
 from shoal_engine.errors import PolicyError
+from shoal_engine.policy_values import MOST, PolicyValue
 from shoal_engine.transforming.specs import Transform
 
 Kind: TypeAlias = Literal["number", "category", "date", "time"]

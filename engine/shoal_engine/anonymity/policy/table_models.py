@@ -14,8 +14,8 @@ from msgspec import Meta
 
 from shoal_engine.anonymity.policy.people_models import DeltaPresence, KMap
 from shoal_engine.anonymity.policy.value_models import check_finite
-from shoal_engine.declarations.policy_values import MOST, PolicyValue
 from shoal_engine.errors import PolicyError
+from shoal_engine.policy_values import MOST, PolicyValue
 
 Sizes = npt.NDArray[np.int64]
 

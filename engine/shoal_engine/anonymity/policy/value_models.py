@@ -15,8 +15,8 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta
 
 from shoal_engine.anonymity.policy.hierarchies import Hierarchy, Order, is_grown, is_line
-from shoal_engine.declarations.policy_values import MOST, PolicyValue
 from shoal_engine.errors import PolicyError
+from shoal_engine.policy_values import MOST, PolicyValue
 
 ROUNDING = 1e-9
 """Relative slack for figures that two programs add up in different orders; counts have none."""

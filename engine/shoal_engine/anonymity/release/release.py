@@ -13,7 +13,7 @@ from shoal_engine.anonymity.release.pseudonyms import load_key, pseudonyms, pseu
 from shoal_engine.anonymity.release.recoding import Recoding
 from shoal_engine.anonymity.table.table import Table
 from shoal_engine.errors import ColumnError
-from shoal_engine.randomness.shuffling import secure_permutation
+from shoal_engine.randomness import secure_permutation
 from shoal_engine.tables.columns import Domain
 from shoal_engine.tables.grouping import group
 from shoal_engine.tables.rebuilding import rebuilt, rebuilt_type

@@ -16,7 +16,7 @@ from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.roles import Kind, QuasiIdentifier, check_output
 from shoal_engine.errors import ColumnError, PolicyError
 from shoal_engine.tables.column_names import check_columns
-from shoal_engine.tables.packing import pack_sizes
+from shoal_engine.tables.grouping import pack_sizes
 from shoal_kernels._jit import freeze
 from shoal_kernels.tables.dimensions import ORDERED, SET, TREE, Dimensions
 

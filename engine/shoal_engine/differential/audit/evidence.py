@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.errors import NumberError
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 Outputs = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float64]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from shoal_engine.differential import events
 from shoal_engine.differential.samplers import discrete_gaussian, discrete_laplace
 from shoal_engine.errors import NumberError
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 Ints = npt.NDArray[np.int64]
 

@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from shoal_engine.differential import events
 from shoal_engine.differential.samplers.choices import coins_below, uniform_below
-from shoal_engine.differential.samplers.exponentials import exp_bounds
+from shoal_engine.differential.samplers.coins import exp_bounds
 from shoal_engine.errors import InputError, NumberError
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 Ints = npt.NDArray[np.int64]
 

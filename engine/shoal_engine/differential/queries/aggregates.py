@@ -10,11 +10,11 @@ import numpy.typing as npt
 from shoal_engine.differential.queries.bounding import Bounds
 from shoal_engine.differential.queries.clipping import ClippedUnits, OutsideBounds
 from shoal_engine.differential.queries.estimates import Part
+from shoal_engine.differential.queries.grid import ValueSpec
 from shoal_engine.differential.queries.group_sums import ColumnSums, GroupSums
 from shoal_engine.differential.queries.moments import Counted, Mean, Std, Sum, Variance, counted
 from shoal_engine.differential.queries.presence import Present
 from shoal_engine.differential.queries.quantiles import Quantile
-from shoal_engine.differential.queries.total_values import ValueSpec
 
 Ints = npt.NDArray[np.int64]
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from shoal_engine.differential import events
-from shoal_engine.differential.accounting import discrete_gaussian
+from shoal_engine.differential.accounting import gaussian
 from shoal_engine.differential.accounting.concentrated import rho_for
 from shoal_engine.differential.exact_numbers import check_delta, check_epsilon
 from shoal_engine.differential.mechanisms.additive import GaussianNoise, LaplaceNoise
@@ -143,8 +143,8 @@ def _key_rule(
         rho = share * (budget.rho or 0) if budget.epsilon is None else rho_for(share * budget.epsilon, delta - alone)
         variance = groups / (2 * rho)
         if budget.epsilon is not None:
-            moved = discrete_gaussian.Moved(1, groups, groups, Fraction(1))
-            found = discrete_gaussian.variances(share * budget.epsilon, delta - alone, (moved,))
+            moved = gaussian.Moved(1, groups, groups, Fraction(1))
+            found = gaussian.variances(share * budget.epsilon, delta - alone, (moved,))
             variance = variance if found is None else min(variance, found[0])
         chosen = GaussianThreshold(variance, alone / groups)
         noise = events.DiscreteGaussian(chosen.sigma_squared, Fraction(1))
@@ -200,10 +200,10 @@ def _analytic(
     """Return Gaussian noise of each part, by the analytic mechanism; None if it cannot be computed."""
     moved = tuple(
         # A unit that is exchanged for another changes its groups and those of the other.
-        discrete_gaussian.Moved(factor * part.sensitivity, part.groups, factor * part.groups, share)
+        gaussian.Moved(factor * part.sensitivity, part.groups, factor * part.groups, share)
         for part, share in zip(parts, shares, strict=True)
     )
-    found = discrete_gaussian.variances(epsilon, delta, moved)
+    found = gaussian.variances(epsilon, delta, moved)
     return None if found is None else tuple(map(GaussianNoise, found))
 
 

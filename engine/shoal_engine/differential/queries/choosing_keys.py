@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from shoal_engine.differential.mechanisms.additive import GaussianNoise, LaplaceNoise
 from shoal_engine.differential.queries.truncated_geometric import TruncatedGeometric
-from shoal_engine.differential.samplers.exponentials import exp_bounds
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.differential.samplers.coins import exp_bounds
+from shoal_engine.randomness import Keystream
 
 Ints = npt.NDArray[np.int64]
 

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from shoal_engine.differential.queries.grid import ValueSpec
 from shoal_engine.differential.queries.group_keys import Codes, Groups
-from shoal_engine.differential.queries.total_values import ValueSpec
 from shoal_kernels.private import group_sums as kernels
 
 Counts = npt.NDArray[np.int64]

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pyarrow as pa
 
+from shoal_engine.differential.queries.grid import BLOCK, ValueSpec, check_type, place_on_grid
 from shoal_engine.differential.queries.group_keys import GroupKeys
 from shoal_engine.differential.queries.group_sums import Accumulator, GroupSums
-from shoal_engine.differential.queries.total_values import BLOCK, ValueSpec, check_type, place_on_grid
 from shoal_engine.errors import InputError
 from shoal_engine.tables.column_names import check_columns
 

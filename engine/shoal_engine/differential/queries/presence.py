@@ -7,10 +7,9 @@ import numpy.typing as npt
 
 from shoal_engine.differential.queries.bounding import Bounds
 from shoal_engine.differential.queries.estimates import Part
-from shoal_engine.differential.queries.grid import Grid
+from shoal_engine.differential.queries.grid import Grid, ValueSpec
 from shoal_engine.differential.queries.group_sums import ColumnSums, GroupSums
 from shoal_engine.differential.queries.moments import Counted, counted
-from shoal_engine.differential.queries.total_values import ValueSpec
 
 Ints = npt.NDArray[np.int64]
 

@@ -31,7 +31,7 @@ from shoal_engine.differential.queries.group_keys import GroupKeys
 from shoal_engine.differential.queries.group_sums import GroupSums
 from shoal_engine.differential.queries.observation import MOST_ROWS, RowObservation
 from shoal_engine.errors import PolicyError
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 Ints = npt.NDArray[np.int64]
 

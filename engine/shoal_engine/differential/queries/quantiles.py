@@ -9,10 +9,9 @@ import numpy.typing as npt
 
 from shoal_engine.differential.queries.bounding import Bounds
 from shoal_engine.differential.queries.estimates import Estimate, Part
-from shoal_engine.differential.queries.grid import Grid
+from shoal_engine.differential.queries.grid import Grid, ValueSpec
 from shoal_engine.differential.queries.group_sums import ColumnSums
 from shoal_engine.differential.queries.moments import OfColumn
-from shoal_engine.differential.queries.total_values import ValueSpec
 from shoal_engine.errors import PolicyError
 
 Ints = npt.NDArray[np.int64]

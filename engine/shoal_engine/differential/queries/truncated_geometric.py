@@ -13,9 +13,8 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.differential.samplers.coins import Coins
-from shoal_engine.differential.samplers.exponentials import exp_bounds
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.differential.samplers.coins import Coins, exp_bounds
+from shoal_engine.randomness import Keystream
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

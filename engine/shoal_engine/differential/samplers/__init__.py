@@ -25,7 +25,7 @@ from shoal_engine.differential.samplers.choices import bernoulli, bernoulli_exp,
 from shoal_engine.differential.samplers.coins import Coins
 from shoal_engine.differential.samplers.distributions import Gaussian, Laplace
 from shoal_engine.differential.samplers.integer_noise import draw_integers
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 __all__ = ["Coins", "bernoulli", "bernoulli_exp", "discrete_gaussian", "discrete_laplace", "uniform_below"]
 

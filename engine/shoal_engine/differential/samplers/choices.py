@@ -11,10 +11,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.differential.samplers.coins import Bounds, Coins
-from shoal_engine.differential.samplers.exponentials import exp_bounds
+from shoal_engine.differential.samplers.coins import Bounds, Coins, exp_bounds
 from shoal_engine.errors import NumberError
-from shoal_engine.randomness.keystream import CHUNK_WORDS, DrawWords, Keystream
+from shoal_engine.randomness import CHUNK_WORDS, DrawWords, Keystream
 
 Booleans = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]

@@ -16,9 +16,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.differential.samplers.coins import Coins
+from shoal_engine.differential.samplers.coins import Coins, exp_bounds
 from shoal_engine.differential.samplers.distributions import NoiseDistribution
-from shoal_engine.differential.samplers.exponentials import exp_bounds
 
 WORD_BITS: Final = 64
 LEAST_COLUMN_BITS: Final = 4

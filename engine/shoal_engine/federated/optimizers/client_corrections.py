@@ -12,8 +12,7 @@ import pyarrow as pa
 
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.optimizers.server_states import ServerState
-from shoal_engine.federated.updates.blockwise import Floats, combined, filled, wide_layout
-from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.model import Floats, Model, combined, filled, wide_layout
 from shoal_engine.federated.updates.round import RoundResult
 from shoal_engine.federated.updates.update import Update
 

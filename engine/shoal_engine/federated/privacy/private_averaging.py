@@ -17,7 +17,7 @@ import numpy.typing as npt
 from shoal_engine.differential.samplers import discrete_gaussian
 from shoal_engine.errors import UpdateError
 from shoal_engine.federated.privacy.private_training import Permit
-from shoal_engine.federated.sums.clipped_sums import (
+from shoal_engine.federated.sums.fixed_point_sums import (
     CLIP_BITS,
     LARGEST_CLIP,
     LEAST_CLIP,
@@ -31,7 +31,7 @@ from shoal_engine.federated.updates.repeated_updates import Senders
 from shoal_engine.federated.updates.round import RoundResult, UpdateChecks, UpdateRecord
 from shoal_engine.federated.updates.tensors import narrowed, widened
 from shoal_engine.federated.updates.update import Update
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 Ints = npt.NDArray[np.int64]
 

@@ -21,14 +21,13 @@ from fractions import Fraction
 from typing import Final, NoReturn
 
 from shoal_engine.differential import events
-from shoal_engine.differential.accounting.accountant import privacy_spent
-from shoal_engine.differential.accounting.calibrating import least_scale
+from shoal_engine.differential.accounting.accountant import least_scale, privacy_spent
 from shoal_engine.differential.exact_numbers import Exact, exact
 from shoal_engine.differential.samplers import bernoulli
 from shoal_engine.errors import BudgetExhausted, NumberError
-from shoal_engine.federated.sums.clipped_sums import CLIP_BITS
+from shoal_engine.federated.sums.fixed_point_sums import CLIP_BITS
 from shoal_engine.ledger import Ledger
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 _FOR_ROUNDING: Final = Fraction(1, 1000)
 """Share of delta for what discrete noise differs from Gaussian noise."""

@@ -13,8 +13,7 @@ from typing import Final, Literal
 from shoal_engine.errors import TooFewUpdates, UpdateError
 from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.sums.buffered_updates import BufferedAggregator
-from shoal_engine.federated.updates.blockwise import Floats, combined
-from shoal_engine.federated.updates.model import Model
+from shoal_engine.federated.updates.model import Floats, Model, combined
 from shoal_engine.federated.updates.round import RoundResult, UpdateRecord
 
 MOST_STEPS: Final = 2**40

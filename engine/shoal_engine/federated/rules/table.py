@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from shoal_engine.federated.rules.averaging import WeightedMean
-from shoal_engine.federated.rules.bulyan import Bulyan
-from shoal_engine.federated.rules.centered_clipping import CenteredClipping
 from shoal_engine.federated.rules.geometric_median import GeometricMedian
-from shoal_engine.federated.rules.krum import Krum, MultiKrum
-from shoal_engine.federated.rules.norm_bounding import NormBound
+from shoal_engine.federated.rules.krum import Bulyan, Krum, MultiKrum
+from shoal_engine.federated.rules.norm_clipping import CenteredClipping, NormBound
 from shoal_engine.federated.rules.order_rules import Median, TrimmedMean
 
 RULES: Final[Mapping[str, type[Any]]] = {

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.errors import SecureAggregationError, TamperedMessage
-from shoal_engine.federated.secure import key_agreement, roster, sealing
+from shoal_engine.federated.secure import key_agreement, roster, secret_sharing
 from shoal_engine.federated.secure.key_agreement import KeyPair
 from shoal_engine.federated.secure.masks import Mask, apply_masks, pair_sign
 from shoal_engine.federated.secure.messages import (
@@ -24,13 +24,12 @@ from shoal_engine.federated.secure.messages import (
     RevealRequest,
     Roster,
     SignedSurvivors,
+    Stage,
     SurvivorShares,
 )
 from shoal_engine.federated.secure.parameters import SecureParameters, check_node
-from shoal_engine.federated.secure.sealing import HeldShares
-from shoal_engine.federated.secure.secret_sharing import SECRET_BYTES, split
+from shoal_engine.federated.secure.secret_sharing import SECRET_BYTES, HeldShares, split
 from shoal_engine.federated.secure.signatures import Identity
-from shoal_engine.federated.secure.stages import Stage
 
 
 class SecureClient:
@@ -129,7 +128,9 @@ class SecureClient:
         of_self_mask = split(secret, p.threshold, list(points.values()))
         shares = {v: HeldShares(of_mask_key[x], of_self_mask[x]) for v, x in points.items()}
         self._held = {self._node: shares[self._node]}
-        sealed = tuple((v, sealing.seal(p, key, shares[v], sender=self._node, recipient=v)) for v, key in seals.items())
+        sealed = tuple(
+            (v, secret_sharing.seal(p, key, shares[v], sender=self._node, recipient=v)) for v, key in seals.items()
+        )
         bound = key_agreement.commitment(p, secret, node=self._node)
         bounds = tuple((v, self._committed(self._node, v, held)) for v, held in sorted(shares.items()))
         return EncryptedShares(p.session, p.round, self._node, bound, sealed, bounds)
@@ -155,7 +156,7 @@ class SecureClient:
                 p, encryption, self._keys[v].encryption_key, sender=v, recipient=self._node, peer=v
             )
             try:
-                opened = sealing.unseal(p, key, text, sender=v, recipient=self._node)
+                opened = secret_sharing.unseal(p, key, text, sender=v, recipient=self._node)
             except TamperedMessage as error:
                 tampered.append(error)
                 continue

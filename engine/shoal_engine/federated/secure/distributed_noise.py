@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from shoal_engine.differential.samplers import discrete_gaussian
 from shoal_engine.errors import NumberError
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 LEAST_SHARE: Final = Fraction(1, 4)
 """Below a standard deviation of a half nothing is proved."""

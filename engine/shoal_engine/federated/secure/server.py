@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from shoal_engine.errors import SecureAggregationError, TamperedMessage, TooFewSurvivors
 from shoal_engine.federated.secure import roster as rosters
-from shoal_engine.federated.secure.graph import Graph, core, is_connected
 from shoal_engine.federated.secure.key_agreement import KEY_BYTES, SHARE_COMMITMENT_BYTES, is_committed, is_usable
+from shoal_engine.federated.secure.masks import Shares, unmask
 from shoal_engine.federated.secure.messages import (
     AdvertisedKeys,
     ConfirmedShares,
@@ -21,12 +21,12 @@ from shoal_engine.federated.secure.messages import (
     RevealRequest,
     Roster,
     SignedSurvivors,
+    Stage,
     SurvivorShares,
 )
 from shoal_engine.federated.secure.parameters import SecureParameters, check_node
+from shoal_engine.federated.secure.roster import Graph, core, is_connected
 from shoal_engine.federated.secure.secret_sharing import SHARE_BYTES
-from shoal_engine.federated.secure.stages import Stage
-from shoal_engine.federated.secure.unmasking import Shares, unmask
 
 _STAGE_OF: Mapping[type, Stage] = {
     AdvertisedKeys: Stage.ADVERTISE,

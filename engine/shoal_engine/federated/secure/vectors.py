@@ -18,13 +18,20 @@ from shoal_engine.errors import SecureAggregationError, UpdateError
 from shoal_engine.federated.privacy.private_averaging import AdaptiveClip, PrivateMean, check_numbers
 from shoal_engine.federated.rules.averaging import bounded
 from shoal_engine.federated.secure.distributed_noise import DistributedGaussian
-from shoal_engine.federated.sums.clipped_sums import CLIP_BITS, MOST_UPDATES, ClippedSum
-from shoal_engine.federated.sums.fixed_point_sums import SUM_BITS, FixedPointSum, declared_bits, has_digits
+from shoal_engine.federated.sums.fixed_point_sums import (
+    CLIP_BITS,
+    MOST_UPDATES,
+    SUM_BITS,
+    ClippedSum,
+    FixedPointSum,
+    declared_bits,
+    has_digits,
+)
 from shoal_engine.federated.updates.model import Layout, Model, of_payloads
 from shoal_engine.federated.updates.round import Reason, UpdateChecks, UpdateRecord
 from shoal_engine.federated.updates.tensors import narrowed, widened
 from shoal_engine.federated.updates.update import Update
-from shoal_engine.randomness.keystream import Keystream
+from shoal_engine.randomness import Keystream
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 

@@ -16,7 +16,7 @@ from shoal_engine.federated.sums.buffered_updates import AcceptedUpdates, Buffer
 from shoal_engine.federated.updates.model import Model, of_payloads
 from shoal_engine.federated.updates.round import UpdateRecord
 from shoal_engine.federated.updates.tensors import Tensor, narrowed, widened
-from shoal_engine.tables.aligned import aligned_empty
+from shoal_engine.tables.buffers import aligned_empty
 from shoal_engine.threads import in_threads
 
 Values = npt.NDArray[Any]

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from shoal_engine.anonymity.criteria.assessment import size_promises
 from shoal_engine.anonymity.criteria.binding import BoundTable
 from shoal_engine.anonymity.criteria.measures import chosen_models
 from shoal_engine.anonymity.criteria.people import bounds_on_people
-from shoal_engine.anonymity.criteria.promises import size_promises
 from shoal_engine.anonymity.criteria.unit_criteria import UnitJudge
 from shoal_engine.anonymity.criteria.whole_table import with_k
 from shoal_engine.anonymity.methods.full_domain.classes import classes_at
-from shoal_engine.anonymity.methods.full_domain.exact_units import is_affordable
 from shoal_engine.anonymity.methods.full_domain.lattice import n_nodes
 from shoal_engine.anonymity.methods.full_domain.objectives import FullDomain
+from shoal_engine.anonymity.methods.full_domain.released_search import is_affordable
 from shoal_engine.anonymity.methods.full_domain.search import Node, Search, every_visited, prepare, visited
 from shoal_engine.anonymity.methods.full_domain.size_models import accepted, node_of_classes
 from shoal_engine.anonymity.methods.unit_classes import bind_units_and_people

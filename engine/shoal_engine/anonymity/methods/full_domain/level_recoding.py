@@ -9,7 +9,7 @@ import pyarrow as pa
 from shoal_engine.anonymity.hierarchies.labels import EVERYTHING, texts
 from shoal_engine.anonymity.release.recoding import Recoding, ReleasedColumn
 from shoal_engine.anonymity.table.dimensions import Dimension
-from shoal_engine.anonymity.table.tuples import codes_of
+from shoal_engine.anonymity.table.table import codes_of
 from shoal_engine.errors import PolicyError
 from shoal_kernels.tables.dimensions import Dimensions
 

@@ -33,7 +33,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.methods.full_domain.lattice import Levels
-from shoal_engine.anonymity.policy.full_domain import FullDomain, ObjectiveName
+from shoal_engine.anonymity.policy.methods import FullDomain, ObjectiveName
 from shoal_engine.anonymity.table.dimensions import Dimension
 from shoal_engine.errors import PolicyError
 from shoal_kernels._jit import freeze

@@ -5,16 +5,23 @@ the whole table is therefore only where it begins: classes are suppressed until 
 themselves (`classes.settled`), and only then does the node have a cost. Classes that miss a model at first stay out, so
 no node releases more than it did at first; where a suppressed row costs no less than a released one, its first cost
 bounds what it releases from below. Nodes are settled by rising bound, until no bound that is left is below the best.
+
+The cheapest node whose classes are counted in units exactly, where rows times nodes are few enough for that.
+
+Weights that rows have before classes are made fall short of their units, so a node may hold more than they prove. Here
+the units of every class of a node are counted, and the node costs what it releases; nodes are looked at by rising bound
+until none that is left can be cheaper.
 """
 
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.methods.full_domain.bounds import bounds_of
 from shoal_engine.anonymity.methods.full_domain.classes import classes_at
-from shoal_engine.anonymity.methods.full_domain.search import Node, Search, every_node, visited
+from shoal_engine.anonymity.methods.full_domain.lattice import n_nodes
+from shoal_engine.anonymity.methods.full_domain.search import Node, Search, bounds_of, every_node, visited
 from shoal_kernels.criteria.privacy_models import (
     BETA,
     BETA_ENHANCED,
@@ -34,6 +41,8 @@ Settle = Callable[[tuple[int, ...]], Ints | None]
 MOST_SETTLED = 4_096
 """Nodes that are settled at most; behind them the node tells how far it may lie above the least."""
 _MOVING = (CLOSE_EQUAL, CLOSE_ORDERED, CLOSE_TREE, DELTA, DELTA_STRICT, BETA, BETA_ENHANCED)
+MOST_ROWS = 100_000_000
+"""Rows that are counted over all nodes at most."""
 
 
 def reference_moves(search: Search) -> bool:
@@ -86,3 +95,25 @@ def _suppression_never_gains(search: Search) -> bool:
     """Return whether a suppressed row costs no less than a released one; `balance` may say otherwise."""
     released, suppressed = search.objective.factor
     return bool(suppressed >= released and search.objective.kind[0] != DIVERGENCE)
+
+
+def is_affordable(search: Search) -> bool:
+    """Return whether the units of every node can be counted."""
+    return n_nodes(search.levels) * int(search.weight.sum()) <= MOST_ROWS
+
+
+def cheapest_in_units(search: Search, settle: Settle) -> tuple[Node, Ints] | None:
+    """Return the node that costs least as it is released, the first in lattice order among equals, and its classes."""
+    nodes = list(product(*(range(one.n_levels) for one in search.levels)))
+    bounds = bounds_of(search, nodes)
+    best: tuple[Node, Ints] | None = None
+    for number in np.argsort(bounds, kind="stable"):
+        if best is not None and bounds[number] > best[0].cost:
+            break
+        classes = settle(nodes[number])
+        if classes is None:
+            continue
+        node = released_node(search, nodes[number], classes)
+        if best is None or (node.cost, node.levels) < (best[0].cost, best[0].levels):
+            best = node, classes
+    return best

@@ -20,7 +20,7 @@ from shoal_engine.anonymity.criteria.unit_criteria import with_weighed_cells
 from shoal_engine.anonymity.methods.full_domain.lattice import Levels, lattice_arrays, levels_of, n_nodes
 from shoal_engine.anonymity.methods.full_domain.objectives import FullDomain, bind_objective, check_objective
 from shoal_engine.anonymity.table.dimensions import Space
-from shoal_engine.anonymity.table.tuples import codes_of
+from shoal_engine.anonymity.table.table import codes_of
 from shoal_engine.errors import PolicyError
 from shoal_kernels.criteria.privacy_models import (
     CARRIED,
@@ -34,7 +34,7 @@ from shoal_kernels.criteria.privacy_models import (
     Models,
 )
 from shoal_kernels.full_domain.lattice import Lattice
-from shoal_kernels.full_domain.node_costs import Objective
+from shoal_kernels.full_domain.node_costs import SUM, Objective
 from shoal_kernels.full_domain.roll_up_stack import Scratch, Stack
 from shoal_kernels.full_domain.walk import NodeLog, WalkState, evaluate_node, rows_of_first_failure, walk
 
@@ -368,3 +368,19 @@ def _memory(search: Search, lists: int | None = None) -> tuple[Stack, Scratch]:
         top=np.empty(d, np.int64),
     )
     return stack, scratch
+
+
+def bounds_of(search: Search, nodes: Sequence[tuple[int, ...]]) -> npt.NDArray[np.float64]:
+    """Return the bound of each node, (n,) float64; minus infinity for an objective over classes.
+
+    See `shoal_kernels.full_domain.node_costs`: the columns' costs without suppression, times the share of them that
+    stays whatever is suppressed.
+    """
+    objective, kind = search.objective, int(search.objective.kind[0])
+    if kind > SUM:
+        return np.full(len(nodes), -np.inf)
+    level = np.array(nodes, np.int64).reshape(len(nodes), -1)[:, list(search.order)]
+    weighed = objective.weight * objective.bound[0] * objective.total[objective.total_start + level]
+    if kind == SUM:
+        return weighed.sum(axis=1)
+    return np.prod(1.0 + weighed, axis=1) ** (1.0 / level.shape[1]) - 1.0

@@ -11,8 +11,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.anonymity.methods.full_domain.bounds import bounds_of
-from shoal_engine.anonymity.methods.full_domain.search import Node, Search, Words, check_size, visited
+from shoal_engine.anonymity.methods.full_domain.search import Node, Search, Words, bounds_of, check_size, visited
 from shoal_kernels.full_domain.walk import cost_suppressing
 
 Sizes = npt.NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""Random words for noise: AES-256 in counter mode, under a key that lives as long as one release.
+"""Randomness: keystreams for noise, numbers from the system's secure source, and orders that nobody can guess.
 
 Every word has an address, so a draw is a function of the key and of its own number: how rows are cut into
 batches and shared among threads changes nothing. The address is a block of the cipher::
@@ -15,14 +15,19 @@ Noise made of them is as good as the cipher: exact for uniform words, computatio
 
 import itertools
 import os
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
+from shoal_kernels.shuffling import shuffle
+
 WordArray = npt.NDArray[np.uint64]
 Vector = npt.NDArray[np.int64]
+Uint64Source: TypeAlias = Callable[[int], WordArray]
+"""Gives as many independent, uniform 64-bit words as it is asked for."""
 
 BLOCK_BYTES: Final = 16
 KEY_BYTES: Final = 32
@@ -31,9 +36,11 @@ CHUNK_WORDS: Final = 1 << 15
 MOST_DRAWS: Final = 1 << 32
 MOST_ATTEMPTS: Final = 1 << 24
 MOST_BLOCKS: Final = 1 << 48
-
 _ZEROS: Final = bytes(8 * CHUNK_WORDS)
 _forks = 0
+_CHUNK = 1 << 20
+CHUNK = 1 << 20
+"""Random words fetched at a time."""
 
 
 def _forked() -> None:
@@ -228,3 +235,50 @@ def _encryptor(key: bytearray, mode: Any) -> CipherContext:
 
 def _bytes(array: npt.NDArray[Any]) -> memoryview:
     return array.view(np.uint8).reshape(-1).data
+
+
+def secure_uint64s(n: int) -> WordArray:
+    """Return `n` words, (n,) uint64, from the operating system."""
+    words = np.empty(n, np.uint64)
+    for start in range(0, n, _CHUNK):
+        part = words[start : start + _CHUNK]
+        part[:] = np.frombuffer(os.urandom(part.nbytes), np.uint64)
+    return words
+
+
+def random_order(n: int, source: Uint64Source) -> npt.NDArray[np.int64]:
+    """Return a random order of ``0..n-1``; two equal words in a million rows have a probability of 3e-8."""
+    return np.argsort(source(n), kind="stable")
+
+
+def normals(shape: tuple[int, int], source: Uint64Source) -> npt.NDArray[np.float64]:
+    """Return independent standard normal numbers: the inverse distribution at the middles of 2**53 steps."""
+    from scipy.special import ndtri
+
+    steps = (source(shape[0] * shape[1]) >> np.uint64(11)).astype(np.float64) + 0.5
+    # The highest middle rounds to 1, where the distribution ends.
+    return ndtri(np.minimum(steps * 2.0**-53, 1 - 2.0**-53)).reshape(shape)
+
+
+def secure_permutation(n: int) -> npt.NDArray[np.uint32]:
+    """Return a random order of ``0..n-1``, each equally likely, from the operating system's secure source.
+
+    Parameters
+    ----------
+    n : int
+        0 to 2**32 - 1.
+
+    Raises
+    ------
+    ValueError
+        If `n` is out of range.
+    """
+    if not 0 <= n < 1 << 32:
+        msg = f"a permutation of {n} was asked for; rows can be shuffled from 0 to {(1 << 32) - 1} at a time"
+        raise ValueError(msg)
+    order = np.arange(n, dtype=np.uint32)
+    state = np.array([n, 0], np.int64)
+    while state[0] > 1:
+        words = np.frombuffer(os.urandom(4 * min(CHUNK, int(state[0]))), np.uint32)
+        shuffle(words, state, order)
+    return order

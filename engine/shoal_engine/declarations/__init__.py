@@ -1,1 +1,0 @@
-"""Declarations about a file: its text format, and the meaning of each column's texts."""

@@ -1,1 +1,0 @@
-"""Randomness: keystreams of a cryptographic generator, secure words, a secure order of rows."""

@@ -1,1 +1,0 @@
-"""Utility: how much information a released table keeps."""
