@@ -8,7 +8,7 @@ import shoal
 from benches.baskets import baskets
 from benches.scale import N_ROWS
 from shoal.io.observing import observe
-from shoal.recount.recounting_items import least_support
+from shoal.recount.measures import least_support
 from shoal_engine.anonymity.release.item_recoding import recode_items
 from shoal_engine.anonymity.table.item_sets import ItemSets
 

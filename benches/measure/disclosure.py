@@ -18,7 +18,7 @@ from benches.measure.clock import timed
 from benches.measure.figure import Figure, Options
 from benches.partitioning import table_of
 from shoal.io.observing import observe
-from shoal.recount.recounting_items import least_support
+from shoal.recount.measures import least_support
 from shoal_engine.anonymity.criteria.assess import assess_table
 from shoal_engine.anonymity.release.item_recoding import recode_items
 

@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from shoal_cli.federation_commands import federate
-from shoal_cli.input_options import FORMATS, as_declared, declared_input, declaring, written_to
 from shoal_cli.ledger_commands import ledger
 from shoal_cli.main import FINDINGS, MET, NOT_VERIFIED, run, with_progress
-from shoal_cli.options import ACCEPT, JSON, THREADS, accepting, print_json
+from shoal_cli.options import (
+    ACCEPT,
+    FORMATS,
+    JSON,
+    THREADS,
+    accepting,
+    as_declared,
+    declared_input,
+    declaring,
+    print_json,
+    written_to,
+)
 from shoal_cli.query_commands import audit, noise, query
 from shoal_engine.anonymity.policy.methods import METHODS
 
@@ -66,7 +76,7 @@ def look(source: str, declared: "Declarations", policy_out: str | None, as_json:
     from shoal.io.files import check_folder
     from shoal.io.writing import written_whole
     from shoal.profile.look import look as look_at
-    from shoal_cli.rendering_look import show_look
+    from shoal_cli.rendering_profile import show_look
 
     if policy_out is not None:
         check_folder(Path(policy_out), [source])
@@ -104,8 +114,7 @@ def assess(
 ) -> int:
     """Measure the equivalence classes and risk of a table."""
     from shoal.anonymity.assess import assess as assess_frame
-    from shoal_cli.rendering import show_assessment
-    from shoal_cli.rendering_findings import show_findings, show_undecided
+    from shoal_cli.rendering import show_assessment, show_findings, show_undecided
 
     # Nothing is released here, so the least possible k replaces a missing one.
     policy = _policy(policy_file, quasi, sensitive, k=2 if policy_file is None else None, unit=unit)
@@ -152,8 +161,8 @@ def risk(
     """Report re-identification and attribute disclosure risk, and Safe Harbor identifiers."""
     from shoal.disclosure.risk_report import risk as risk_of
     from shoal.profile.safe_harbor import safe_harbor
-    from shoal_cli.rendering_findings import show_undecided
-    from shoal_cli.rendering_risk import show_risk, show_safe_harbor
+    from shoal_cli.rendering import show_undecided
+    from shoal_cli.rendering_profile import show_risk, show_safe_harbor
 
     # Nothing is released here, so the least possible k replaces a missing one.
     policy = _policy(policy_file, quasi, sensitive, k=2 if policy_file is None else None)

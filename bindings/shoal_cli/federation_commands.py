@@ -49,7 +49,7 @@ def aggregate(
 ) -> int:
     """Aggregate updates (Arrow IPC files, folders or globs) into a model."""
     from shoal.federation.aggregate import aggregate_files, read_weights
-    from shoal_cli.rendering_rounds import show_round
+    from shoal_cli.rendering import show_round
     from shoal_engine.federated.updates.round import LARGEST_WEIGHT, UpdateChecks
 
     largest = LARGEST_WEIGHT if max_weight is None else max_weight
@@ -80,7 +80,7 @@ def demo(rounds: int, as_json: bool) -> int:  # noqa: FBT001
     from dataclasses import asdict
 
     from shoal.demo.hospital_federation import hospital_federation
-    from shoal_cli.rendering_rounds import show_accuracies
+    from shoal_cli.rendering import show_accuracies
 
     if not as_json:
         click.echo("Four hospitals train a model of a disease with Flower; their patients' rows stay where they are.")

@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from types import FrameType
@@ -17,6 +18,24 @@ NOT_VERIFIED = 3
 FINDINGS = 4
 INTERRUPTED = 130
 DEBUG = "--debug"
+
+
+def trace_of(error: BaseException) -> list[str]:
+    """Return the places of an error and its causes, the first cause first.
+
+    A message of another package may quote a cell, and so may a line of interactive code; neither is included.
+    """
+    lines: list[str] = []
+    current: BaseException | None = error
+    seen: set[int] = set()
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        frames = traceback.walk_tb(current.__traceback__)
+        places = [f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_qualname}" for frame, line in frames]
+        lines = [*places, f"raised {type(current).__module__}.{type(current).__qualname__}", *lines]
+        # Includes causes hidden by `from None`: only their kind and place are shown.
+        current = current.__cause__ or current.__context__
+    return lines
 
 
 def run(command: click.Command) -> NoReturn:
@@ -39,8 +58,6 @@ def run(command: click.Command) -> NoReturn:
     except BaseException as error:
         # A panic of another library is not an Exception.
         if debug:
-            from shoal_cli.tracing import trace_of
-
             click.echo("\n".join(trace_of(error)), err=True)
         code = _failed(error, as_json=as_json)
     sys.exit(code if isinstance(code, int) else MET)

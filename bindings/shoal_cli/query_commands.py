@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from shoal_cli.input_options import declarations_of_input
 from shoal_cli.main import MET, NOT_VERIFIED
-from shoal_cli.options import ANCHOR, JSON, NEIGHBORS, THREADS, UNIT, print_json, unit_columns
+from shoal_cli.options import ANCHOR, JSON, NEIGHBORS, THREADS, UNIT, declarations_of_input, print_json, unit_columns
 from shoal_engine.differential.named_choices import DistributionName
 from shoal_engine.differential.queries.aggregate_table import AGGREGATES
 

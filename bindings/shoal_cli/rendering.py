@@ -1,11 +1,13 @@
-"""Assessments, reports, lattices and verifications as tables on a terminal."""
+"""Assessments, reports, lattices, verifications, findings and rounds of a federation as tables on a terminal."""
 
+import math
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
-
-from shoal_cli.rendering_findings import show_decisions, show_findings
+from rich.text import Text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -13,11 +15,98 @@ if TYPE_CHECKING:
     from shoal.recount.verify import Verification
     from shoal_engine.anonymity.criteria.assessment import Assessment, Report
     from shoal_engine.anonymity.policy.policy import Policy
+    from shoal_engine.finding import Finding
 
+_PLAIN = Console(markup=False, highlight=False)
+_ASCII = {"✓": "+", "✗": "x", "!": "!"}
+_STYLE = {"✓": "green", "✗": "bold red", "!": "yellow"}
 # Without markup: names of columns and files may hold brackets.
 _CONSOLE = Console(markup=False)
 _NODES_SHOWN = 10
 _SETS_SHOWN = 20
+
+
+def show_findings(met: Sequence[str], broken: Sequence[str], findings: Sequence["Finding"]) -> None:
+    """Print met promises, broken promises, and findings with their remedies.
+
+    Parameters
+    ----------
+    met, broken : sequence of str
+        One sentence each.
+    findings : sequence of Finding
+    """
+    for sentence in met:
+        _line("✓", sentence)
+    for sentence in broken:
+        _line("✗", sentence)
+    for finding in findings:
+        _line(_mark(finding), f"{finding.text} ({finding.code})", _below(finding))
+    if met or broken or findings:
+        _PLAIN.print()
+
+
+def show_decisions(findings: Sequence["Finding"]) -> None:
+    """Print how to decide on the findings that await a decision."""
+    for line in _decisions([finding for finding in findings if finding.is_open]):
+        _PLAIN.print(line, soft_wrap=True)
+
+
+def show_undecided(policy: "Policy") -> None:
+    """Print the undecided columns of a policy."""
+    names = list(policy.undecided)
+    if names:
+        many = f"{len(names)} columns are undecided" if len(names) > 1 else "1 column is undecided"
+        _line("!", f"{many}: {', '.join(names)}.", "Nothing is released before somebody decides on each.")
+        _PLAIN.print()
+
+
+def _mark(finding: "Finding") -> str:
+    """Return the mark of a finding: whether it awaits a decision."""
+    return "✗" if finding.is_open else "!"
+
+
+def _below(finding: "Finding") -> str:
+    """Return the line below a finding: the reason of its acceptance, or its remedy."""
+    return finding.remedy if finding.accepted is None else f"Accepted: {finding.accepted}"
+
+
+def _decisions(undecided: Sequence["Finding"]) -> Iterator[str]:
+    """Yield how to decide on the findings that are open."""
+    if not undecided:
+        return
+    many = f"{len(undecided)} findings await a decision" if len(undecided) > 1 else "1 finding awaits a decision"
+    text = f"{many} (exit code 4). Change the policy, or accept one by its code and the reason:"
+    yield from textwrap.wrap(text, _PLAIN.width)
+    yield f'  --accept {undecided[0].code}="..."'
+    yield ""
+
+
+def _line(mark: str, sentence: str, below: str = "") -> None:
+    """Print a mark with its sentence, and an optional line below."""
+    shown = mark if _can_print(mark) else _ASCII[mark]
+    indent = " " * 4
+    first = textwrap.wrap(_plain(sentence), max(20, _PLAIN.width - 5)) or [""]
+    rest = textwrap.wrap(_plain(below), max(20, _PLAIN.width - 5))
+    text = Text("  ")
+    text.append(shown, style=_STYLE[mark])
+    text.append(" " + f"\n{indent}".join(first), style="bold" if mark == "✗" else "")
+    text.append("".join(f"\n{indent}{line}" for line in rest), style="dim")
+    _PLAIN.print(text, soft_wrap=True)
+
+
+def _plain(sentence: str) -> str:
+    """Replace characters that the terminal cannot print."""
+    encoding = _PLAIN.encoding
+    return sentence.encode(encoding, "replace").decode(encoding, "replace")
+
+
+def _can_print(mark: str) -> bool:
+    """Return whether the terminal can print a mark."""
+    try:
+        mark.encode(_PLAIN.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _figures(assessment: "Assessment") -> list[tuple[str, str]]:
@@ -181,3 +270,31 @@ def promise(policy: "Policy", measured: "Assessment") -> str:
     every = " and every other model of the policy is too" if models else ""
     counted = f"k = {policy.k}" + (f" (distinct {policy.unit})" if policy.unit else "")
     return f"{counted} is met{every}: recounted from the released rows by other code."
+
+
+# Without markup: names of nodes may hold brackets.
+
+
+def show_round(report: "pl.DataFrame") -> None:
+    """Print the weight, norm and acceptance of each update of a round."""
+    table = Table(title="Updates", title_justify="left", title_style="bold")
+    for heading in ("node", "weight", "norm", "counts"):
+        table.add_column(heading, justify="right" if heading in ("weight", "norm") else "left")
+    for row in report.iter_rows(named=True):
+        counts = "no: " + str(row["reason"]) if not row["kept"] else "shortened" if row["clipped"] else "yes"
+        table.add_row(row["node"], _figure(row["weight"]), _figure(row["norm"]), counts)
+    _CONSOLE.print(table)
+
+
+def show_accuracies(rows: Iterable[tuple[str, str, float, str]]) -> None:
+    """Print accuracies of models: participants, rule, accuracy and remark."""
+    table = Table(title="Accuracy on held-out patients", title_justify="left", title_style="bold")
+    for heading in ("trained by", "rule", "accuracy", ""):
+        table.add_column(heading, justify="right" if heading == "accuracy" else "left")
+    for who, rule, accuracy, remark in rows:
+        table.add_row(who, rule, f"{accuracy:.1%}", remark)
+    _CONSOLE.print(table)
+
+
+def _figure(number: float) -> str:
+    return f"{number:,.4g}" if math.isfinite(number) else "-"

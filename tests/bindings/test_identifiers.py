@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import shoal
-from shoal.profile.safe_harbor_rules import BY_SHAPE, RESTRICTED_ZIP3
+from shoal.profile.safe_harbor import BY_SHAPE, RESTRICTED_ZIP3
 from shoal.profile.shapes import SHAPES
 
 

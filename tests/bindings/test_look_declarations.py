@@ -10,7 +10,7 @@ import pytest
 
 import shoal
 from shoal.profile.look import Look, look
-from shoal_cli.rendering_look import look_lines
+from shoal_cli.rendering_profile import look_lines
 from shoal_engine.anonymity.policy.policy import Policy
 
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import shoal
-from shoal.io.released_frames import rebuilt_frame
+from shoal.io.frames import rebuilt_frame
 from shoal_engine.tables.rebuilding import rebuilt
 
 CANARY = "c4n4ry of a suppressed row"

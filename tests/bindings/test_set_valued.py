@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import shoal
 from naive import item_sets as naive
-from shoal.recount.recounting_items import least_support
+from shoal.recount.measures import least_support
 from shoal_cli.commands import cli
 
 ITEMS = st.sampled_from(["11", "12", "13", "21", "22", "31", None])

@@ -3,7 +3,7 @@ import pytest
 
 import shoal
 from shoal.anonymity.anonymize import prepare
-from shoal.io.released_frames import as_frame
+from shoal.io.frames import as_frame
 from shoal_engine.anonymity.release import release as module
 
 

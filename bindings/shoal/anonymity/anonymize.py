@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from shoal.anonymity.report import Made, report_of
+from shoal.checks.certificate import reproducible
+from shoal.checks.findings import repeated_identifiers
 from shoal.checks.population import observe_people, population_of
-from shoal.checks.repeated_identifiers import repeated_identifiers
-from shoal.checks.reproduction import reproducible
 from shoal.checks.undecided import refuse_undecided
-from shoal.io.frames import IntoFrame
+from shoal.io.frames import IntoFrame, as_frame
 from shoal.io.lazy_frames import schema_of
 from shoal.io.observing import OnProgress, observe, quietly
 from shoal.io.reading_by_policy import read_by_policy, text_findings
-from shoal.io.released_frames import as_frame
 from shoal.io.threads import threads
 from shoal_engine.anonymity.criteria.assessment import Report, UtilityFigure
 from shoal_engine.anonymity.policy.methods import Method

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from shoal.checks.findings import released_findings
-from shoal.io.internal_names import internal
-from shoal.recount.recounting_units import ROWS
+from shoal.io.lazy_frames import internal
+from shoal.recount.units import ROWS, joined_promises
 from shoal.recount.verify import recount
-from shoal.recount.verifying_units import joined_promises
 from shoal_engine.anonymity.criteria.assessment import Assessment, Loss, Report, UtilityFigure, broken_promises
 from shoal_engine.errors import VerificationFailed
 from shoal_engine.finding import Finding, accept_findings, in_order

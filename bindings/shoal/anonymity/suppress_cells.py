@@ -7,10 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from shoal.io.frames import IntoFrame
+from shoal.io.frames import IntoFrame, rebuilt_frame
 from shoal.io.observing import collected, observe
 from shoal.io.reading_by_policy import read_by_policy
-from shoal.io.released_frames import rebuilt_frame
 from shoal.io.threads import threads
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.errors import PolicyError, VerificationFailed

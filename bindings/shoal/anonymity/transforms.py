@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from shoal.io.frames import IntoFrame, into_lazy
-from shoal.io.released_frames import rebuilt_frame
+from shoal.io.frames import IntoFrame, into_lazy, rebuilt_frame
 from shoal_engine.transforming.specs import (
     Microaggregate,
     Noise,

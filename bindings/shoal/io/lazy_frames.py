@@ -1,5 +1,6 @@
 """Lazy Polars frames collected whole or in batches, with errors that quote no cell."""
 
+import secrets
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -8,14 +9,18 @@ import polars as pl
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_OF_THIS_PROCESS = secrets.token_hex(16)
 BATCH_ROWS = 1 << 20
 """Rows per batch."""
-
 NOT_ARROW = (pl.Int128, pl.UInt128, pl.Object)
 """Polars types that an Arrow batch cannot hold."""
-
 UNREADABLE = (pl.exceptions.PolarsError, OSError, pl.exceptions.PanicException)
 """Errors of Polars on input that is damaged, missing or not of its schema; a panic is not a Python `Exception`."""
+
+
+def internal(name: str) -> str:
+    """Return a column name that no table has: it contains 128 random bits drawn once per process."""
+    return f"{name} {_OF_THIS_PROCESS}"
 
 
 def read_to_end(frame: pl.LazyFrame, *, streaming: bool = False) -> pl.DataFrame:

@@ -1,11 +1,14 @@
-"""Statistics of a column: type, shares, shapes and known values; never a value itself."""
+"""Statistics of columns: type, shares, shapes and known values, and the rows that sets of them make unique."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
 
 import polars as pl
 
-from shoal.profile import numbers as _look_numbers
-from shoal.profile import shapes as _look_shapes
+from shoal.profile.numbers import SAMPLE, is_phone, national_number
+from shoal.profile.shapes import NULL_TEXTS, counted, shares_of
 from shoal.profile.vocabulary import concepts_of, known_share
 
 SHAPED_ROWS = 20_000
@@ -17,6 +20,7 @@ _MOSTLY = 0.8
 _NEARLY_ALL = 0.95
 _FEW = 5
 """Fewer distinct values may pass as telephone numbers by coincidence."""
+_COMBINED_COLUMNS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +119,10 @@ def gather(column: pl.Series) -> Evidence:
 
 def _of_text(some: pl.Series) -> dict[str, object]:
     """Compute the statistics of a text column."""
-    counts = _look_shapes.counted(some)
-    known_texts = counts.filter(~pl.col("text").is_in(_look_shapes.NULL_TEXTS))
+    counts = counted(some)
+    known_texts = counts.filter(~pl.col("text").is_in(NULL_TEXTS))
     counts = known_texts if known_texts.height else counts
-    shapes = _look_shapes.shares_of(counts)
+    shapes = shares_of(counts)
     weight = pl.col("rows") / pl.col("rows").sum()
     length, numbered = counts.select(
         (pl.col("text").str.len_chars() * weight).sum(),
@@ -149,8 +153,8 @@ def _of_numbers(column: pl.Series, some: pl.Series) -> dict[str, object]:
         "high": None if high is None else float(high),  # pyright: ignore[reportArgumentType]
     }
     if column.dtype.is_integer():
-        counts = _look_shapes.counted(some)
-        shapes = _look_shapes.shares_of(counts)
+        counts = counted(some)
+        shapes = shares_of(counts)
         digits = counts.select(((pl.col("text").str.len_chars() >= 5) * pl.col("rows")).sum() / pl.col("rows").sum())
         return seen | {"whole": True, "shapes": shapes, "numbered": digits.item()} | _of_registers(counts, shapes)
     if not column.dtype.is_float():
@@ -171,13 +175,67 @@ def _of_registers(counts: pl.DataFrame, shapes: dict[str, float]) -> dict[str, o
     found: dict[str, object] = {}
     text = counts.get_column("text")
     if shapes["national_id"] >= _MOSTLY and counts.height >= 3:
-        found["register"] = _look_numbers.national_number(_some(text))
+        found["register"] = national_number(_some(text))
     digits = shapes["phone_digits"] if counts.height >= _FEW else 0.0
     if shapes["phone"] + digits >= _MOSTLY:
-        found["phones"] = _look_numbers.is_phone(_some(text))
+        found["phones"] = is_phone(_some(text))
     return found
 
 
 def _some(text: pl.Series) -> list[str]:
     """Return a bounded sample of distinct values."""
-    return text.gather_every(-(-len(text) // _look_numbers.SAMPLE)).to_list()
+    return text.gather_every(-(-len(text) // SAMPLE)).to_list()
+
+
+def unique_share(table: pl.DataFrame, names: Sequence[str]) -> float | None:
+    """Return the share of unique rows on a set of columns; None without columns.
+
+    Rows are compared by a 64-bit hash: among a million rows, two different ones collide with probability 3e-8.
+    """
+    useful = [name for name in names if table.schema[name] != pl.Null]
+    if not useful:
+        return 0.0 if names and table.height > 1 else None
+    return float(table.select(useful).hash_rows(seed=0).is_unique().sum()) / table.height
+
+
+def riskiest(table: pl.DataFrame, candidates: Sequence[Evidence]) -> pl.DataFrame:
+    """Return pairs and triples of candidates with their share of unique rows, the riskiest first.
+
+    The work is bounded: only the `_COMBINED_COLUMNS` candidates with most differing row pairs are combined.
+    """
+    ranked = sorted(candidates, key=lambda seen: -(seen.separation or 0.0))[:_COMBINED_COLUMNS]
+    names = [seen.name for seen in candidates if seen in ranked]
+    chosen = [set_ for size in (2, 3) for set_ in combinations(names, size)]
+    schema: dict[str, Any] = {
+        "columns": pl.List(pl.String),
+        "unique_rows": pl.Float64,
+        "separation": pl.Float64,
+    }
+    if not chosen:
+        return pl.DataFrame(schema=schema)
+    coded = table.select(_code(table[name]).alias(name) for name in names)
+    figures: list[pl.Expr] = []
+    for number, set_ in enumerate(chosen):
+        n = _packed(set_).unique_counts().cast(pl.Float64)
+        figures += [(n == 1).sum().alias(f"unique {number}"), (n * (n - 1.0)).sum().alias(f"alike {number}")]
+    row = coded.lazy().select(figures).collect().row(0)
+    pairs = max(1.0, table.height * (table.height - 1.0))
+    found = [
+        (list(set_), unique / table.height, 1.0 - alike / pairs if table.height > 1 else 0.0)
+        for set_, unique, alike in zip(chosen, row[0::2], row[1::2], strict=True)
+    ]
+    order = ["unique_rows", "separation", pl.col("columns").list.join("\n")]
+    return pl.DataFrame(found, schema=schema, orient="row").sort(order, descending=[True, True, False])
+
+
+def _packed(names: Sequence[str]) -> pl.Expr:
+    """Return a packed key of the codes of up to three columns.
+
+    Codes are below 2^20 (at most `_COMBINED_ROWS` values and a null), so three fit into 64 bits.
+    """
+    return pl.sum_horizontal(pl.col(name).cast(pl.UInt64) * 2 ** (20 * i) for i, name in enumerate(names))
+
+
+def _code(column: pl.Series) -> pl.Series:
+    """Return dense integer codes of the values, 0 for null."""
+    return column.rank("dense").fill_null(0)

@@ -8,11 +8,10 @@ import polars as pl
 
 from shoal.io.frames import IntoFrame
 from shoal.io.lazy_frames import read_to_end
-from shoal.profile import figures
-from shoal.profile import policy as _look_policy
-from shoal.profile.columns import Evidence, gather
+from shoal.profile.columns import Evidence, gather, riskiest, unique_share
 from shoal.profile.declarations import Proposal, described, propose
 from shoal.profile.file import opened
+from shoal.profile.policy import write
 from shoal.profile.rules import Verdict, classify_all
 from shoal_engine.declarations import FileFormat
 from shoal_engine.errors import InputError
@@ -115,7 +114,7 @@ class Look:
             Minimum number of rows of every class. None leaves it commented out: the text is a policy only once
             somebody has chosen.
         """
-        return _look_policy.write(self._classified, k, self._proposals, self.file)
+        return write(self._classified, k, self._proposals, self.file)
 
 
 def look(frame: IntoFrame, *, sample_rows: int | None = None) -> Look:
@@ -167,9 +166,9 @@ def look(frame: IntoFrame, *, sample_rows: int | None = None) -> Look:
     combined = table.gather_every(-(-table.height // _COMBINED_ROWS))
     return Look(
         frame=_described(classified),
-        combinations=figures.riskiest(combined, candidates),
-        unique_on_undecided=figures.unique_share(table, undecided),
-        unique_on_quasi_identifiers=figures.unique_share(table, [seen.name for seen in candidates]),
+        combinations=riskiest(combined, candidates),
+        unique_on_undecided=unique_share(table, undecided),
+        unique_on_quasi_identifiers=unique_share(table, [seen.name for seen in candidates]),
         rows=rows,
         examined_rows=table.height,
         combined_rows=combined.height,

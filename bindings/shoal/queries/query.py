@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from shoal.io.declared_types import typed
-from shoal.io.fingerprints import fingerprint
 from shoal.io.frames import IntoFrame, into_lazy
 from shoal.io.lazy_frames import UNREADABLE, batches, schema_of
 from shoal.io.observing import check_readable
 from shoal.io.threads import threads
 from shoal.queries.binning import Bins, bin_keys
-from shoal.queries.charging import ledger_cost, open_ledger
+from shoal.queries.charging import fingerprint, ledger_cost, open_ledger
 from shoal.queries.plan import Plan, make_plan
 from shoal.queries.public_keys import public_keys
 from shoal_engine.declarations import ColumnFormat, Declarations

@@ -1,16 +1,34 @@
-"""Reading of a released table: labels are text, kept columns have their declared types."""
+"""Reading of a released table: types of its columns, and what its labels say: values, intervals, sets and nodes.
 
+Parsing of the labels of a release: values, intervals, sets, and nodes of a hierarchy.
+
+It needs only the release and its policy, and shares no code with the writer of the labels.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from shoal.io.declared_types import typed
 from shoal.io.files import format_of, sources
 from shoal.io.frames import IntoFrame, into_lazy
 from shoal.io.reading import read_path
 from shoal_engine.anonymity.criteria.assessment import released_names
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.declarations import ColumnFormat, Declarations
+from shoal_engine.errors import ColumnError, HierarchyError
+
+if TYPE_CHECKING:
+    from shoal_engine.anonymity.policy.roles import QuasiIdentifier
+
+Flags = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.int64]
 
 
 def open_released(frame: IntoFrame, policy: Policy) -> pl.LazyFrame:
@@ -61,3 +79,164 @@ def format_of_type(kind: pl.DataType) -> ColumnFormat | None:
             return ColumnFormat(type="integer")
         case _:
             return ColumnFormat(type="float") if kind.is_float() else None
+
+
+class Reading(ABC):
+    """Parsed labels of one column over a domain of values; null, if any, is the first value."""
+
+    @abstractmethod
+    def fits(self, label: int, codes: Codes) -> Flags:
+        """Return which of the values, (n,) codes, a label covers."""
+
+
+class _Spans(Reading):
+    """Labels that cover all values between two ranks; null has rank -1."""
+
+    def __init__(self, rank: Codes, ends: Sequence[tuple[int, int]]) -> None:
+        self._rank, self._ends = rank, ends
+
+    def fits(self, label: int, codes: Codes) -> Flags:
+        low, high = self._ends[label]
+        rank = self._rank[codes]
+        return (rank >= low) & (rank <= high)
+
+
+class _Sets(Reading):
+    """Labels that list the values they cover."""
+
+    def __init__(self, members: Sequence[Flags]) -> None:
+        self._members = members
+
+    def fits(self, label: int, codes: Codes) -> Flags:
+        return self._members[label][codes]
+
+
+class _Nodes(Reading):
+    """Labels that name nodes of a hierarchy; `names`, (n_levels, n_values), are integer codes of names."""
+
+    def __init__(self, names: Codes, wanted: Sequence[int]) -> None:
+        self._names, self._wanted = names, wanted
+
+    def fits(self, label: int, codes: Codes) -> Flags:
+        return (self._names[:, codes] == self._wanted[label]).any(axis=0)
+
+
+def read_labels(
+    labels: pl.DataFrame, domain: pl.Series, name: str, role: "QuasiIdentifier", policy: "Policy"
+) -> Reading:
+    """Parse the distinct labels of a quasi-identifier.
+
+    Parameters
+    ----------
+    labels : pl.DataFrame
+        One column of labels, or two of bounds.
+    domain : pl.Series
+        Distinct values of the population, null first if any, then ascending.
+    name, role, policy
+
+    Raises
+    ------
+    HierarchyError
+        The hierarchy does not cover the values.
+    """
+    from shoal_engine.anonymity.policy.hierarchies import Order, is_line
+
+    has_null, known = domain.null_count() > 0, domain.drop_nulls()
+    anything = -1 if role.nulls == "generalize" else 0
+    if role.output == "bounds":
+        return _bounds(labels, known, name, has_null=has_null, of_null=len(known) if anything < 0 else -1)
+    texts = _texts(known)
+    found = labels.get_column(name)
+    written: list[str | None] = (found if found.dtype == pl.String else pl.Series(_texts(found))).to_list()
+    if role.hierarchy is not None and not is_line(role.hierarchy):
+        return _nodes(written, known, name, role, policy, has_null=has_null)
+    if role.hierarchy is None and (role.kind == "category" or isinstance(known.dtype, pl.String | pl.Boolean)):
+        return _Sets([_members(label, texts, has_null=has_null, role=role) for label in written])
+    declared = role.hierarchy.values if isinstance(role.hierarchy, Order) else texts
+    place = {text: rank for rank, text in enumerate(declared)}
+    if any(text not in place for text in texts):
+        msg = f"the order of {name!r} does not list every value of the population; add the missing ones"
+        raise HierarchyError(msg)
+    rank = np.array([-1] * has_null + [place[text] for text in texts], np.int64)
+    return _Spans(rank, [_ends(label, place, name, anything) for label in written])
+
+
+def _texts(known: pl.Series) -> list[str]:
+    """Return the texts of single values in a release."""
+    from shoal_engine.tables.value_texts import value_texts
+
+    return value_texts(known.to_arrow()).to_pylist()
+
+
+def _bounds(labels: pl.DataFrame, known: pl.Series, name: str, *, has_null: bool, of_null: int) -> Reading:
+    """Parse two bounds; without bounds, a label covers null up to rank `of_null`."""
+    lower, upper = (labels.get_column(f"{name}_{end}") for end in ("lower", "upper"))
+    lower, upper = (_as_values(end, known.dtype, name) for end in (lower, upper))
+    low = known.search_sorted(lower, side="left").to_list()
+    high = (known.search_sorted(upper, side="right").cast(pl.Int64) - 1).to_list()
+    ends = [(-1, of_null) if lost else (a, b) for lost, a, b in zip(lower.is_null(), low, high, strict=True)]
+    return _Spans(np.arange(len(known) + has_null) - has_null, ends)
+
+
+def _as_values(end: pl.Series, kind: pl.DataType, name: str) -> pl.Series:
+    """Return bounds with the population's type; bounds from a delimited file are text."""
+    declared = format_of_type(kind)
+    if end.dtype != pl.String or declared is None:
+        return end if end.dtype == kind else end.cast(kind, strict=False)
+    values = end.to_frame(name).select(typed(pl.col(name), declared)).to_series()
+    if values.null_count() > end.null_count():
+        msg = f"a bound of {name!r} is not of type {declared.type} as in the population; give this policy's release"
+        raise ColumnError(msg)
+    return values.cast(kind)
+
+
+def _ends(label: str | None, place: Mapping[str, int], name: str, anything: int) -> tuple[int, int]:
+    """Return the lowest and highest rank that a label covers; ``*`` begins at rank `anything`."""
+    if label is None:
+        return -1, -1
+    if label in place:
+        return place[label], place[label]
+    if label == "*":
+        return anything, len(place)
+    parts = label[1:-1].split(", ")
+    for cut in range(1, len(parts)):
+        lower, upper = ", ".join(parts[:cut]), ", ".join(parts[cut:])
+        if lower in place and upper in place:
+            return place[lower], place[upper]
+    msg = f"a label of {name!r} is not an interval of values in the population; give the release of this policy"
+    raise ColumnError(msg)
+
+
+def _members(label: str | None, texts: Sequence[str], *, has_null: bool, role: "QuasiIdentifier") -> Flags:
+    """Return which values a set covers, including null if nulls are generalized."""
+    mixes = role.nulls == "generalize"
+    if label is None or label == "*":
+        null = label is None or mixes
+        named = [label == "*"] * len(texts)
+    else:
+        listed = f", {label[1:-1]}, " if label.startswith("{") else ""
+        null = mixes and ", null, " in listed
+        named = [text == label or f", {text}, " in listed for text in texts]
+    return np.array([null] * has_null + named, np.bool_)
+
+
+def _nodes(
+    written: Sequence[str | None],
+    known: pl.Series,
+    name: str,
+    role: "QuasiIdentifier",
+    policy: "Policy",
+    *,
+    has_null: bool,
+) -> Reading:
+    """Parse names of nodes; a name covers all nodes that have it."""
+    from shoal_engine.anonymity.hierarchies.trees import plant
+
+    assert role.hierarchy is not None
+    tree = plant(role.hierarchy, known.to_arrow(), has_null=has_null, column=name, folder=policy.folder)
+    number: dict[str | None, int] = {}
+    of_node = np.array([number.setdefault(text, len(number)) for text in tree.label.to_pylist()], np.int64)
+    names = of_node[tree.ancestor][:, tree.leaf]
+    if has_null and role.nulls == "apart":
+        names[:, 0] = number[None]
+    return _Nodes(names, [number.get(label, -1) for label in written])

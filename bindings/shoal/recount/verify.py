@@ -9,17 +9,16 @@ import msgspec
 import polars as pl
 
 from shoal.checks.certificate import broken_certificate
-from shoal.checks.findings import released_findings
+from shoal.checks.findings import released_findings, repeated_identifiers
 from shoal.checks.population import population_of
-from shoal.checks.repeated_identifiers import repeated_identifiers
 from shoal.checks.undecided import refuse_undecided
 from shoal.io.frames import IntoFrame
 from shoal.io.lazy_frames import UNREADABLE, schema_of
-from shoal.recount.recounting_items import least_support
-from shoal.recount.recounting_tables import table_figures
-from shoal.recount.regrouping import Ground, regroup
+from shoal.recount.classes import Ground, regroup
+from shoal.recount.measures import least_support
 from shoal.recount.released_table import open_released
-from shoal.recount.verifying_units import joined_promises, pseudonym_of_unit, unit_findings
+from shoal.recount.tables import table_figures
+from shoal.recount.units import joined_promises, pseudonym_of_unit, unit_findings
 from shoal_engine.anonymity.criteria.assessment import Assessment, broken_promises, released_names
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.roles import Closeness, Recursive

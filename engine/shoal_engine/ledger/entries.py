@@ -47,7 +47,7 @@ class Entry:
         SHA-256, in hexadecimal: of the line before, and of this one with it.
     neighbors, law, fingerprint : str
         Which tables count as neighbors; the distribution of the noise, empty where there are several or none; and a
-        fingerprint of the data, see `shoal.io.fingerprints`. All empty in lines of version 1.
+        fingerprint of the data, see `shoal.queries.charging`. All empty in lines of version 1.
     version : int
         Version of the form of the line, which its hash covers.
     """

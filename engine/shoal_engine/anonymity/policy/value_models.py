@@ -5,7 +5,7 @@ which definition is meant, and how ARX and pycanon, whose figures people compare
 
 Each model names its figure, where `SensitiveReach` holds what the worst class reaches under it (a field, and a key in
 it where there are several), says whether a figure meets the limit, and describes itself. Kernels check and measure it
-(`shoal_kernels.criteria`), `criteria.binding` gives it to them, and `shoal.recount.recounting` measures it again.
+(`shoal_kernels.criteria`), `criteria.binding` gives it to them, and `shoal.recount.measures` measures it again.
 """
 
 import math

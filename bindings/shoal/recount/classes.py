@@ -9,18 +9,9 @@ from functools import reduce
 
 import polars as pl
 
-from shoal.io.internal_names import internal
-from shoal.recount.recounting import OtherMeasure, Seen, other_measures
-from shoal.recount.recounting_units import (
-    MEMBERS,
-    ROWS,
-    VALUE,
-    WEIGHT,
-    least_carried_of,
-    lightened,
-    members_of,
-    weighed,
-)
+from shoal.io.lazy_frames import internal
+from shoal.recount.measures import OtherMeasure, Seen, other_measures
+from shoal.recount.units import MEMBERS, ROWS, VALUE, WEIGHT, least_carried_of, lightened, members_of, weighed
 from shoal_engine.anonymity.criteria.assessment import Assessment, SensitiveReach
 from shoal_engine.anonymity.policy.value_models import Model
 
@@ -77,8 +68,8 @@ def regroup(
     quasi_identifiers : names of the columns whose equal values form a class
     sensitive : ground distances per sensitive column, the one for ``t`` first; default: equal distance
     recursive : the l of each recursive (c, l)-diversity to measure, per sensitive column
-    other_models : other models to measure, per sensitive column; see `shoal.recount.recounting`
-    unit : column whose distinct values are counted, if any; see `shoal.recount.recounting_units`
+    other_models : other models to measure, per sensitive column; see `shoal.recount.measures`
+    unit : column whose distinct values are counted, if any; see `shoal.recount.units`
 
     Returns
     -------
