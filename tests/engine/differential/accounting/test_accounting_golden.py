@@ -9,7 +9,7 @@ import pytest
 from shoal_engine.differential import events
 from shoal_engine.differential.accounting import loss_compositions
 
-GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "dp_accounting.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[3] / "golden" / "dp_accounting.json").read_text())
 CASES = [
     (json.dumps(case["event"]), float(delta), told)
     for case in GOLDEN["cases"]

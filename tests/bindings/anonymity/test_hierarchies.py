@@ -9,7 +9,7 @@ import shoal
 from naive.hierarchies import arx_rows
 from shoal_cli.commands import cli
 
-ADULT = Path(__file__).parents[2] / ".." / "shared" / "data" / "adult"
+ADULT = Path(__file__).parents[3] / ".." / "shared" / "data" / "adult"
 CANARY = "c4n4ry"
 PEOPLE = pl.DataFrame(
     {

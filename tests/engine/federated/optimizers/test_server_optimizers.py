@@ -15,7 +15,7 @@ from shoal_engine.federated.rules.averaging import WeightedMean
 from shoal_engine.federated.updates.model import Model
 from shoal_engine.federated.updates.update import Update, write_updates
 
-GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "flower_optimizers.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[3] / "golden" / "flower_optimizers.json").read_text())
 KINDS: dict[str, Callable[..., ServerOptimizer]] = {
     "FedAdagrad": FedAdagrad,
     "FedAdam": FedAdam,

@@ -13,11 +13,11 @@ from typing import NoReturn
 
 import pytest
 
-from ledger.watching import at
+from ledger_faults.watching import at
 from shoal_engine.errors import LedgerError
 from shoal_engine.ledger import Budget, Ledger, Receipt
 
-HERE = Path(__file__).parent
+FAULTS = Path(__file__).parents[2] / "ledger_faults"
 forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked writers, and this system has no fork")
 
 
@@ -63,7 +63,7 @@ def test_debit__threads_that_share_an_anchor(ledger: Ledger, anchor: Path) -> No
 
 
 def test_debit__processes_that_share_an_anchor(ledger: Ledger, anchor: Path) -> None:
-    command = [sys.executable, str(HERE / "racing.py"), str(ledger.path), "100", str(anchor)]
+    command = [sys.executable, str(FAULTS / "racing.py"), str(ledger.path), "100", str(anchor)]
     racing = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     assert [int(one.communicate(timeout=3000)[0]) for one in racing] == [100] * 3
     assert kept(anchor) == 300
@@ -92,7 +92,7 @@ def test_debit__a_crash_at_any_step_leaves_a_ledger_that_opens(
     anchor: Path,
 ) -> None:
     script = (
-        "import os, pytest, sys; from ledger.watching import at; from shoal_engine.ledger import Ledger\n"
+        "import os, pytest, sys; from ledger_faults.watching import at; from shoal_engine.ledger import Ledger\n"
         "path, anchor, when, statement = sys.argv[1:]\n"
         "at(pytest.MonkeyPatch(), when, statement, lambda: os._exit(9))\n"
         "Ledger(path, anchor=anchor).debit(1, events='{}', dataset='', policy='')\n"
@@ -108,7 +108,13 @@ def test_debit__a_crash_at_any_step_leaves_a_ledger_that_opens(
 
 @forking
 def test_debit__no_kill_leaves_an_anchor_behind_a_receipt(tmp_path: Path) -> None:
-    command = [sys.executable, str(HERE / "killing.py"), str(tmp_path / "budget.db"), "50", str(tmp_path / "elsewhere")]
+    command = [
+        sys.executable,
+        str(FAULTS / "killing.py"),
+        str(tmp_path / "budget.db"),
+        "50",
+        str(tmp_path / "elsewhere"),
+    ]
     told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=3000).stdout
     assert int(told.split()[0]) == 50
 

@@ -14,7 +14,7 @@ from shoal_engine.anonymity.hierarchies.trees import order_ranks, plant
 from shoal_engine.anonymity.policy.hierarchies import Dates, Hierarchy, Intervals, NamedTree, Order, Prefix
 from shoal_engine.errors import ColumnError, HierarchyError
 
-ADULT = Path(__file__).parents[2] / ".." / "shared" / "data" / "adult"
+ADULT = Path(__file__).parents[4] / ".." / "shared" / "data" / "adult"
 ADULT_COLUMNS = (
     *("sex", "age", "race", "marital-status", "education"),
     *("native-country", "workclass", "occupation", "salary-class"),

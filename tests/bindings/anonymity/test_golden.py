@@ -12,7 +12,7 @@ import shoal
 from benches import adult
 from shoal_engine.anonymity.criteria.assessment import Assessment
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 FIGURES: dict[str, Any] = json.loads((GOLDEN / "pycanon.json").read_text())
 PYCANON: dict[str, Any] = FIGURES["tables"]
 ADULT: dict[str, Any] = FIGURES["adult"]

@@ -14,7 +14,7 @@ from shoal_kernels.criteria.privacy_models import Cells, Models
 from shoal_kernels.partitioning.residuals import total_loss
 from shoal_kernels.tables.dimensions import ORDERED, TREE, Dimensions
 
-ADULT = Path(__file__).parents[2] / ".." / "shared" / "data" / "adult"
+ADULT = Path(__file__).parents[4] / ".." / "shared" / "data" / "adult"
 COLUMNS = ["sex", "age", "race", "marital-status", "education", "native-country", "workclass", "occupation"]
 
 

@@ -16,7 +16,7 @@ from shoal.profile.shapes import shape_shares
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.errors import InputError, PolicyError
 
-ADULT = Path(__file__).parents[2] / ".." / "shared" / "data" / "adult" / "adult.csv"
+ADULT = Path(__file__).parents[3] / ".." / "shared" / "data" / "adult" / "adult.csv"
 
 
 def _role(name: str, values: list[Any], dtype: Any = None) -> str:

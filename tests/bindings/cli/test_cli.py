@@ -17,7 +17,7 @@ FIGURES = {"rows", "k", "equivalence_classes", "unique_rows", "risk", "sensitive
     "unit",
     "units",
 }
-ADULT = Path(__file__).parents[2] / ".." / "shared" / "data" / "adult"
+ADULT = Path(__file__).parents[3] / ".." / "shared" / "data" / "adult"
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from shoal_engine.federated.privacy.private_training import PrivateTraining
 from shoal_engine.ledger import Budget, Ledger, Receipt
 from shoal_engine.ledger.budgets import GRAIN, MOST_BITS, added, cost_of
 
-HERE = Path(__file__).parent
+FAULTS = Path(__file__).parents[2] / "ledger_faults"
 
 
 def opened(path: Path, epsilon: str = "10", delta: str = "1e-6", anchor: Path | None = None) -> Ledger:
@@ -117,7 +117,7 @@ def test_exhausted__tells_what_was_asked_and_crosses_processes(tmp_path: Path) -
 
 def test_debit__eight_processes_never_overspend(tmp_path: Path) -> None:
     ledger, times = opened(tmp_path, "5000"), 1000
-    command = [sys.executable, str(HERE / "racing.py"), str(ledger.path), str(times)]
+    command = [sys.executable, str(FAULTS / "racing.py"), str(ledger.path), str(times)]
     racing = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(8)]
     charged = [int(one.communicate(timeout=3000)[0]) for one in racing]
     assert sum(charged) == 5000
@@ -127,7 +127,7 @@ def test_debit__eight_processes_never_overspend(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked writers, and this system has no fork")
 def test_debit__no_kill_gives_budget_back(tmp_path: Path) -> None:
-    command = [sys.executable, str(HERE / "killing.py"), str(tmp_path / "budget.db"), "200"]
+    command = [sys.executable, str(FAULTS / "killing.py"), str(tmp_path / "budget.db"), "200"]
     told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=3000).stdout
     kills, acknowledged, lines = map(int, told.split())
     assert kills == 200

@@ -12,7 +12,7 @@ from shoal_engine.differential.accounting.concentrated import epsilon_for, rho_o
 from shoal_engine.differential.mechanisms.additive import GaussianNoise, LaplaceNoise
 from shoal_engine.differential.queries.choosing_keys import GaussianThreshold, LaplaceThreshold
 
-GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "opendp.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[3] / "golden" / "opendp.json").read_text())
 ABOVE_ROUNDING = 1e-12
 """Deltas below it are mostly what OpenDP adds for its own rounding."""
 

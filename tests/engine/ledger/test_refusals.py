@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from ledger.watching import at
+from ledger_faults.watching import at
 from shoal_engine import whole_files
 from shoal_engine.errors import BudgetExhausted, InputError, LedgerError, NumberError
 from shoal_engine.ledger import Budget, Ledger, Receipt, rows
