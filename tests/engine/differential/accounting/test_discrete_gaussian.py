@@ -66,6 +66,20 @@ def test_variances__an_exchange_is_private_by_its_exact_sum(epsilon: str, delta:
         assert hockey_stick([(variance, one) for one in change], float(e)) <= float(d) * (1 + 1e-9)
 
 
+@pytest.mark.parametrize(("epsilon", "delta"), [("3", "1e-6"), ("2", "1e-3")])
+def test_variances__beside_wide_noise_are_private_whatever_is_tried(
+    epsilon: str, delta: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The least of many narrow noises that is taken, most of them too narrow, is private with the wide one."""
+    monkeypatch.setattr(gaussian, "_ADDITIONS", tuple(Fraction(i, 10) for i in range(-30, 3)))
+    e, d = Fraction(epsilon), Fraction(delta)
+    parts = (Moved(1, 1, 1, Fraction(1, 2)), Moved(10, 1, 1, Fraction(1, 2)))
+    narrow, wide = map(float, variances.__wrapped__(e, d, parts) or ())
+    assert narrow < gaussian._NARROW <= wide
+    reached = max(hockey_stick([(narrow, 1), (wide, change)], float(e)) for change in (-10, 0, 10))
+    assert float(d) / 2 < reached <= float(d)
+
+
 @pytest.mark.parametrize(("epsilon", "delta"), TARGETS)
 def test_theorem__bounds_the_exact_sum(epsilon: str, delta: str) -> None:
     e, d = Fraction(epsilon), Fraction(delta)

@@ -129,6 +129,21 @@ def test_parts__one_unit_changes_no_more_than_they_say(
         assert sum(change > 0 for change in changes) <= part.groups or sum(changes) <= part.sensitivity * part.groups
 
 
+@pytest.mark.parametrize("max_rows", [1, 3, None])
+def test_parts__some_unit_changes_all_that_they_say(max_rows: int | None) -> None:
+    """So none gets more noise than it needs: a unit at a bound, beyond it, or with different values reaches each."""
+    query = query_of(Bounds(2, max_rows), keys=pa.table({"key": ["a", "b", "c"]}))
+    parts = [part for own in query.parts() for part in own]
+    none = exact_parts(totals_of([], query))
+    most = [0] * len(parts)
+    lower, upper = map(float, BOUNDS)
+    for values in ([lower] * 4, [upper] * 4, [lower, upper, 0.0, 0.5], [1e9] * 4):
+        found = exact_parts(totals_of([(0, key, value) for key in "abc" for value in values], query))
+        for i in range(len(parts)):
+            most[i] = max(most[i], sum(int(np.abs(found[key][i] - none[key][i]).max()) for key in found))
+    assert most == [part.sensitivity * part.groups for part in parts]
+
+
 def cost(event: events.Event) -> tuple[Fraction, Fraction]:
     """Return epsilon and delta by adding up."""
     match event:

@@ -437,6 +437,8 @@ def test_secrets__are_not_in_any_repr() -> None:
     round_ = played(Stage.REVEAL)
     message = round_.clients[0].reveal(round_.request)
     assert all(repr(share)[2:-1] not in repr(message) for _, share in message.self_mask)
+    lost = SurvivorShares(bytes(16), 0, 1, self_mask=((2, b"of its own"),), mask_key=((3, b"of a pair"),))
+    assert "of " not in repr(lost)
 
 
 def test_errors__survive_pickling() -> None:

@@ -143,6 +143,14 @@ def test_mean__of_no_weight() -> None:
         PLAN.released(np.zeros(length_of(LIKE.layout), np.int64), LIKE)
 
 
+@pytest.mark.parametrize("most", [50.0, 0.3, 2.0**20])
+@pytest.mark.parametrize("n", [1, 10, 1023, 1024])
+def test_mean__weights_of_all_have_room_and_use_it(most: float, n: int) -> None:
+    """All of them at the largest weight add up to less than 2**61 steps, and to a quarter of that or more."""
+    total = Fraction(most) * n * Fraction(2) ** MaskedMean(1.0, most, n).weight_bits
+    assert 2**59 <= total < 2**61
+
+
 @pytest.mark.parametrize("numbers", [(0.0, 1.0, 1), (1.0, 0.0, 1), (1.0, 1.0, 0), (1.0, 2.0**40, 2**10)])
 def test_mean__of_no_grid(numbers: tuple[float, float, int]) -> None:
     with pytest.raises(UpdateError):
