@@ -13,7 +13,7 @@ import pytest
 
 import shoal
 from shoal.io import files, writing
-from shoal.queries import noise as noising
+from shoal.queries import noise
 
 PEOPLE = pl.DataFrame({"age": [20, 21, 30, 31], "s": list("xyxy")})
 AGE = shoal.Policy.of(k=2, quasi_identifiers=["age"], insensitive=["s"])
@@ -83,7 +83,7 @@ def test_check_folder__places_that_take_no_file(place: Callable[[Path], Path], t
     with pytest.raises(shoal.OutputError):
         shoal.anonymize_file(PEOPLE, tmp_path / "fine.csv", AGE, certificate=output)
     with pytest.raises(shoal.OutputError):
-        noising.sample_noise_file(output, "laplace", scale=1, n=3)
+        noise.sample_noise_file(output, "laplace", scale=1, n=3)
     with pytest.raises(shoal.OutputError):
         shoal.build_hierarchy(shoal.Prefix(), ["a", "b"]).write_csv(output)
     assert sorted(os.listdir(tmp_path)) == before

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from shoal_engine.tables import radix_partition as bucketing
+from shoal_engine.tables import radix_partition
 from shoal_kernels._jit import freeze
 from shoal_kernels.criteria.privacy_models import Cells
 from shoal_kernels.tables.merging import count_cells, fill_cells, merge_tuples
@@ -153,7 +153,7 @@ def _group_words(
     weight, rows = np.empty(0, np.int64), None
     for w, mine in enumerate(members):
         last = w == packing.n_words - 1
-        one = bucketing.group_word(
+        one = radix_partition.group_word(
             [codes[j] for j in mine],
             [int(packing.shift[j]) for j in mine],
             packing.bits(w),
@@ -166,7 +166,7 @@ def _group_words(
         assert rows is not None
         assert one.tuple_of_row is not None
         both = pack_sizes([max(1, len(weight)), max(1, len(one.words))])
-        pair = bucketing.group_word(
+        pair = radix_partition.group_word(
             [rows, one.tuple_of_row],
             [int(s) for s in both.shift],
             both.bits(0),

@@ -9,13 +9,13 @@ import pytest
 
 import shoal
 from naive import noise as naive
-from shoal.queries import noise as noising
+from shoal.queries import noise
 from shoal_cli.commands import cli
 from shoal_cli.main import run
 
 
 @pytest.mark.parametrize("distribution", ["laplace", "gaussian"])
-def test_noise__is_of_the_distribution(distribution: noising.DistributionName) -> None:
+def test_noise__is_of_the_distribution(distribution: noise.DistributionName) -> None:
     drawn = shoal.sample_noise(distribution, scale="10.3", n=100_000)
     assert drawn.dtype == pl.Int64
     # Keys are new each time: this fails once in ten million runs.
@@ -28,13 +28,13 @@ def test_noise__is_another_each_time() -> None:
 
 def test_noise__floats_mean_more_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = list[Fraction]()
-    distribution = noising._distribution
+    distribution = noise._distribution
 
-    def noted(name: noising.DistributionName, scale: Fraction) -> object:
+    def noted(name: noise.DistributionName, scale: Fraction) -> object:
         seen.append(scale)
         return distribution(name, scale)
 
-    monkeypatch.setattr(noising, "_distribution", noted)
+    monkeypatch.setattr(noise, "_distribution", noted)
     for scale in (0.1, 0.3, "0.1"):
         shoal.sample_noise("laplace", scale=scale, n=1)
     assert seen == [Fraction(0.1), Fraction(3, 10), Fraction(1, 10)]
@@ -59,7 +59,7 @@ def test_noise__bad_input(asked: dict[str, object], told: str) -> None:
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "tsv", "ipc"])
 def test_sample_noise_file__formats_and_batches(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(noising, "BATCH", 300)
+    monkeypatch.setattr(noise, "BATCH", 300)
     output = tmp_path / f"noise.{suffix}"
     told = shoal.sample_noise_file(output, "gaussian", scale="20/2", n=1000)
     assert told == {"distribution": "gaussian", "scale": "10", "n": 1000, "output": str(output)}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from naive import grouping as naive
 from shoal_engine.errors import ColumnError
-from shoal_engine.tables import factorize as first_seen
+from shoal_engine.tables import factorize
 from shoal_engine.tables.buffers import read_buffers
 from shoal_engine.tables.columns import ColumnEncoder, Domain, count_codes, recode
 
@@ -136,7 +136,7 @@ def test_encoder__many_strings_outgrow_the_table(monkeypatch: pytest.MonkeyPatch
     values = [f"{i % 40_000:05} and some more text" for i in range(90_000)]
     array = pa.array(values).cast(pa.string_view())
     by_views = encode([array])
-    monkeypatch.setattr(first_seen, "MOST_STRINGS", 1 << 11)
+    monkeypatch.setattr(factorize, "MOST_STRINGS", 1 << 11)
     assert encode([array]) == by_views
     assert by_views[1] == [i % 40_000 for i in range(90_000)]
 
@@ -145,7 +145,7 @@ def test_encoder__long_strings_have_one_code_each() -> None:
     # The same text lies at a place of its own for each row, and differs in its first, middle or last bytes only.
     values = ["x" * 13, "y" + "x" * 12, "x" * 12 + "y", "x" * 20 + "y" + "x" * 20, "x" * 41, "x" * 16, "x" * 17] * 50
     array = pa.array([*values, *reversed(values)]).cast(pa.string_view())
-    codes, distinct = first_seen.encode_batch(array)
+    codes, distinct = factorize.encode_batch(array)
     assert len(distinct) == 7
     assert codes.tolist() == [*([*range(7)] * 50), *([*range(6, -1, -1)] * 50)]
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive import grouping as naive
-from shoal_engine.tables import radix_partition as bucketing
+from shoal_engine.tables import radix_partition
 from shoal_engine.tables.columns import narrowest
 from shoal_engine.tables.grouping import Grouped, cells, group, merge
 
@@ -115,7 +115,7 @@ def test_group__buckets_and_table_agree(monkeypatch: pytest.MonkeyPatch, row_ids
     random = np.random.default_rng(1)
     codes = [random.integers(0, 40, 50_000).astype(np.uint8) for _ in range(2)]
     by_table = group(codes, [40, 40], n_threads=2, row_ids=row_ids)
-    monkeypatch.setattr(bucketing, "TABLE_BITS", 0)
+    monkeypatch.setattr(radix_partition, "TABLE_BITS", 0)
     assert_same(by_table, group(codes, [40, 40], n_threads=2, row_ids=row_ids))
 
 

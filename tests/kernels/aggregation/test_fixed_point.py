@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive.averaging import on_grid
-from shoal_kernels.aggregation import clipped_changes as changes
-from shoal_kernels.aggregation import fixed_point
+from shoal_kernels.aggregation import clipped_changes, fixed_point
 
 PRODUCTS = st.one_of(
     st.floats(-fixed_point.REACH, fixed_point.REACH),
@@ -70,9 +69,9 @@ def test_changes__are_those_of_differences(data: st.DataObject, dtype: str) -> N
     values, base = (np.array([pair[end] for pair in pairs], dtype) for end in (0, 1))
     change = values.astype(np.float64) - base.astype(np.float64)
     squares = np.empty(-(-len(pairs) // fixed_point.BLOCK))
-    changes.MEASURE_CHANGE[dtype](values, base, np.empty(fixed_point.LANES), squares)
+    clipped_changes.MEASURE_CHANGE[dtype](values, base, np.empty(fixed_point.LANES), squares)
     assert math.fsum(squares) == pytest.approx(math.fsum(change**2), rel=1e-13)
     sums, expected = np.zeros(len(pairs), np.int64), np.zeros(len(pairs), np.int64)
-    changes.FOLD_CHANGE[dtype](values, base, 2.0**30, sums)
+    clipped_changes.FOLD_CHANGE[dtype](values, base, 2.0**30, sums)
     fixed_point.FOLD["float64"](change, 2.0**30, expected)
     assert sums.tolist() == expected.tolist()

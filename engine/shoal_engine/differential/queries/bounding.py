@@ -21,8 +21,7 @@ from shoal_engine.differential.queries.observation import MOST_ROWS, check_batch
 from shoal_engine.errors import NumberError, PolicyError
 from shoal_engine.tables.columns import narrowest
 from shoal_engine.threads import in_threads, ranges
-from shoal_kernels.private import contribution_bounding as unit_bounding
-from shoal_kernels.private import unit_partitioning
+from shoal_kernels.private import contribution_bounding, unit_partitioning
 from shoal_kernels.private.group_sums import COUNT_ROWS
 from shoal_kernels.private.unit_pairing import pair_rows
 from shoal_kernels.private.unit_partitioning import BUCKET_BITS, N_BUCKETS
@@ -265,7 +264,7 @@ class UnitObservation:
         low = np.array([spec.grid.low for spec in self._specs], np.int64)
         high = np.array([spec.grid.high for spec in self._specs], np.int64)
         points = np.empty((len(values), len(kept_end)), np.int32)
-        unit_bounding.clip_sums(values, kept, kept_end, low, high, points)
+        contribution_bounding.clip_sums(values, kept, kept_end, low, high, points)
         return points
 
 
@@ -296,13 +295,13 @@ class _Choice:
         group = (words[begin[:m]] >> np.uint64(32)).astype(np.uint32)
         chosen, found = np.empty(m, np.bool_), np.zeros(2, np.int64)
         tags = self.unit_tag, self.group_tag
-        unit_bounding.choose_pairs(unit, group, *tags, self.group_rank, self.key, bounds.max_groups, chosen)
+        contribution_bounding.choose_pairs(unit, group, *tags, self.group_rank, self.key, bounds.max_groups, chosen)
         kept, kept_group, kept_end = np.empty(n, np.uint32), np.empty(m, np.uint32), np.empty(m, np.int64)
         most = n if bounds.max_rows is None else bounds.max_rows
-        unit_bounding.keep_rows(
+        contribution_bounding.keep_rows(
             words, begin, unit, chosen, values, *tags, self.key, most, kept, kept_group, kept_end, found
         )
-        n_kept, n_groups = int(found[unit_bounding.N_KEPT]), int(found[unit_bounding.N_PAIRS])
+        n_kept, n_groups = int(found[contribution_bounding.N_KEPT]), int(found[contribution_bounding.N_PAIRS])
         return kept[:n_kept], kept_group[:n_groups], kept_end[:n_groups]
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from shoal_engine.errors import InputError
 from shoal_engine.tables.buffers import read_buffers
 from shoal_kernels.private import id_encoding as kernels
-from shoal_kernels.private import keyed_hash as keyed_choice
+from shoal_kernels.private import keyed_hash
 
 Codes = npt.NDArray[np.uint32]
 _AnyCodes = npt.NDArray[np.uint8 | np.uint16 | np.uint32]
@@ -77,7 +77,7 @@ class Uint64Dictionary:
     def digests(self, key: Key) -> Digests:
         """Return the keyed digest of each word, by code: of its eight bytes."""
         digest = np.empty(self.n_codes, np.uint64)
-        keyed_choice.digest_words(key, self.seen, digest)
+        keyed_hash.digest_words(key, self.seen, digest)
         return digest
 
     def _grow(self) -> None:
@@ -109,7 +109,7 @@ class BytesDictionary:
         """Return the codes of an array of large_binary without nulls."""
         content, start = bytes_of(array)
         digest = np.empty(len(array), np.uint64)
-        keyed_choice.digest_bytes(self._key, content, start, digest)
+        keyed_hash.digest_bytes(self._key, content, start, digest)
         codes = np.empty(len(array), np.uint32)
         need = int(self._state[kernels.END]) + int(start[-1] - start[0])
         if need > len(self._content):
@@ -133,7 +133,7 @@ class BytesDictionary:
     def digests(self, key: Key) -> Digests:
         """Return the keyed digest of each string, by code."""
         digest = np.empty(self.n_codes, np.uint64)
-        keyed_choice.digest_bytes(key, self._content, self._begin[: self.n_codes + 1], digest)
+        keyed_hash.digest_bytes(key, self._content, self._begin[: self.n_codes + 1], digest)
         return digest
 
     def _grow(self) -> None:
