@@ -19,6 +19,7 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, CompilerBase, CompileResult
 from numba.core.environment import Environment, lookup_environment
 from numba.core.registry import CPUDispatcher
+from numba.core.types import unliteral
 
 _USED = {"_final_module", "_linking_libraries", "_reload_init"}
 _names = set(JITCodeLibrary.finalize.__code__.co_names)
@@ -173,6 +174,11 @@ class Part(CPUDispatcher):
         """Raise TypeError: there is no machine code of a part alone."""
         msg = f"{self.__qualname__} is a part of kernels: only compiled functions call it"
         raise TypeError(msg)
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """Compile for the types of arguments; Numba by itself also compiles ``f(x, 0)`` apart, for the constant."""
+        named = {name: unliteral(kind) for name, kind in kws.items()}
+        return super().get_call_template(tuple(map(unliteral, args)), named)
 
     def add_overload(self, cres: CompileResult) -> None:
         """Keep a compiled signature for callers, and not for Python."""
