@@ -25,13 +25,13 @@ STREAM_KEY, NONCE = bytes(range(7, 39)), bytes(16)
 
 def one_group_too_many(patch: pytest.MonkeyPatch) -> None:
     """A unit counts in both of two groups: p = .53, q = .072 for both counts of 1 or more; 10,000 runs prove 1.8."""
-    original = bounding.unit_bounding.choose_pairs
+    original = bounding.contribution_bounding.choose_pairs
 
     def choose(*given: Any) -> None:
         *others, max_groups, chosen = given
         original(*others, max_groups + 1, chosen)
 
-    patch.setattr(bounding.unit_bounding, "choose_pairs", choose)
+    patch.setattr(bounding.contribution_bounding, "choose_pairs", choose)
 
 
 def group_count_of_one(patch: pytest.MonkeyPatch) -> None:
@@ -63,13 +63,13 @@ def rho_doubled(patch: pytest.MonkeyPatch) -> None:
         return original(2 * rho, sensitivity_squared)
 
     patch.setattr(budget.GaussianNoise, "of_budget", noise)
-    variances = budget.discrete_gaussian.variances
+    variances = budget.gaussian.variances
 
     def halved(*given: Any) -> Any:
         found = variances(*given)
         return None if found is None else tuple(one / 2 for one in found)
 
-    patch.setattr(budget.discrete_gaussian, "variances", halved)
+    patch.setattr(budget.gaussian, "variances", halved)
 
 
 def change_one_factor_forgotten(patch: pytest.MonkeyPatch) -> None:
