@@ -1,7 +1,5 @@
 """Compilation of kernels before their first use, on all cores."""
 
-import importlib
-import pkgutil
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +14,12 @@ def warm() -> tuple[Path | None, int]:
     int
         Number of kernels.
     """
-    import shoal_kernels
     from shoal_kernels import _ahead, _cache
     from shoal_kernels._jit import registered
 
-    for module in pkgutil.walk_packages(shoal_kernels.__path__, "shoal_kernels."):
-        importlib.import_module(module.name)
-    kernels = registered()
-    largest = _largest("full-domain") + _largest("mondrian") + _largest("tight")
-    order = sorted(kernels, key=lambda kernel: kernel not in largest)
-    _ahead.start(order, processes=_ahead.cores() - 1)
-    for kernel in order:
-        kernel.compile_unless_busy()
-    for kernel in kernels:
-        kernel.compile()
-    _ahead.finish()
-    kept = all(kernel.is_kept() for kernel in kernels)
-    return _cache.directory() if kept else None, len(kernels)
+    count = _ahead.compile_all(_largest("tight") + _largest("full-domain") + _largest("mondrian"))
+    kept = all(kernel.is_kept() for kernel in registered())
+    return _cache.directory() if kept else None, count
 
 
 def compile_ahead(method: str) -> None:

@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -84,6 +85,28 @@ def finish() -> None:
     """Wait until the processes have compiled what they were started for."""
     while _running:
         _running.pop().wait()
+
+
+def compile_all(first: Kernels = ()) -> int:
+    """Compile every kernel of the package, on all cores, and return how many there are.
+
+    Parameters
+    ----------
+    first : sequence of Kernel
+        Those that take longest, so that no core is left with one of them at the end.
+    """
+    package = sys.modules[__name__.partition(".")[0]]
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
+    kernels = _jit.registered()
+    order = sorted(kernels, key=lambda one: one not in first)
+    start(order, processes=cores() - 1)
+    for one in order:
+        one.compile_unless_busy()
+    for one in kernels:
+        one.compile()
+    finish()
+    return len(kernels)
 
 
 def compile_for(parent: int, wanted: Sequence[tuple[str, str, int]]) -> None:

@@ -69,7 +69,7 @@ class Folder:
         self._owners, self._writable = {0}, _WRITABLE_BY_OTHERS
         if hasattr(os, "geteuid"):
             self._owners.add(os.geteuid())
-        if like is not None:
+        if like is not None and like.exists():
             found = like.stat()
             self._owners.add(found.st_uid)
             self._writable &= ~found.st_mode
@@ -214,7 +214,12 @@ class KernelFile:
 
     def exists(self) -> bool:
         """Return whether there is a file to load the kernel from."""
-        return any((folder.path / f"{self.name}.{key}").is_file() for folder, key in self._places)
+        return self.path() is not None
+
+    def path(self) -> Path | None:
+        """Return the file to load the kernel from, or None."""
+        paths = [folder.path / f"{self.name}.{key}" for folder, key in self._places]
+        return next((path for path in paths if path.is_file()), None)
 
     def can_be_kept(self) -> bool:
         """Return whether this process may write the file; if so, its folder is there."""
@@ -260,7 +265,9 @@ class KernelFile:
         if not self._keys:
             say_once("no compiled kernels are kept: the sources of shoal_kernels cannot be read beside it")
             return
-        packed = self._pack(compiled)
+        packed = None
+        with contextlib.suppress(Exception):
+            packed = self._pack(compiled)
         if packed is None:
             say_once(f"the compiled kernel {self.name} cannot be kept; every process compiles it again")
             return

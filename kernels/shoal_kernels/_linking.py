@@ -21,9 +21,8 @@ from numba.core.environment import Environment, lookup_environment
 from numba.core.registry import CPUDispatcher
 from numba.core.types import unliteral
 
-_USED = {"_final_module", "_linking_libraries", "_reload_init"}
 _names = set(JITCodeLibrary.finalize.__code__.co_names)
-if not (_names.issuperset(_USED) and hasattr(CompilerBase, "_compile_bytecode")):
+if not (_names.issuperset({"_final_module", "_linking_libraries"}) and hasattr(CompilerBase, "_compile_bytecode")):
     msg = "this version of Numba links libraries in another way"
     raise ImportError(msg)
 
@@ -58,7 +57,8 @@ class KernelLibrary(JITCodeLibrary):
         own_variables = {variable.name for variable in self._final_module.global_variables}
         # Parts first: of Numba's libraries only those functions are taken in that are called by what is there already.
         for library in sorted(self._reached(), key=lambda library: not isinstance(library, _PartLibrary)):
-            self._reload_init.update(library._reload_init)
+            if "_reload_init" in _names:
+                self._reload_init.update(library._reload_init)
             part = isinstance(library, _PartLibrary)
             module = library._final_module if part else library._get_module_for_linking()
             self._final_module.link_in(module, preserve=True)

@@ -1,6 +1,9 @@
 """Where compiled kernels are kept: who may have written them, what is damaged, and who shares them."""
 
+import ast
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -320,9 +323,10 @@ def test_key__differs_with_every_part() -> None:
 def test_forked_child__compiles_while_a_thread_of_its_parent_does(runner: Runner) -> None:
     code = """
 import os, threading, time
-import numpy as np
+import numba, numpy as np
 import two
 from shoal_kernels import _jit
+numba.typeof(np.zeros(1))  # Imports what it needs; a fork in the midst of imports is a matter of Python's.
 begun, compile = threading.Event(), _jit.Kernel._load_or_compile
 _jit.Kernel._load_or_compile = lambda one: (begun.set(), time.sleep(0.5), compile(one))[-1]
 values = np.array([1, 2, 3], np.int64)
@@ -401,3 +405,25 @@ def test_no_sources__nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyP
         warnings.simplefilter("error")
         kept.save_overload(None, None)
     _cache.say_once.cache_clear()
+
+
+def test_kernels_of_a_wheel__are_used_where_the_cpu_has_what_they_need(runner: Runner) -> None:
+    portable = _cache_key.PORTABLE[platform.machine().lower()][0]
+    if len(_cache_key.targets()) == 1:
+        pytest.skip("this CPU has not what wheels are compiled for")
+    copy = runner.path / "installed" / "shoal_kernels"
+    shutil.copytree(Path(shoal_kernels.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    runner.places = [str(runner.path), str(copy.parent), *sys.path]
+    assert runner.call(NUMBA_CPU_NAME=portable, NUMBA_CPU_FEATURES="")[0] == "[6, 60] 0"
+    (copy / "_compiled").mkdir()
+    for path in runner.files():
+        path.rename(copy / "_compiled" / path.name)
+    assert runner.call() == ("[6, 60] 2", "")
+    # Switches, or a CPU without vectors of 256 bits, are another matter.
+    assert runner.call(NUMBA_ENABLE_AVX="0")[0] == "[6, 60] 0"
+
+
+def test_kernels_of_a_wheel__are_built_for_cpus_that_are_known() -> None:
+    found = re.search(r"^CPUS = (.*)$", (Path(__file__).parents[2] / "hatch_build.py").read_text(), re.MULTILINE)
+    assert found is not None
+    assert ast.literal_eval(found[1]) == {machine: cpu for machine, (cpu, _) in _cache_key.PORTABLE.items()}
