@@ -69,9 +69,8 @@ def releases(make: Callable[[], Any], models: list[Model]) -> Callable[[], Any]:
     """Return a round: observe every model, release."""
 
     def work() -> Any:
-        return observe_all(
-            make(), (Update(model, f"{place:04}", weight=3.0) for place, model in enumerate(models))
-        ).release()
+        updates = (Update(model, f"{place:04}", weight=3.0) for place, model in enumerate(models))
+        return observe_all(make(), updates).release()
 
     return work
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from shoal_engine.errors import ColumnError
 from shoal_engine.tables.columns import ColumnEncoder
+from shoal_engine.tables.distinct_values import DistinctValues
+from shoal_engine.tables.factorize import encode_any
 from shoal_engine.tables.grouping import Codes
 
 
@@ -35,7 +36,7 @@ class ValueEncoder:
         self._name = name
         self._plain = ColumnEncoder(name)
         self._parts: list[ValueEncoder] = []
-        self._bytes: pa.Array = pa.nulls(0, pa.large_binary())
+        self._bytes = DistinctValues(pa.large_binary())
         self._nothing = False
 
     @property
@@ -113,12 +114,8 @@ class ValueEncoder:
 
     def _number(self, array: pa.Array) -> Codes:
         """Return the code of each value of bytes, numbering those that are new."""
-        local = pc.dictionary_encode(array, null_encoding="encode")
-        known = pc.index_in(local.dictionary, value_set=self._bytes)
-        if known.null_count:
-            self._bytes = pa.concat_arrays([self._bytes, local.dictionary.filter(known.is_null())])
-            known = pc.index_in(local.dictionary, value_set=self._bytes)
-        return known.to_numpy().astype(np.uint32)[local.indices.to_numpy()]
+        codes, distinct = encode_any(array)
+        return self._bytes.number(distinct)[codes]
 
 
 def encode_values(name: str, array: pa.Array) -> tuple[Codes, int]:

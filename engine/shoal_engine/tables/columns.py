@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shoal_engine.errors import ColumnError
+from shoal_engine.tables.distinct_values import DistinctValues
 from shoal_engine.tables.factorize import encode_batch, plain_type
 from shoal_kernels.tables.dictionary_encoding import RECODE
 
@@ -72,7 +73,7 @@ class ColumnEncoder:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._values: pa.Array | None = None
+        self._values: DistinctValues | None = None
 
     def observe(self, array: pa.Array) -> Codes:
         """Return provisional codes of a batch, (n,) in the narrowest dtype that holds the codes so far.
@@ -84,9 +85,9 @@ class ColumnEncoder:
         ColumnError
             If the type cannot be encoded, or differs from that of the batches before.
         """
-        self._adopt(plain_type(self.name, array.type))
+        values = self._adopted(plain_type(self.name, array.type))
         local, distinct = encode_batch(array)
-        number = self._number(distinct)
+        number = values.number(distinct)
         narrow = narrowest(self.n_codes)
         if local.dtype == narrow and np.array_equal(number, np.arange(len(number))):
             return local
@@ -107,12 +108,11 @@ class ColumnEncoder:
         """
         if other._values is None:
             return np.empty(0, np.uint32)
-        self._adopt(other._values.type)
-        return self._number(other._values)
+        return self._adopted(other._values.kind).number(other._values.values)
 
     def finish(self) -> tuple[Domain, npt.NDArray[np.uint32]]:
         """Return the domain, and the final code of each provisional one."""
-        values = pa.nulls(0) if self._values is None else self._values
+        values = pa.nulls(0) if self._values is None else self._values.values
         order = np.empty(0, np.int64)
         if len(values):
             order = pc.array_sort_indices(values, null_placement="at_start").to_numpy()
@@ -121,30 +121,17 @@ class ColumnEncoder:
         n_nulls = values.null_count
         return Domain(values.take(pa.array(order[n_nulls:])), has_null=bool(n_nulls)), final
 
-    def _adopt(self, kind: pa.DataType) -> None:
-        """Check that batches agree on the type."""
+    def _adopted(self, kind: pa.DataType) -> DistinctValues:
+        """Return the values so far, after a check that batches agree on the type."""
         if self._values is None:
-            self._values = pa.nulls(0, kind)
-        elif self._values.type != kind:
+            self._values = DistinctValues(kind)
+        elif self._values.kind != kind:
             msg = (
-                f"column {self.name!r} is {kind} here and {self._values.type} elsewhere in the input; "
+                f"column {self.name!r} is {kind} here and {self._values.kind} elsewhere in the input; "
                 f"cast it to one type"
             )
             raise ColumnError(msg)
-
-    def _number(self, distinct: pa.Array) -> npt.NDArray[np.uint32]:
-        """Return the provisional code of each entry, numbering those that are new."""
-        assert self._values is not None
-        if not len(self._values):
-            self._values = unique = pc.unique(distinct)
-            if len(unique) == len(distinct):
-                return np.arange(len(distinct), dtype=np.uint32)
-        codes = pc.index_in(distinct, value_set=self._values)
-        if codes.null_count:
-            new = pc.unique(distinct.filter(codes.is_null()))
-            self._values = pa.concat_arrays([self._values, new])
-            codes = pc.index_in(distinct, value_set=self._values)
-        return codes.to_numpy().astype(np.uint32)
+        return self._values
 
 
 def count_codes(parts: Iterable[Codes], final: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:

@@ -35,14 +35,14 @@ def plain_type(name: str, kind: pa.DataType) -> pa.DataType:
         return pa.float32()
     if pa.types.is_decimal(kind):
         return kind if kind.bit_width >= 128 else pa.decimal128(kind.precision, kind.scale)
-    if pa.types.is_boolean(kind) or pa.types.is_floating(kind) or _is_whole(kind):
+    if pa.types.is_boolean(kind) or pa.types.is_floating(kind) or is_integer_like(kind):
         return kind
     remedy = "cast it to the type of its values" if pa.types.is_null(kind) else "cast it to text or numbers"
     msg = f"column {name!r} has type {kind}, whose values cannot be compared and ordered; {remedy}"
     raise ColumnError(msg)
 
 
-def _is_whole(kind: pa.DataType) -> bool:
+def is_integer_like(kind: pa.DataType) -> bool:
     """Return whether values are integers of 8 to 64 bits underneath."""
     return pa.types.is_integer(kind) or pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_timestamp(kind)
 
@@ -60,14 +60,14 @@ def encode_batch(array: pa.Array) -> tuple[Codes, pa.Array]:
     if pa.types.is_boolean(kind):
         codes, seen, null = _encode_near(array.cast(pa.uint8()), 0, 2)
         return codes, pa.array(seen.astype(bool), mask=_mask(len(seen), null))
-    if _is_whole(kind):
+    if is_integer_like(kind):
         return _encode_whole(array)
     if pa.types.is_string_view(kind):
         return _encode_views(array)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         # Views reach 2 GiB into a buffer.
-        return _encode_views(array.cast(pa.string_view())) if array.nbytes < 1 << 31 else _encode_any(_plain(array))
-    return _encode_any(_plain(array))
+        return _encode_views(array.cast(pa.string_view())) if array.nbytes < 1 << 31 else encode_any(_plain(array))
+    return encode_any(_plain(array))
 
 
 def _mask(n: int, null: int) -> npt.NDArray[np.bool_]:
@@ -86,8 +86,8 @@ def _plain(array: pa.Array) -> pa.Array:
     return array
 
 
-def _encode_any(array: pa.Array) -> tuple[Codes, pa.Array]:
-    """Leave an array to pyarrow."""
+def encode_any(array: pa.Array) -> tuple[Codes, pa.Array]:
+    """Return codes in order of first appearance, and the value of each; null is one. By pyarrow."""
     encoded = pc.dictionary_encode(array, null_encoding="encode")
     return encoded.indices.to_numpy().view(np.uint32), encoded.dictionary
 
@@ -102,7 +102,7 @@ def _encode_whole(array: pa.Array) -> tuple[Codes, pa.Array]:
     if low is None:
         low = high = 0
     if high - low >= NEAR:
-        codes, distinct = _encode_any(array)
+        codes, distinct = encode_any(array)
         return codes, distinct.view(kind)
     codes, seen, null = _encode_near(array, low, high - low + 1)
     # By name: older pyarrow imports pandas to answer with a dtype.
@@ -147,7 +147,7 @@ def _encode_views(array: pa.Array) -> tuple[Codes, pa.Array]:
         at += done
         if n_codes == len(seen):
             if n_codes >= MOST_STRINGS:
-                return _encode_any(array.cast(pa.large_string()))
+                return encode_any(array.cast(pa.large_string()))
             seen = np.concatenate([seen, np.zeros((3 * n_codes, 2), np.uint64)])
             slot = np.zeros(16 * n_codes, np.uint32)
             kernels.rehash_views(seen, state, texts, slot)

@@ -12,13 +12,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from shoal_engine.differential.exact_numbers import count
-from shoal_engine.differential.queries.byte_encoding import NO_UNIT, Key, key_words
 from shoal_engine.differential.queries.grid import Grid, ValueSpec, place_on_grid
 from shoal_engine.differential.queries.group_keys import Codes, GroupKeys
 from shoal_engine.differential.queries.group_sums import Accumulator, GroupSums
 from shoal_engine.differential.queries.id_encoding import IdDictionary
 from shoal_engine.differential.queries.observation import MOST_ROWS, check_batch, checked_rows
 from shoal_engine.errors import NumberError, PolicyError
+from shoal_engine.tables.byte_encoding import NO_UNIT, Key, key_words
 from shoal_engine.tables.columns import narrowest
 from shoal_engine.threads import in_threads, ranges
 from shoal_kernels.private import contribution_bounding, unit_partitioning

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shoal_engine.differential.queries.byte_encoding import Digests, Key, Uint64Dictionary, encode_pairs, split_pairs
 from shoal_engine.differential.queries.id_encoding import digests_of
 from shoal_engine.errors import ColumnError
+from shoal_engine.tables.byte_encoding import Digests, Key, Uint64Dictionary, encode_pairs, split_pairs
 from shoal_engine.tables.column_names import check_columns
 from shoal_engine.tables.columns import ColumnEncoder, Domain
 from shoal_kernels.private.keyed_hash import digest_bytes, digest_pairs

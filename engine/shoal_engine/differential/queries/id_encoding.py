@@ -11,22 +11,24 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from shoal_engine.differential.queries.byte_encoding import (
+from shoal_engine.errors import ColumnError
+from shoal_engine.tables.buffers import read_buffers
+from shoal_engine.tables.byte_encoding import (
     NO_UNIT,
     BytesDictionary,
     Codes,
     Digests,
     Key,
     Uint64Dictionary,
+    are_words,
     bytes_of,
+    canonical,
     encode_pairs,
     split_pairs,
+    words_of,
 )
-from shoal_engine.errors import ColumnError
-from shoal_engine.tables.buffers import read_buffers
-from shoal_engine.tables.factorize import encode_batch, plain_type
+from shoal_engine.tables.factorize import encode_any, encode_batch, plain_type
 from shoal_kernels.private.keyed_hash import digest_bytes, digest_pairs, digest_words
 
 CHUNK = 1 << 17
@@ -70,10 +72,10 @@ class ColumnDictionary:
         array = _plain(array)
         self._adopt(id_type(self.name, array.type))
         kind = array.type
-        if isinstance(self._dictionary, Uint64Dictionary) and _is_whole(kind):
+        if isinstance(self._dictionary, Uint64Dictionary) and are_words(kind):
             bits, valid, valid_from = read_buffers(array)
             if len(bits) == len(array):
-                return self._dictionary.encode_uint64s(_words(bits, kind), valid, valid_from)
+                return self._dictionary.encode_uint64s(words_of(bits, kind), valid, valid_from)
         step = len(array) if pa.types.is_dictionary(kind) else CHUNK
         parts = [self._number(array.slice(low, step)) for low in range(0, len(array), max(1, step))]
         return np.concatenate(parts) if parts else np.empty(0, np.uint32)
@@ -107,7 +109,7 @@ class ColumnDictionary:
     def _number(self, array: pa.Array) -> Codes:
         """Give a batch's distinct values their codes, and look each row's up."""
         local, distinct = _distinct(array)
-        known = _canonical(distinct.drop_null())
+        known = canonical(distinct.drop_null())
         codes = np.full(len(distinct), NO_UNIT, np.uint32)
         codes[distinct.is_valid().to_numpy(zero_copy_only=False)] = self._dictionary.encode(known)
         return codes[local]
@@ -218,58 +220,27 @@ def _plain(array: pa.Array) -> pa.Array:
     return array
 
 
-def _is_whole(kind: pa.DataType) -> bool:
-    """Return whether values are integers of 8 to 64 bits underneath."""
-    temporal = pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_timestamp(kind)
-    return pa.types.is_integer(kind) or temporal or pa.types.is_duration(kind)
-
-
 def _is_bytes(kind: pa.DataType) -> bool:
     """Return whether values are bytes."""
     large = pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
     return (pa.types.is_binary(kind) or pa.types.is_binary_view(kind) or large) and not pa.types.is_decimal(kind)
 
 
-def _words(bits: npt.NDArray[np.unsignedinteger], kind: pa.DataType) -> npt.NDArray[np.uint64]:
-    """Return integers as words: signed ones of any width alike."""
-    if pa.types.is_unsigned_integer(kind):
-        return bits.astype(np.uint64, copy=False)
-    return bits.view(f"i{bits.itemsize}").astype(np.int64, copy=False).view(np.uint64)
-
-
 def _distinct(array: pa.Array) -> tuple[npt.NDArray[np.unsignedinteger], pa.Array]:
     """Return local codes of a batch and the value of each."""
     if _is_bytes(array.type):
-        encoded = pc.dictionary_encode(array.cast(pa.large_binary()), null_encoding="encode")
-        return encoded.indices.to_numpy().view(np.uint32), encoded.dictionary
+        return encode_any(array.cast(pa.large_binary()))
     if pa.types.is_dictionary(array.type) and _is_bytes(array.type.value_type):
         return _distinct(array.dictionary_decode())
     return encode_batch(array)
 
 
-def _canonical(values: pa.Array) -> pa.Array:
-    """Return values without nulls as words (uint64), or as large_binary."""
-    kind = values.type
-    if len(values) == 0 and pa.types.is_null(kind):
-        return pa.array([], pa.uint64())
-    if pa.types.is_large_string(kind):
-        return values.cast(pa.large_binary())
-    if pa.types.is_decimal(kind):
-        return values.cast(pa.string()).cast(pa.large_binary())
-    if pa.types.is_large_binary(kind):
-        return values
-    if pa.types.is_boolean(kind):
-        values = values.cast(pa.uint8())
-    bits = read_buffers(values).values
-    return pa.array(_words(bits, values.type) if _is_whole(values.type) else bits.astype(np.uint64))
-
-
 def digests_of(values: pa.Array, key: Key) -> Digests:
     """Return the keyed digest of each of some values, none null."""
-    canonical = _canonical(values)
-    digest = np.empty(len(canonical), np.uint64)
-    if pa.types.is_large_binary(canonical.type):
-        digest_bytes(key, *bytes_of(canonical), digest)
+    plain = canonical(values)
+    digest = np.empty(len(plain), np.uint64)
+    if pa.types.is_large_binary(plain.type):
+        digest_bytes(key, *bytes_of(plain), digest)
     else:
-        digest_words(key, canonical.to_numpy(), digest)
+        digest_words(key, plain.to_numpy(), digest)
     return digest

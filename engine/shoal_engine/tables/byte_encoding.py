@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from shoal_engine.errors import InputError
 from shoal_engine.tables.buffers import read_buffers
+from shoal_engine.tables.factorize import is_integer_like
 from shoal_kernels.private import id_encoding as kernels
 from shoal_kernels.private import keyed_hash
 
@@ -166,6 +167,35 @@ def bytes_of(array: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int
         return np.empty(0, np.uint8), np.zeros(1, np.int64)
     start = np.frombuffer(bounds, np.int64, len(array) + 1, 8 * array.offset)
     return np.empty(0, np.uint8) if content is None else np.frombuffer(content, np.uint8), start
+
+
+def are_words(kind: pa.DataType) -> bool:
+    """Return whether values of a type are integers of 8 to 64 bits underneath."""
+    return is_integer_like(kind) or pa.types.is_duration(kind)
+
+
+def words_of(bits: npt.NDArray[np.unsignedinteger], kind: pa.DataType) -> npt.NDArray[np.uint64]:
+    """Return integers as words: signed ones of any width alike."""
+    if pa.types.is_unsigned_integer(kind):
+        return bits.astype(np.uint64, copy=False)
+    return bits.view(f"i{bits.itemsize}").astype(np.int64, copy=False).view(np.uint64)
+
+
+def canonical(values: pa.Array) -> pa.Array:
+    """Return values without nulls as words (uint64), or as large_binary."""
+    kind = values.type
+    if len(values) == 0 and pa.types.is_null(kind):
+        return pa.array([], pa.uint64())
+    if pa.types.is_large_string(kind):
+        return values.cast(pa.large_binary())
+    if pa.types.is_decimal(kind):
+        return values.cast(pa.string()).cast(pa.large_binary())
+    if pa.types.is_large_binary(kind):
+        return values
+    if pa.types.is_boolean(kind):
+        values = values.cast(pa.uint8())
+    bits = read_buffers(values).values
+    return pa.array(words_of(bits, values.type) if are_words(values.type) else bits.astype(np.uint64))
 
 
 def _enlarged(array: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
