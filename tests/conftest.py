@@ -1,9 +1,10 @@
-"""The choice of fast tests, and the CPU time of each: `pytest --cpu-times FILE`, without `-n`, lists what is slow."""
+"""The choice of fast tests, and the CPU time of each: `pytest --cpu-times=FILE` lists what is slow."""
 
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,8 +43,20 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     return found
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add the times of a worker of `-n` to those of the process that writes them."""
+    times = node.config.stash.setdefault(_TIMES, {})
+    for name, seconds in getattr(node, "workeroutput", {}).get("cpu_times", {}).items():
+        times[name] = times.get(name, 0.0) + seconds
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["cpu_times"] = session.config.stash.get(_TIMES, {})
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     times = sorted(config.stash.get(_TIMES, {}).items(), key=lambda one: -one[1])
-    # With `-n` the workers run the tests, each a part of them, and none of them writes.
     if times and not hasattr(config, "workerinput") and (path := config.getoption("--cpu-times", None)):
         path.write_text("".join(f"{name} {seconds:.1f}\n" for name, seconds in times))
