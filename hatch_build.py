@@ -36,7 +36,7 @@ class CompiledKernels(BuildHookInterface[Any]):
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile, and tell the builder which files there are, and what the wheel runs on."""
+        """Compile, and give the builder which files there are, and what the wheel runs on."""
         if version == "editable":
             return
         settings = {

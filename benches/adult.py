@@ -26,7 +26,7 @@ Kind: TypeAlias = Literal["ordered codes", "sets", "sets, age an interval", "hie
 
 
 def present() -> bool:
-    """Tell whether the table is there."""
+    """Return whether the table is there."""
     return TABLE.exists()
 
 
@@ -35,7 +35,7 @@ def read() -> pl.DataFrame:
     return pl.read_csv(TABLE, separator=";")
 
 
-def drawn_anew(rows: int, *, changed: float = 0.1) -> pl.DataFrame:
+def resampled(rows: int, *, changed: float = 0.1) -> pl.DataFrame:
     """Return rows drawn from the table with replacement, each cell from another row with probability `changed`."""
     frame, random = read(), np.random.default_rng(1)
     base = random.integers(0, frame.height, rows)
@@ -49,7 +49,7 @@ def drawn_anew(rows: int, *, changed: float = 0.1) -> pl.DataFrame:
 def policy(frame: pl.DataFrame, kind: Kind, k: int) -> shoal.Policy:
     """Return k-anonymity over the eight quasi-identifiers, each generalized to labels of one kind.
 
-    Ordered codes stand in the order of the hierarchies, so that neighbors have parents in common; only values
+    Ordered codes are in the order of the hierarchies, so that neighbors have parents in common; only values
     that occur are counted, and age goes by value.
     """
     return shoal.Policy(k=k, quasi_identifiers={name: _role(frame, name, kind) for name in QUASI_IDENTIFIERS})

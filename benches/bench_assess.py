@@ -1,4 +1,4 @@
-"""k, l and t of a table as it stands; the floor counts k and distinct l alone."""
+"""k, l and t of a table as it is; the floor counts k and distinct l alone."""
 
 from pathlib import Path
 

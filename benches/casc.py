@@ -14,7 +14,7 @@ SIZES: Final = {"tarragona": (834, 13), "census": (1080, 13)}
 
 
 def present() -> bool:
-    """Tell whether the tables are there."""
+    """Return whether the tables are there."""
     return all((FOLDER / f"{name}.csv").exists() for name in SIZES)
 
 

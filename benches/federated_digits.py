@@ -64,9 +64,9 @@ class Setting:
     ----------
     clients : int
     fraction : float
-        Of the clients that are drawn for each round; at least one is.
+        Share of the clients drawn for each round; at least one is.
     rate : float
-        Of the descent.
+        Step size of the descent.
     hostile : int
         Clients, drawn once, that send the opposite of what they learned.
     times : float
@@ -81,7 +81,7 @@ class Setting:
 
 
 def present() -> bool:
-    """Tell whether scikit-learn is there."""
+    """Return whether scikit-learn is there."""
     return find_spec("sklearn") is not None
 
 
@@ -153,7 +153,7 @@ def taught(network: Array, images: Images, rate: float, random: np.random.Genera
 
 
 def accuracy(network: Array, images: Images) -> float:
-    """Return the share that a network tells right."""
+    """Return the share that a network classifies correctly."""
     return float(np.mean(_forward(network, images.pixels)[2].argmax(1) == images.digits))
 
 
@@ -166,7 +166,7 @@ def rounds(
     private: PrivateRounds | None = None,
     data: tuple[Images, Images] | None = None,
 ) -> Iterator[float]:
-    """Train, and yield after each round the share of the test images that are told right.
+    """Train, and yield after each round the share of the test images that are classified correctly.
 
     Parameters
     ----------

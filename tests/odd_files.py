@@ -1,6 +1,6 @@
 """Small odd files: what each is, and what reading it gives: rows, or words of the message that refuses it.
 
-Cells that may never stand in a message hold ``c4n``.
+Cells that may never appear in a message hold ``c4n``.
 """
 
 import bz2

@@ -58,7 +58,7 @@ def child(task: str, runs: int, **arguments: Any) -> tuple[Any, Cost]:
     Returns
     -------
     result
-        Of the last run.
+        Result of the last run.
     Cost
         Imports left out; `peak_bytes` is the median of the processes' peaks.
     """

@@ -1,4 +1,4 @@
-"""Rounds until digits are told right, by the share of clients that take part; and what protection costs.
+"""Rounds until digits are classified correctly, by the share of clients that take part; and what protection costs.
 
 The shape of table 1 of McMahan et al. (2017), for their 2NN with one epoch of minibatches of 10: with a tenth of the
 clients in a round instead of a single one, far fewer rounds are needed (3.6 times fewer there where clients hold images

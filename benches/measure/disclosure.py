@@ -56,7 +56,7 @@ def _minimal_uniques(rows: int, runs: int) -> Iterator[Figure]:
     if adult.present():
         tables = [
             (adult.read(), "Adult, 30,162 rows", 0.3),
-            (adult.drawn_anew(rows), f"Adult drawn anew, {rows:,} rows", 10.0),
+            (adult.resampled(rows), f"Adult resampled, {rows:,} rows", 10.0),
         ]
     everyday = census(rows, seed=1)
     tables.append((everyday.drop("income"), f"census without income, {rows:,} rows", 10.0))

@@ -59,7 +59,7 @@ class Figure:
 
     @property
     def met(self) -> bool | None:
-        """Tell whether the mark is reached; None where there is none."""
+        """Return whether the mark is reached; None without a mark."""
         if self.mark is None:
             return None
         return self.value >= self.mark if self.better == "more" else self.value <= self.mark

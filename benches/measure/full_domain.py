@@ -29,13 +29,13 @@ MILLION: Final = {0.0: 1.6 / 3, 0.05: 20 / 3}
 
 
 def figures(options: Options) -> Iterator[Figure]:
-    """Measure Adult as it is, Adult drawn anew a million times, and ten million rows of the census."""
+    """Measure Adult as it is, Adult resampled to a million rows, and ten million rows of the census."""
     runs = options.runs_or(5)
     if adult.present():
         frame = adult.read()
         yield from _optima(frame, "Adult", ADULT, runs)
         rows = options.rows_or(ROWS)
-        yield from _optima(adult.drawn_anew(rows), f"Adult drawn anew, {rows:,} rows", MILLION, runs)
+        yield from _optima(adult.resampled(rows), f"Adult resampled, {rows:,} rows", MILLION, runs)
     yield _beside_grouping(options.rows_or(GROUPED_ROWS))
 
 

@@ -46,7 +46,7 @@ def figures(options: Options) -> Iterator[Figure]:
 
 
 def _adult(runs: int) -> Iterator[Figure]:
-    """Measure everything that is told of Adult."""
+    """Measure every published figure of Adult."""
     frame = adult.read()
     policy = shoal.Policy.of(k=K, quasi_identifiers=adult.QUASI_IDENTIFIERS, sensitive=[adult.SENSITIVE])
     yield from _mondrian(frame, policy, "Adult", runs, {"anonypy-mondrian": 1000.0, "quickest": 20.0})

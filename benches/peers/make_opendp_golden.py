@@ -43,7 +43,7 @@ def noise() -> list[dict[str, Any]]:
 
 
 def thresholds() -> list[dict[str, Any]]:
-    """Return the delta of noisy counts of which those above a threshold are told; OpenDP's rule is above, not at."""
+    """Return the delta of noisy counts that are released above a threshold; OpenDP's rule is above, not at."""
     counts = dp.map_domain(dp.atom_domain(T=str), dp.atom_domain(T=int))
     one, two = (distance(dp.absolute_distance(T=int)) for distance in (dp.l01inf_distance, dp.l02inf_distance))
     found: list[dict[str, Any]] = []

@@ -4,8 +4,8 @@ Peers live in an environment of their own, never in ours. Call it with that envi
 
     "$SHOAL_PEERS_PYTHON" benches/peers/run_peers.py pycanon-k table.csv --quasi age,zip --sensitive disease
 
-The pins that the figures were made with stand in ``requirements.txt`` beside this file. Times are CPU seconds
-of the call alone, reading and imports left out; memory is the process's peak above its peak before the call.
+The pins that the figures were made with are in ``requirements.txt`` beside this file. Times are CPU seconds
+for the call alone, without reading and imports; memory is the process's peak above its peak before the call.
 This file imports nothing of shoal, so that it runs where shoal is not installed.
 """
 
@@ -72,7 +72,7 @@ def pycanon_l(task: Task) -> int:
 
 
 def pycanon_entropy(task: Task) -> int:
-    """Return entropy l as pycanon measures it: rounded down to a whole number."""
+    """Return entropy l as pycanon measures it: rounded down to an integer."""
     from pycanon import anonymity
 
     return int(anonymity.entropy_l_diversity(task.table, task.quasi, [task.sensitive]))

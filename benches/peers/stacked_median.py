@@ -1,7 +1,7 @@
 """The geometric median as OpenFL computes it: Weiszfeld's steps over updates that are stacked in one NumPy array.
 
 A baseline, and not OpenFL itself: the same steps with the same defaults as its file
-openfl/interface/aggregation_functions/geometric_median.py, written anew. It keeps two habits of theirs: shares of one
+openfl/interface/aggregation_functions/geometric_median.py, written again. It keeps two habits of theirs: shares of one
 step are divided by distances again in the next, and the cost of a step reads every update once more.
 """
 

@@ -47,7 +47,7 @@ def start(kernels: Kernels, *, processes: int) -> None:
     kernels : sequence of Kernel
         In the order in which they are compiled: first what takes longest.
     processes : int
-        At most so many, and none where nothing is missing or nothing can be kept.
+        The most; none are started where nothing is missing or nothing can be kept.
     """
     _running[:] = [process for process in _running if process.poll() is None]
     missing = [one for one in kernels if not one.is_kept()]

@@ -2,7 +2,7 @@
 
 A file is code that will run, so it is read only where nobody else could have written it: it and its folder belong to
 the user or to the administrator, and others cannot write to them. It begins with a digest, checked before anything is
-unpickled; what is damaged is compiled anew. Where nothing can be kept, kernels are compiled in each process, and a
+unpickled; what is damaged is compiled again. Where nothing can be kept, kernels are compiled in each process, and a
 warning says so once.
 """
 
@@ -183,13 +183,13 @@ class KernelFile:
     Parameters
     ----------
     module, qualname : str
-        Of the kernel's function.
+        Source file of the kernel's function.
     ordinal : int
         Among the kernels of that name, in the order of declaration.
     parts : sequence of str
         What else the kernel is: signature, options.
     pack, unpack : callable
-        Of a compile result to bytes (None where it cannot be kept), and of a context and bytes to a compile result.
+        Turn a compile result into bytes (None where it cannot be kept), and a context and bytes into a compile result.
     """
 
     def __init__(

@@ -53,7 +53,7 @@ Target = tuple[str, str, str]
 
 @functools.cache
 def sources() -> bytes:
-    """Return a digest of all kernel sources, by their places in the package; empty where there are none to read."""
+    """Return a digest of all kernel sources, by their places in the package; empty where no source can be read."""
     package = Path(__file__).parent
     found = sorted((path.relative_to(package).as_posix(), path) for path in package.rglob("*.py"))
     if not found:
@@ -96,7 +96,7 @@ def keys(module: str, parts: Sequence[str]) -> list[str]:
     Parameters
     ----------
     module : str
-        In which the kernel's function is defined; if it is none of this package, its source counts as well.
+        In which the kernel's function is defined; if it is outside this package, its source counts as well.
     parts : sequence of str
         What the kernel is: names, signature, options.
     """

@@ -166,7 +166,7 @@ class Kernel(Generic[P, R]):
 def kernel(signature: Any, **options: Any) -> Callable[[Callable[P, R]], Kernel[P, R]]:
     """Declare a kernel that Python calls, with its one signature.
 
-    Kernels of closures have one name, and are told apart by the order of their declaration: so they are declared while
+    Kernels of closures have one name, and are numbered by the order of their declaration: so they are declared while
     the module of their function is imported, not by others.
     """
 

@@ -43,7 +43,7 @@ class KernelLibrary(JITCodeLibrary):
     Attributes
     ----------
     environments : dict of str to Environment
-        Of what it takes in, under the names that they have here.
+        Those of the parts, under the names that they have here.
     """
 
     def __init__(self, codegen: Any, name: str, kernel: str) -> None:

@@ -74,7 +74,7 @@ class ByteLocks:
 
     @contextlib.contextmanager
     def held(self, byte: int, *, at_most: float) -> Generator[None]:
-        """Hold a byte, waiting for it no longer than so many seconds: a holder may have been stopped."""
+        """Hold a byte, waiting for it at most the given seconds: a holder may have been stopped."""
         end = time.monotonic() + at_most
         while not self.try_lock(byte) and time.monotonic() < end:
             time.sleep(_PAUSE)

@@ -156,7 +156,7 @@ def exponential_with_half_the_sensitivity(world: int, n: int, stream: Keystream)
 def sparse(
     answers: list[int], n: int, stream: Keystream, *, of_threshold: float, of_answers: float, tell: bool, stop: bool
 ) -> npt.NDArray[np.int64]:
-    """Ask of answers whether they are above 0; tell which, or the noisy answers above, and stop at the first or not."""
+    """Return which answers are above 0, or the noisy answers above, and stop at the first or not."""
     k = len(answers)
     threshold = laplace(stream, Fraction(of_threshold), n) if of_threshold else np.zeros(n, np.int64)
     noise = laplace(stream, Fraction(of_answers), n * k).reshape(n, k) if of_answers else np.zeros((n, k), np.int64)

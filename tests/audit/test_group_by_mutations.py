@@ -73,12 +73,12 @@ def rho_doubled(patch: pytest.MonkeyPatch) -> None:
 
 
 def change_one_factor_forgotten(patch: pytest.MonkeyPatch) -> None:
-    """One count falls as another rises: their difference tells 2 of a claimed 1, as above."""
+    """One count falls as another rises: their difference costs 2 of a claimed 1, as above."""
     patch.setattr(private_group_by.GroupQuery, "factor", property(lambda query: 1))
 
 
 def noise_shared_by_parts(patch: pytest.MonkeyPatch) -> None:
-    """Parts less each other are without noise, and tell a unit at the lower bound for certain: any number of runs."""
+    """Parts less each other are without noise, and show a unit at the lower bound for certain: any number of runs."""
     drawn: dict[int, np.ndarray] = {}
 
     def add(self: LaplaceNoise, values: Any, stream: Keystream) -> Any:
@@ -91,7 +91,7 @@ def noise_shared_by_parts(patch: pytest.MonkeyPatch) -> None:
 
 
 def budget_given_to_every_aggregate(patch: pytest.MonkeyPatch) -> None:
-    """Each of three aggregates is paid with all of epsilon: count, sum and mean together tell 3 of a claimed 1."""
+    """Each of three aggregates is paid with all of epsilon: count, sum and mean together cost 3 of a claimed 1."""
     original = budget._pure
 
     def pure(part: Any, epsilon: Fraction, factor: int) -> Any:

@@ -92,7 +92,7 @@ def variants(value: PolicyValue) -> Iterator[dict[str, Any]]:
 
 
 def released(**sections: Any) -> str:
-    """Build the policy and release, or tell the error."""
+    """Build the policy and release, or return the error."""
     described = {
         "k": 2,
         "quasi_identifiers": {"n": {}},

@@ -150,7 +150,7 @@ def damaged(draw: st.DrawFn, kind: str) -> bytes:
 
 
 def refusal(reader: Callable[[Path], None], path: Path) -> str:
-    """Return all that is told where a file is refused, of the error and of those it came from; no other may arise."""
+    """Return all that is said where a file is refused, of the error and of those it came from; no other may arise."""
     try:
         reader(path)
     except shoal.ShoalError as error:

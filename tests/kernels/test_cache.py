@@ -368,7 +368,7 @@ def test_file_that_is_read__is_not_pruned(folder: Folder) -> None:
 
 
 def test_every_kernel__is_declared_where_its_function_is() -> None:
-    """So the order of declaration, by which those of one name are told apart, depends on no order of imports."""
+    """So the order of declaration, which numbers those of one name, depends on no order of imports."""
     code = """
 import importlib, pkgutil, shoal_kernels
 from shoal_kernels import _jit

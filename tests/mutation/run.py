@@ -4,7 +4,7 @@
 
 Every mutant lives in a copy of the tree; the checkout is never edited. A mutant is killed if a test that names its
 module fails, or takes five times as long. Survivors are printed with their line; those in `equivalent.toml` have a
-reason why no test can tell them apart and count neither way. The exit code is 1 below the mark.
+reason why no test can separate them and count neither way. The exit code is 1 below the mark.
 """
 
 import argparse
@@ -127,7 +127,7 @@ class Bench:
 
 
 def equivalents() -> dict[str, dict[str, str]]:
-    """Return the reasons of mutants that nothing can tell apart, by file name and change."""
+    """Return the reasons of mutants that nothing can separate, by file name and change."""
     return tomllib.loads((HERE / "equivalent.toml").read_text())
 
 

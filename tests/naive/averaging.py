@@ -11,5 +11,5 @@ def mean(values: Sequence[float], weights: Sequence[float]) -> Fraction:
 
 
 def on_grid(product: float) -> int:
-    """Return the nearest whole number, ties to even."""
+    """Return the nearest integer, ties to even."""
     return round(Fraction(product))

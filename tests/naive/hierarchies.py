@@ -95,7 +95,7 @@ def priority_rows(values: list[str], levels: int) -> list[list[str]]:
 
 
 def least_entropy(counts: Sequence[int], size: int, *, ordered: bool) -> list[list[int]]:
-    """Merge nodes of value places, trying every pair each time, until so many are left."""
+    """Merge nodes of value places, trying every pair each time, until as many as asked for are left."""
     nodes = [[i] for i in range(len(counts))]
     born = list(range(len(counts)))
     while len(nodes) > size:

@@ -17,7 +17,7 @@ def supports(rows: Sequence[Sequence[Any] | None], m: int) -> Counter[frozenset[
 
 
 def least_support(rows: Sequence[Sequence[Any] | None], m: int) -> int | None:
-    """Return the fewest rows that hold a combination; None where there is none."""
+    """Return the fewest rows that hold a combination; None where no row does."""
     return min(supports(rows, m).values(), default=None)
 
 

@@ -1,4 +1,4 @@
-"""Full-domain generalization over plain rows: every node grouped anew, every cost by its definition."""
+"""Full-domain generalization over plain rows: every node grouped again, every cost by its definition."""
 
 import itertools
 import math

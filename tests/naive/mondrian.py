@@ -1,4 +1,4 @@
-"""Mondrian as the paper tells it, on plain lists: no packing, no sorting tricks, one recursion."""
+"""Mondrian as the paper has it, on plain lists: no packing, no sorting tricks, one recursion."""
 
 from collections.abc import Callable, Sequence
 

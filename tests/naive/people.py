@@ -8,7 +8,7 @@ Row = tuple[Any, ...]
 
 
 def stands_for(label: Any, value: Any, *, generalizes_nulls: bool) -> bool:
-    """Tell whether a label without ambiguity (integers, words without punctuation, masked text) fits a value."""
+    """Return whether a label without ambiguity (integers, words without punctuation, masked text) fits a value."""
     if label is None or value is None:
         mixed = isinstance(label, str) and (label == "*" or "null" in label.strip("{}").split(", "))
         return label is value or (value is None and generalizes_nulls and mixed)

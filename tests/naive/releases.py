@@ -127,7 +127,7 @@ def released_columns(policy: shoal.Policy) -> list[str]:
 
 
 def classes_of(policy: shoal.Policy, released: pl.DataFrame) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
-    """Rows of a release by what stands in their quasi-identifiers."""
+    """Rows of a release by the labels of their quasi-identifiers."""
     classes = defaultdict(list)
     for row in released.to_dicts():
         classes[tuple(instant(row[name]) for name in released_columns(policy))].append(row)

@@ -36,7 +36,7 @@ def identities_of(nodes: Sequence[int]) -> dict[int, Identity]:
 
 
 class Played:
-    """One round whose nodes are lost at given stages; it stops where it is told, to be looked at or meddled with."""
+    """One round whose nodes are lost at given stages; it stops where asked, to be looked at or meddled with."""
 
     def __init__(self, parameters: SecureParameters, vectors: Mapping[int, Vector]) -> None:
         self.parameters = parameters
@@ -94,7 +94,7 @@ class Played:
 
 
 def wrapped_sum(vectors: Sequence[Vector]) -> list[int]:
-    """Return sums of whole numbers, brought into the range of int64 at the end."""
+    """Return sums of integers, brought into the range of int64 at the end."""
     sums = [sum(int(vector[i]) for vector in vectors) for i in range(len(vectors[0]))]
     return [(s + 2**63) % 2**64 - 2**63 for s in sums]
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 
 def entropy_reaches(counts: Sequence[int], limit: Fraction) -> bool:
-    """n^n >= limit^n * prod(c^c), in whole numbers."""
+    """n^n >= limit^n * prod(c^c), in integers."""
     n = sum(counts)
     product = math.prod(c**c for c in counts if c)
     return n**n * limit.denominator**n >= limit.numerator**n * product

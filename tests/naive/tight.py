@@ -17,7 +17,7 @@ def loss(table: Table, tuples: Sequence[int]) -> float:
 
 
 def least_loss_of_runs(n: int, holds: Callable[[range], bool], cost: Callable[[range], float]) -> float:
-    """Try every cut of 0..n-1 into runs that hold; infinite where there is none."""
+    """Try every cut of 0..n-1 into runs that hold; infinite where no cut holds."""
 
     memo = [0.0]
     for end in range(1, n + 1):

@@ -1,4 +1,4 @@
-"""What sets of columns tell apart: every set, every pair of rows, by counting."""
+"""What sets of columns distinguish: every set, every pair of rows, by counting."""
 
 from collections import Counter
 from collections.abc import Sequence

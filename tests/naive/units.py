@@ -41,7 +41,7 @@ def _matched(holders: Mapping[Any, set[Hashable]]) -> int:
 
 
 def weighed(rows: Sequence[Row], values: Sequence[Any]) -> tuple[dict[Hashable, list[int]], list[Fraction]]:
-    """What each value weighs in each class, in whole numbers, and its share of all classes together."""
+    """What each value weighs in each class, in integers, and its share of all classes together."""
     n = Counter((class_, unit) for class_, unit, _ in rows)
     grid = lcm(*n.values())
     counts: dict[Hashable, list[int]] = defaultdict(lambda: [0] * len(values))

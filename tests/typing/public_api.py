@@ -1,5 +1,5 @@
 # pyright: strict, reportUnnecessaryTypeIgnoreComment=true
-"""What a type checker says of the public names: each line that must be refused is marked, and a mark too many is told.
+"""What a type checker says of the public names: each line that must be refused is marked, and one too many is an error.
 
 Checked by pyright, never run.
 """

@@ -21,7 +21,7 @@ K = 4
 
 @pytest.fixture(scope="module")
 def people() -> pl.DataFrame:
-    """Return people whose harbor is told twice, whose birth date tells their age, and whose cost is their own."""
+    """Return people whose harbor is given twice, whose birth date gives their age, and whose cost is their own."""
     draw = np.random.default_rng(11)
     n = 400
     town = draw.choice(["Arles", "Brest", "Calais"], n, p=[0.6, 0.3, 0.1])

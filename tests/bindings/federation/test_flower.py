@@ -137,7 +137,7 @@ def test_tensors_in_another_order__are_the_same_tensors() -> None:
 
 
 def counting(message: Message, node: int, _: int) -> Message:
-    """Return an answer with a counter, some whole numbers, and values; node 3 sends values that are not finite."""
+    """Return an answer with a counter, some integers, and values; node 3 sends values that are not finite."""
     arrays = sent_arrays(message)
     changed = {name: np.array(array + node) for name, array in arrays.items()}
     return replied(message, changed | {"w": arrays["w"] + (1 if node < 3 else np.nan)})
@@ -147,7 +147,7 @@ COUNTING = {"n_batches": np.array(7), "w": np.zeros(2, np.float32), "places": np
 
 
 def test_counters__are_the_largest_of_the_nodes_that_count() -> None:
-    """As PyTorch's `num_batches_tracked`, in its dtype; other whole numbers stay as they were sent."""
+    """As PyTorch's `num_batches_tracked`, in its dtype; other integers stay as they were sent."""
     ours = strategy(rule=folding(4.0), max_weight=8.0)
     sent = ArrayRecord({name: Array(array) for name, array in COUNTING.items()})
     result = ours.start(MemoryGrid(3, counting), sent, num_rounds=2)

@@ -23,7 +23,7 @@ TEXT = ["a", "b", "a", "b", CANARY]
 
 
 def text_columns() -> dict[str, pl.Series]:
-    """The canary stands in the last row alone, in each type that can hold a text."""
+    """The canary is in the last row alone, in each type that can hold a text."""
     categories = ["never " + CANARY, CANARY, "b", "a"]
     named = pl.Categories("some of these tests")
     return {

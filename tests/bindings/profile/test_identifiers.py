@@ -1,4 +1,4 @@
-"""Safe Harbor findings: what must be found, what must not, and that no value is told."""
+"""Safe Harbor findings: what must be found, what must not, and that no value is shown."""
 
 from datetime import date, datetime
 from typing import Any

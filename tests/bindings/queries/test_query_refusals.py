@@ -1,4 +1,4 @@
-"""What `private`, budgets, accounting, noise and audits are asked in error is told by an error of ours."""
+"""What `private`, budgets, accounting, noise and audits are asked in error raises an error of ours."""
 
 import datetime as dt
 from collections.abc import Callable

@@ -30,7 +30,7 @@ def test_noise__of_no_meaning_cannot_be_made(kind: Any, scale: Any, sensitivity:
 
 @pytest.mark.parametrize("kind", NOISE[:2])
 def test_noise__of_integers_protects_integers(kind: Any) -> None:
-    """A sensitivity of 3/2 was reckoned as 1 before."""
+    """A sensitivity of 3/2 was taken as 1 before."""
     with pytest.raises(NumberError, match="an integer"):
         kind(ONE, Fraction(3, 2))
 

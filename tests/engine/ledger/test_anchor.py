@@ -1,4 +1,4 @@
-"""Anchors: they tell an older copy, never fall behind a receipt, and never refuse an honest ledger."""
+"""Anchors: they reveal an older copy, never fall behind a receipt, and never refuse an honest ledger."""
 
 import os
 import shutil

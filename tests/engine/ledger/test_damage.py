@@ -28,7 +28,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def told(path: Path) -> Any:
-    """Return all that a ledger tells."""
+    """Return all that a ledger says."""
     opened = Ledger(path)
     return opened.unit, opened.neighbors, opened.budget, opened.spent, opened.remaining, opened.check(), opened.export()
 
@@ -79,7 +79,7 @@ def test_open__text_of_the_tables_that_is_no_text(ledger: Ledger) -> None:
 
 
 def test_open__a_checkpoint_that_was_cut_short_loses_nothing(tmp_path: Path) -> None:
-    """A writer that is killed while the log is copied leaves a first page that tells of pages that are not there yet.
+    """A writer that is killed while the log is copied leaves a first page that names pages that are not there yet.
 
     An honest ledger was refused for ever then.
     """

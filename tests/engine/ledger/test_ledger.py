@@ -1,4 +1,4 @@
-"""The ledger: nothing is given back, nothing is overspent, and what was changed is told."""
+"""The ledger: nothing is given back, nothing is overspent, and changes are reported."""
 
 import json
 import os

@@ -13,7 +13,7 @@ from shoal_engine.transforming.standardizing import center_and_deviation
 
 @st.composite
 def pairs_of_tables(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
-    """Draw small whole numbers, so that distances tie often."""
+    """Draw small integers, so that distances tie often."""
     n, d = draw(st.integers(1, 40)), draw(st.integers(1, 4))
     rows = st.lists(st.lists(st.integers(-3, 3), min_size=d, max_size=d), min_size=n, max_size=n)
     original = np.array(draw(rows), np.int64)

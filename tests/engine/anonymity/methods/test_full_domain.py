@@ -1,4 +1,4 @@
-"""The lattice against its slow twin: every node grouped anew, every cost by definition, and the published optima."""
+"""The lattice against its slow twin: every node grouped again, every cost by definition, and the published optima."""
 
 import csv
 import itertools
@@ -260,7 +260,7 @@ def _table(row: dict[str, str], k: int, models: list[object], whole: list[object
 
 
 def _lost_a_model(row: dict[str, str]) -> bool:
-    """Tell whether a row names a sensitive column and no model of it: its cost is not the least of what it states."""
+    """Return whether a row names a sensitive column and no model of it: its cost is not the least of what it states."""
     return bool(row["sensitive"]) and re.fullmatch(r"KAnonymity\(\d+\)", row["models"]) is not None
 
 

@@ -53,7 +53,7 @@ def chance_of_at_least(rows: int, mean: float, *, truncated: bool) -> float:
 @given(st.integers(2, 30), st.floats(0.001, 0.9), st.floats(0.001, 0.3))
 @settings(deadline=None)
 def test_k_map__classes_prove_k_people_at_the_significance(k: int, fraction: float, significance: float) -> None:
-    """El Emam, Dankar 2008: so many rows come from k people with a chance of at most the significance."""
+    """El Emam, Dankar 2008: n rows come from k people with a probability of at most the significance."""
     truncated = KMap(k=k, sampling_fraction=fraction, significance=significance, estimator="zero-truncated-poisson")
     rows = truncated.sufficient_k(k)
     assert rows <= k

@@ -131,7 +131,7 @@ def test_losses__gaussians_compose_to_a_gaussian(times: int, delta: float) -> No
 
 @pytest.mark.parametrize(("scale", "s"), [(3.0e6, 2**21), (1.0e9, 2**30)])
 def test_losses__large_sums_are_told_by_groups_of_outcomes(scale: float, s: int) -> None:
-    """Noise of a scale of many steps is hardly told from the real distribution."""
+    """Noise of a scale of many steps is hardly different from the real distribution."""
     for one, other in (
         (events.DiscreteLaplace(Fraction(scale), Fraction(s)), events.Laplace(Fraction(scale), Fraction(s))),
         (events.DiscreteGaussian(Fraction(scale) ** 2, Fraction(s)), events.Gaussian(Fraction(scale), Fraction(s))),

@@ -31,7 +31,7 @@ def test_noise__costs_what_opendp_says(told: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("told", GOLDEN["thresholds"])
 def test_thresholds__hide_a_single_unit_as_those_of_opendp(told: dict[str, Any]) -> None:
-    """What is told there is above the threshold, and here at it."""
+    """What is released there is above the threshold, and here at it."""
     scale, least = Fraction(told["scale"]), told["above"] + 1
     # Just enough that rounding does not decide.
     laplace, gaussian = (

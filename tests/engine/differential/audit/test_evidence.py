@@ -40,7 +40,7 @@ def test_subjects__choices_claim_what_they_are_charged(
 
 @pytest.mark.parametrize("name", TRIALS)
 def test_subjects__group_bys_claim_their_budgets(name: str) -> None:
-    """A rho is told as the epsilon at a delta of 1/100 of noise with sigma 1 / sqrt(2 rho)."""
+    """A rho is reported as the epsilon at a delta of 1/100 of noise with sigma 1 / sqrt(2 rho)."""
     from shoal_engine.differential.accounting import gaussian
 
     claim, budget = SUBJECTS[name]().claim, TRIALS[name].budget

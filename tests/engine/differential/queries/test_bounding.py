@@ -35,7 +35,7 @@ def _few(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Case:
-    """Rows, how their units are told apart, and how they are bounded."""
+    """Rows, how their units differ, and how they are bounded."""
 
     rows: list[naive.Row]
     units: tuple[pa.DataType, ...]

@@ -1,4 +1,4 @@
-"""The private group-by: what one unit changes, what it costs, and what is told."""
+"""The private group-by: what one unit changes, what it costs, and what is released."""
 
 import math
 from collections import Counter
@@ -433,7 +433,7 @@ def test_allot__noise_follows_the_groups_that_are_told_of(distribution: Any) -> 
 def test_parts__one_unit_changes_no_more_than_they_say_where_bounds_are_wide(
     rows: list[Any], gone: int, neighbors: Any
 ) -> None:
-    """Bounds of 9 groups, of which one or two are told of; a unit that comes in place of another is one more change."""
+    """Bounds of 9 groups, where one or two are released; a unit that comes in place of another is one more change."""
     for by, keys in ((("key",), pa.table({"key": ["a", None]})), (("key",), pa.table({"key": ["b"]}))):
         query = query_of(Bounds(9, 2), by=by, keys=keys, neighbors=neighbors)
         with_unit = exact_parts(totals_of(rows, query))
@@ -471,9 +471,9 @@ def test_clipped_units__are_those_of_whom_rows_are_left_out(
 
 
 def test_release__deviations_of_small_groups_are_those_of_their_errors() -> None:
-    """Of 1 to 400 rows: errors are at most 1.2 times the deviations that are told, in the root of mean squares.
+    """Of 1 to 400 rows: errors are at most 1.2 times the reported deviations, in the root of mean squares.
 
-    2,000 releases a size tell the ratio to 4 %. And no deviation is above what the bounds allow.
+    2,000 releases a size give the ratio to 4 %. And no deviation is above what the bounds allow.
     """
     random, n = np.random.default_rng(4), 2000
     sizes = [1, 3, 10, 30, 100, 400]

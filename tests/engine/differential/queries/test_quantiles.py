@@ -107,7 +107,7 @@ def test_scores__move_no_more_than_the_sensitivity(values: list[int], more: int,
 
 
 def test_release__chooses_with_the_exact_probabilities() -> None:
-    """Scores of 1, 1, 3 at the median: (-1, 0, 0) with d = 2 over 0, 1, 2, 3; 4,000 draws tell 3 % apart."""
+    """Scores of 1, 1, 3 at the median: (-1, 0, 0) with d = 2 over 0, 1, 2, 3; 4,000 draws detect 3 %."""
     quantile = Quantile("x", bounds_of(0, 3), "q", is_whole=True)
     scores = scores_of(quantile, [1, 1, 3])
     assert scores == [-3, 0, -1, -1]

@@ -1,9 +1,9 @@
-"""Noise as it comes out, by counting; what is shown without statistics stands in `test_proposals`.
+"""Noise as it comes out, by counting; what is shown without statistics is in `test_proposals`.
 
 Draws are of known keys, so a test that passes once passes always. A fit is refused below a chance of 1e-7: with
 some fifty of them, one key in 200,000 would fail by chance. Of ten million draws an error of the scale by a
-two-hundredth is seen at every scale that is told apart at all, which `test_fit__sees` shows; at 0.05 Laplace noise
-is nearly always 0, and only the few that are not can be counted.
+two-hundredth is seen at every scale where one can be, which `test_fit__sees` shows; at 0.05 Laplace noise is nearly
+always 0, and only the few that are not can be counted.
 """
 
 from fractions import Fraction
@@ -61,7 +61,7 @@ def test_draw_integers__fit(name: str, scale: Fraction) -> None:
 
 @pytest.mark.parametrize(("name", "scale"), [("laplace", "1100"), ("gaussian", "4100"), ("gaussian", "1000")])
 def test_draw_integers__fit_of_every_integer(name: str, scale: str) -> None:
-    """Of the narrowest distributions that are drawn by cells, so that what is kept within a cell is seen."""
+    """The narrowest distributions that are drawn by cells, so that what is kept within a cell is seen."""
     drawn = draw_integers(law_of(name, Fraction(scale)), known_stream(13), N)
     assert naive.fit(name, float(scale), drawn, each=True) > LEAST_CHANCE
 
@@ -69,7 +69,7 @@ def test_draw_integers__fit_of_every_integer(name: str, scale: str) -> None:
 @pytest.mark.parametrize("scale", SCALES[-2:], ids=str)
 @pytest.mark.parametrize("name", NAMES)
 def test_draw_integers__low_bits_are_even(name: str, scale: Fraction) -> None:
-    """Of a distribution that is far wider, any eight of the low bits are uniform."""
+    """In a distribution that is far wider, any eight of the low bits are uniform."""
     drawn = draw_integers(law_of(name, scale), known_stream(14), 2_000_000)
     for shift in (0, 4) if scale == 2**20 else (0, 4, 12, 20, 28):
         count = np.bincount(drawn >> shift & 255, minlength=256)

@@ -97,7 +97,7 @@ def test_update__known_answers(
 
 
 def algorithm_2(kind: str, changes: list[float], rate: float, beta_1: float, beta_2: float, tau: float) -> list[float]:
-    """Algorithm 2 of the paper for one number, as it stands there."""
+    """Algorithm 2 of the paper for one number, as it is printed there."""
     x, m, v, found = 0.0, 0.0, tau**2, list[float]()
     for change in changes:
         m = beta_1 * m + (1 - beta_1) * change

@@ -279,7 +279,7 @@ def test_adaptive_clip__absent_nodes_count_as_nothing(quantile: float) -> None:
 
 
 def test_adaptive_clip__the_count_has_the_noise_of_the_paper() -> None:
-    """Of the sum of 1/2 and -1/2: half of that of a count, whose share of the budget is the same."""
+    """The sum of 1/2 and -1/2: half of that of a count, whose share of the budget is the same."""
     multiplier, share, m, rate = 2.0, 0.25, 1000, 0.2
     clip = AdaptiveClip(1.0, rate=rate, share=share)
     found: list[float] = []

@@ -64,7 +64,7 @@ def released(rule: BufferedAggregator, updates: Sequence[Update]) -> RoundResult
 
 
 def told(aggregate: RoundResult) -> list[tuple[object, ...]]:
-    """Return what a report tells, but for the time of arrival."""
+    """Return what a report says, except for the time of arrival."""
     return [tuple(row.values())[:-1] for row in aggregate.report.to_pylist()]
 
 

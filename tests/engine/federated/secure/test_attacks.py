@@ -99,7 +99,7 @@ def test_reveal__the_other_kind_is_gone_afterwards() -> None:
 
 
 def test_reveal__a_server_that_tells_two_stories_opens_one_secret_at_most() -> None:
-    """Some are told that node 4 dropped and the others that it survived: of one secret there are too few shares."""
+    """Some hear that node 4 dropped and the others that it survived: of one secret there are too few shares."""
     threshold = 4
     for told_dropped in range(5):
         clients = played(Stage.REVEAL).clients
@@ -470,7 +470,7 @@ class TestSigned:
             round_.clients[0].reveal(asked([0, 1, 2, 3], [4]), round_.signed)
 
     def test_reveal__two_stories(self) -> None:
-        """Two nodes are told that node 4 dropped: neither story has enough signatures."""
+        """Two nodes hear that node 4 dropped: neither story has enough signatures."""
         round_ = played(Stage.AGREE, signed=True)
         stories = {node: asked([0, 1, 2, 3], [4]) if node < 2 else asked([0, 1, 2, 3, 4], []) for node in range(N)}
         signed = {node: round_.clients[node].agree(story) for node, story in stories.items()}

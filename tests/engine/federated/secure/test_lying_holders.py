@@ -170,7 +170,7 @@ def test_driven__failed_round_names_who_lied() -> None:
 
 
 def test_held_shares__are_what_is_checked() -> None:
-    """The two shares of a holder are told apart: one in the place of the other is a wrong one."""
+    """The two shares of a holder are kept apart: one in the place of the other is a wrong one."""
     round_ = Played(parameters_of(3), vectors(5)).until(Stage.REVEAL)
     client = round_.clients[0]
     client._held[1] = HeldShares(*reversed(client._held[1]))

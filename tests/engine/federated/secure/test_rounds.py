@@ -178,7 +178,7 @@ def test_mask__looks_uniform(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes of what three nodes send of zeros, counted; refused below a chance of 1e-6.
 
     The keys are known, so that it passes always. Were one bit of each byte set with chance 0.51 and not 0.5, it would
-    fail with chance above 0.99: the last line reckons that.
+    fail with chance above 0.99: the last line computes that.
     """
     length = 1 << 16
     for vector in masked_with_known_keys(monkeypatch, parameters_of(2, length=length)).values():

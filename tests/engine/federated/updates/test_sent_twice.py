@@ -51,7 +51,7 @@ def private() -> PrivateMean:
 
 
 def told(aggregate: Any) -> list[tuple[Any, ...]]:
-    """Return what is told of updates, but when they came."""
+    """Return what is reported of updates, except when they came."""
     records = [(one.node, one.weight, repr(one.norm), one.kept, one.reason) for one in aggregate.records]
     return sorted(records, key=repr)
 
@@ -95,7 +95,7 @@ def test_any_order_and_merge__folded_and_held_agree(sent: list[tuple[str, int]],
 
 
 def _alike(one: list[tuple[Any, ...]], other: list[tuple[Any, ...]]) -> bool:
-    """Tell whether records say the same, but for lengths that are measured or not."""
+    """Return whether records say the same, but for lengths that are measured or not."""
     return sorted((record[:2] + record[3:] for record in one), key=repr) == sorted(
         (record[:2] + record[3:] for record in other), key=repr
     )

@@ -125,7 +125,7 @@ def test_model__refuses_tensors_that_are_not_whole() -> None:
 
 
 def test_files__damaged_anywhere_are_refused_or_hold_whole_tensors(tmp_path: Path) -> None:
-    """Kernels read as many values as a layout tells, so a file must not tell of more than it holds."""
+    """Kernels read as many values as a layout says, so a file must not claim more than it holds."""
     path, rng = tmp_path / "round.arrow", np.random.default_rng(1)
     arrays = {"w": np.ones(50, np.float32), "b": np.ones((2, 3))}
     write_updates(path, [Update.of_arrays(arrays, node=f"n{i}", weight=3, round=1) for i in range(2)])
