@@ -42,7 +42,7 @@ HOWS: list[dict[str, Any]] = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     rows=rows_of(),
     models=st.sampled_from([[], [shoal.Distinct(l=2)], [shoal.Closeness(t=0.4)], [shoal.Recursive(c=2.0, l=2)]]),

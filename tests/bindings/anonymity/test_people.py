@@ -46,7 +46,7 @@ def policy_of(model: Any, *, nulls: Any = "apart", hierarchy: bool = False, supp
     hierarchy=st.booleans(),
     suppress=st.sampled_from([0.0, 0.3]),
 )
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 def test_anonymize__every_class_fits_enough_people(
     people: list[Any],
     every: int,

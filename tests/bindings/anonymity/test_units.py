@@ -103,7 +103,7 @@ def _common(counts: list[int]) -> int:
     suppress=st.sampled_from([0.0, 0.25]),
     nulls=st.sampled_from(["apart", "generalize"]),
 )
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=80)
 def test_anonymize__every_class_holds_the_models_in_units(
     rows: list[Any], k: int, models: list[Any], method: Any, suppress: float, nulls: Any
 ) -> None:
@@ -131,7 +131,7 @@ def test_anonymize__every_class_holds_the_models_in_units(
 
 
 @given(rows=ROWS, k=st.sampled_from([2, 3]), model=st.sampled_from(MODELS), method=st.sampled_from(METHODS))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_anonymize__without_repetition_a_unit_changes_nothing(rows: list[Any], k: int, model: Any, method: Any) -> None:
     frame = frame_of([(number, *row[1:]) for number, row in enumerate(rows)])
     outcomes: list[Any] = []

@@ -162,7 +162,7 @@ SAMPLED = {"kind": "poisson-sampled", "rate": "1", "event": {"kind": "laplace", 
 @example(text=json.dumps(SAMPLED), delta=Fraction(1, 10**6))
 @example(text=json.dumps({"kind": "composed", "events": PURES}), delta=Fraction(1, 10**6))
 @example(text=json.dumps({"kind": "repeated", "times": 1 << 62, "event": LAPLACE}), delta=Fraction(1, 10**6))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_privacy_spent__answers_or_refuses(text: str, delta: Fraction) -> None:
     try:
         spent = privacy_spent(events.from_json(text), delta=delta)

@@ -116,13 +116,13 @@ def test_exhausted__tells_what_was_asked_and_crosses_processes(tmp_path: Path) -
 
 
 def test_debit__eight_processes_never_overspend(tmp_path: Path) -> None:
-    ledger, times = opened(tmp_path, "5000"), 1000
+    ledger, times = opened(tmp_path, "1500"), 300
     command = [sys.executable, str(FAULTS / "racing.py"), str(ledger.path), str(times)]
     racing = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(8)]
     charged = [int(one.communicate(timeout=3000)[0]) for one in racing]
-    assert sum(charged) == 5000
+    assert sum(charged) == 1500
     assert ledger.remaining == (0, ledger.remaining[1])
-    assert ledger.check() == 5001
+    assert ledger.check() == 1501
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked writers, and this system has no fork")
