@@ -1,8 +1,10 @@
-"""One command each: lint, types, fast tests, all tests, benchmarks, coverage, mutants, oldest versions, every Python.
+"""One command each: lint, types, tests, benchmarks, coverage, mutants, oldest versions, every Python, wheels.
 
 ``nox -s fast`` makes an environment and reuses it; ``nox --no-venv -s fast`` runs in the one that is active. What
 follows ``--`` goes to the tool: ``nox -s fast -- -k ledger``.
 """
+
+from pathlib import Path
 
 import nox
 
@@ -107,6 +109,19 @@ def oldest(session: nox.Session) -> None:
     session.install("-e", ".[test]", *(f"{name}=={version}" for name, version in OLDEST.items()))
     warmed(session)
     session.run("pytest", *(session.posargs or ["--fast"]))
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build a wheel with compiled kernels, install it, and run the demo with an empty cache: nothing is compiled."""
+    folder = Path(session.create_tmp()).resolve()
+    kept = folder / "kernels"
+    session.install("build")
+    session.run("python", "-m", "build", "--wheel", "-o", str(folder), env={"HATCH_BUILD_HOOK_ENABLE_CUSTOM": "true"})
+    session.install("--force-reinstall", *(str(path) for path in folder.glob("shoal-*.whl")))
+    session.run("shoal", "demo", env={"SHOAL_CACHE_DIR": str(kept)})
+    if kept.exists() and any(kept.iterdir()):
+        session.error("kernels that the wheel brings were compiled again")
 
 
 @nox.session(python=["3.11", "3.12", "3.13", "3.14"])
