@@ -21,6 +21,8 @@ from shoal.anonymity.transforms import post_randomize as post_randomize
 from shoal.anonymity.transforms import round_values as round_values
 from shoal.anonymity.transforms import swap_ranks as swap_ranks
 from shoal.anonymity.transforms import top_bottom_code as top_bottom_code
+from shoal.checks.approval import Approval as Approval
+from shoal.checks.approval import approve as approve
 from shoal.demo.hospital import hospital_policy as hospital_policy
 from shoal.demo.hospital import hospital_records as hospital_records
 from shoal.disclosure.discovery import unique_sets as unique_sets
@@ -44,6 +46,9 @@ from shoal.queries.query import PrivateRelease as PrivateRelease
 from shoal.queries.query import private as private
 from shoal.recount.verify import Verification as Verification
 from shoal.recount.verify import verify as verify
+from shoal.report.facts import ReportFacts as ReportFacts
+from shoal.report.page import ReportPage as ReportPage
+from shoal.report.page import report_page as report_page
 from shoal_engine.anonymity.criteria.assessment import Assessment as Assessment
 from shoal_engine.anonymity.criteria.assessment import Report as Report
 from shoal_engine.anonymity.policy.hierarchies import Auto as Auto
@@ -58,6 +63,7 @@ from shoal_engine.anonymity.policy.methods import FullDomain as FullDomain
 from shoal_engine.anonymity.policy.people_models import DeltaPresence as DeltaPresence
 from shoal_engine.anonymity.policy.people_models import KMap as KMap
 from shoal_engine.anonymity.policy.policy import Policy as Policy
+from shoal_engine.anonymity.policy.release_terms import ReleaseTerms as ReleaseTerms
 from shoal_engine.anonymity.policy.roles import Identifier as Identifier
 from shoal_engine.anonymity.policy.roles import Insensitive as Insensitive
 from shoal_engine.anonymity.policy.roles import QuasiIdentifier as QuasiIdentifier
@@ -78,6 +84,7 @@ from shoal_engine.anonymity.policy.value_models import Recursive as Recursive
 from shoal_engine.declarations import ColumnFormat as ColumnFormat
 from shoal_engine.declarations import Declarations as Declarations
 from shoal_engine.declarations import FileFormat as FileFormat
+from shoal_engine.errors import ApprovalRefused as ApprovalRefused
 from shoal_engine.errors import BudgetExhausted as BudgetExhausted
 from shoal_engine.errors import ColumnError as ColumnError
 from shoal_engine.errors import ForkError as ForkError
@@ -95,6 +102,8 @@ from shoal_engine.finding import Finding as Finding
 from shoal_engine.ledger import Budget as Budget
 from shoal_engine.ledger import Ledger as Ledger
 from shoal_engine.ledger import Receipt as Receipt
+from shoal_engine.presets import PRESETS as PRESETS
+from shoal_engine.presets import Preset as Preset
 from shoal_engine.risk.report import RiskReport as RiskReport
 from shoal_engine.transforming.specs import Microaggregate as Microaggregate
 from shoal_engine.transforming.specs import Noise as Noise

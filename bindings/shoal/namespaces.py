@@ -82,7 +82,7 @@ class Shoal:
 
         return lattice(self._frame, policy, **options)
 
-    def verify(self, policy: "Policy", **options: Unpack[VerifyOptions]) -> "Verification":
+    def verify(self, policy: "Policy | None" = None, **options: Unpack[VerifyOptions]) -> "Verification":
         """Check a released table against a policy; see `shoal.verify`."""
         from shoal.recount.verify import verify
 

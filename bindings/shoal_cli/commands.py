@@ -22,6 +22,7 @@ from shoal_cli.options import (
     written_to,
 )
 from shoal_cli.query_commands import audit, noise, query
+from shoal_cli.report_commands import approve, presets, report
 from shoal_engine.anonymity.policy.methods import METHODS
 
 if TYPE_CHECKING:
@@ -210,6 +211,8 @@ def risk(
 @click.option("--certificate", type=click.Path(), help="Write the certificate of the release here, as JSON.")
 @_POPULATION
 @click.option("--utility", is_flag=True, help="Measure the utility of the release.")
+@click.option("--by", metavar="NAME", help="Who runs this, for the certificate; @account for this account's name.")
+@click.option("--approved", type=click.Path(dir_okay=False), help="Approval that policy and input must match.")
 @ACCEPT
 @THREADS
 @JSON
@@ -230,6 +233,8 @@ def anonymize(
     certificate: str | None,
     population: str | None,
     utility: bool,  # noqa: FBT001
+    by: str | None,
+    approved: str | None,
     threads: int | None,
     accept: tuple[str, ...],
     as_json: bool,  # noqa: FBT001
@@ -259,6 +264,8 @@ def anonymize(
                 utility=utility,
                 n_threads=threads,
                 on_progress=on_step,
+                by=by,
+                approved=approved,
             ),
             steps=_STEPS,
         )
@@ -341,17 +348,21 @@ def discover(
 
 @cli.command()
 @click.argument("output", metavar="OUTPUT")
-@click.option("--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy as TOML.")
+@click.option(
+    "--policy", "-p", "policy_file", type=click.Path(dir_okay=False), help="Policy as TOML. Default: the certificate's."
+)
 @click.option("--unit", metavar="COL", help="Column of pseudonyms to count instead of the policy's unit.")
 @_POPULATION
 @click.option(
-    "--certificate", type=click.Path(dir_okay=False), help="Certificate of the release; its digest is checked."
+    "--certificate",
+    type=click.Path(dir_okay=False),
+    help="Certificate of the release; its digest and figures are checked.",
 )
 @ACCEPT
 @JSON
 def verify(
     output: str,
-    policy_file: str,
+    policy_file: str | None,
     unit: str | None,
     population: str | None,
     certificate: str | None,
@@ -364,10 +375,16 @@ def verify(
     """
     import msgspec
 
+    from shoal.checks.certificate import policy_of
     from shoal.recount.verify import verify as verify_frame
     from shoal_cli.rendering import show_verification
+    from shoal_engine.anonymity.policy.policy import Policy
 
-    policy = accepting(_policy(policy_file, (), ()), accept)
+    if policy_file is None and certificate is None:
+        msg = "give the policy with --policy FILE, or --certificate FILE, which holds it"
+        raise click.UsageError(msg)
+    policy = policy_of(str(certificate)) if policy_file is None else Policy.load(policy_file)
+    policy = accepting(policy, accept)
     if unit is not None:
         policy = msgspec.structs.replace(policy, unit=unit)
     found = verify_frame(output, policy, population=population, certificate=certificate)
@@ -481,6 +498,9 @@ cli.add_command(audit)
 cli.add_command(noise)
 cli.add_command(ledger)
 cli.add_command(federate)
+cli.add_command(report)
+cli.add_command(approve)
+cli.add_command(presets)
 
 
 def _policy(

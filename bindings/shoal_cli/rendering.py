@@ -45,6 +45,14 @@ def show_findings(met: Sequence[str], broken: Sequence[str], findings: Sequence[
         _PLAIN.print()
 
 
+def show_sentences(met: Sequence[str], broken: Sequence[str]) -> None:
+    """Print sentences that are met, then those that are not."""
+    for mark, sentences in (("✓", met), ("✗", broken)):
+        for sentence in sentences:
+            _line(mark, sentence)
+    _PLAIN.print()
+
+
 def show_decisions(findings: Sequence["Finding"]) -> None:
     """Print how to decide on the findings that await a decision."""
     for line in _decisions([finding for finding in findings if finding.is_open]):

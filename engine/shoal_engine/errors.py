@@ -12,6 +12,7 @@
     ├── OutputError (ValueError)        the output cannot be written where it was asked for
     ├── ForkError (RuntimeError)        the process was forked after work began; its threads are missing
     ├── PolicyNotMet (ValueError)       no release of this table meets the policy; carries the nearest that can
+    ├── ApprovalRefused (ValueError)    an approval is of another policy or input, or asks to change the policy
     ├── VerificationFailed (ValueError) a release was regrouped and does not meet its promise
     ├── UpdateError (ValueError)        a model or an update of one is malformed, or does not fit the others
     ├── TooFewUpdates (ValueError)      a round has fewer good updates than its rule needs
@@ -138,6 +139,10 @@ class PolicyNotMet(ShoalError, ValueError):  # noqa: N818 - named for what is tr
     def __init__(self, message: str, *, nearest: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.nearest = dict(nearest or {})
+
+
+class ApprovalRefused(ShoalError, ValueError):  # noqa: N818 - named for what is true
+    """An approval is of another policy or input, or asks to change the policy; nothing is released."""
 
 
 class VerificationFailed(ShoalError, ValueError):  # noqa: N818

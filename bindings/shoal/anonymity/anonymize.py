@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from shoal.anonymity.report import Made, report_of
+from shoal.checks.approval import approved_policy
 from shoal.checks.certificate import reproducible
 from shoal.checks.findings import repeated_identifiers
+from shoal.checks.origin import Origin, file_digest
 from shoal.checks.population import observe_people, population_of
 from shoal.checks.undecided import refuse_undecided
 from shoal.io.frames import IntoFrame, as_frame
@@ -24,6 +26,8 @@ from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.finding import Finding, open_findings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shoal_engine.anonymity.release.release import Release
 
 
@@ -38,11 +42,14 @@ class Anonymized:
     report : Report
         Measured values, information loss and findings of the release.
     policy : Policy
+    origin : Origin
+        Date, input, and who ran it.
     """
 
     frame: pl.DataFrame = field(repr=False)
     report: Report
     policy: Policy = field(repr=False)
+    origin: Origin = field(default=Origin(""), repr=False)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Export the released rows as a stream of record batches."""
@@ -88,7 +95,7 @@ class Anonymized:
         """Return the certificate of this release: policy, versions, digests and figures."""
         from shoal.checks.certificate import certificate, frame_digest
 
-        return certificate(self.policy, self.report, output_digest=frame_digest(self.frame))
+        return certificate(self.policy, self.report, output_digest=frame_digest(self.frame), origin=self.origin)
 
 
 def anonymize(
@@ -100,6 +107,7 @@ def anonymize(
     utility: bool = False,
     n_threads: int | None = None,
     on_progress: OnProgress | None = None,
+    by: str | None = None,
 ) -> Anonymized:
     """Anonymize a table, and verify the release from its own rows.
 
@@ -123,6 +131,9 @@ def anonymize(
         Number of threads; results do not depend on it. Default: all cores that this process may use.
     on_progress : callable, optional
         Called with the name of each step as it begins.
+    by : str, optional
+        Name of whoever runs it, for the certificate; ``"@account"`` for the name of the operating system's account.
+        Never taken unasked.
 
     Returns
     -------
@@ -155,7 +166,7 @@ def anonymize(
     ['[21, 23]', '[44, 46]']
     """
     started = time.perf_counter()
-    on_step = on_progress or quietly
+    on_step, origin = on_progress or quietly, Origin.now(frame, by)
     people = population_of(policy, population)
     with reproducible(policy, method, n_threads) as known:
         release, made = prepare(frame, policy, method, n_threads, on_step, population=people, utility=utility)
@@ -166,7 +177,7 @@ def anonymize(
         on_step("verifying")
         rows = released.lazy()
         report = report_of(rows, made, population=people, method=method, started=started, n_threads=n_threads)
-    return Anonymized(released, report, policy)
+    return Anonymized(released, report, policy, origin)
 
 
 def anonymize_file(
@@ -180,6 +191,8 @@ def anonymize_file(
     utility: bool = False,
     n_threads: int | None = None,
     on_progress: OnProgress | None = None,
+    by: str | None = None,
+    approved: "str | Path | Mapping[str, Any] | None" = None,
 ) -> Report:
     """Anonymize a table into a file, which gets its name only when complete and verified.
 
@@ -191,11 +204,15 @@ def anonymize_file(
     policy : Policy
     certificate : path, optional
         Path for the certificate of the release, as JSON.
-    method, population, utility, n_threads, on_progress
+    method, population, utility, n_threads, on_progress, by
         As for `anonymize`.
+    approved : path or mapping, optional
+        Approval that `approve` wrote: policy and input must be the approved ones, and its decisions accept findings.
 
     Raises
     ------
+    ApprovalRefused
+        The approval is of another policy or input, or it asks to change the policy.
     OutputError
         The output cannot be written, or is part of the input.
     ColumnError, HierarchyError, InputError, PolicyNotMet, VerificationFailed
@@ -209,6 +226,8 @@ def anonymize_file(
     output = Path(output)
     inputs = [frame] if isinstance(frame, (str, Path)) else []
     kind = files.check_output(output, inputs)
+    origin = Origin.now(frame, by)
+    policy, approval = approved_policy(approved, policy, origin)
     if certificate is not None:
         files.check_folder(Path(certificate), [*inputs, output])
     people = population_of(policy, population)
@@ -225,7 +244,14 @@ def anonymize_file(
             rows = writing.open_as(draft, kind, columns, separator=separator)
             report = report_of(rows, made, population=people, method=method, started=started, n_threads=n_threads)
             if certificate is not None:
-                document = certificates.certificate(policy, report, output_digest=certificates.file_digest(draft))
+                document = certificates.certificate(
+                    policy,
+                    report,
+                    output_digest=file_digest(draft),
+                    origin=origin,
+                    output=output.name,
+                    approval=approval,
+                )
                 with writing.written_whole(Path(certificate)) as paper:
                     certificates.write(document, paper)
     return report
@@ -242,6 +268,7 @@ def prepare(
     utility: bool,
 ) -> "tuple[Release, Made]":
     """Observe, fit and recode a table; return the release and the facts for its report."""
+    from shoal_engine.anonymity.criteria.assess import table_before
     from shoal_engine.anonymity.fit import fit
     from shoal_engine.anonymity.linked_rows import check_linked_rows
     from shoal_engine.anonymity.release.recoding import check_representatives
@@ -260,6 +287,7 @@ def prepare(
     people = observe_people(policy, population, n_threads=n_threads)
     on_step("grouping")
     table = observation.finish(people)
+    before, held = table_before(table, columns=len(names))
     on_step("partitioning")
     fitted = fit(table, method=method, n_threads=n_threads)
     check_representatives(fitted.table, fitted.classes.recoding, fitted.class_of_tuple)
@@ -271,7 +299,9 @@ def prepare(
         *repeated_identifiers(lazy, policy),
         *determined_quasi_identifiers(fitted, n_threads=n_threads),
     )
-    made = Made(classes=fitted.classes, dropped=dropped, findings=findings, units=release.units)
+    made = Made(
+        classes=fitted.classes, dropped=dropped, findings=findings, units=release.units, before=before, held=held
+    )
     if not utility:
         return release, made
     from shoal_engine.utility import released_utility

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from shoal.anonymity.changes import column_changes, held_by_class
 from shoal.checks.findings import released_findings
 from shoal.io.lazy_frames import internal
 from shoal.recount.units import ROWS, joined_promises
 from shoal.recount.verify import recount
 from shoal_engine.anonymity.criteria.assessment import Assessment, Loss, Report, UtilityFigure, broken_promises
+from shoal_engine.anonymity.criteria.comparison import Before, size_bins
 from shoal_engine.errors import VerificationFailed
 from shoal_engine.finding import Finding, accept_findings, in_order
 
@@ -42,6 +44,10 @@ class Made:
         Measures of utility, if requested.
     units : (n_rows,) unsigned, optional
         Code of the privacy unit of each released row, if the policy names a unit.
+    before : Before, optional
+        Classes and risk of the table.
+    held : (sizes, people), optional
+        Sizes of the table's classes and the people of each; see `shoal_engine.anonymity.criteria.comparison.size_bins`.
     """
 
     classes: "Classes"
@@ -49,6 +55,8 @@ class Made:
     findings: tuple[Finding, ...]
     utility: tuple[UtilityFigure, ...] = ()
     units: "npt.NDArray[np.unsignedinteger] | None" = None
+    before: Before | None = None
+    held: "tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None" = None
 
 
 def report_of(
@@ -79,18 +87,23 @@ def report_of(
         msg = f"the release does not meet its policy ({'; '.join(broken)}); it was discarded"
         raise VerificationFailed(msg)
     found = released_findings(released, policy, n_threads=n_threads)
+    loss, losses = _loss(classes, made.classes, assessment)
+    held = held_by_class(rows, classes, policy, unit)
     measured = {name: getattr(assessment, name) for name in Assessment.__struct_fields__ if name != "findings"}
     return Report(
         **measured,
         method=method,
         suppressed_rows=made.classes.suppressed_rows,
-        loss=_loss(classes, made.classes, assessment),
+        loss=loss,
         seconds=time.perf_counter() - started,
         peak_bytes=peak_bytes(),
         dropped=made.dropped,
         notes=tuple(_notes(made.classes)),
         utility=made.utility,
         findings=accept_findings(in_order(_without_duplicates([*made.findings, *found])), policy.accept),
+        before=made.before,
+        class_sizes=() if made.held is None else size_bins(made.held, held, policy.k),
+        columns=tuple(column_changes(made.classes, classes, losses, made.dropped)),
     )
 
 
@@ -111,14 +124,15 @@ def with_units(
     return pl.concat([released, pl.LazyFrame({_UNIT: units})], how="horizontal"), _UNIT
 
 
-def _loss(classes: pl.DataFrame, made: "Classes", assessment: Assessment) -> Loss:
-    """Return the information loss of the release, computed from its labels."""
+def _loss(classes: pl.DataFrame, made: "Classes", assessment: Assessment) -> tuple[Loss, list[float]]:
+    """Return the information loss of the release and of each quasi-identifier, computed from its labels."""
     suppressed = made.suppressed_rows
     total = assessment.rows + suppressed
     sizes = classes.get_column(ROWS).cast(pl.Int64)
     lost = float(suppressed)
     losses = made.recoding.loss_of_class
     class_rows = made.class_rows
+    of_columns: list[float] = []
     for j, (names, label_loss) in enumerate(_labels_with_loss(made)):
         seen = classes.join(label_loss, on=names, how="left", nulls_equal=True)
         if seen.get_column(_LOSS).has_nulls():
@@ -126,15 +140,18 @@ def _loss(classes: pl.DataFrame, made: "Classes", assessment: Assessment) -> Los
             raise VerificationFailed(msg)
         if made.dimensions[j].role.output in ("center", "mean"):
             # A center or mean does not show the interval of its class.
-            lost += float((losses[j] * class_rows).sum()) / len(losses)
+            of_column = float((losses[j] * class_rows).sum())
         else:
-            lost += float(seen.select((pl.col(_LOSS) * pl.col(ROWS)).sum()).item()) / len(losses)
+            of_column = float(seen.select((pl.col(_LOSS) * pl.col(ROWS)).sum()).item())
+        lost += of_column / len(losses)
+        of_columns.append((of_column + suppressed) / total)
     squares = int((sizes * sizes).sum())
-    return Loss(
+    loss = Loss(
         ncp=lost / total,
         discernibility=squares + suppressed * total,
         average_class_size=assessment.rows / max(1, assessment.equivalence_classes),
     )
+    return loss, of_columns
 
 
 def _labels_with_loss(made: "Classes") -> "Iterator[tuple[list[str], pl.DataFrame]]":

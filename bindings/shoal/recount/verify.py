@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from shoal.checks.certificate import broken_certificate
+from shoal.checks.certificate import broken_certificate, misstated_figures, policy_of
 from shoal.checks.findings import released_findings, repeated_identifiers
 from shoal.checks.population import population_of
 from shoal.checks.undecided import refuse_undecided
@@ -22,7 +22,7 @@ from shoal.recount.units import joined_promises, pseudonym_of_unit, unit_finding
 from shoal_engine.anonymity.criteria.assessment import Assessment, broken_promises, released_names
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.roles import Closeness, Recursive
-from shoal_engine.errors import InputError
+from shoal_engine.errors import InputError, PolicyError
 from shoal_engine.finding import Finding, accept_findings, in_order, open_findings
 from shoal_engine.tables.column_names import check_columns
 
@@ -63,7 +63,7 @@ class Verification:
 
 def verify(
     frame: IntoFrame,
-    policy: Policy,
+    policy: Policy | None = None,
     *,
     population: IntoFrame | None = None,
     certificate: str | Path | Mapping[str, Any] | None = None,
@@ -74,12 +74,12 @@ def verify(
     ----------
     frame : frame, table or path
         The released table.
-    policy : Policy
-        Policy that the table has to meet.
+    policy : Policy, optional
+        Policy that the table has to meet. Default: the one that the certificate holds.
     population : frame, table or path, optional
         Table of the population, instead of the file that the policy names.
     certificate : path or mapping, optional
-        Certificate of the release; table and policy must be the certified ones.
+        Certificate of the release, of any version; table, policy and figures must be the certified ones.
 
     Raises
     ------
@@ -88,7 +88,8 @@ def verify(
     InputError
         The table or the certificate cannot be read.
     PolicyError
-        A model needs a population and none is given, or one is given and no model needs it.
+        A model needs a population and none is given, or one is given and no model needs it; or neither a policy nor a
+        certificate is given.
     UndecidedColumns
         The policy has undecided columns; the error has statistics of each.
 
@@ -99,6 +100,11 @@ def verify(
     >>> shoal.verify(pl.DataFrame({"age": ["[20, 29]", "[20, 29]", "31"]}), policy).met
     False
     """
+    if policy is None:
+        if certificate is None:
+            msg = "a table is verified against a policy; give the policy, or the certificate, which holds it"
+            raise PolicyError(msg)
+        policy = policy_of(certificate)
     lazy = open_released(frame, policy)
     refuse_undecided(lazy, policy)
     present = schema_of(lazy).names()
@@ -126,6 +132,8 @@ def verify(
         raise InputError(msg) from None
     findings = accept_findings(in_order(found), policy.accept)
     assessment = msgspec.structs.replace(assessment, findings=findings)
+    if certificate is not None and (unit is not None or not policy.unit):
+        left += misstated_figures(certificate, assessment)
     broken = broken_promises(policy, assessment, in_rows=unit is None)
     return Verification(assessment, (*left, *broken), findings)
 

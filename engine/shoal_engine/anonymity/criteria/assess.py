@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from shoal_engine.anonymity.criteria.assessment import Assessment, SensitiveReach
 from shoal_engine.anonymity.criteria.binding import declare_models, with_reference
+from shoal_engine.anonymity.criteria.comparison import Before, before_of
 from shoal_engine.anonymity.criteria.measures import worst
 from shoal_engine.anonymity.criteria.people import people_figures
 from shoal_engine.anonymity.policy.policy import Policy
@@ -109,6 +110,33 @@ def assess_table(table: Table) -> Assessment:
         units=None if table.units is None else table.units.size,
         members=int(members.sum()),
     )
+
+
+def table_before(table: Table, *, columns: int) -> tuple[Before, tuple[Vector, Vector]]:
+    """Return the figures of a table before its release, and the sizes of its classes with the people of each.
+
+    Parameters
+    ----------
+    table : Table
+    columns : int
+        Columns of the input.
+
+    Returns
+    -------
+    Before
+    (sizes, people)
+        As for `shoal_engine.anonymity.criteria.comparison.size_bins`.
+    """
+    shares, k, weight = _shares(table), table.policy.k, table.grouped.weight
+    if shares is None:
+        return before_of(weight, (weight, weight), k=k, rows=table.n_rows, columns=columns), (weight, weight)
+    assert table.units is not None
+    assert table.grouped.tuple_of_row is not None
+    smallest = np.full(table.units.size, np.iinfo(np.int64).max)
+    np.minimum.at(smallest, table.units.of_row, shares.units[table.grouped.tuple_of_row])
+    held = smallest, np.ones_like(smallest)
+    before = before_of(shares.units, held, k=k, rows=table.n_rows, columns=columns, units=table.units.size)
+    return before, held
 
 
 def _shares(table: Table) -> Shares | None:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from shoal_engine.anonymity.criteria.comparison import Before, ColumnChange, SizeBin
 from shoal_engine.anonymity.policy.people_models import KMap
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.roles import QuasiIdentifier
@@ -204,6 +205,12 @@ class Report(Assessment, frozen=True, kw_only=True):
         What a reader should know: constant columns, for instance.
     utility : sequence of UtilityFigure
         Every measure of utility, where that was asked for; see `shoal_engine.utility`.
+    before : Before, optional
+        Classes and risk of the table before its release.
+    class_sizes : sequence of SizeBin
+        Rows by size of their class, before and after; bins with fewer than k rows are merged.
+    columns : sequence of ColumnChange
+        Every column of the policy, and what became of it.
     """
 
     method: str
@@ -214,6 +221,9 @@ class Report(Assessment, frozen=True, kw_only=True):
     dropped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     utility: tuple[UtilityFigure, ...] = ()
+    before: Before | None = None
+    class_sizes: tuple[SizeBin, ...] = ()
+    columns: tuple[ColumnChange, ...] = ()
 
 
 def released_names(policy: Policy) -> list[str]:

@@ -33,6 +33,7 @@ from msgspec import Meta, Struct
 from shoal_engine.anonymity.policy.hierarchies import Hierarchy
 from shoal_engine.anonymity.policy.methods import FullDomain
 from shoal_engine.anonymity.policy.people_models import DeltaPresence, check_countable
+from shoal_engine.anonymity.policy.release_terms import ReleaseTerms
 from shoal_engine.anonymity.policy.roles import (
     Closeness,
     Distinct,
@@ -84,6 +85,7 @@ _EXAMPLES = {
     "undecided": "[undecided.cost] with proposal = 'quasi_identifier', or nothing in it",
     "accept": EXAMPLE,
     "full_domain": "[full_domain] with objective = 'loss', balance = 0.5, weights = { age = 2 }",
+    "release": "[release] with recipient = 'University of X', purpose = 'teaching', access = 'under agreement'",
 }
 
 
@@ -123,6 +125,8 @@ class Policy(
         Findings that are accepted, by code, each with the reason.
     full_domain : FullDomain
         How method full-domain chooses among the levels of the hierarchies.
+    release : ReleaseTerms
+        Recipient, purpose, access and reason, for those who sign the release; no row depends on them.
     file : FileFormat
         How delimited files are written: the table's, and that of its population.
     column : mapping of str to ColumnFormat
@@ -157,6 +161,7 @@ class Policy(
     undecided: Mapping[str, Undecided] = msgspec.field(default_factory=dict)
     accept: Mapping[str, str] = msgspec.field(default_factory=dict)
     full_domain: FullDomain = FullDomain()
+    release: ReleaseTerms = ReleaseTerms()
     file: FileFormat = FileFormat()
     column: Mapping[str, ColumnFormat] = msgspec.field(default_factory=dict)
     folder: str = ""
@@ -172,6 +177,8 @@ class Policy(
         _converted(self.order, Literal["shuffled", "sorted"], "order")
         chosen = _converted(msgspec.to_builtins(self.full_domain, enc_hook=_plain), FullDomain, "full_domain")
         msgspec.structs.force_setattr(self, "full_domain", chosen)
+        terms = _converted(msgspec.to_builtins(self.release, enc_hook=_plain), ReleaseTerms, "release")
+        msgspec.structs.force_setattr(self, "release", terms)
         msgspec.structs.force_setattr(self, "file", file_format(self.file))
         msgspec.structs.force_setattr(self, "column", MappingProxyType(column_formats(self.column)))
         table_models = tuple(_converted(msgspec.to_builtins(self.models, enc_hook=_plain), list[TableModel], "models"))
@@ -324,8 +331,24 @@ class Policy(
         except tomllib.TOMLDecodeError as error:
             msg = f"the policy is not TOML: {error}"
             raise PolicyError(msg) from None
+        return cls.from_builtins(document, folder=folder)
+
+    @classmethod
+    def from_builtins(cls, document: Mapping[str, Any], *, folder: str | Path = "") -> "Policy":
+        """Return the policy that plain tables and lists describe, as `to_builtins` returns them.
+
+        Raises
+        ------
+        PolicyError
+            They are not a policy; the message holds the path of the key.
+
+        Examples
+        --------
+        >>> Policy.from_builtins({"k": 5, "quasi_identifier": {"age": {}}}).k
+        5
+        """
         known = ["k", "suppress", "order", "unit", "models", "population", *_SECTIONS, "accept"]
-        known += ["full_domain", "file", "column"]
+        known += ["full_domain", "release", "file", "column"]
         for key in document:
             if key not in known:
                 close = difflib.get_close_matches(key, known, n=1)
@@ -350,6 +373,8 @@ class Policy(
         document = _without_absent(msgspec.to_builtins(self, enc_hook=_plain))
         if self.full_domain == FullDomain():
             document.pop("full_domain")
+        if self.release == ReleaseTerms():
+            document.pop("release")
         if self.file == FileFormat():
             document.pop("file")
         return {key: value for key, value in document.items() if key != "folder" and value not in ({}, "")}

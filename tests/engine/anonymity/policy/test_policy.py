@@ -300,8 +300,9 @@ def test_constructors__same_checks_as_toml(make: object) -> None:
 def test_json_schema__describes_the_toml() -> None:
     schema = json.loads(json.dumps(json_schema()))
     policy = schema["$defs"]["Policy"]
-    expected = {"k", "suppress", "order", "unit", "models", "population", "full_domain", "file", "column"}
+    expected = {"k", "suppress", "order", "unit", "models", "population", "full_domain", "release", "file"}
     expected |= {"identifier", "quasi_identifier", "sensitive", "set_valued", "insensitive", "undecided", "accept"}
+    expected |= {"column"}
     assert set(policy["properties"]) == expected
     assert policy["required"] == ["k"]
     assert policy["additionalProperties"] is False

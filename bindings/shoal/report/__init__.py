@@ -1,0 +1,1 @@
+"""The page to sign: facts of a release for people who approve it, as JSON and as one HTML file."""
