@@ -41,6 +41,7 @@ class AnonymizeOptions(CountOptions, total=False):
     method: Method
     utility: bool
     on_progress: "OnProgress | None"
+    by: str | None
 
 
 class VerifyOptions(TypedDict, total=False):

@@ -87,7 +87,7 @@ def show(path: str, as_json: bool) -> int:  # noqa: FBT001
     _print(body, as_json=as_json)
     if not as_json:
         for line in lines[1:]:
-            click.echo(f"{line.number:>6}  {line.time}  {amounts(line.cost)}  {line.dataset}")
+            click.echo(f"{line.number:>6}  {line.time}  {amounts(line.cost)}  {line.label or line.dataset}")
     return MET
 
 

@@ -65,6 +65,7 @@ def _aggregate_options(command: Callable[..., int]) -> Callable[..., int]:
 @click.option("--ledger", type=click.Path(dir_okay=False), help="Charge this ledger.")
 @ANCHOR
 @click.option("--no-ledger", is_flag=True, help="Charge nothing, on purpose.")
+@click.option("--label", help="Question, as ledger and reports show it. Default: aggregates and keys.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show the cost and the noise without reading any row.")
 @click.option(
     "--output",
@@ -118,7 +119,7 @@ def query(source: str | None, threads: int | None, output: str | None, as_json: 
     answer = plan.frame.select(pl.exclude("sensitivity_steps", "std_steps", "step"))
     if not asked["only_plan"]:
         checked = None if output is None else partial(_check_written, output=Path(output))
-        released = wanted.release(**budget, n_threads=threads, before_charge=checked)
+        released = wanted.release(**budget, n_threads=threads, before_charge=checked, label=asked["label"])
         receipt, answer = released.receipt, released.frame
         body |= {"receipt": receipt and f"{receipt.number}:{receipt.hash}", "rows": answer.height}
         if output is not None:

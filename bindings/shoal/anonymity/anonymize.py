@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass, field, replace
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,12 +63,10 @@ class Anonymized:
         )
 
     def _repr_html_(self) -> str:
-        """Return the findings and some released rows as HTML."""
-        r = self.report
-        head = f"<p><b>{r.rows:,} rows, k = {r.k}</b>; {len(r.findings)} findings, {len(self.open_findings)} open</p>"
-        lines = "".join(f"<li><code>{escape(f.code)}</code> {escape(f.text)}</li>" for f in r.findings)
-        rows = self.frame._repr_html_()  # pyright: ignore[reportPrivateUsage]
-        return f"{head}<ul>{lines}</ul>{rows}"
+        """Return risk before and after and the findings as HTML; `frame` has the rows."""
+        from shoal.anonymity.changes import release_html
+
+        return release_html(self.policy, self.report)
 
     @property
     def utility(self) -> pl.DataFrame:

@@ -7,9 +7,12 @@ import polars as pl
 
 from shoal.io.lazy_frames import internal
 from shoal.recount.units import MEMBERS, ROWS
-from shoal_engine.anonymity.criteria.assessment import released_columns, released_names
-from shoal_engine.anonymity.criteria.comparison import Action, ColumnChange
+from shoal_engine.anonymity.criteria.assessment import Report, released_columns, released_names
+from shoal_engine.anonymity.criteria.comparison import Action, ColumnChange, people_alone
+from shoal_engine.anonymity.criteria.sentences import rows_left_out
 from shoal_engine.anonymity.policy.policy import Policy
+from shoal_engine.html_tables import html_summary
+from shoal_engine.wording import share_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,3 +96,30 @@ def held_by_class(
     smallest = rows.select(pl.col(unit), size).group_by(unit).agg(pl.col(MEMBERS).min().alias(_SMALLEST))
     found = smallest.select(_SMALLEST).collect().get_column(_SMALLEST)
     return found.to_numpy(), (found * 0 + 1).to_numpy()
+
+
+def release_html(policy: Policy, report: Report) -> str:
+    """Return risk before and after a release and its findings as HTML for notebooks."""
+    before, k = report.before, policy.k
+    alone = people_alone(report.class_sizes)
+    rows = [
+        ["highest risk", _masked(before and before.highest_risk, k), share_text(report.risk.highest)],
+        ["average risk", "" if before is None else share_text(before.average_risk), share_text(report.risk.average)],
+        *([] if alone is None else [["people who are alone", f"{alone[0]:,}", f"{alone[1]:,}"]]),
+        ["classes", "" if before is None else f"{before.equivalence_classes:,}", f"{report.equivalence_classes:,}"],
+    ]
+    n_open = sum(finding.is_open for finding in report.findings)
+    left_out = rows_left_out(report, k)
+    title = (
+        f"Release: k = {report.k}, recounted; {report.rows:,} rows, loss {share_text(report.loss.ncp)} "
+        f"({report.method}). {left_out}"
+    )
+    notes = [f"{len(report.findings)} findings, {n_open} open"]
+    notes += [f"{'!' if finding.is_open else '-'} {finding.text}" for finding in report.findings]
+    notes.append(".frame has the rows, .certificate() the evidence, shoal.report_page(...) the page to sign.")
+    return html_summary(title, ["", "before", "after"], rows, notes)
+
+
+def _masked(risk: float | None, k: int) -> str:
+    """Return a risk before a release; one of fewer than k people is not shown."""
+    return f"above {share_text(1 / k)}" if risk is None else share_text(risk)

@@ -481,7 +481,14 @@ def _charge(
         raise PolicyError(msg)
     cost = ledger_cost(opened, event, _epsilon(mechanism.epsilon), Fraction(0))
     policy = hashlib.sha256(repr(mechanism).encode()).hexdigest()
-    return opened.debit(*cost, events=events.to_json(event), dataset=dataset, policy=policy, distribution=distribution)
+    return opened.debit(
+        *cost,
+        events=events.to_json(event),
+        dataset=dataset,
+        policy=policy,
+        distribution=distribution,
+        label=type(mechanism).__name__,
+    )
 
 
 def _epsilon(value: Exact) -> Fraction:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from shoal_engine.html_tables import html_summary
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -51,6 +53,14 @@ class Plan:
     frame: pl.DataFrame
     event: str = field(repr=False)
     notes: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        """Return cost and noise of each part as HTML for notebooks."""
+        budget = f"epsilon {self.epsilon}" if self.rho is None else f"rho {self.rho}"
+        shown = self.frame.select("aggregate", "part", "noise", "unit", "sensitivity", "std").rows()
+        rows = [[*map(str, row[:4]), *("" if one is None else f"{one:,.4g}" for one in row[4:])] for row in shown]
+        header = ["aggregate", "part", "noise", "unit", "sensitivity", "standard deviation"]
+        return html_summary(f"Plan: {budget}, delta {self.delta}; no row was read", header, rows, self.notes, texts=4)
 
 
 def make_plan(query: "GroupQuery", budget: "QueryBudget", allotment: "Allotment") -> Plan:

@@ -358,6 +358,7 @@ class PrivateQuery:
         distribution: DistributionName | None = None,
         n_threads: int | None = None,
         before_charge: Callable[[pl.DataFrame], object] | None = None,
+        label: str | None = None,
     ) -> PrivateRelease:
         """Look at the data once, charge the ledger, add noise once, and return the answer.
 
@@ -371,6 +372,8 @@ class PrivateQuery:
         before_charge : callable, optional
             Is given an answer of no rows, in the form of the one to come, and may raise: say, where that cannot be
             written. Nothing is charged then.
+        label : str, optional
+            Question, as the ledger and reports show it. Default: names of aggregates and keys.
 
         Raises
         ------
@@ -398,7 +401,7 @@ class PrivateQuery:
             before_charge(empty)
         receipt = None
         if ledger is not None and cost is not None:
-            receipt = self._charge(ledger, cost, allotment, plan)
+            receipt = self._charge(ledger, cost, allotment, plan, label)
         with Keystream.secure() as stream:
             answer = pl.DataFrame(totals.release(allotment, stream))
         for one in self._bins:
@@ -430,7 +433,12 @@ class PrivateQuery:
         return totals, empty
 
     def _charge(
-        self, ledger: "Ledger", cost: "tuple[Fraction, Fraction]", allotment: "Allotment", plan: Plan
+        self,
+        ledger: "Ledger",
+        cost: "tuple[Fraction, Fraction]",
+        allotment: "Allotment",
+        plan: Plan,
+        label: str | None,
     ) -> "Receipt":
         """Charge the ledger, durably."""
         asked = f"{self.query.by} {self._bins} {self.query.aggregates} {self.query.bounds}"
@@ -444,7 +452,14 @@ class PrivateQuery:
             neighbors=private.neighbors,
             distribution=_distribution(allotment),
             fingerprint=private.fingerprint,
+            label=question(self.query) if label is None else label,
         )
+
+
+def question(query: "GroupQuery") -> str:
+    """Return a query in words: names of its aggregates and keys, never a value."""
+    asked = ", ".join(one.name for one in query.aggregates)
+    return f"{asked} by {', '.join(query.by)}" if query.by else asked
 
 
 def _distribution(allotment: "Allotment") -> DistributionName | None:

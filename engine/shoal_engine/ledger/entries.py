@@ -50,6 +50,8 @@ class Entry:
         fingerprint of the data, see `shoal.queries.charging`. All empty in lines of version 1.
     version : int
         Version of the form of the line, which its hash covers.
+    label : str
+        Question or purpose, for people who read the ledger; empty in lines before version 3.
     """
 
     number: int
@@ -65,7 +67,8 @@ class Entry:
     neighbors: str = ""
     law: str = ""
     fingerprint: str = ""
-    version: int = 2
+    version: int = 3
+    label: str = ""
 
     @property
     def mark(self) -> Mark:
@@ -81,7 +84,9 @@ class Entry:
         """Return whether the hash matches the entry."""
         if self.version == 1 and (self.neighbors or self.law or self.fingerprint):
             return False
-        return self.version in (1, 2) and self.hash == self._digest()
+        if self.version < 3 and self.label:
+            return False
+        return self.version in (1, 2, 3) and self.hash == self._digest()
 
     def follows(self, before: "Entry | None") -> bool:
         """Return whether the entry continues another, or opens a ledger."""
@@ -99,7 +104,8 @@ class Entry:
             told |= {name: [int(one / UNIT) for one in getattr(self, name)] for name in ("cost", "spent")}
         else:
             # Not `asdict`, which copies in depth and takes half the time of a walk.
-            told = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "hash"}
+            left_out = ("hash",) if self.version > 2 else ("hash", "label")
+            told = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in left_out}
             told |= {name: [str(one) for one in getattr(self, name)] for name in ("cost", "spent")}
         return hashlib.sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 

@@ -7,7 +7,8 @@ older copy before it is opened: that is detected only by evidence kept elsewhere
 another disk or account, which holds the newest line. A copy of both put back together is detected by nobody but the
 holder of a receipt, and an anchor only moves with debits that name it.
 
-Versions: lines of version 2 hold exact fractions, the columns of the unit as a list, which tables count as neighbors,
+Versions: lines of version 3 also hold a label for people; the first debit makes room for it in a ledger of version 2,
+whose lines and their hashes stay as they are. Lines of version 2 hold exact fractions, the columns of the unit as a list, which tables count as neighbors,
 the distribution of the noise and a fingerprint of the data. A ledger of version 1 can be read, shown, checked and
 exported; before anything is charged to it, `Ledger.upgrade` adds a line with what its lines lack, and its lines
 and their hashes stay as they are.
@@ -27,6 +28,7 @@ from typing import Literal, NoReturn
 from shoal_engine.differential.exact_numbers import Exact
 from shoal_engine.differential.named_choices import DistributionName, Neighbors, check_choice
 from shoal_engine.errors import BudgetExhausted, LedgerError, PolicyError
+from shoal_engine.html_tables import html_summary
 from shoal_engine.ledger import rows
 from shoal_engine.ledger.anchor import Anchor
 from shoal_engine.ledger.budgets import Amounts, Budget, added, cost_of, write_amount
@@ -44,6 +46,9 @@ from shoal_engine.ledger.entries import (
     unit_of,
     write_unit,
 )
+
+_LINES_SHOWN = 10
+"""Lines that a notebook shows."""
 
 
 class Ledger:
@@ -96,7 +101,7 @@ class Ledger:
             for line in self._walked(connection):
                 first = first or line
                 # The line that opened the ledger, or the one that upgraded it.
-                if declared is None and line.version == rows.VERSION:
+                if declared is None and line.version >= rows.DECLARED:
                     declared = line
         assert first is not None
         try:
@@ -178,8 +183,8 @@ class Ledger:
         """
         check_choice(neighbors, Neighbors, name="neighbors")
         columns, old = unit_of(unit), cls(path, anchor=anchor)
-        if old.version == rows.VERSION:
-            msg = f"the ledger at {str(old.path)!r} is of version {rows.VERSION} already; charge it as it is"
+        if old.version >= rows.DECLARED:
+            msg = f"the ledger at {str(old.path)!r} is of version {old.version} already; charge it as it is"
             raise LedgerError(msg)
         if old._unit_text != ("row" if columns is None else ",".join(columns)):
             declared = describe_unit(columns)
@@ -195,7 +200,7 @@ class Ledger:
                 "",
                 "",
                 write_unit(columns),
-                '{"upgraded":2}',
+                '{"upgraded":3}',
                 nothing,
                 last.spent,
                 last.hash,
@@ -217,7 +222,7 @@ class Ledger:
             It protects another unit, or by other neighbors; or the ledger is of version 1, which has neither.
         """
         columns: Unit = None if unit is None else tuple(unit)
-        if self.version < rows.VERSION:
+        if self.version < rows.DECLARED:
             msg = (
                 f"the ledger at {str(self.path)!r} is of version {self.version}, which does not say what counts as "
                 "neighbors; add that by `Ledger.upgrade` or `shoal ledger upgrade` before anything is charged to it"
@@ -248,6 +253,7 @@ class Ledger:
         neighbors: Neighbors | None = None,
         distribution: DistributionName | None = None,
         fingerprint: str = "",
+        label: str = "",
     ) -> Receipt:
         """Charge a cost: when this returns it is on the disk and in the anchor, and noise may be drawn.
 
@@ -265,6 +271,8 @@ class Ledger:
             Distribution of the noise.
         fingerprint : str, optional
             Fingerprint of the data; it should disclose nothing else about them.
+        label : str, optional
+            Question or purpose, for people who read the ledger; it should disclose nothing about the data.
 
         Raises
         ------
@@ -286,7 +294,7 @@ class Ledger:
             check_choice(distribution, DistributionName, name="distribution")
         cost, events = cost_of(first, delta), json_of(events)
         dataset, policy = text_of(dataset, name="dataset"), text_of(policy, name="policy")
-        fingerprint = text_of(fingerprint, name="fingerprint")
+        fingerprint, label = text_of(fingerprint, name="fingerprint"), text_of(label, name="label")
         self.check_protects(self.unit, neighbors or self.neighbors or "")
         if self._anchor is not None:
             self._anchor.check_writable()
@@ -296,11 +304,12 @@ class Ledger:
             spent = added(last.spent, cost)
             told = (last.number + 1, _now(), policy, dataset, self._unit_text, events, cost, spent, last.hash)
             entry = Entry(
-                *told, neighbors=self.neighbors or "", law=distribution or "", fingerprint=fingerprint
+                *told, neighbors=self.neighbors or "", law=distribution or "", fingerprint=fingerprint, label=label
             ).sealed()
+            rows.upgrade(connection)
             rows.insert(connection, entry)
             self._commit(connection)
-            self._seen = entry.mark
+            self._seen, self.version = entry.mark, rows.VERSION
             self._renew_anchor(connection, entry)
         return Receipt(str(self.path), entry.number, entry.hash)
 
@@ -345,6 +354,16 @@ class Ledger:
             for entry in self.entries()
         ]
         return json.dumps({"unit_of_amounts_in_version_1": "2**-64", "entries": lines}, indent=1)
+
+    def _repr_html_(self) -> str:
+        """Return budget and newest lines as HTML for notebooks."""
+        lines = self.entries()
+        spent, limits = lines[-1].spent, self.budget.limits
+        shown = lines[1:][-_LINES_SHOWN:]
+        rows = [[str(one.number), one.time, one.label or one.dataset, self.budget.told(one.cost)] for one in shown]
+        told = f"spent {self.budget.told(spent)} of {self.budget.told(limits)}"
+        more = [f"{len(lines) - 1 - len(shown):,} earlier lines are not shown."] if len(shown) < len(lines) - 1 else []
+        return html_summary(f"Ledger: {told}", ["line", "time (UTC)", "question", "cost"], rows, more, texts=4)
 
     @contextlib.contextmanager
     def _transaction(

@@ -15,8 +15,10 @@ from shoal_engine.ledger.entries import Entry, Mark
 
 _APPLICATION = 0x5348_4F4C
 """Marks the file as one of ours: SHOL."""
-VERSION = 2
-_VERSIONS = (1, 2)
+VERSION = 3
+DECLARED = 2
+"""Lines since this version say unit and neighbors exactly, so their ledger can be charged."""
+_VERSIONS = (1, 2, 3)
 _WAIT_SECONDS = 60.0
 _TABLE = """
 CREATE TABLE entries (
@@ -25,10 +27,13 @@ CREATE TABLE entries (
 ) STRICT"""
 _ADDED = ("neighbors TEXT NOT NULL DEFAULT ''", "law TEXT NOT NULL DEFAULT ''", "fingerprint TEXT NOT NULL DEFAULT ''")
 """Columns since version 2, of lines that were written before empty; with that of the line's version."""
+_LABEL_COLUMN = "label TEXT NOT NULL DEFAULT ''"
+"""Column since version 3, of lines that were written before empty."""
 _VERSION_COLUMN = "version INTEGER NOT NULL DEFAULT 1"
 _TEXTS = ("time", "policy", "dataset", "unit", "events", "previous", "hash")
 _FIRST = ("number", "time", "policy", "dataset", "unit", "events", "cost", "spent", "previous", "hash")
-_FIELDS = {1: _FIRST, 2: (*_FIRST, "neighbors", "law", "fingerprint", "version")}
+_SECOND = (*_FIRST, "neighbors", "law", "fingerprint", "version")
+_FIELDS = {1: _FIRST, 2: _SECOND, 3: (*_SECOND, "label")}
 
 
 def connect(path: Path, *, options: str = "mode=rw") -> sqlite3.Connection:
@@ -102,20 +107,25 @@ def fill(path: Path, first: Entry) -> None:
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute(_TABLE)
-        _add_columns(connection)
+        _add_columns(connection, 1)
         insert(connection, first)
         # Readers then never wait for writers. Last, so that what is above is in the file itself, not in its log.
         connection.execute("PRAGMA journal_mode = WAL")
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
-    """Make room for what lines of this version hold; within the transaction that is open."""
-    _add_columns(connection)
+    """Make room for the fields of this version's lines, if there is none; within the transaction that is open."""
+    marked = _marked(connection)
+    if marked is None or marked == VERSION:
+        return
+    _add_columns(connection, marked)
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def _add_columns(connection: sqlite3.Connection) -> None:
-    for column in (*_ADDED, _VERSION_COLUMN):
+def _add_columns(connection: sqlite3.Connection, version: int) -> None:
+    """Add the columns that a table of some version lacks."""
+    added = (*_ADDED, _VERSION_COLUMN, _LABEL_COLUMN) if version == 1 else (_LABEL_COLUMN,)
+    for column in added:
         connection.execute(f"ALTER TABLE entries ADD COLUMN {column}")
 
 
@@ -151,7 +161,7 @@ def _select(connection: sqlite3.Connection, which: str, *values: int) -> Iterato
     names = _FIELDS[marked]
     for row in connection.execute(f"SELECT {', '.join(names)} FROM entries {which}", values):
         told: dict[str, Any] = {"version": 1} | dict(zip(names, row, strict=True))
-        texts = (*_TEXTS, *(name for name in ("neighbors", "law", "fingerprint") if name in names))
+        texts = (*_TEXTS, *(name for name in ("neighbors", "law", "fingerprint", "label") if name in names))
         if any(type(told[name]) is not str for name in texts) or any(
             type(told[name]) is not int for name in ("number", "version")
         ):

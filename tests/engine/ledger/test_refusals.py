@@ -286,14 +286,17 @@ def test_format__is_what_it_was(ledger: Ledger) -> None:
     body = '{"cost":["1","0"],"dataset":"visits","events":"{\\"kind\\":\\"pure\\"}","fingerprint":"f","law":"laplace",'
     body += '"neighbors":"add-remove","number":1,"policy":"p","previous":"' + "0" * 64 + '","spent":["1","0"],'
     body += '"time":"2026-01-02T03:04:05Z","unit":"person","version":2}'
-    second = Entry(*told, neighbors="add-remove", law="laplace", fingerprint="f").sealed()
+    second = Entry(*told, neighbors="add-remove", law="laplace", fingerprint="f", version=2).sealed()
     assert second.hash == hashlib.sha256(body.encode()).hexdigest()
+    labeled = body.replace('"law"', '"label":"count","law"').replace('"version":2', '"version":3')
+    third = Entry(*told, neighbors="add-remove", law="laplace", fingerprint="f", label="count").sealed()
+    assert third.hash == hashlib.sha256(labeled.encode()).hexdigest()
     first = ledger.entries()[0]
     assert first.events == json.dumps({"filter": "basic", "limits": ["10", "1/1000000"]})
     connection = sqlite3.connect(ledger.path)
     names = [row[1] for row in connection.execute("PRAGMA table_info(entries)")]
     marks = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
     connection.close()
-    added = "neighbors law fingerprint version"
+    added = "neighbors law fingerprint version label"
     assert " ".join(names) == f"number time policy dataset unit events cost spent previous hash {added}"
-    assert marks == [0x53484F4C, 2]
+    assert marks == [0x53484F4C, 3]

@@ -14,7 +14,7 @@ import pytest
 import shoal
 from shoal import dp
 from shoal_cli.commands import main
-from shoal_engine.errors import InputError, LedgerError, PolicyError
+from shoal_engine.errors import BudgetExhausted, InputError, LedgerError, PolicyError
 from shoal_engine.ledger import Budget, Ledger
 from shoal_engine.ledger.rows import lines, reading
 
@@ -76,7 +76,7 @@ def test_version_1__is_charged_only_after_it_is_upgraded(tmp_path: Path) -> None
         Ledger.upgrade(path, unit="person", neighbors="replace")  # pyright: ignore[reportArgumentType]
     assert (Ledger(path).version, Ledger(path).check()) == (1, 3)
     new = Ledger.upgrade(path, unit="person", neighbors="change-one")
-    assert (new.version, new.unit, new.neighbors) == (2, ("person",), "change-one")
+    assert (new.version, new.unit, new.neighbors) == (3, ("person",), "change-one")
     assert [(line.number, line.hash) for line in new.entries()][:3] == before
     assert new.spent == old.spent
     new.debit("1/3", **ASKED)
@@ -92,6 +92,89 @@ def test_version_1__is_charged_only_after_it_is_upgraded(tmp_path: Path) -> None
 def test_upgrade__says_which_unit_was_meant(told: str, unit: Any, tmp_path: Path) -> None:
     new = Ledger.upgrade(first_version(tmp_path / "old.db", told), unit=unit, neighbors="add-remove")
     assert new.unit == (None if unit is None else (unit,) if isinstance(unit, str) else tuple(unit))
+
+
+def second_version(path: Path, debits: int = 2) -> Path:
+    """Write a ledger as version 2 wrote it, of epsilon 10, by nothing but SQL and hashes."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA application_id = 1397247820")
+    connection.execute("PRAGMA user_version = 2")
+    names = ["number", "time", "policy", "dataset", "unit", "events", "cost", "spent", "previous", "hash"]
+    kinds = ["INTEGER PRIMARY KEY"] + ["TEXT NOT NULL"] * 9
+    names += ["neighbors", "law", "fingerprint", "version"]
+    kinds += ["TEXT NOT NULL DEFAULT ''"] * 3 + ["INTEGER NOT NULL DEFAULT 1"]
+    columns = ", ".join(f"{name} {kind}" for name, kind in zip(names, kinds, strict=True))
+    connection.execute(f"CREATE TABLE entries ({columns}) STRICT")
+    previous = "0" * 64
+    for number in range(debits + 1):
+        cost = Fraction(1, 3) if number else Fraction(0)
+        events = "{}" if number else json.dumps({"filter": "basic", "limits": ["10", "0"]})
+        line = {"number": number, "time": "2026-01-02T03:04:05Z", "policy": "", "dataset": "visits"}
+        line |= {"unit": '["person"]', "events": events, "cost": [str(cost), "0"], "spent": [str(number * cost), "0"]}
+        line |= {"previous": previous, "neighbors": "change-one", "law": "", "fingerprint": "", "version": 2}
+        previous = hashlib.sha256(json.dumps(line, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        kept = line | {"cost": f"{cost} 0", "spent": f"{number * cost} 0", "hash": previous}
+        connection.execute(f"INSERT INTO entries VALUES ({', '.join(f':{name}' for name in names)})", kept)
+    connection.commit()
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+    return path
+
+
+def test_version_2__is_charged_as_it_is_and_its_lines_stay(tmp_path: Path) -> None:
+    path = second_version(tmp_path / "old.db")
+    old, other = Ledger(path), Ledger(path)
+    before = old.entries()
+    assert (old.version, old.neighbors, old.check(), {line.label for line in before}) == (2, "change-one", 3, {""})
+    receipt = old.debit("1/3", **ASKED, label="count by ward")
+    assert (receipt.number, old.version, old.entries()[:3]) == (3, 3, before)
+    assert old.entries()[-1].label == "count by ward"
+    # Somebody who opened the ledger before it had room for labels goes on.
+    assert (other.spent, other.debit("1/3", **ASKED).number) == ((1, 0), 4)
+    assert Ledger(path).check(receipt) == 5
+    with pytest.raises(LedgerError, match="already"):
+        Ledger.upgrade(path, unit="person", neighbors="change-one")
+
+
+def test_version_2__its_lines_have_no_label(tmp_path: Path) -> None:
+    path = second_version(tmp_path / "old.db")
+    Ledger(path).debit("1/3", **ASKED)
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE entries SET label = 'mine' WHERE number = 1")
+    connection.commit()
+    connection.close()
+    with pytest.raises(LedgerError, match="line 1 was changed"):
+        Ledger(path)
+
+
+def test_version_2__a_refused_debit_leaves_it_as_it_was(tmp_path: Path) -> None:
+    path = second_version(tmp_path / "old.db")
+    with pytest.raises(BudgetExhausted):
+        Ledger(path).debit("100", **ASKED)
+    assert Ledger(path).version == 2
+
+
+def test_label__is_a_part_of_the_line(tmp_path: Path) -> None:
+    ledger = Ledger.create(tmp_path / "new.db", Budget.of(epsilon="1"), unit="person")
+    ledger.debit("1/4", **ASKED, label="count")
+    with pytest.raises(InputError, match="label"):
+        ledger.debit("1/4", **ASKED, label="\ud800")
+    assert json.loads(ledger.export())["entries"][1]["label"] == "count"
+    connection = sqlite3.connect(ledger.path)
+    connection.execute("UPDATE entries SET label = 'sum' WHERE number = 1")
+    connection.commit()
+    connection.close()
+    with pytest.raises(LedgerError, match="last line was changed"):
+        ledger.debit("1/4", **ASKED)
+
+
+def test_label__of_a_query_names_aggregates_and_keys(tmp_path: Path) -> None:
+    ledger = Ledger.create(tmp_path / "new.db", Budget.of(epsilon="1"), unit=None)
+    visits = shoal.private(pl.DataFrame({"ward": ["a", "b"], "cost": [1, 2]}), unit=None, ledger=ledger)
+    asked = visits.group_by("ward", keys=["a", "b"]).agg(dp.count(), dp.sum("cost", bounds=(0, 9)))
+    asked.release(epsilon="1/4")
+    asked.release(epsilon="1/4", label="visits of spring")
+    assert [line.label for line in ledger.entries()[1:]] == ["count, cost_sum by ward", "visits of spring"]
 
 
 def test_upgrade__moves_the_anchor(tmp_path: Path) -> None:
@@ -233,7 +316,7 @@ def test_cli__upgrade_and_show(run: Any, tmp_path: Path) -> None:
     assert (code, body["version"], body["neighbors"], body["lines"]) == (0, 1, None, 3)
     assert run("ledger", "upgrade", "old.db", "--unit", "person")[0] == 1
     code, body = run("ledger", "upgrade", "old.db", "--unit", "person", "--neighbors", "add-remove")
-    assert (code, body["version"], body["unit"], body["neighbors"]) == (0, 2, ["person"], "add-remove")
+    assert (code, body["version"], body["unit"], body["neighbors"]) == (0, 3, ["person"], "add-remove")
     assert run("ledger", "show", "old.db")[1]["lines"] == 4
 
 

@@ -15,6 +15,8 @@ from shoal_engine.anonymity.policy.roles import QuasiIdentifier
 from shoal_engine.anonymity.policy.table_models import AverageRisk, SampleUniqueness, SizeModel, TableModel, of_sizes
 from shoal_engine.anonymity.policy.value_models import Distinct, Model
 from shoal_engine.finding import Finding
+from shoal_engine.html_tables import html_summary
+from shoal_engine.wording import share_text
 
 
 class Risk(Struct, frozen=True, kw_only=True):
@@ -158,6 +160,18 @@ class Assessment(Struct, frozen=True, kw_only=True):
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as the JSON reads."""
         return msgspec.to_builtins(self)
+
+    def _repr_html_(self) -> str:
+        """Return the figures and findings as HTML for notebooks."""
+        shares = [("highest risk", self.risk.highest), ("average risk", self.risk.average)]
+        alone = "unique rows" if not self.unit else f"rows in classes with one {self.unit}"
+        rows = [["classes", f"{self.equivalence_classes:,}"], ["smallest class (k)", f"{self.k:,}"]]
+        rows += [[alone, f"{self.unique_rows:,} ({share_text(self.unique_rows / max(1, self.rows))})"]]
+        rows += [[name, share_text(share)] for name, share in shares]
+        for name, reach in self.sensitive.items():
+            rows += [[f"{name}: fewest distinct values", f"{reach.l_distinct:,}"], [f"{name}: t", f"{reach.t:.3f}"]]
+        notes = [f"{'!' if finding.is_open else '-'} {finding.text}" for finding in self.findings]
+        return html_summary(f"{type(self).__name__}: {self.rows:,} rows", ["", "value"], rows, notes)
 
 
 class Loss(Struct, frozen=True, kw_only=True):

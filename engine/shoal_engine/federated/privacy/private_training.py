@@ -140,7 +140,14 @@ class PrivateTraining:
         if ledger is not None:
             charged = events.to_json(events.ApproximateDP(epsilon, delta))
             promised = {"events": charged, "dataset": "federated training", "policy": ""}
-            ledger.debit(epsilon, delta, **promised, neighbors="add-remove", distribution="gaussian")
+            ledger.debit(
+                epsilon,
+                delta,
+                **promised,
+                neighbors="add-remove",
+                distribution="gaussian",
+                label="federated training",
+            )
 
     @classmethod
     def of_rounds(
