@@ -7,11 +7,11 @@ older copy before it is opened: that is detected only by evidence kept elsewhere
 another disk or account, which holds the newest line. A copy of both put back together is detected by nobody but the
 holder of a receipt, and an anchor only moves with debits that name it.
 
-Versions: lines of version 3 also hold a label for people; the first debit makes room for it in a ledger of version 2,
-whose lines and their hashes stay as they are. Lines of version 2 hold exact fractions, the columns of the unit as a list, which tables count as neighbors,
-the distribution of the noise and a fingerprint of the data. A ledger of version 1 can be read, shown, checked and
-exported; before anything is charged to it, `Ledger.upgrade` adds a line with what its lines lack, and its lines
-and their hashes stay as they are.
+Versions: lines of version 3 hold exact fractions, the columns of the unit as a list, which tables count as neighbors,
+the distribution of the noise, a fingerprint of the data and a label for people; those of version 2 have no label, and
+the first debit of their ledger makes room for it. A ledger of version 1 can be read, shown, checked and exported;
+before anything is charged to it, `Ledger.upgrade` adds a line with what its lines lack. Lines that are there and their
+hashes stay as they are.
 """
 
 import contextlib
