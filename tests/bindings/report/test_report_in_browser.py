@@ -1,4 +1,4 @@
-"""The page as a person sees it: nothing sticks out at desktop and phone width, its numbers are the JSON's, it prints."""
+"""The page as a person sees it: nothing sticks out at any width, its numbers are those of the JSON, and it prints."""
 
 import json
 import re
