@@ -89,7 +89,7 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
     seed : int
         Seed of the invented records.
     folder : Path
-        Folder of the records, the policy, the release and its certificate; created if missing.
+        Folder of the records, the policy, the release, its certificate and its report; created if missing.
     quiet : bool
         Whether to print nothing.
 
@@ -104,6 +104,7 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
     from shoal.anonymity.assess import assess
     from shoal.demo.hospital import hospital_policy, hospital_records
     from shoal.io.writing import make_folder, write_frame, written_whole
+    from shoal.report.page import report_page
     from shoal.warming import compile_ahead
     from shoal_cli.main import with_progress
     from shoal_cli.rendering import promise, show_before_and_after, show_cost, show_decisions, show_findings
@@ -117,6 +118,7 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
         "policy": "policy.toml",
         "release": "released.parquet",
         "certificate": "certificate.json",
+        "report": "report.html",
     }
     files = {what: folder / name for what, name in names.items()}
     policy = hospital_policy()
@@ -131,6 +133,7 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
         ),
         steps=5,
     )
+    report_page(files["certificate"], released=files["release"]).write(files["report"])
     if not quiet:
         _CONSOLE.print()
         show_findings([promise(policy, after)], (), after.findings)
@@ -139,7 +142,7 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
         _CONSOLE.print()
         show_person(records, pl.read_parquet(files["release"], n_rows=1))
         show_cost(after, str(files["release"]))
-        _CONSOLE.print(f"Everything is in {folder}/: look at it, and try `shoal verify` on the release.")
+        _CONSOLE.print(f"Everything is in {folder}/: open report.html, and try `shoal verify` on the release.")
     return {
         "before": before.to_dict(),
         "after": after.to_dict(),

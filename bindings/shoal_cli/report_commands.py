@@ -42,8 +42,8 @@ def report(
 ) -> int:
     """Write a page for the people who sign a release.
 
-    The first CERTIFICATE is that of the release, as `anonymize --certificate` wrote it; further ones are other releases
-    of the same people. Exit code 4: findings await a decision.
+    The first CERTIFICATE is that of the release, as `anonymize --certificate` wrote it; further ones belong to other
+    releases of the same people. Exit code 4: findings await a decision.
     """
     from shoal.io.files import check_folder
     from shoal.report.facts import facts_schema

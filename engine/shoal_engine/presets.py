@@ -25,7 +25,7 @@ class Preset(Struct, frozen=True, kw_only=True):
     name : str
     kind : str
         least-class: every class has at least `least_class` people. highest-risk: 1 / smallest class is at most
-        `highest_risk`. rules: a list of columns, not a number. attacks: attacks must be measured, whatever they find.
+        `highest_risk`. rules: a list of columns, without a figure. attacks: attacks are measured.
     rule : str
         The rule, in one sentence.
     least_class : int, optional
@@ -49,7 +49,7 @@ class Preset(Struct, frozen=True, kw_only=True):
 
     @property
     def least_k(self) -> int | None:
-        """Return the smallest k that meets the rule; None if the rule has no number."""
+        """Return the smallest k that meets the rule; None if the rule has no figure."""
         if self.least_class is not None:
             return self.least_class
         return None if self.highest_risk is None else math.ceil(1 / self.highest_risk)
@@ -61,10 +61,10 @@ class Preset(Struct, frozen=True, kw_only=True):
             return f"smallest class of at least {self.least_class}"
         if self.highest_risk is not None:
             return f"highest risk of at most {self.highest_risk:g}, so k = {self.least_k}"
-        return "no number"
+        return "no figure"
 
     def met_by(self, k: int) -> bool | None:
-        """Return whether classes of at least k meet the rule; None if the rule has no number."""
+        """Return whether classes of at least k meet the rule; None if the rule has no figure."""
         return None if self.least_k is None else k >= self.least_k
 
 

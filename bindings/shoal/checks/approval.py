@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from shoal.checks.certificate import policy_digest
 from shoal.checks.origin import Origin
+from shoal.io.writing import written_whole
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.errors import ApprovalRefused, InputError
-from shoal_engine.whole_files import write_over
 
 VERSION = 1
 Choice: TypeAlias = Literal["accept", "change"]
@@ -81,8 +81,15 @@ class Approval(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()
 
     def write(self, path: str | Path) -> None:
-        """Write the approval as JSON, whole or not at all."""
-        write_over(Path(path), msgspec.json.format(msgspec.json.encode(self), indent=2).decode() + "\n")
+        """Write the approval as JSON, whole or not at all.
+
+        Raises
+        ------
+        OutputError
+            The file cannot be written.
+        """
+        with written_whole(Path(path)) as draft:
+            draft.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
 
 
 def decision_of(code: str, text: str) -> Decision:

@@ -229,7 +229,7 @@ def policy_of(certificate: str | Path | Mapping[str, Any]) -> Policy:
     InputError
         The certificate cannot be read, or is not a certificate.
     PolicyError
-        Its policy is none.
+        It holds no policy.
     """
     folder = Path(certificate).parent if isinstance(certificate, str | Path) else ""
     return Policy.from_builtins(checked(certificate)["policy"], folder=folder)

@@ -66,7 +66,7 @@ class Origin:
         return cls(date, _files(frame), _account() if by == ACCOUNT else by, by == ACCOUNT)
 
     def input_facts(self, rows: int | None, columns: int | None) -> dict[str, Any]:
-        """Return names, bytes and digest of the input; the digest is None if the files have changed since."""
+        """Return name, files, bytes, rows and columns of the input."""
         names = [path.name for path, _, _ in self.files]
         return {
             "name": _named(names),
@@ -93,7 +93,7 @@ def joint_digest(files: Sequence[Path]) -> str:
 
 
 def _files(frame: IntoFrame) -> tuple[tuple[Path, int, int], ...]:
-    """Return the files behind a path; there is none for a table in memory."""
+    """Return the files behind a path; no file for a table in memory."""
     if not isinstance(frame, str | Path):
         return ()
     return tuple(_seen(path) for path in sources(frame))

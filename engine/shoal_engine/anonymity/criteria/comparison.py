@@ -30,7 +30,7 @@ class SizeBin(Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     least, most : int
-        Sizes of the classes, both ends included; `most` is None for all larger ones.
+        Sizes of the classes, both ends included; None for all larger ones.
     before, after : int
         Rows or units; 0, or at least k.
     """

@@ -110,7 +110,7 @@ def _others(report: Report) -> float:
 
 
 def _learned(findings: Sequence[Finding]) -> str:
-    """Return the worst finding, or that there is none."""
+    """Return the worst finding, or that nothing was found."""
     serious = [finding for finding in findings if finding.severity != "note"]
     if not serious:
         return "Nothing was found that leads past these groups. Attacks that were not run are named below."
