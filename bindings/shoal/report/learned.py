@@ -1,7 +1,7 @@
 """What can still be learned from a release, by the three criteria of WP216: counted in it, and as attacks measured.
 
-The result of an attack is JSON with a part ``wp216``, which maps criteria (singling-out, linkability, inference) to a
-sentence each; ``output_sha256``, if it is there, has to be the digest of the release.
+The result of an attack is the JSON of `shoal attack`, or JSON with a part ``wp216``, which maps criteria (singling-out,
+linkability, inference) to a sentence each; ``output_sha256``, if it is there, has to be the digest of the release.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from shoal.report.attack_sentences import Sentence, sentences_of
 from shoal.report.certified import Certified
 from shoal.report.facts import LearnedRow
 from shoal.report.figures import count, share
@@ -39,16 +40,31 @@ def measured_by(attacks: Sequence[Attack], of: Certified) -> dict[str, list[str]
     found: dict[str, list[str]] = {criterion: [] for criterion in CRITERIA}
     for given in attacks:
         document = _read(given)
-        sentences = document.get("wp216")
-        if not isinstance(sentences, Mapping) or not sentences or not sentences.keys() <= CRITERIA.keys():
-            msg = f"the result of an attack needs a part wp216, with a sentence for some of {', '.join(CRITERIA)}"
-            raise InputError(msg)
+        sentences = _sentences(document)
         digest = document.get("output_sha256")
         if digest is not None and digest != of.digest("output"):
             msg = "the attack was run on another release than the certificate's; attack the certified release"
             raise InputError(msg)
-        for criterion, sentence in sentences.items():
-            found[criterion].append(str(sentence))
+        for criterion, sentence in sentences:
+            found[criterion].append(sentence)
+    return found
+
+
+def _sentences(document: Mapping[str, Any]) -> list[Sentence]:
+    """Return the sentences of a result, each with its criterion."""
+    stated = document.get("wp216")
+    if isinstance(stated, Mapping) and stated and stated.keys() <= CRITERIA.keys():
+        return [(criterion, str(sentence)) for criterion, sentence in stated.items()]
+    try:
+        found = sentences_of(document)
+    except (KeyError, TypeError, ValueError, AttributeError, AssertionError):
+        found = []
+    if not found:
+        msg = (
+            "this is not the result of an attack; give the JSON that `shoal attack` wrote, or a part wp216 with a "
+            f"sentence for some of {', '.join(CRITERIA)}"
+        )
+        raise InputError(msg)
     return found
 
 
