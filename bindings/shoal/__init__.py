@@ -11,7 +11,7 @@ from shoal import forking as forking  # notes forks from now on
 from shoal import namespaces as namespaces  # registers the Polars namespaces
 from shoal.public_names import LazyNames
 
-_SUBMODULES = ("dp", "federated", "flower")
+_SUBMODULES = ("attack", "dp", "federated", "flower")
 # Names are loaded at first use, so that importing shoal costs little more than polars; the stub lists them once.
 _NAMES = LazyNames(__name__, "__init__.pyi")
 

@@ -1,5 +1,6 @@
 """The public names of shoal and where each is defined: the one list, read by type checkers and at run time."""
 
+from shoal import attack as attack
 from shoal import dp as dp
 from shoal import federated as federated
 from shoal import flower as flower

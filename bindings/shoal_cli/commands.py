@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from shoal_cli.attack_commands import attack
 from shoal_cli.federation_commands import federate
 from shoal_cli.ledger_commands import ledger
 from shoal_cli.main import FINDINGS, MET, NOT_VERIFIED, run, with_progress
@@ -501,6 +502,7 @@ cli.add_command(federate)
 cli.add_command(report)
 cli.add_command(approve)
 cli.add_command(presets)
+cli.add_command(attack)
 
 
 def _policy(

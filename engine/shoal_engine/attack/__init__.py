@@ -1,0 +1,1 @@
+"""Attacks on releases over codes and classes: linkage, intersection, membership."""
