@@ -8,7 +8,7 @@ It needs only the release and its policy, and shares no code with the writer of 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
@@ -81,12 +81,33 @@ def format_of_type(kind: pl.DataType) -> ColumnFormat | None:
             return ColumnFormat(type="float") if kind.is_float() else None
 
 
+class Runs(NamedTuple):
+    """The values that labels cover, as runs of neighbors; values are placed in an order in which runs are few.
+
+    Attributes
+    ----------
+    place : (n_values,) int64
+        Place of each value.
+    label, low, high : (n_runs,) int64
+        Places that a label covers; some may be covered twice.
+    """
+
+    place: Codes
+    label: Codes
+    low: Codes
+    high: Codes
+
+
 class Reading(ABC):
     """Parsed labels of one column over a domain of values; null, if any, is the first value."""
 
     @abstractmethod
     def fits(self, label: int, codes: Codes) -> Flags:
         """Return which of the values, (n,) codes, a label covers."""
+
+    @abstractmethod
+    def runs(self) -> Runs:
+        """Return the values that all labels cover."""
 
 
 class _Spans(Reading):
@@ -100,6 +121,13 @@ class _Spans(Reading):
         rank = self._rank[codes]
         return (rank >= low) & (rank <= high)
 
+    def runs(self) -> Runs:
+        ends = np.array(self._ends, np.int64).reshape(-1, 2)
+        ranks, place = np.unique(self._rank, return_inverse=True)
+        low = np.searchsorted(ranks, ends[:, 0], side="left")
+        high = np.searchsorted(ranks, ends[:, 1], side="right") - 1
+        return Runs(place.astype(np.int64), np.arange(len(ends)), low.astype(np.int64), high.astype(np.int64))
+
 
 class _Sets(Reading):
     """Labels that list the values they cover."""
@@ -110,6 +138,14 @@ class _Sets(Reading):
     def fits(self, label: int, codes: Codes) -> Flags:
         return self._members[label][codes]
 
+    def runs(self) -> Runs:
+        n_values = len(self._members[0]) if self._members else 0
+        edges = np.zeros((len(self._members), n_values + 2), np.int8)
+        edges[:, 1:-1] = np.array(self._members, np.int8).reshape(len(self._members), n_values)
+        label, low = np.nonzero(np.diff(edges, axis=1) > 0)
+        _, end = np.nonzero(np.diff(edges, axis=1) < 0)
+        return Runs(np.arange(n_values), label, low, end - 1)
+
 
 class _Nodes(Reading):
     """Labels that name nodes of a hierarchy; `names`, (n_levels, n_values), are integer codes of names."""
@@ -119,6 +155,16 @@ class _Nodes(Reading):
 
     def fits(self, label: int, codes: Codes) -> Flags:
         return (self._names[:, codes] == self._wanted[label]).any(axis=0)
+
+    def runs(self) -> Runs:
+        label_of = {name: label for label, name in enumerate(self._wanted) if name >= 0}
+        parts: list[tuple[Codes, Codes, Codes]] = []
+        for names in self._names:
+            low = np.flatnonzero(np.diff(names, prepend=-1))
+            label = np.array([label_of.get(name, -1) for name in names[low].tolist()], np.int64)
+            high = np.append(low[1:], len(names)) - 1
+            parts.append((label[label >= 0], low[label >= 0], high[label >= 0]))
+        return Runs(np.arange(self._names.shape[1]), *(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
 def read_labels(

@@ -72,8 +72,8 @@ class Labels:
         # Labels enter and leave a running sum of two words of their own: equal sums, equal sets of labels.
         key = np.zeros((2, begin.size + 1), np.uint64)
         number = self.label.astype(np.uint64) + np.uint64(1)
-        for word, seed in zip(key, (np.uint64(1), np.uint64(2)), strict=True):
-            mixed = _mixed(number * _MIX[0] + seed * _MIX[1])
+        for word, seed in zip(key, _MIX[:2], strict=True):
+            mixed = _mixed(number * _MIX[0] + seed)
             np.add.at(word, np.searchsorted(begin, self.low), mixed)
             np.subtract.at(word, np.searchsorted(begin, self.high + 1), mixed)
         sums = np.cumsum(key[:, : begin.size], axis=1, dtype=np.uint64)
