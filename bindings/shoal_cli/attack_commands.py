@@ -1,8 +1,152 @@
 """`shoal attack`: run attacks on a release, with what an adversary is taken to know."""
 
+from typing import TYPE_CHECKING
+
 import click
+
+from shoal_cli.main import MET
+from shoal_cli.options import JSON, THREADS, declarations_of_input, print_json
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from shoal_engine.anonymity.policy.policy import Policy
+    from shoal_engine.declarations import Declarations
+
+_POLICY = click.option(
+    "--policy", "-p", "policy_file", type=click.Path(dir_okay=False), help="Policy of the release, as TOML."
+)
+_KNOWN = click.option("--known", required=True, metavar="REGISTER", help="Table of what is known of people.")
+_COLUMN = click.option(
+    "--column", "-c", "columns", multiple=True, metavar="COL", help="Known column; repeatable. Default: all shared."
+)
+_SENSITIVE = click.option(
+    "--sensitive", "-s", multiple=True, metavar="COL", help="Column to learn; repeatable. Default: the policy's."
+)
+_MISMATCHES = click.option(
+    "--mismatches", type=click.IntRange(0, 62), default=0, show_default=True, help="Known columns that may disagree."
+)
+_TOLERANCE = click.option(
+    "--tolerance", multiple=True, metavar="COL=WIDTH", help="How far a known value may lie outside; repeatable."
+)
+_TRUTH = click.option("--truth", metavar="ID", help="Column of ids in both tables, to judge answers with.")
 
 
 @click.group()
 def attack() -> None:
     """Attack a release with what an adversary is taken to know, and measure what is found."""
+
+
+@attack.command()
+@click.argument("release", metavar="RELEASE")
+@_KNOWN
+@_POLICY
+@_COLUMN
+@_SENSITIVE
+@_MISMATCHES
+@_TOLERANCE
+@_TRUTH
+@click.option("--raw", metavar="FILE", help="The table before its release, attacked with the same register.")
+@click.option("--held-out", metavar="FILE", help="People who are not in the release: what is found by chance.")
+@click.option("--population", metavar="FILE", help="All people, for the journalist; needs --policy.")
+@declarations_of_input
+@THREADS
+@JSON
+def linkage(
+    release: str,
+    known: str,
+    policy_file: str | None,
+    columns: tuple[str, ...],
+    sensitive: tuple[str, ...],
+    mismatches: int,
+    tolerance: tuple[str, ...],
+    truth: str | None,
+    raw: str | None,
+    held_out: str | None,
+    population: str | None,
+    declared: "Declarations",
+    threads: int | None,
+    as_json: bool,  # noqa: FBT001
+) -> int:
+    """Look people of a register up in RELEASE, as an adversary would.
+
+    Prints figures over all people and nothing of one person. Columns of the register have the names that they had
+    before the release.
+    """
+    from shoal.attack.linkage import linkage as link
+    from shoal_cli.rendering_attacks import show_linkage
+
+    policy = _loaded(policy_file)
+    found = link(
+        release,
+        _declared(known, declared),
+        policy,
+        columns=columns or None,
+        sensitive=sensitive or None,
+        mismatches=mismatches,
+        tolerance=widths(tolerance),
+        truth=truth,
+        raw=None if raw is None else _declared(raw, declared),
+        held_out=None if held_out is None else _declared(held_out, declared),
+        population=population,
+        n_threads=threads,
+    )
+    check_many(found.figures.answers.people, found.figures.k)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        show_linkage(found.figures, release)
+    return MET
+
+
+def _loaded(file: str | None) -> "Policy | None":
+    """Return the policy of a file, if there is one."""
+    from shoal_engine.anonymity.policy.policy import Policy
+
+    return None if file is None else Policy.load(file)
+
+
+def _declared(source: str, declared: "Declarations") -> "str | pl.LazyFrame":
+    """Return a register, read as declared."""
+    from shoal_cli.options import as_declared
+
+    return as_declared(source, declared)
+
+
+def widths(options: tuple[str, ...]) -> dict[str, float]:
+    """Return tolerances, each given as COL=WIDTH.
+
+    Raises
+    ------
+    click.UsageError
+        One is not of that form.
+    """
+    found: dict[str, float] = {}
+    for option in options:
+        name, equals, width = option.rpartition("=")
+        try:
+            found[name] = float(width)
+        except ValueError:
+            equals = ""
+        if not equals:
+            msg = f"--tolerance {option!r} is not COL=WIDTH, for example age=1"
+            raise click.UsageError(msg)
+    return found
+
+
+def check_many(people: int, k: int) -> None:
+    """Check that figures are of at least k people, so that they are of none in particular.
+
+    Raises
+    ------
+    InputError
+        The register has fewer people.
+    """
+    from shoal_engine.errors import InputError
+
+    if people < k:
+        msg = (
+            f"the register has fewer than k = {k} people, so that figures over them state something of each; give more "
+            "people, or ask for a frame of people in Python (per_person=True)"
+        )
+        raise InputError(msg)

@@ -53,6 +53,14 @@ def show_sentences(met: Sequence[str], broken: Sequence[str]) -> None:
     _PLAIN.print()
 
 
+def show_notes(notes: Sequence[tuple[str, str]]) -> None:
+    """Print remarks that await no decision, each a sentence and what it means."""
+    for sentence, below in notes:
+        _line("!", sentence, below)
+    if notes:
+        _PLAIN.print()
+
+
 def show_decisions(findings: Sequence["Finding"]) -> None:
     """Print how to decide on the findings that await a decision."""
     for line in _decisions([finding for finding in findings if finding.is_open]):

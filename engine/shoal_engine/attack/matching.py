@@ -166,16 +166,18 @@ def match(
     n = known.shape[1]
     own = np.full(n, UNKNOWN) if own is None else own
     order = class_order(released.columns, released.n_classes)
-    classes = _classes(released, order)
+    classes = kernel_classes(released, order)
     place = np.append(np.argsort(order), UNKNOWN)
     counts, weights = np.empty((n, kernels.N_COUNTS), np.int64), np.empty((n, kernels.N_WEIGHTS))
     # Without sensitive column the classes are matched once, with one all the same.
     names = list(released.sensitive) or [None]
-    held = [_held(released.sensitive.get(name), order) for name in names]
-    values = [(own_values or {}).get(name, np.full(n, UNKNOWN)) for name in names]
+    held = [held_values(released.sensitive.get(name) if name else None, order) for name in names]
+    values = [(own_values or {}).get(name or "", np.full(n, UNKNOWN)) for name in names]
     distinct = [np.empty((n, kernels.N_DISTINCT), np.int64) for _ in names]
     learned = [np.empty((n, kernels.N_LEARNED)) for _ in names]
-    for maps, targets, people in _blocks(released.columns, known, order):
+    lookup = Lookup.build(released.columns, known, order)
+    for people in blocks([lookup]):
+        maps, targets = lookup.bitmaps(people)
 
         def run(part: tuple[int, int], maps: kernels.Bitmaps = maps, at: Ints = targets, who: Ints = people) -> None:
             some, mine = who[slice(*part)], np.ascontiguousarray(at[slice(*part)])
@@ -220,7 +222,7 @@ def _by_low(labels: Labels) -> Ints:
     return np.argsort(np.lexsort((high, low)))
 
 
-def _classes(released: ReleasedClasses, order: Ints) -> kernels.Classes:
+def kernel_classes(released: ReleasedClasses, order: Ints) -> kernels.Classes:
     """Return the classes for kernels, in an order."""
     columns = released.columns
     fill = np.empty((released.n_classes, len(columns)))
@@ -230,13 +232,14 @@ def _classes(released: ReleasedClasses, order: Ints) -> kernels.Classes:
     return freeze(kernels.Classes(released.size[order], fill, least))
 
 
-def _held(cells: SensitiveCells | None, order: Ints) -> kernels.HeldValues:
+def held_values(cells: SensitiveCells | None, order: Ints, *, sparse: bool = False) -> kernels.HeldValues:
     """Return the sensitive values of the classes in an order, as a table where that is small."""
     nothing = np.empty((0, 0), np.int32), np.zeros(1, np.int64), *(np.empty(0, np.int64) for _ in range(2)), np.empty(0)
     if cells is None:
         return freeze(kernels.HeldValues(*nothing))
     n, n_values = order.size, cells.share.size
-    if n * n_values <= max(MOST_TABLE_CELLS, 4 * cells.value.size) and int(cells.rows.max(initial=0)) < 1 << 31:
+    small = n * n_values <= max(MOST_TABLE_CELLS, 4 * cells.value.size) and int(cells.rows.max(initial=0)) < 1 << 31
+    if small and not sparse:
         table = np.zeros((n, n_values), np.int32)
         table[np.repeat(np.argsort(order), np.diff(cells.start)), cells.value] = cells.rows
         return freeze(kernels.HeldValues(table, *nothing[1:4], cells.share))
@@ -246,20 +249,60 @@ def _held(cells: SensitiveCells | None, order: Ints) -> kernels.HeldValues:
     return freeze(kernels.HeldValues(nothing[0], start, cells.value[take], cells.rows[take], cells.share))
 
 
-def _blocks(
-    columns: Sequence[Labels], known: Ints, order: Ints
-) -> Iterator[tuple[kernels.Bitmaps, Ints, Ints]]:
-    """Yield bitmaps, the map of each known value, and the people of a block, so that bitmaps stay small."""
-    groups = [labels.groups() for labels in columns]
-    ordered = [Groups(_reordered(one.labels, order), one.begin, one.of_run, one.example) for one in groups]
-    of = np.stack([one.of(known[j]) for j, one in enumerate(groups)], axis=1) if groups else np.empty((0, 0), np.int64)
-    n_words = max(1, -(-order.size // 64))
-    room = max(len(columns), MOST_BITMAP_BYTES // (8 * n_words))
-    # Neighbors share the maps of the columns with the most groups.
-    by_group = sorted(range(len(columns)), key=lambda j: groups[j].example.size)
-    people = np.lexsort([of[:, j] for j in by_group]).astype(np.int64)
-    for some in _cut(of[people], people, room):
-        yield (*_bitmaps(ordered, of[some], n_words), some)
+@dataclass(frozen=True, slots=True, eq=False)
+class Lookup:
+    """People looked up in the classes of one release.
+
+    Attributes
+    ----------
+    groups : list of Groups
+        Of each column, over the classes in their order.
+    of : (n, d) int64
+        Group of each known value.
+    n_classes : int
+    """
+
+    groups: Sequence[Groups]
+    of: Ints
+    n_classes: int
+
+    @classmethod
+    def build(cls, columns: Sequence[Labels], known: Ints, order: Ints) -> "Lookup":
+        """Group the known values of people, (d, n), over classes in an order."""
+        groups = [labels.groups() for labels in columns]
+        of = np.stack([one.of(known[j]) for j, one in enumerate(groups)], axis=1)
+        ordered = [Groups(_reordered(one.labels, order), one.begin, one.of_run, one.example) for one in groups]
+        return cls(ordered, of, order.size)
+
+    @property
+    def n_words(self) -> int:
+        """Words of a bitmap."""
+        return max(1, -(-self.n_classes // 64))
+
+    def bitmaps(self, people: Ints) -> tuple[kernels.Bitmaps, Ints]:
+        """Return the bitmaps that some people need, and the map of each known value, C-contiguous."""
+        of = self.of[people]
+        needed = [np.unique(of[of[:, j] >= 0, j]) for j in range(len(self.groups))]
+        n_maps = sum(one.size for one in needed)
+        bits = np.zeros((n_maps, self.n_words), np.uint64)
+        summary = np.zeros((n_maps, -(-self.n_words // 64)), np.uint64)
+        targets = np.full(of.shape, UNKNOWN)
+        first = 0
+        for j, (one, used) in enumerate(zip(self.groups, needed, strict=True)):
+            one.fill(used, bits[first : first + used.size], summary[first : first + used.size])
+            known = of[:, j] >= 0
+            targets[known, j] = first + np.searchsorted(used, of[known, j])
+            first += used.size
+        return freeze(kernels.Bitmaps(bits, summary)), targets
+
+
+def blocks(lookups: Sequence[Lookup]) -> Iterator[Ints]:
+    """Yield people in blocks whose bitmaps stay small; neighbors share those of the columns with the most groups."""
+    of = np.concatenate([one.of for one in lookups], axis=1)
+    n_groups = [group.example.size for one in lookups for group in one.groups]
+    room = max(of.shape[1], MOST_BITMAP_BYTES // (8 * max(one.n_words for one in lookups)))
+    people = np.lexsort([of[:, j] for j in np.argsort(n_groups, kind="stable")]).astype(np.int64)
+    yield from _cut(of[people], people, room)
 
 
 def _reordered(labels: Labels, order: Ints) -> Labels:
@@ -277,19 +320,3 @@ def _cut(of: Ints, people: Ints, room: int) -> Iterator[Ints]:
         else:
             middle = (low + high) // 2
             todo += [(middle, high), (low, middle)]
-
-
-def _bitmaps(groups: Sequence[Groups], of: Ints, n_words: int) -> tuple[kernels.Bitmaps, Ints]:
-    """Return the bitmaps that a block needs, and the map of each known value, C-contiguous."""
-    needed = [np.unique(of[of[:, j] >= 0, j]) for j in range(len(groups))]
-    n_maps = sum(one.size for one in needed)
-    bits = np.zeros((n_maps, n_words), np.uint64)
-    summary = np.zeros((n_maps, -(-n_words // 64)), np.uint64)
-    targets = np.full(of.shape, UNKNOWN)
-    first = 0
-    for j, (one, used) in enumerate(zip(groups, needed, strict=True)):
-        one.fill(used, bits[first : first + used.size], summary[first : first + used.size])
-        known = of[:, j] >= 0
-        targets[known, j] = first + np.searchsorted(used, of[known, j])
-        first += used.size
-    return freeze(kernels.Bitmaps(bits, summary)), targets

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from shoal_kernels._jit import inlined, inner
-from shoal_kernels._types import Floats, Ints, Matrix, OutMatrix, Vector, Words, kernel
+from shoal_kernels._types import Floats, Ints, Matrix, OutMatrix, OutVector, Vector, Words, kernel
 
 _ONE, _ZERO = np.uint64(1), np.uint64(0)
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
@@ -80,7 +80,7 @@ class HeldValues(NamedTuple):
     share: Vector[np.float64]
 
 
-class _Person(NamedTuple):
+class Person(NamedTuple):
     """What is known of one person, and scratch memory for it.
 
     Attributes
@@ -96,6 +96,9 @@ class _Person(NamedTuple):
         Rows of the candidates with each sensitive value.
     weighted : (n_values,) float64
         Their weights.
+    touched : (n_values,) int64
+        Values that candidates have, in the order in which they were met; kept where counts are in compressed rows.
+    n_touched : (1,) int64
     """
 
     column: Ints
@@ -104,6 +107,8 @@ class _Person(NamedTuple):
     agree: Words
     even: Ints
     weighted: Floats
+    touched: Ints
+    n_touched: Ints
 
 
 @inlined
@@ -157,7 +162,7 @@ def _agreeing(words: Words, n_known: int, most: int, agree: Words) -> np.uint64:
 
 
 @inner
-def _weight(classes: Classes, person: _Person, n_known: int, c: int) -> float:
+def _weight(classes: Classes, person: Person, n_known: int, c: int) -> float:
     """Return the probability that a row of a class has the known values, if values share their label evenly.
 
     ``person.word`` holds the words of the class; a column that disagrees counts as a label of all values.
@@ -172,7 +177,7 @@ def _weight(classes: Classes, person: _Person, n_known: int, c: int) -> float:
 
 
 @inner
-def _add(held: HeldValues, person: _Person, c: int, weight: float) -> None:
+def _add(held: HeldValues, person: Person, c: int, weight: float) -> None:
     """Add the sensitive values of a class to those of the person's candidates."""
     n_values = len(held.share)
     if len(held.table) > 0:
@@ -182,22 +187,34 @@ def _add(held: HeldValues, person: _Person, c: int, weight: float) -> None:
             person.weighted[v] += rows * weight
     elif n_values > 0:
         for e in range(held.start[c], held.start[c + 1]):
-            person.even[held.value[e]] += held.rows[e]
-            person.weighted[held.value[e]] += held.rows[e] * weight
+            v = held.value[e]
+            if person.even[v] == 0:
+                person.touched[person.n_touched[0]] = v
+                person.n_touched[0] += 1
+            person.even[v] += held.rows[e]
+            person.weighted[v] += held.rows[e] * weight
 
 
 @inner
-def _load(words: Words, person: _Person, n_known: int, place: int) -> None:
+def _load(words: Words, person: Person, n_known: int, place: int) -> None:
     """Load one word of each known map."""
     for j in range(n_known):
         person.word[j] = words[person.at[j], place]
 
 
 @inner
-def _collect(
-    maps: Bitmaps, classes: Classes, held: HeldValues, person: _Person, n_known: int, most: int, count: Ints, sums: Floats
+def collect(
+    maps: Bitmaps, classes: Classes, held: HeldValues, person: Person, n_known: int, most: int, count: Ints, sums: Floats
 ) -> None:
     """Visit the classes that agree with a person in ascending order."""
+    if n_known == 0:
+        for c in range(len(classes.size)):
+            count[CLASSES] += 1
+            count[ROWS] += classes.size[c]
+            sums[TOTAL] += classes.size[c]
+            _add(held, person, c, 1.0)
+        sums[BEST] = 1.0
+        return
     for s in range(maps.summary.shape[1]):
         _load(maps.summary, person, n_known, s)
         busy = _agreeing(person.word, n_known, most, person.agree)
@@ -222,8 +239,10 @@ def _collect(
 
 
 @inner
-def _own(maps: Bitmaps, classes: Classes, person: _Person, n_known: int, most: int, c: int) -> float:
+def _own(maps: Bitmaps, classes: Classes, person: Person, n_known: int, most: int, c: int) -> float:
     """Return the weight of a row of the person's own class, 0 if it disagrees in more than `most` columns."""
+    if n_known == 0:
+        return 1.0
     _load(maps.bits, person, n_known, c >> 6)
     fails = 0
     for j in range(n_known):
@@ -233,12 +252,14 @@ def _own(maps: Bitmaps, classes: Classes, person: _Person, n_known: int, most: i
 
 @inner
 def _learn(
-    held: HeldValues, person: _Person, rows: int, total: float, own_value: int, distinct: Ints, learned: Floats
+    held: HeldValues, person: Person, rows: int, total: float, own_value: int, distinct: Ints, learned: Floats
 ) -> None:
     """Write what the counts of one person's candidates say, and set them to 0 again."""
     learned[:] = 0.0
     distinct[DISTINCT], distinct[GUESS] = 0, -1
-    for v in range(len(held.share)):
+    in_table = len(held.table) > 0
+    for i in range(len(held.share) if in_table else person.n_touched[0]):
+        v = i if in_table else person.touched[i]
         if person.even[v] == 0:
             continue
         even, share = person.even[v] / rows, person.weighted[v] / total
@@ -246,11 +267,39 @@ def _learn(
         learned[EVEN_TOP] = max(learned[EVEN_TOP], even)
         learned[EVEN_LIFT] = max(learned[EVEN_LIFT], even / held.share[v])
         learned[LIFT] = max(learned[LIFT], share / held.share[v])
-        if share > learned[TOP]:
+        # Of equally probable values the lowest is guessed, in whatever order they were met.
+        if share > learned[TOP] or (share == learned[TOP] and v < distinct[GUESS]):
             learned[TOP], distinct[GUESS] = share, v
         if v == own_value:
             learned[EVEN_OWN], learned[OWN_VALUE] = even, share
         person.even[v], person.weighted[v] = 0, 0.0
+    person.n_touched[0] = 0
+
+
+@inner
+def new_person(d: int, most: int, n_values: int) -> Person:
+    """Return scratch memory for a person."""
+    return Person(
+        np.empty(d, np.int64),
+        np.empty(d, np.int64),
+        np.empty(d + 1, np.uint64),
+        np.empty(most + 1, np.uint64),
+        np.zeros(n_values, np.int64),
+        np.zeros(n_values),
+        np.empty(n_values, np.int64),
+        np.zeros(1, np.int64),
+    )
+
+
+@inner
+def read_target(target: Ints, person: Person) -> int:
+    """List the columns that are known of a person and their maps; return their number."""
+    n_known = 0
+    for j in range(len(target)):
+        if target[j] >= 0:
+            person.column[n_known], person.at[n_known] = j, target[j]
+            n_known += 1
+    return n_known
 
 
 @kernel
@@ -292,31 +341,56 @@ def match_classes(
         Posterior of the most frequent value with even rows (`EVEN_TOP`) and with weights (`TOP`), the largest
         posterior over share of all rows (`EVEN_LIFT`, `LIFT`), posterior of the own value (`EVEN_OWN`, `OWN_VALUE`).
     """
-    d, n_values, n_classes = targets.shape[1], len(held.share), len(classes.size)
-    person = _Person(
-        np.empty(d, np.int64),
-        np.empty(d, np.int64),
-        np.empty(d + 1, np.uint64),
-        np.empty(most + 1, np.uint64),
-        np.zeros(n_values, np.int64),
-        np.zeros(n_values),
-    )
+    person = new_person(targets.shape[1], most, len(held.share))
     counts[:], weights[:] = 0, 0.0
     for t in range(len(targets)):
-        n_known = 0
-        for j in range(d):
-            if targets[t, j] >= 0:
-                person.column[n_known], person.at[n_known] = j, targets[t, j]
-                n_known += 1
-        if n_known == 0:
-            counts[t, CLASSES] = n_classes
-            weights[t, BEST], weights[t, OWN] = 1.0, 1.0 if own[t] >= 0 else 0.0
-            for c in range(n_classes):
-                counts[t, ROWS] += classes.size[c]
-                weights[t, TOTAL] += classes.size[c]
-                _add(held, person, c, 1.0)
-        else:
-            _collect(maps, classes, held, person, n_known, most, counts[t], weights[t])
-            if own[t] >= 0:
-                weights[t, OWN] = _own(maps, classes, person, n_known, most, own[t])
+        n_known = read_target(targets[t], person)
+        collect(maps, classes, held, person, n_known, most, counts[t], weights[t])
+        if own[t] >= 0:
+            weights[t, OWN] = _own(maps, classes, person, n_known, most, own[t])
         _learn(held, person, counts[t, ROWS], weights[t, TOTAL], own_value[t], distinct[t], learned[t])
+
+
+@kernel
+def count_common(
+    first: Bitmaps,
+    first_classes: Classes,
+    first_held: HeldValues,
+    first_targets: Matrix[np.int64],
+    second: Bitmaps,
+    second_classes: Classes,
+    second_held: HeldValues,
+    second_targets: Matrix[np.int64],
+    most: int,
+    candidates: OutVector[np.int64],
+) -> None:
+    """Count the rows that may be a person's in two releases of the same people.
+
+    A candidate is a row of one release for which the other has a row of equal kept values, both in classes that agree
+    with the person: of each value there are at most as many people as rows in either.
+
+    Parameters
+    ----------
+    first, first_classes, second, second_classes, most
+        As for `match_classes`.
+    first_held, second_held : HeldValues
+        Kept values in compressed rows, numbered as one column.
+    first_targets, second_targets : (n_targets, d) int64
+    candidates : (n_targets,) int64, out
+    """
+    one = new_person(first_targets.shape[1], most, len(first_held.share))
+    two = new_person(second_targets.shape[1], most, len(second_held.share))
+    counts, sums = np.zeros(2, np.int64), np.zeros(3)
+    for t in range(len(candidates)):
+        n_known = read_target(first_targets[t], one)
+        collect(first, first_classes, first_held, one, n_known, most, counts, sums)
+        n_known = read_target(second_targets[t], two)
+        collect(second, second_classes, second_held, two, n_known, most, counts, sums)
+        n = 0
+        for v in one.touched[: one.n_touched[0]]:
+            n += min(one.even[v], two.even[v])
+            one.even[v], one.weighted[v] = 0, 0.0
+        for v in two.touched[: two.n_touched[0]]:
+            two.even[v], two.weighted[v] = 0, 0.0
+        one.n_touched[0], two.n_touched[0] = 0, 0
+        candidates[t] = n

@@ -1,0 +1,166 @@
+"""Two releases of the same people: who is left if both must hold a row with equal kept values."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from shoal_engine.attack.figures import Chances, withheld
+from shoal_engine.attack.matching import (
+    Lookup,
+    Matches,
+    ReleasedClasses,
+    SensitiveCells,
+    blocks,
+    class_order,
+    held_values,
+    kernel_classes,
+)
+from shoal_engine.errors import InputError
+from shoal_engine.threads import in_threads, ranges
+from shoal_kernels.risk.class_matching import count_common
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptClasses:
+    """One of two releases: its classes, and how many of their rows have each combination of kept values.
+
+    Attributes
+    ----------
+    released : ReleasedClasses
+    kept : SensitiveCells
+        Combinations numbered alike in both releases.
+    """
+
+    released: ReleasedClasses
+    kept: SensitiveCells
+
+
+def common_candidates(
+    first: KeptClasses, first_known: Ints, second: KeptClasses, second_known: Ints, *, mismatches: int, n_threads: int
+) -> Ints:
+    """Count the rows that may be each person's in both releases, (n,) int64.
+
+    Parameters
+    ----------
+    first, second : KeptClasses
+    first_known, second_known : (d, n) int64
+        Rank of each known value, -1 where it is not known.
+    mismatches : int
+    n_threads : int
+
+    Notes
+    -----
+    A person's two rows have equal kept values v, so that at most min(n1(v), n2(v)) people of that value are compatible
+    in both releases; their sum over v is the number of candidates.
+    """
+    n = first_known.shape[1]
+    sides = [_side(first, first_known), _side(second, second_known)]
+    candidates = np.empty(n, np.int64)
+    for people in blocks([lookup for lookup, _ in sides]):
+        parts = [(*lookup.bitmaps(people), arrays) for lookup, arrays in sides]
+
+        def run(part: tuple[int, int], parts: list[Any] = parts, who: Ints = people) -> None:
+            arguments: list[Any] = []
+            for maps, targets, arrays in parts:
+                arguments += [maps, *arrays, np.ascontiguousarray(targets[slice(*part)])]
+            found = np.empty(part[1] - part[0], np.int64)
+            count_common(*arguments, mismatches, found)
+            candidates[who[slice(*part)]] = found
+
+        in_threads(run, ranges(people.size, n_threads), n_threads)
+    return candidates
+
+
+def _side(one: KeptClasses, known: Ints) -> tuple[Lookup, tuple[Any, Any]]:
+    """Return one release for kernels."""
+    order = class_order(one.released.columns, one.released.n_classes)
+    lookup = Lookup.build(one.released.columns, known, order)
+    return lookup, (kernel_classes(one.released, order), held_values(one.kept, order, sparse=True))
+
+
+class IntersectionFigures(Struct, frozen=True, kw_only=True):
+    """Figures of an intersection attack.
+
+    Attributes
+    ----------
+    people, k : int
+        People of the register; the smallest class of either release.
+    columns, kept : tuple of str
+        Known columns, and columns that both releases keep as they are.
+    right_record_known : bool
+        Whether chances are of the right record, or what the adversary claims.
+    first, second, both : Chances
+        Probability of the record, rows even, in each release alone and by both together.
+    candidates : float
+        Mean number of rows left.
+    pinned : float
+        Share of people with one candidate left, theirs where the right record is known.
+    empty : float
+        Share of people with none.
+    """
+
+    people: int
+    k: int
+    columns: tuple[str, ...]
+    kept: tuple[str, ...]
+    right_record_known: bool
+    first: Chances
+    second: Chances
+    both: Chances
+    candidates: float
+    pinned: float
+    empty: float
+
+    @property
+    def highest(self) -> float:
+        """Highest risk: of both releases together or of one alone."""
+        return max(self.first.highest, self.second.highest, self.both.highest)
+
+    @property
+    def mean(self) -> float:
+        """Mean risk: of both releases together or of one alone."""
+        return max(self.first.mean, self.second.mean, self.both.mean)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values; a share that counts fewer than k people is null."""
+        return withheld(msgspec.to_builtins(self), self.people, self.k) | {"highest": self.highest, "mean": self.mean}
+
+
+def intersection_figures(
+    first: Matches, second: Matches, candidates: Ints, *, columns: list[str], kept: list[str], k: int
+) -> IntersectionFigures:
+    """Summarize an intersection attack on n people.
+
+    Raises
+    ------
+    InputError
+        No row of either release is compatible with anybody.
+    """
+    if not (first.rows.any() and second.rows.any()):
+        msg = "no class of one of the releases is compatible with anybody; check that all have the same units and codes"
+        raise InputError(msg)
+    true = ~np.isnan(first.even) & ~np.isnan(second.even)
+    known = bool(true.any())
+    chosen = true if known else np.ones(true.size, np.bool_)
+    alone = [np.where(one.rows > 0, 1.0 / np.maximum(1, one.rows), 0.0) for one in (first, second)]
+    right = (first.even > 0) & (second.even > 0) if known else candidates > 0
+    both = np.where(right & (candidates > 0), 1.0 / np.maximum(1, candidates), 0.0)
+    return IntersectionFigures(
+        people=int(chosen.sum()),
+        k=k,
+        columns=tuple(columns),
+        kept=tuple(kept),
+        right_record_known=known,
+        first=Chances.of((first.even if known else alone[0])[chosen]),
+        second=Chances.of((second.even if known else alone[1])[chosen]),
+        both=Chances.of(both[chosen]),
+        candidates=float(candidates[chosen].mean()),
+        pinned=float(((candidates == 1) & right)[chosen].mean()),
+        empty=float((candidates == 0)[chosen].mean()),
+    )
