@@ -49,6 +49,9 @@ def attack() -> None:
 @click.option("--raw", metavar="FILE", help="The table before its release, attacked with the same register.")
 @click.option("--held-out", metavar="FILE", help="People who are not in the release: what is found by chance.")
 @click.option("--population", metavar="FILE", help="All people, for the journalist; needs --policy.")
+@click.option("--also", metavar="EARLIER", help="Another release of the same people, to be read together with it.")
+@click.option("--also-policy", type=click.Path(dir_okay=False), help="Policy of EARLIER, if it is another.")
+@click.option("--kept", multiple=True, metavar="COL", help="Column that both releases keep as it is; repeatable.")
 @declarations_of_input
 @THREADS
 @JSON
@@ -64,6 +67,9 @@ def linkage(
     raw: str | None,
     held_out: str | None,
     population: str | None,
+    also: str | None,
+    also_policy: str | None,
+    kept: tuple[str, ...],
     declared: "Declarations",
     threads: int | None,
     as_json: bool,  # noqa: FBT001
@@ -73,9 +79,13 @@ def linkage(
     Prints figures over all people and nothing of one person. Columns of the register have the names that they had
     before the release.
     """
+    from shoal.attack.intersection import intersection
     from shoal.attack.linkage import linkage as link
-    from shoal_cli.rendering_attacks import show_linkage
+    from shoal_cli.rendering_attacks import show_intersection, show_linkage
 
+    if also is None and (also_policy is not None or kept):
+        msg = "--also-policy and --kept are of another release; name it with --also EARLIER"
+        raise click.UsageError(msg)
     policy = _loaded(policy_file)
     found = link(
         release,
@@ -92,10 +102,72 @@ def linkage(
         n_threads=threads,
     )
     check_many(found.figures.answers.people, found.figures.k)
+    both = None
+    if also is not None:
+        both = intersection(
+            release,
+            also,
+            _declared(known, declared),
+            policy,
+            also_policy=_loaded(also_policy),
+            columns=columns or None,
+            kept=kept or None,
+            mismatches=mismatches,
+            tolerance=widths(tolerance),
+            truth=truth,
+            n_threads=threads,
+        )
+    if as_json:
+        print_json(found.to_dict() | ({} if both is None else {"intersection": both.to_dict()}))
+        return MET
+    show_linkage(found.figures, release)
+    if both is not None:
+        show_intersection(both.figures)
+    return MET
+
+
+@attack.command()
+@click.argument("release", metavar="RELEASE")
+@click.option("--members", required=True, metavar="REGISTER", help="People who are in the release.")
+@click.option("--outsiders", required=True, metavar="REGISTER", help="People of the same kind who are not.")
+@_POLICY
+@_COLUMN
+@_MISMATCHES
+@_TOLERANCE
+@declarations_of_input
+@THREADS
+@JSON
+def membership(
+    release: str,
+    members: str,
+    outsiders: str,
+    policy_file: str | None,
+    columns: tuple[str, ...],
+    mismatches: int,
+    tolerance: tuple[str, ...],
+    declared: "Declarations",
+    threads: int | None,
+    as_json: bool,  # noqa: FBT001
+) -> int:
+    """Tell people who are in RELEASE from people who are not, by their compatible classes."""
+    from shoal.attack.membership import membership as tell
+    from shoal_cli.rendering_attacks import show_membership
+
+    found = tell(
+        release,
+        _declared(members, declared),
+        _declared(outsiders, declared),
+        _loaded(policy_file),
+        columns=columns or None,
+        mismatches=mismatches,
+        tolerance=widths(tolerance),
+        n_threads=threads,
+    )
+    check_many(min(found.members, found.outsiders), found.k)
     if as_json:
         print_json(found.to_dict())
     else:
-        show_linkage(found.figures, release)
+        show_membership(found)
     return MET
 
 

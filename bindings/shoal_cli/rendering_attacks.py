@@ -11,6 +11,8 @@ from shoal_engine.wording import columns_text, share_text
 
 if TYPE_CHECKING:
     from shoal_engine.attack.figures import Answers, Chances, LearnedFigures, LinkageFigures
+    from shoal_engine.attack.intersection import IntersectionFigures
+    from shoal_engine.attack.membership import MembershipFigures
 
 _NAME, _FIGURE = 30, 11
 
@@ -61,10 +63,10 @@ def _notes(found: "LinkageFigures") -> Iterator[tuple[str, str]]:
         f"The attack reaches {_chance(answers.highest)}; whatever is known, k = {k} allows {_chance(1 / k)}.",
     )
     if answers.wrong is not None:
-        empty = "none of them gets" if not answers.empty else f"{shown_share(answers.empty, answers.people, k)} get"
         yield (
             f"{shown_share(answers.wrong, answers.people, k)} of people are looked for in classes that are not theirs",
-            f"Their registers are wrong somewhere; of all people {empty} no answer.",
+            f"What is known of them is wrong somewhere. Empty answers, which would give that away: "
+            f"{shown_share(answers.empty, answers.people, k)}.",
         )
     for name, one in answers.sensitive.items():
         yield from _on_values(name, one, answers.people, k)
@@ -107,6 +109,42 @@ def _chances(found: "LinkageFigures") -> Iterator[str]:
     if found.journalist is not None:
         yield _line("journalist: highest, mean", [_chance(found.journalist.highest), _chance(found.journalist.average)])
     yield _line("marketer", [_chance(found.marketer)])
+
+
+def show_intersection(found: "IntersectionFigures") -> None:
+    """Print an intersection of two releases."""
+    click.echo("")
+    pinned = shown_share(found.pinned, found.people, found.k)
+    note = (
+        f"both releases together: mean {_chance(found.both.mean)}, {pinned} of people pinned to one record",
+        f"Rows are joined by {columns_text(found.kept)}, which both releases keep as they are.",
+    )
+    show_notes([note])
+    of = "right record" if found.right_record_known else "likeliest record"
+    columns = (found.first, found.second, found.both)
+    click.echo(_line(f"probability of the {of}", ["this", "the other", "both"]))
+    for name in ("mean", "p50", "p95", "p99", "highest"):
+        label = name if name in ("mean", "highest") else f"{name[1:]} % of people at most"
+        click.echo(_line(label, [_chance(getattr(one, name)) for one in columns]))
+    for limit in found.both.over:
+        shares = [shown_share(one.over[limit], found.people, found.k) for one in columns]
+        click.echo(_line(f"people above {100 * float(limit):.3g} %", shares))
+
+
+def show_membership(found: "MembershipFigures") -> None:
+    """Print a membership attack."""
+    click.echo(f"{found.members:,} members and {found.outsiders:,} others, by {columns_text(found.columns)}\n")
+    show_notes(
+        [
+            (
+                f"advantage {_chance(found.advantage)}: members are found more often than others by so much",
+                f"At the best threshold of expected rows it is {_chance(found.best_advantage)}.",
+            )
+        ]
+    )
+    click.echo(_line("people with a compatible class", ["members", "others"]))
+    shares = (found.found_members, found.members), (found.found_outsiders, found.outsiders)
+    click.echo(_line("share", [shown_share(share, people, found.k) for share, people in shares]))
 
 
 def _learned(answers: "Answers", k: int) -> Iterator[str]:

@@ -4,8 +4,10 @@ from shoal.attack.intersection import IntersectionAttack as IntersectionAttack
 from shoal.attack.intersection import intersection as intersection
 from shoal.attack.linkage import LinkageAttack as LinkageAttack
 from shoal.attack.linkage import linkage as linkage
+from shoal.attack.membership import membership as membership
 from shoal_engine.attack.figures import Answers as Answers
 from shoal_engine.attack.figures import Chances as Chances
 from shoal_engine.attack.figures import LearnedFigures as LearnedFigures
 from shoal_engine.attack.figures import LinkageFigures as LinkageFigures
 from shoal_engine.attack.intersection import IntersectionFigures as IntersectionFigures
+from shoal_engine.attack.membership import MembershipFigures as MembershipFigures

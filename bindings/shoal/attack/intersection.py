@@ -163,7 +163,7 @@ def intersection(
     ]
     candidates = common_candidates(sides[0], ranks[0], sides[1], ranks[1], mismatches=mismatches, n_threads=n)
     k = min(int(table.grouped.weight.min()) for table in tables)
-    figures = intersection_figures(*found, candidates, columns=both, kept=common, k=k)
+    figures = intersection_figures(found[0], found[1], candidates, columns=both, kept=common, k=k)
     return IntersectionAttack(figures, _people(found, candidates) if per_person else None)
 
 
@@ -207,9 +207,7 @@ def _own(table: Release, people: pl.DataFrame, truth: str | None) -> Ints | None
     return np.where(row == UNKNOWN, UNKNOWN, table.class_of_row.astype(np.int64)[np.maximum(row, 0)])
 
 
-def _joint_cells(
-    tables: Sequence[Release], kept: Sequence[str], n_threads: int
-) -> list[SensitiveCells]:
+def _joint_cells(tables: Sequence[Release], kept: Sequence[str], n_threads: int) -> list[SensitiveCells]:
     """Count combinations of kept values in the classes of both releases, numbered alike."""
     codes: list[npt.NDArray[Any]] = []
     sizes: list[int] = []
@@ -229,9 +227,7 @@ def _joint_cells(
     counts: list[SensitiveCells] = []
     share = joint.weight / joint.weight.sum()
     for table, value in zip(tables, (joint.tuple_of_row[:n_first], joint.tuple_of_row[n_first:]), strict=True):
-        one = cells(
-            table.class_of_row, [value], [joint.n_tuples], n_tuples=table.grouped.n_tuples, n_threads=n_threads
-        )
+        one = cells(table.class_of_row, [value], [joint.n_tuples], n_tuples=table.grouped.n_tuples, n_threads=n_threads)
         counts.append(SensitiveCells(one.start, one.value, one.count, share))
     return counts
 

@@ -221,7 +221,9 @@ def _of_bounds(bounds: pl.DataFrame, known: pl.Series, name: str) -> ReadColumn:
 
     ends = [_typed(bounds.get_column(f"{name}_{end}"), known, name) for end in ("lower", "upper")]
     domain = _together(name, known, *ends)
-    frame = pl.DataFrame([one.cast(domain.dtype).alias(f"{name}_{end}") for one, end in zip(ends, ("lower", "upper"), strict=True)])
+    frame = pl.DataFrame(
+        [one.cast(domain.dtype).alias(f"{name}_{end}") for one, end in zip(ends, ("lower", "upper"), strict=True)]
+    )
     runs = read_labels(frame, domain, name, QuasiIdentifier(output="bounds"), _alone(name)).runs()
     return ReadColumn(runs, np.flatnonzero((ends[0].is_null() | ends[1].is_null()).to_numpy()), domain)
 
@@ -233,9 +235,9 @@ def _of_values(written: pl.Series, known: pl.Series, name: str) -> ReadColumn:
         if numbers.null_count():
             raise _other_type(name, known.dtype)
         known = numbers
-    for is_kind in (pl.DataType.is_numeric, pl.DataType.is_temporal):
-        if is_kind(known.dtype) != is_kind(written.dtype):
-            raise _other_type(name, known.dtype)
+    kinds = [(one.dtype.is_numeric(), one.dtype.is_temporal()) for one in (known, written)]
+    if kinds[0] != kinds[1]:
+        raise _other_type(name, known.dtype)
     if written.dtype.is_numeric() or written.dtype.is_temporal():
         return _of_bounds(pl.DataFrame({f"{name}_lower": written, f"{name}_upper": written}), known, name)
     anything = np.flatnonzero(written.is_null().to_numpy())

@@ -132,6 +132,8 @@ def linkage(
         A hierarchy does not cover the register's values.
     InputError
         A table cannot be read or has no rows, ids repeat, or no class is compatible with anybody.
+    NumberError
+        `mismatches` is no integer of at least 0.
     PolicyError
         An option is out of range or contradicts the policy.
 
@@ -155,9 +157,7 @@ def linkage(
     hidden = [*wanted, *([] if truth is None else [truth])]
     stated = known_columns(schema_of(frame).names(), schema_of(register).names(), policy, columns, hidden)
     widths = check_tolerance(tolerance or {}, stated)
-    table = read_release(
-        frame, released_quasi_identifiers(policy, stated), wanted, truth, n_threads=threads(n_threads)
-    )
+    table = read_release(frame, released_quasi_identifiers(policy, stated), wanted, truth, n_threads=threads(n_threads))
     people = read_register(register, stated, hidden)
     others = (
         None
@@ -195,13 +195,12 @@ def check_mismatches(mismatches: int) -> int:
 
     Raises
     ------
-    PolicyError
+    NumberError
         It is no integer of at least 0.
     """
-    if isinstance(mismatches, bool) or not isinstance(mismatches, int) or not 0 <= mismatches <= MOST_MISMATCHES:
-        msg = f"mismatches = {mismatches!r}; give a number of columns in which a class may disagree, 0 or more"
-        raise PolicyError(msg)
-    return mismatches
+    from shoal_engine.differential.exact_numbers import count
+
+    return count(mismatches, name="mismatches", least=0, most=MOST_MISMATCHES)
 
 
 def _class_of(table: Release, row: "npt.NDArray[np.int64]") -> "npt.NDArray[np.int64]":
@@ -242,22 +241,13 @@ def _journalist(table: Release, population: IntoFrame, policy: Policy | None) ->
     if policy is None:
         msg = "a population is counted in the classes of the policy; give the policy of the release"
         raise PolicyError(msg)
-    classes = pl.DataFrame(
-        [table.distinct[name].gather(table.grouped.codes(j)) for j, name in enumerate(table.names)]
-    )
+    classes = pl.DataFrame([table.distinct[name].gather(table.grouped.codes(j)) for j, name in enumerate(table.names)])
     sizes = pl.Series("rows", table.grouped.weight)
-    people = read_by_policy_population(population, policy)
+    people = open_register(population, policy)
     counted = fit_people(classes, sizes, people, msgspec.structs.replace(policy, population="")).of_class
     # A class without people in the population's table still stands for its own rows.
     people_of_class = np.maximum(counted, table.grouped.weight).astype(np.float64)
     return journalist_risk(table.grouped.weight, people_of_class, 1.0 / people_of_class, 0.2)
-
-
-def read_by_policy_population(population: IntoFrame, policy: Policy) -> pl.LazyFrame:
-    """Open a table of the population."""
-    from shoal.io.reading_by_policy import read_by_policy
-
-    return read_by_policy(population, policy, population=True).frame
 
 
 def per_person_frame(found: Matches) -> pl.DataFrame:

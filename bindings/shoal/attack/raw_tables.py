@@ -37,7 +37,9 @@ def match_raw(frame: pl.LazyFrame, people: pl.DataFrame, columns: Sequence[str],
     table = read_register(frame, [*columns, *ids], (), table="the table before its release")
     register = people.select(*columns, *ids).with_row_index(_PERSON)
     try:
-        register = register.with_columns(pl.col(name).cast(table.schema[name], strict=True) for name in (*columns, *ids))
+        register = register.with_columns(
+            pl.col(name).cast(table.schema[name], strict=True) for name in (*columns, *ids)
+        )
     except pl.exceptions.PolarsError:
         msg = "the register has other types than the table before its release; cast them to one"
         raise ColumnError(msg) from None
@@ -75,5 +77,3 @@ def _own(table: pl.DataFrame, register: pl.DataFrame, columns: Sequence[str], tr
     own = np.full(register.height, np.nan)
     own[there] = found.select(equal.cast(pl.Float64)).to_series().to_numpy()[there]
     return own
-
-

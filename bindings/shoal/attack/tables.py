@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +19,7 @@ from shoal_engine.attack.labels import UNKNOWN
 from shoal_engine.attack.matching import ReleasedClasses, SensitiveCells
 from shoal_engine.errors import ColumnError, InputError, PolicyError
 from shoal_engine.tables.column_names import check_columns
-from shoal_engine.tables.columns import ColumnEncoder
+from shoal_engine.tables.columns import Codes, ColumnEncoder
 from shoal_engine.tables.grouping import Grouped, cells, group
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class Release:
     names: list[str]
     sensitive: dict[str, pl.Series]
     cells: dict[str, SensitiveCells]
-    value_of_row: dict[str, npt.NDArray[np.integer]]
+    value_of_row: dict[str, Codes]
     ids: pl.Series | None
 
     @property
@@ -147,7 +146,8 @@ def read_release(
     ColumnError, InputError
         A column is missing or cannot be read, or the release has no rows.
     """
-    wanted = [*dict.fromkeys([*names, *sensitive, *([truth] if truth is not None else [])])]
+    ids = [] if truth is None else [truth]
+    wanted = list(dict.fromkeys([*names, *sensitive, *ids]))
     check_columns(wanted, schema_of(frame).names(), table="the release", remedy="leave it out")
     check_readable(schema_of(frame), wanted)
     table = read_to_end(frame.select(wanted))
@@ -159,7 +159,9 @@ def read_release(
     grouped = group([coded[name][0] for name in names], [sizes[name] for name in names], n_threads=n_threads)
     assert grouped.tuple_of_row is not None
     counts = {
-        name: cells(grouped.tuple_of_row, [coded[name][0]], [sizes[name]], n_tuples=grouped.n_tuples, n_threads=n_threads)
+        name: cells(
+            grouped.tuple_of_row, [coded[name][0]], [sizes[name]], n_tuples=grouped.n_tuples, n_threads=n_threads
+        )
         for name in sensitive
     }
     return Release(
@@ -173,7 +175,7 @@ def read_release(
     )
 
 
-def _encoded(name: str, column: pl.Series) -> tuple[npt.NDArray[np.integer], pl.Series]:
+def _encoded(name: str, column: pl.Series) -> tuple[Codes, pl.Series]:
     """Return codes of a column and the value of each code."""
     encoder = ColumnEncoder(name)
     codes = encoder.observe(column.to_arrow(compat_level=pl.CompatLevel.newest()))
@@ -334,11 +336,11 @@ def check_tolerance(tolerance: Mapping[str, float], columns: Iterable[str]) -> d
     names = set(columns)
     for name, width in tolerance.items():
         if name not in names:
-            msg = f"there is a tolerance for {name!r}, which is not a known column; known are {', '.join(sorted(names))}"
+            msg = (
+                f"there is a tolerance for {name!r}, which is not a known column; known are {', '.join(sorted(names))}"
+            )
             raise PolicyError(msg)
         if not 0 <= width < float("inf"):
             msg = f"the tolerance of {name!r} is {width}; give a number of at least 0 in the units of the column"
             raise PolicyError(msg)
     return {name: float(width) for name, width in tolerance.items()}
-
-

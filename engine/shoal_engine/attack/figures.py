@@ -269,7 +269,9 @@ class LinkageFigures(Struct, frozen=True, kw_only=True):
         return told | {"highest": self.highest, "mean": self.mean}
 
 
-_SHARES = frozenset({"empty", "wrong", "pinned", "homogeneous", "excluded", "doubled_even", "doubled", "guessed", "guessed_base"})
+_SHARES = frozenset(
+    {"empty", "wrong", "pinned", "homogeneous", "excluded", "doubled_even", "doubled", "guessed", "guessed_base"}
+)
 
 
 def withheld(told: dict[str, Any], people: int, k: int) -> dict[str, Any]:

@@ -66,11 +66,10 @@ def common_candidates(
         parts = [(*lookup.bitmaps(people), arrays) for lookup, arrays in sides]
 
         def run(part: tuple[int, int], parts: list[Any] = parts, who: Ints = people) -> None:
-            arguments: list[Any] = []
-            for maps, targets, arrays in parts:
-                arguments += [maps, *arrays, np.ascontiguousarray(targets[slice(*part)])]
+            (maps, targets, (classes, kept)), (maps2, targets2, (classes2, kept2)) = parts
+            some, some2 = (np.ascontiguousarray(one[slice(*part)]) for one in (targets, targets2))
             found = np.empty(part[1] - part[0], np.int64)
-            count_common(*arguments, mismatches, found)
+            count_common(maps, classes, kept, some, maps2, classes2, kept2, some2, mismatches, found)
             candidates[who[slice(*part)]] = found
 
         in_threads(run, ranges(people.size, n_threads), n_threads)

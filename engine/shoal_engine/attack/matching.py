@@ -182,13 +182,30 @@ def match(
         def run(part: tuple[int, int], maps: kernels.Bitmaps = maps, at: Ints = targets, who: Ints = people) -> None:
             some, mine = who[slice(*part)], np.ascontiguousarray(at[slice(*part)])
             for cells, value, two, six in zip(held, values, distinct, learned, strict=True):
-                out = [np.empty((some.size, every.shape[1]), every.dtype) for every in (counts, weights, two, six)]
+                n = some.size
+                ints = np.empty((n, kernels.N_COUNTS), np.int64), np.empty((n, kernels.N_DISTINCT), np.int64)
+                reals = np.empty((n, kernels.N_WEIGHTS)), np.empty((n, kernels.N_LEARNED))
+                out = ints[0], reals[0], ints[1], reals[1]
                 kernels.match_classes(maps, classes, cells, mismatches, mine, place[own[some]], value[some], *out)
                 counts[some], weights[some], two[some], six[some] = out
 
         in_threads(run, ranges(people.size, n_threads * _PARTS_PER_THREAD if n_threads > 1 else 1), n_threads)
     found = zip(names, distinct, learned, strict=True)
-    return _matches(counts, weights, own, {name: Learned(*two.T, *six.T) for name, two, six in found if name})
+    return _matches(counts, weights, own, {name: _learned(two, six) for name, two, six in found if name})
+
+
+def _learned(distinct: Ints, learned: Floats) -> Learned:
+    """Return what the kernel learned of a sensitive column."""
+    return Learned(
+        distinct=distinct[:, kernels.DISTINCT],
+        guess=distinct[:, kernels.GUESS],
+        even_top=learned[:, kernels.EVEN_TOP],
+        top=learned[:, kernels.TOP],
+        even_lift=learned[:, kernels.EVEN_LIFT],
+        lift=learned[:, kernels.LIFT],
+        even_own=learned[:, kernels.EVEN_OWN],
+        own=learned[:, kernels.OWN_VALUE],
+    )
 
 
 def _matches(counts: Ints, weights: Floats, own: Ints, learned: Mapping[str, Learned]) -> Matches:
@@ -234,19 +251,19 @@ def kernel_classes(released: ReleasedClasses, order: Ints) -> kernels.Classes:
 
 def held_values(cells: SensitiveCells | None, order: Ints, *, sparse: bool = False) -> kernels.HeldValues:
     """Return the sensitive values of the classes in an order, as a table where that is small."""
-    nothing = np.empty((0, 0), np.int32), np.zeros(1, np.int64), *(np.empty(0, np.int64) for _ in range(2)), np.empty(0)
+    no_table, no_start, none = np.empty((0, 0), np.int32), np.zeros(1, np.int64), np.empty(0, np.int64)
     if cells is None:
-        return freeze(kernels.HeldValues(*nothing))
+        return freeze(kernels.HeldValues(no_table, no_start, none, none, np.empty(0)))
     n, n_values = order.size, cells.share.size
     small = n * n_values <= max(MOST_TABLE_CELLS, 4 * cells.value.size) and int(cells.rows.max(initial=0)) < 1 << 31
     if small and not sparse:
         table = np.zeros((n, n_values), np.int32)
         table[np.repeat(np.argsort(order), np.diff(cells.start)), cells.value] = cells.rows
-        return freeze(kernels.HeldValues(table, *nothing[1:4], cells.share))
+        return freeze(kernels.HeldValues(table, no_start, none, none, cells.share))
     length = np.diff(cells.start)[order]
     start = np.concatenate([[0], np.cumsum(length)])
     take = np.arange(int(start[-1])) + np.repeat(cells.start[order] - start[:-1], length)
-    return freeze(kernels.HeldValues(nothing[0], start, cells.value[take], cells.rows[take], cells.share))
+    return freeze(kernels.HeldValues(no_table, start, cells.value[take], cells.rows[take], cells.share))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -167,11 +167,12 @@ def _weight(classes: Classes, person: Person, n_known: int, c: int) -> float:
 
     ``person.word`` holds the words of the class; a column that disagrees counts as a label of all values.
     """
-    weight, bit = 1.0, np.uint64(c & 63)
+    weight: float = 1.0
+    bit = np.uint64(c & 63)
     for j in range(n_known):
         column = person.column[j]
         # Both are loaded, so that the choice is no branch: with mismatches it is as good as random.
-        fill, least = classes.fill[c, column], classes.least[column]
+        fill, least = float(classes.fill[c, column]), float(classes.least[column])
         weight *= fill if (person.word[j] >> bit) & _ONE != _ZERO else least
     return weight
 
@@ -204,7 +205,14 @@ def _load(words: Words, person: Person, n_known: int, place: int) -> None:
 
 @inner
 def collect(
-    maps: Bitmaps, classes: Classes, held: HeldValues, person: Person, n_known: int, most: int, count: Ints, sums: Floats
+    maps: Bitmaps,
+    classes: Classes,
+    held: HeldValues,
+    person: Person,
+    n_known: int,
+    most: int,
+    count: Ints,
+    sums: Floats,
 ) -> None:
     """Visit the classes that agree with a person in ascending order."""
     if n_known == 0:
