@@ -79,8 +79,8 @@ def linkage(
     Prints figures over all people and nothing of one person. Columns of the register have the names that they had
     before the release.
     """
-    from shoal.attack.intersection import intersection
-    from shoal.attack.linkage import linkage as link
+    from shoal.attack.intersection_attack import intersection
+    from shoal.attack.linkage_attack import linkage as link
     from shoal_cli.rendering_attacks import show_intersection, show_linkage
 
     if also is None and (also_policy is not None or kept):
@@ -150,7 +150,7 @@ def membership(
     as_json: bool,  # noqa: FBT001
 ) -> int:
     """Tell people who are in RELEASE from people who are not, by their compatible classes."""
-    from shoal.attack.membership import membership as tell
+    from shoal.attack.membership_attack import membership as tell
     from shoal_cli.rendering_attacks import show_membership
 
     found = tell(

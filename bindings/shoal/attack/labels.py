@@ -115,10 +115,11 @@ def read_column(
     anything = np.flatnonzero((written.is_null() | (written == EVERYTHING).fill_null(value=False)).to_numpy())
     if role is not None and not _is_read_alone(role):
         return _of_nodes(written, known, name, role, policy, anything)
-    sets = written.str.starts_with("{").any() or (role is not None and role.kind == "category")
-    if known.dtype == pl.String:
-        known = _as_numbers(written, known)
-    if not sets and (known.dtype.is_numeric() or known.dtype.is_temporal()):
+    single = written.filter(written != EVERYTHING)
+    as_text = single.str.starts_with("{").any() or _masks(single) or (role is not None and role.kind == "category")
+    if known.dtype == pl.String and not as_text:
+        known = _as_numbers(written, known, name)
+    if not as_text and (known.dtype.is_numeric() or known.dtype.is_temporal()):
         return _of_bounds(_as_bounds(written, name), known, name)
     return _of_texts(written, known, name, anything)
 
@@ -152,14 +153,16 @@ def _is_read_alone(role: "QuasiIdentifier") -> bool:
     return role.hierarchy is None or is_grown(role.hierarchy)
 
 
-def _as_numbers(written: pl.Series, known: pl.Series) -> pl.Series:
-    """Return texts as numbers where the labels are intervals of numbers and all of the texts are numbers."""
+def _as_numbers(written: pl.Series, known: pl.Series, name: str) -> pl.Series:
+    """Return texts as numbers where the labels are intervals of numbers; raise where some text is no number."""
     intervals = written.filter(written.str.contains(r"^\[[^,]+, [^,]+\]$").fill_null(value=False))
     ends = intervals.str.strip_chars("[]").str.split(", ").explode(empty_as_null=True)
     if not len(ends) or ends.cast(pl.Float64, strict=False).null_count():
         return known
     numbers = known.cast(pl.Float64, strict=False)
-    return known if numbers.null_count() else numbers
+    if numbers.null_count():
+        raise _other_type(name, known.dtype)
+    return numbers
 
 
 def _as_bounds(written: pl.Series, name: str) -> pl.DataFrame:

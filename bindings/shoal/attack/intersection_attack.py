@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from shoal.attack.linkage import check_mismatches
+from shoal.attack.linkage_attack import check_mismatches
 from shoal.attack.tables import (
     Adversary,
     Release,

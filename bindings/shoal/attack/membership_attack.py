@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from shoal.attack.linkage import check_mismatches
+from shoal.attack.linkage_attack import check_mismatches
 from shoal.attack.tables import (
     check_tolerance,
     known_columns,
