@@ -53,6 +53,10 @@ class Labels:
         """Return the share of each class's label that one value fills, (n_classes,)."""
         return 1.0 / self.size[self.of_class]
 
+    def some(self, classes: Ints) -> "Labels":
+        """Return the labels of some classes, (m,) places."""
+        return Labels(self.of_class[classes], self.label, self.low, self.high, self.size, self.n_values)
+
     def widened(self, value: Floats, tolerance: float) -> "Labels":
         """Return the same labels, compatible with values up to `tolerance` outside.
 

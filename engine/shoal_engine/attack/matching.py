@@ -1,7 +1,7 @@
 """Classes of a release that agree with what is known of people, person by person."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -121,6 +121,14 @@ class Matches:
     even: Floats
     weighted: Floats
     learned: Mapping[str, Learned]
+
+    def of(self, people: Ints) -> "Matches":
+        """Return what is found of some people, (m,) places, who may be named more than once."""
+        learned = {
+            name: Learned(*(getattr(one, f.name)[people] for f in fields(one))) for name, one in self.learned.items()
+        }
+        own = [getattr(self, part.name)[people] for part in fields(self) if part.name != "learned"]
+        return Matches(*own, learned)
 
 
 def match(
@@ -288,7 +296,7 @@ class Lookup:
         """Group the known values of people, (d, n), over classes in an order."""
         groups = [labels.groups() for labels in columns]
         of = np.stack([one.of(known[j]) for j, one in enumerate(groups)], axis=1)
-        ordered = [Groups(_reordered(one.labels, order), one.begin, one.of_run, one.example) for one in groups]
+        ordered = [Groups(one.labels.some(order), one.begin, one.of_run, one.example) for one in groups]
         return cls(ordered, of, order.size)
 
     @property
@@ -320,10 +328,6 @@ def blocks(lookups: Sequence[Lookup]) -> Iterator[Ints]:
     room = max(of.shape[1], MOST_BITMAP_BYTES // (8 * max(one.n_words for one in lookups)))
     people = np.lexsort([of[:, j] for j in np.argsort(n_groups, kind="stable")]).astype(np.int64)
     yield from _cut(of[people], people, room)
-
-
-def _reordered(labels: Labels, order: Ints) -> Labels:
-    return Labels(labels.of_class[order], labels.label, labels.low, labels.high, labels.size, labels.n_values)
 
 
 def _cut(of: Ints, people: Ints, room: int) -> Iterator[Ints]:
