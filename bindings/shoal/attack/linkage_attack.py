@@ -100,7 +100,8 @@ def linkage(
         Of the release: needed to read nodes of a hierarchy. Without it, all columns that both tables have are known,
         and classes are those of the known columns.
     columns : sequence of str, optional
-        Known columns. Default: every quasi-identifier that both tables have.
+        Known columns. Default: every quasi-identifier that both tables have. Columns that the release keeps as they are
+        may be named too; they then divide the classes.
     sensitive : sequence of str, optional
         Columns that the adversary wants to learn. Default: the policy's.
     mismatches : int

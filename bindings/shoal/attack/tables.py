@@ -102,7 +102,7 @@ def known_columns(
         Columns of the tables.
     policy : Policy, optional
     columns : sequence of str, optional
-        Known columns; all that both have unless given.
+        Known columns; all that both have unless given, or with a policy all of its quasi-identifiers that both have.
     apart : iterable of str
         Columns that are not known: sensitive ones and the truth.
 
@@ -110,8 +110,6 @@ def known_columns(
     ------
     ColumnError
         A column is missing from a table, or they have none in common.
-    PolicyError
-        A column is no quasi-identifier of the policy.
     """
     released, register, hidden = set(release), list(known), set(apart)
     if columns is not None:
@@ -121,6 +119,8 @@ def known_columns(
         parts = [f"{name}_{end}" for end in _ENDS]
         if policy is not None and name in policy.quasi_identifiers:
             parts = released_columns(name, policy.quasi_identifiers[name])
+        elif policy is not None and columns is None:
+            continue
         elif name in released:
             parts = [name]
         elif columns is not None and not released.issuperset(parts):
@@ -319,10 +319,9 @@ def own_values(release: Release, register: pl.DataFrame, row: Ints | None) -> di
 
 
 def released_quasi_identifiers(policy: "Policy | None", columns: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the columns whose equal values make a class: the policy's, else the known ones."""
-    if policy is not None:
-        return released_names(policy)
-    return [part for parts in columns.values() for part in parts]
+    """Return the columns whose equal values make a class: the policy's, and all that are known."""
+    known = [part for parts in columns.values() for part in parts]
+    return list(dict.fromkeys([*([] if policy is None else released_names(policy)), *known]))
 
 
 def check_tolerance(tolerance: Mapping[str, float], columns: Iterable[str]) -> dict[str, float]:

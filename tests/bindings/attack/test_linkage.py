@@ -289,3 +289,18 @@ def test_linkage__reads_files(release: pl.DataFrame, tmp_path: Any) -> None:
     PEOPLE.head(5).write_csv(tmp_path / "known.csv")
     found = look_up(tmp_path / "release.csv", tmp_path / "known.csv")  # type: ignore[arg-type]
     assert found["rows"].to_list() == [7, 3, 2, 0, 9]
+
+
+def test_linkage__kept_columns_that_are_known_divide_the_classes() -> None:
+    policy = shoal.Policy.of(k=2, quasi_identifiers=["age"], insensitive=["pay"])
+    released = pl.DataFrame({"age": ["[20, 29]"] * 3 + ["[30, 39]"] * 3, "pay": [1, 2, 2, 3, 3, 4]})
+    known = pl.DataFrame({"age": [22, 35], "pay": [2, 4]})
+    found = look_up_by(released, known, policy)
+    assert found["rows"].to_list() == [3, 3]
+    assert look_up_by(released, known, policy, columns=["age", "pay"])["rows"].to_list() == [2, 1]
+
+
+def look_up_by(released: pl.DataFrame, known: pl.DataFrame, policy: shoal.Policy, **options: Any) -> pl.DataFrame:
+    people = shoal.attack.linkage(released, known, policy, per_person=True, **options).people
+    assert people is not None
+    return people
