@@ -9,6 +9,7 @@ import numpy.typing as npt
 from shoal_engine.attack.labels import UNKNOWN, Groups, Labels
 from shoal_engine.threads import in_threads, ranges
 from shoal_kernels._jit import freeze
+from shoal_kernels.risk import class_bitmaps as bitmaps
 from shoal_kernels.risk import class_matching as kernels
 
 Ints = npt.NDArray[np.int64]
@@ -16,8 +17,11 @@ Floats = npt.NDArray[np.float64]
 
 MOST_BITMAP_BYTES = 1 << 26
 """Bitmaps that are held at a time."""
-MOST_TABLE_CELLS = 1 << 16
-"""Sensitive counts that are kept as a table in any case; a larger one has at most four cells for each count."""
+MOST_TABLE_CELLS = 1 << 22
+MOST_LARGE_TABLE_CELLS, MOST_CELLS_PER_COUNT = 1 << 25, 6
+"""Sensitive counts are kept as a table if it is small, or if few of its cells are 0."""
+MOST_MEMORY_BYTES, LEAST_SLOTS, MOST_SLOTS = 1 << 26, 1 << 8, 1 << 17
+"""Sets of known values whose classes are remembered, where one column may disagree."""
 _PARTS_PER_THREAD = 4
 
 
@@ -187,19 +191,31 @@ def match(
     for people in blocks([lookup]):
         maps, targets = lookup.bitmaps(people)
 
-        def run(part: tuple[int, int], maps: kernels.Bitmaps = maps, at: Ints = targets, who: Ints = people) -> None:
+        def run(part: tuple[int, int], maps: bitmaps.Bitmaps = maps, at: Ints = targets, who: Ints = people) -> None:
             some, mine = who[slice(*part)], np.ascontiguousarray(at[slice(*part)])
             for cells, value, two, six in zip(held, values, distinct, learned, strict=True):
                 n = some.size
                 ints = np.empty((n, kernels.N_COUNTS), np.int64), np.empty((n, kernels.N_DISTINCT), np.int64)
                 reals = np.empty((n, kernels.N_WEIGHTS)), np.empty((n, kernels.N_LEARNED))
                 out = ints[0], reals[0], ints[1], reals[1]
-                kernels.match_classes(maps, classes, cells, mismatches, mine, place[own[some]], value[some], *out)
+                n_slots = _slots(mismatches, cells, at.shape[1])
+                kernels.match_classes(
+                    maps, classes, cells, mismatches, n_slots, mine, place[own[some]], value[some], *out
+                )
                 counts[some], weights[some], two[some], six[some] = out
 
         in_threads(run, ranges(people.size, n_threads * _PARTS_PER_THREAD if n_threads > 1 else 1), n_threads)
     found = zip(names, distinct, learned, strict=True)
     return _matches(counts, weights, own, {name: _learned(two, six) for name, two, six in found if name})
+
+
+def _slots(mismatches: int, cells: bitmaps.HeldValues, d: int) -> int:
+    """Return how many sets of known values are remembered: none where one more would not help, or is too large."""
+    n_values = cells.share.size
+    if mismatches != 1 or (n_values and not cells.table.size):
+        return 0
+    n = MOST_MEMORY_BYTES // (16 * n_values + 8 * d + 32)
+    return min(MOST_SLOTS, 1 << (n.bit_length() - 1)) if n >= LEAST_SLOTS else 0
 
 
 def _learned(distinct: Ints, learned: Floats) -> Learned:
@@ -218,14 +234,14 @@ def _learned(distinct: Ints, learned: Floats) -> Learned:
 
 def _matches(counts: Ints, weights: Floats, own: Ints, learned: Mapping[str, Learned]) -> Matches:
     """Return what was found as probabilities."""
-    rows, total = counts[:, kernels.ROWS], weights[:, kernels.TOTAL]
-    right = weights[:, kernels.OWN]
+    rows, total = counts[:, bitmaps.ROWS], weights[:, bitmaps.TOTAL]
+    right = weights[:, bitmaps.OWN]
     some = np.maximum(total, np.finfo(np.float64).tiny)
     return Matches(
-        classes=counts[:, kernels.CLASSES],
+        classes=counts[:, bitmaps.CLASSES],
         rows=rows,
         total=total,
-        best=np.where(rows > 0, weights[:, kernels.BEST] / some, 0.0),
+        best=np.where(rows > 0, weights[:, bitmaps.BEST] / some, 0.0),
         even=np.where(own < 0, np.nan, (right > 0) / np.maximum(1, rows)),
         weighted=np.where(own < 0, np.nan, right / some),
         learned=learned,
@@ -247,31 +263,32 @@ def _by_low(labels: Labels) -> Ints:
     return np.argsort(np.lexsort((high, low)))
 
 
-def kernel_classes(released: ReleasedClasses, order: Ints) -> kernels.Classes:
+def kernel_classes(released: ReleasedClasses, order: Ints) -> bitmaps.Classes:
     """Return the classes for kernels, in an order."""
     columns = released.columns
     fill = np.empty((released.n_classes, len(columns)))
     for j, labels in enumerate(columns):
         fill[:, j] = labels.fills()[order]
     least = np.array([1.0 / max(1, labels.n_values) for labels in columns])
-    return freeze(kernels.Classes(released.size[order], fill, least))
+    return freeze(bitmaps.Classes(released.size[order], fill, least))
 
 
-def held_values(cells: SensitiveCells | None, order: Ints, *, sparse: bool = False) -> kernels.HeldValues:
+def held_values(cells: SensitiveCells | None, order: Ints, *, sparse: bool = False) -> bitmaps.HeldValues:
     """Return the sensitive values of the classes in an order, as a table where that is small."""
     no_table, no_start, none = np.empty((0, 0), np.int32), np.zeros(1, np.int64), np.empty(0, np.int64)
     if cells is None:
-        return freeze(kernels.HeldValues(no_table, no_start, none, none, np.empty(0)))
+        return freeze(bitmaps.HeldValues(no_table, no_start, none, none, np.empty(0)))
     n, n_values = order.size, cells.share.size
-    small = n * n_values <= max(MOST_TABLE_CELLS, 4 * cells.value.size) and int(cells.rows.max(initial=0)) < 1 << 31
+    room = max(MOST_TABLE_CELLS, min(MOST_CELLS_PER_COUNT * cells.value.size, MOST_LARGE_TABLE_CELLS))
+    small = n * n_values <= room and int(cells.rows.max(initial=0)) < 1 << 31
     if small and not sparse:
         table = np.zeros((n, n_values), np.int32)
         table[np.repeat(np.argsort(order), np.diff(cells.start)), cells.value] = cells.rows
-        return freeze(kernels.HeldValues(table, no_start, none, none, cells.share))
+        return freeze(bitmaps.HeldValues(table, no_start, none, none, cells.share))
     length = np.diff(cells.start)[order]
     start = np.concatenate([[0], np.cumsum(length)])
     take = np.arange(int(start[-1])) + np.repeat(cells.start[order] - start[:-1], length)
-    return freeze(kernels.HeldValues(no_table, start, cells.value[take], cells.rows[take], cells.share))
+    return freeze(bitmaps.HeldValues(no_table, start, cells.value[take], cells.rows[take], cells.share))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -304,10 +321,10 @@ class Lookup:
         """Words of a bitmap."""
         return max(1, -(-self.n_classes // 64))
 
-    def bitmaps(self, people: Ints) -> tuple[kernels.Bitmaps, Ints]:
+    def bitmaps(self, people: Ints) -> tuple[bitmaps.Bitmaps, Ints]:
         """Return the bitmaps that some people need, and the map of each known value, C-contiguous."""
         of = self.of[people]
-        needed = [np.unique(of[of[:, j] >= 0, j]) for j in range(len(self.groups))]
+        needed = [_distinct(of[:, j], one.example.size) for j, one in enumerate(self.groups)]
         n_maps = sum(one.size for one in needed)
         bits = np.zeros((n_maps, self.n_words), np.uint64)
         summary = np.zeros((n_maps, -(-self.n_words // 64)), np.uint64)
@@ -315,10 +332,11 @@ class Lookup:
         first = 0
         for j, (one, used) in enumerate(zip(self.groups, needed, strict=True)):
             one.fill(used, bits[first : first + used.size], summary[first : first + used.size])
-            known = of[:, j] >= 0
-            targets[known, j] = first + np.searchsorted(used, of[known, j])
+            map_of = np.full(one.example.size + 1, UNKNOWN)
+            map_of[used] = np.arange(first, first + used.size)
+            targets[:, j] = map_of[of[:, j]]
             first += used.size
-        return freeze(kernels.Bitmaps(bits, summary)), targets
+        return freeze(bitmaps.Bitmaps(bits, summary)), targets
 
 
 def blocks(lookups: Sequence[Lookup]) -> Iterator[Ints]:
@@ -327,15 +345,25 @@ def blocks(lookups: Sequence[Lookup]) -> Iterator[Ints]:
     n_groups = [group.example.size for one in lookups for group in one.groups]
     room = max(of.shape[1], MOST_BITMAP_BYTES // (8 * max(one.n_words for one in lookups)))
     people = np.lexsort([of[:, j] for j in np.argsort(n_groups, kind="stable")]).astype(np.int64)
-    yield from _cut(of[people], people, room)
+    yield from _cut(of[people], people, n_groups, room)
 
 
-def _cut(of: Ints, people: Ints, room: int) -> Iterator[Ints]:
+def _distinct(of: Ints, n_groups: int) -> Ints:
+    """Return the groups that occur, ascending; `UNKNOWN` is none."""
+    occurs = np.zeros(n_groups + 1, np.bool_)
+    occurs[of] = True
+    return np.flatnonzero(occurs[:-1])
+
+
+def _cut(of: Ints, people: Ints, n_groups: Sequence[int], room: int) -> Iterator[Ints]:
     """Cut people into blocks whose known values need at most `room` maps."""
+    if sum(n_groups) <= room:
+        yield people
+        return
     todo = [(0, people.size)]
     while todo:
         low, high = todo.pop()
-        needed = sum(np.unique(of[low:high, j]).size for j in range(of.shape[1]))
+        needed = sum(_distinct(of[low:high, j], n).size for j, n in enumerate(n_groups))
         if needed <= room or high - low <= 1:
             yield people[low:high]
         else:

@@ -86,15 +86,16 @@ def test_match__equals_the_twin_in_every_field(case: Case, cells: int, n_threads
     with pytest.MonkeyPatch.context() as patch:
         # Sensitive counts in compressed rows, or as a table.
         patch.setattr(matching, "MOST_TABLE_CELLS", cells)
+        patch.setattr(matching, "MOST_CELLS_PER_COUNT", min(cells, 6))
         found = ours(case, n_threads=n_threads)
     twins = theirs(case)
     assert_array_equal(found.classes, [len(one.classes) for one in twins])
     assert_array_equal(found.rows, [one.rows for one in twins])
     for name in ("total", "best"):
-        assert_allclose(getattr(found, name), [getattr(one, name) for one in twins], rtol=1e-12)
+        assert_allclose(getattr(found, name), [getattr(one, name) for one in twins], rtol=1e-9)
     for name in ("even", "weighted"):
         expected = [np.nan if own is None else getattr(one, name) for one, own in zip(twins, case["own"], strict=True)]
-        assert_allclose(getattr(found, name), expected, rtol=1e-12)
+        assert_allclose(getattr(found, name), expected, rtol=1e-9)
 
 
 @settings(max_examples=150, deadline=None)
@@ -104,6 +105,7 @@ def test_match__learns_what_the_twin_learns(case: Case, cells: int) -> None:
     own = np.arange(len(case["people"])) % (len(occurring) + 1) - 1
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(matching, "MOST_TABLE_CELLS", cells)
+        patch.setattr(matching, "MOST_CELLS_PER_COUNT", min(cells, 6))
         found = ours(case, own_values={"ill": own}).learned["ill"]
     rows = {value: sum(one.get(value, 0) for one in case["values"]) for value in occurring}
     for t, twin in enumerate(theirs(case)):
@@ -124,6 +126,24 @@ def test_match__learns_what_the_twin_learns(case: Case, cells: int) -> None:
         assert found.own[t] == pytest.approx(0.0 if mine is None else share.get(mine, 0.0))
 
 
+@settings(max_examples=100, deadline=None)
+@given(case=cases(), slots=st.sampled_from([0, 1, 2]))
+def test_match__one_mismatch_is_the_same_whatever_is_remembered(case: Case, slots: int) -> None:
+    case["mismatches"] = 1
+    # Few slots, which sets of known values take from each other; without any, each class is visited.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matching, "MOST_SLOTS", slots)
+        found = ours(case)
+    twins = theirs(case)
+    assert_array_equal(found.classes, [len(one.classes) for one in twins])
+    assert_array_equal(found.rows, [one.rows for one in twins])
+    for name in ("total", "best"):
+        assert_allclose(getattr(found, name), [getattr(one, name) for one in twins], rtol=1e-9)
+    assert_array_equal(found.learned["ill"].distinct, [len(one.left) for one in twins])
+    tops = [max((weight / one.total for weight in one.weights.values()), default=0.0) for one in twins]
+    assert_allclose(found.learned["ill"].top, tops, rtol=1e-9)
+
+
 @settings(max_examples=60, deadline=None)
 @given(case=cases())
 def test_match__is_the_same_in_small_blocks(case: Case) -> None:
@@ -134,6 +154,7 @@ def test_match__is_the_same_in_small_blocks(case: Case) -> None:
     for name in ("classes", "rows", "total", "best", "even", "weighted"):
         assert_array_equal(getattr(cut, name), getattr(whole, name))
     assert_array_equal(cut.learned["ill"].lift, whole.learned["ill"].lift)
+    assert_array_equal(cut.learned["ill"].distinct, whole.learned["ill"].distinct)
 
 
 @settings(max_examples=60, deadline=None)
