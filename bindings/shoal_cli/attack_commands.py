@@ -149,11 +149,11 @@ def membership(
     threads: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> int:
-    """Tell people who are in RELEASE from people who are not, by their compatible classes."""
-    from shoal.attack.membership_attack import membership as tell
+    """Separate people who are in RELEASE from people who are not, by their compatible classes."""
+    from shoal.attack.membership_attack import membership as separate
     from shoal_cli.rendering_attacks import show_membership
 
-    found = tell(
+    found = separate(
         release,
         _declared(members, declared),
         _declared(outsiders, declared),

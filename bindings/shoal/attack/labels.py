@@ -154,7 +154,7 @@ def _is_read_alone(role: "QuasiIdentifier") -> bool:
 
 
 def _as_numbers(written: pl.Series, known: pl.Series, name: str) -> pl.Series:
-    """Return texts as numbers where the labels are intervals of numbers; raise where some text is no number."""
+    """Return texts as numbers where the labels are intervals of numbers; raise where a text is not one."""
     intervals = written.filter(written.str.contains(r"^\[[^,]+, [^,]+\]$").fill_null(value=False))
     ends = intervals.str.strip_chars("[]").str.split(", ").explode(empty_as_null=True)
     if not len(ends) or ends.cast(pl.Float64, strict=False).null_count():
@@ -176,7 +176,7 @@ def _as_bounds(written: pl.Series, name: str) -> pl.DataFrame:
 
 
 def _typed(texts: pl.Series, known: pl.Series, name: str) -> pl.Series:
-    """Return texts or values of a release with the register's type, whole numbers as such where all are."""
+    """Return texts or values of a release with the register's type, integers where all are."""
     from shoal.io.declared_types import typed
     from shoal.recount.released_table import format_of_type
 

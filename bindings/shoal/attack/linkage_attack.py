@@ -97,8 +97,8 @@ def linkage(
     known : frame, table or path
         Register: what is known of people, under the names that the columns had before their release.
     policy : Policy, optional
-        Of the release: needed to read nodes of a hierarchy. Without it, all columns that both tables have are known,
-        and classes are those of the known columns.
+        Policy of the release: needed to read nodes of a hierarchy. Without it, all columns that both tables have are
+        known, and classes are those of the known columns.
     columns : sequence of str, optional
         Known columns. Default: every quasi-identifier that both tables have. Columns that the release keeps as they are
         may be named too; they then divide the classes.
@@ -246,7 +246,7 @@ def _journalist(table: Release, population: IntoFrame, policy: Policy | None) ->
     sizes = pl.Series("rows", table.grouped.weight)
     people = open_register(population, policy)
     counted = fit_people(classes, sizes, people, msgspec.structs.replace(policy, population="")).of_class
-    # A class without people in the population's table still stands for its own rows.
+    # A class without people in the population's table still has the people of its own rows.
     people_of_class = np.maximum(counted, table.grouped.weight).astype(np.float64)
     return journalist_risk(table.grouped.weight, people_of_class, 1.0 / people_of_class, 0.2)
 

@@ -32,7 +32,7 @@ def membership(
     tolerance: Mapping[str, float] | None = None,
     n_threads: int | None = None,
 ) -> MembershipFigures:
-    """Measure how well an adversary tells people who are in a release from people who are not.
+    """Measure how well an adversary separates people who are in a release from people who are not.
 
     The adversary says that a person is in it if some class is compatible with all that is known.
 

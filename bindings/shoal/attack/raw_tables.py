@@ -67,7 +67,7 @@ def _count(table: pl.DataFrame, people: pl.DataFrame, pattern: Sequence[str]) ->
 
 
 def _own(table: pl.DataFrame, register: pl.DataFrame, columns: Sequence[str], truth: str) -> np.ndarray:
-    """Return 1 where a person's own row equals what is known, 0 where it does not, NaN where there is none."""
+    """Return 1 where a person's own row equals what is known, 0 where it does not, NaN where it is not known."""
     mine = table.unique(truth, keep="first").rename({name: f"{name} {_OWN}" for name in columns})
     found = register.join(mine, on=truth, how="left", maintain_order="left")
     equal = pl.all_horizontal(

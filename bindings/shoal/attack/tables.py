@@ -276,14 +276,14 @@ def read_register(
 
 
 def rows_of(release: Release, register: pl.DataFrame, truth: str) -> Ints:
-    """Return the row of each person's record by the column of the truth, -1 where there is none.
+    """Return the row of each person's record by the column of the truth, -1 where it is missing.
 
     Raises
     ------
     ColumnError
         The column has another type in the register, or is missing there.
     InputError
-        A value stands in several rows of the release, or none of the register's does.
+        A value is in several rows of the release, or no value of the register is in the release.
     """
     check_columns([truth], register.columns, table="the register", remedy="add it, or leave out the truth")
     assert release.ids is not None
@@ -293,7 +293,7 @@ def rows_of(release: Release, register: pl.DataFrame, truth: str) -> Ints:
         raise ColumnError(msg)
     table = ids.to_frame().with_row_index("row").drop_nulls("id")
     if table.get_column("id").n_unique() < table.height:
-        msg = f"{truth!r} has values that stand in several rows of the release; the truth names one record a person"
+        msg = f"{truth!r} has values that are in several rows of the release; the truth names one record a person"
         raise InputError(msg)
     found = mine.cast(ids.dtype).to_frame().join(table, on="id", how="left", maintain_order="left")
     row = found.get_column("row").cast(pl.Int64).fill_null(UNKNOWN).to_numpy()
@@ -330,7 +330,7 @@ def check_tolerance(tolerance: Mapping[str, float], columns: Iterable[str]) -> d
     Raises
     ------
     PolicyError
-        One is negative or no number, or of a column that is not known.
+        One is negative, infinite or NaN, or its column is not known.
     """
     names = set(columns)
     for name, width in tolerance.items():

@@ -18,7 +18,7 @@ Ints = npt.NDArray[np.int64]
 THRESHOLDS = (0.05, 0.09, 0.2, 1 / 3, 0.5)
 """Probabilities above which the share of people is reported."""
 LIFT = 2.0
-"""A value is learned if its posterior is at least so many times its base rate."""
+"""A value is learned if its posterior is at least this multiple of its base rate."""
 _SLACK = 1e-9
 """Products of floats that should be equal differ by less."""
 
@@ -29,7 +29,7 @@ class Chances(Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     mean, p50, p95, p99, highest : float
-        Percentiles are probabilities that occur: the lowest that so many percent of people do not exceed.
+        Percentiles are probabilities that occur: the lowest that the given percentage of people do not exceed.
     over : mapping of str to float
         Share of people above each threshold.
     """
@@ -215,7 +215,7 @@ class LinkageFigures(Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     rows, equivalence_classes, k : int
-        Of the release; k is the size of its smallest class.
+        Size of the release; k is the size of its smallest class.
     columns : tuple of str
         Known columns.
     mismatches : int
@@ -262,11 +262,11 @@ class LinkageFigures(Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as the JSON reads; a share of people that counts fewer than k of them is null."""
-        told = msgspec.to_builtins(self)
+        plain = msgspec.to_builtins(self)
         for name in ("answers", "raw", "held_out"):
-            if told[name] is not None:
-                told[name] = withheld(told[name], told[name]["people"], self.k)
-        return told | {"highest": self.highest, "mean": self.mean}
+            if plain[name] is not None:
+                plain[name] = withheld(plain[name], plain[name]["people"], self.k)
+        return plain | {"highest": self.highest, "mean": self.mean}
 
 
 _SHARES = frozenset(
@@ -274,7 +274,7 @@ _SHARES = frozenset(
 )
 
 
-def withheld(told: dict[str, Any], people: int, k: int) -> dict[str, Any]:
+def withheld(plain: dict[str, Any], people: int, k: int) -> dict[str, Any]:
     """Return figures in which shares of fewer than k people are null; 0 stays.
 
     Examples
@@ -287,7 +287,7 @@ def withheld(told: dict[str, Any], people: int, k: int) -> dict[str, Any]:
         return None if share and is_few(share, people, k) else share
 
     found = dict[str, Any]()
-    for name, value in told.items():
+    for name, value in plain.items():
         if name in ("over", "wrong_over") and value is not None:
             found[name] = {limit: shown(share) for limit, share in value.items()}
         elif isinstance(value, dict):
@@ -324,7 +324,7 @@ def linkage_figures(
     answers, columns, mismatches, tolerance, right_record_known, journalist, raw, held_out
         As for `LinkageFigures`.
     threshold : float
-        Of the prosecutor.
+        Threshold of the prosecutor.
     """
     rows = int(size.sum())
     return LinkageFigures(

@@ -131,8 +131,8 @@ class Matches:
         learned = {
             name: Learned(*(getattr(one, f.name)[people] for f in fields(one))) for name, one in self.learned.items()
         }
-        own = [getattr(self, part.name)[people] for part in fields(self) if part.name != "learned"]
-        return Matches(*own, learned)
+        own = {part.name: getattr(self, part.name)[people] for part in fields(self) if part.name != "learned"}
+        return Matches(learned=learned, **own)
 
 
 def match(
@@ -349,7 +349,7 @@ def blocks(lookups: Sequence[Lookup]) -> Iterator[Ints]:
 
 
 def _distinct(of: Ints, n_groups: int) -> Ints:
-    """Return the groups that occur, ascending; `UNKNOWN` is none."""
+    """Return the groups that occur, ascending, without `UNKNOWN`."""
     occurs = np.zeros(n_groups + 1, np.bool_)
     occurs[of] = True
     return np.flatnonzero(occurs[:-1])

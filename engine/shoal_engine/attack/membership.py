@@ -1,4 +1,4 @@
-"""Membership: whether somebody is in a release, told from the classes that are compatible with them."""
+"""Membership: whether somebody is in a release, by the classes that are compatible with them."""
 
 from typing import Any
 
@@ -42,10 +42,10 @@ class MembershipFigures(Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values; a share that counts fewer than k people is null."""
-        told = msgspec.to_builtins(self)
+        plain = msgspec.to_builtins(self)
         for name, people in (("found_members", self.members), ("found_outsiders", self.outsiders)):
-            told[name] = withheld({"empty": told[name]}, people, self.k)["empty"]
-        return told
+            plain[name] = withheld({"empty": plain[name]}, people, self.k)["empty"]
+        return plain
 
 
 def membership_figures(members: Matches, outsiders: Matches, *, columns: list[str], k: int) -> MembershipFigures:

@@ -37,14 +37,14 @@ class Memory(NamedTuple):
     ----------
     key : (n_slots, d) int64
         Maps of the known values, -1 where a column is left out; -2 in an empty slot.
-    count : (n_slots, 2) int64
+    counts : (n_slots, 2) int64
     sums : (n_slots, 2) float64
     even : (n_slots, n_values) int64
     weighted : (n_slots, n_values) float64
     """
 
     key: Ints
-    count: Ints
+    counts: Ints
     sums: Floats
     even: Ints
     weighted: Floats
@@ -106,7 +106,7 @@ def _remember(
             memory.key[slot, j] = person.at[j]
             other.column[n], other.at[n] = person.column[j], person.at[j]
             n += 1
-    collect(maps, classes, held, other, n, 0, AS_IS, memory.count[slot], memory.sums[slot])
+    collect(maps, classes, held, other, n, 0, AS_IS, memory.counts[slot], memory.sums[slot])
     for v in range(len(held.share)):
         memory.even[slot, v], memory.weighted[slot, v] = other.even[v], other.weighted[v]
         other.even[v], other.weighted[v] = 0, 0.0
@@ -152,8 +152,8 @@ def collect_one_mismatch(
         if not _is_kept(memory, slot, person, n_known, j):
             _remember(maps, classes, held, person, other, n_known, j, memory, slot)
         least = float(classes.least[person.column[j]])
-        count[CLASSES] += memory.count[slot, CLASSES]
-        count[ROWS] += memory.count[slot, ROWS]
+        count[CLASSES] += memory.counts[slot, CLASSES]
+        count[ROWS] += memory.counts[slot, ROWS]
         sums[TOTAL] += least * memory.sums[slot, TOTAL]
         # A class of A weighs more than one that disagrees and is otherwise alike, so it need not be left out.
         sums[BEST] = max(sums[BEST], least * memory.sums[slot, BEST])
