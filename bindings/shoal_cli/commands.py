@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from shoal_cli import row_attack_commands as row_attack_commands  # adds its commands to attack
 from shoal_cli.attack_commands import attack
 from shoal_cli.federation_commands import federate
 from shoal_cli.ledger_commands import ledger
