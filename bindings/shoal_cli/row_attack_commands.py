@@ -80,7 +80,7 @@ def singling_out(
 ) -> int:
     """Guess from RELEASE predicates that exactly one person of the original fulfills.
 
-    For tables of plain values, masked or synthetic. Delimited files are text unless --type declares numbers.
+    For tables of plain values, masked or synthetic, of the same types; --type declares them for delimited files.
     """
     from shoal.attack.row_attacks import singling_out as single_out
 
@@ -120,7 +120,7 @@ def linkability(
 ) -> int:
     """Connect two parts of each person's record through their nearest rows in RELEASE.
 
-    For tables of plain values, masked or synthetic. Delimited files are text unless --type declares numbers.
+    For tables of plain values, masked or synthetic, of the same types; --type declares them for delimited files.
     """
     from shoal.attack.row_attacks import linkability as link
 
@@ -160,7 +160,7 @@ def inference(
 ) -> int:
     """Guess a secret of each person from the rows of RELEASE that are nearest in known columns.
 
-    For tables of plain values, masked or synthetic. Delimited files are text unless --type declares numbers.
+    For tables of plain values, masked or synthetic, of the same types; --type declares them for delimited files.
     """
     from shoal.attack.row_attacks import inference as infer
 

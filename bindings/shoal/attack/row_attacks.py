@@ -174,11 +174,11 @@ def singling_out(
         confidence=confidence,
         n_threads=threads(n_threads),
     )
-    frame = pl.DataFrame({"predicate": _texts(tables, predicates), "success": success}) if per_predicate else None
+    frame = pl.DataFrame({"predicate": _texts(tables, predicates, mode), "success": success}) if per_predicate else None
     return RowAttack(report, frame)
 
 
-def _texts(tables: "PlainTables", predicates: "Predicates") -> pl.Series:
+def _texts(tables: "PlainTables", predicates: "Predicates", mode: str) -> pl.Series:
     """Return each predicate as text."""
     columns = list(tables.columns.values())
     values = [column.domain.decode(np.arange(column.size)).to_pylist() for column in columns]
@@ -187,8 +187,12 @@ def _texts(tables: "PlainTables", predicates: "Predicates") -> pl.Series:
         parts: list[str] = []
         for j, low, high in zip(places.tolist(), lows.tolist(), highs.tolist(), strict=True):
             name, column = columns[j].name, columns[j]
-            if low == high:
-                parts.append(f"{name} is null" if low < column.first else f"{name} = {values[j][low]}")
+            # A number is equal to something in predicates of one column alone.
+            ordered = column.numbers is not None and (mode == "multivariate" or low < high)
+            if low < column.first:
+                parts.append(f"{name} is null")
+            elif not ordered:
+                parts.append(f"{name} = {values[j][low]}")
             elif low == column.first:
                 parts.append(f"{name} <= {values[j][high]}")
             else:
