@@ -50,7 +50,7 @@ def released(original: pd.DataFrame) -> pd.DataFrame:
 
 
 def singling_out(original: pd.DataFrame, release: pd.DataFrame, control: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return how many predicates there are, and how many of them single out; so many attempts meet all of them."""
+    """Return how many predicates there are, and how many of them single out."""
     tables = [pl.DataFrame(one).unique(maintain_order=True) for one in (release, original, control)]
     found: list[dict[str, Any]] = []
     for mode, n_cols in (("univariate", 1), ("multivariate", 2), ("multivariate", 3)):

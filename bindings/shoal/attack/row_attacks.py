@@ -125,7 +125,7 @@ def singling_out(
     n_columns : int
         Columns of a multivariate predicate.
     n_attacks : int
-        Predicates to make; fewer where the release does not yield so many.
+        Predicates to make; fewer where the release yields fewer.
     max_attempts : int
         Multivariate predicates to try.
     confidence : float

@@ -122,7 +122,7 @@ def likelihood_ratio(
 
 
 def membership_scores(at: Scores, shadows: Scores, within: Flags | None, variance: Variance | None) -> Scores:
-    """Return the logarithm of the likelihood ratio, or of the one-sided test's standard score where `within` is None.
+    """Return the logarithm of the likelihood ratio, or the standard score of the offline attack.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ FALSE_POSITIVE_RATES = (0.001, 0.01)
 
 
 class MembershipReport(Struct, frozen=True, kw_only=True):
-    """How well scores tell records that a model was trained on from others.
+    """How well scores separate records that a model was trained on from others.
 
     Attributes
     ----------

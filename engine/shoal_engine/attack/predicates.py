@@ -41,8 +41,13 @@ class Predicates(NamedTuple):
         """Return some of them."""
         return Predicates(self.column[places], self.low[places], self.high[places], self.unlike[places])
 
+    def reordered(self, place: npt.NDArray[np.integer]) -> "Predicates":
+        """Return each with its predicates in another order, (q, c)."""
+        fields = [np.take_along_axis(field, place, axis=1) for field in self]
+        return Predicates(fields[0].astype(np.int64), *(field.astype(np.uint32) for field in fields[1:]))
+
     def keys(self) -> list[bytes]:
-        """Return what tells each from the others."""
+        """Return a key of each, equal for equal predicates."""
         fields = np.concatenate([field.astype(np.int64) for field in self], axis=1)
         return [row.tobytes() for row in np.ascontiguousarray(fields)]
 
@@ -109,11 +114,14 @@ class Records(NamedTuple):
     begin : (d,) int64
         Where the codes of each column begin.
     low, high : (sum of sizes,) uint32
+    rows : (sum of sizes,) int64
+        Rows that fulfill the predicate.
     """
 
     begin: Rows
     low: Bounds
     high: Bounds
+    rows: Rows
 
     @classmethod
     def of(cls, columns: Sequence[PlainColumn], codes: Codes) -> "Records":
@@ -121,7 +129,9 @@ class Records(NamedTuple):
 
         Extreme values are those of few, so the wider side would single out less often.
         """
-        lows, highs = [], []
+        lows: list[Bounds] = []
+        highs: list[Bounds] = []
+        rows: list[Rows] = []
         for column, mine in zip(columns, codes, strict=True):
             low = np.arange(column.size, dtype=np.uint32)
             high = low.copy()
@@ -134,13 +144,19 @@ class Records(NamedTuple):
                 low[value & ~above] = column.first
             lows.append(low)
             highs.append(high)
+            below = np.concatenate([[0], np.cumsum(np.bincount(mine, minlength=column.size))])
+            rows.append(below[high.astype(np.int64) + 1] - below[low])
         begin = np.cumsum([0, *(len(low) for low in lows[:-1])])
-        return cls(begin, np.concatenate(lows), np.concatenate(highs))
+        return cls(begin, np.concatenate(lows), np.concatenate(highs), np.concatenate(rows))
 
-    def predicates(self, codes: Codes, rows: Rows, chosen: Rows) -> Predicates:
-        """Return the predicates of some records in the columns chosen for each, (q, c), ascending."""
+    def predicates(self, codes: Codes, rows: Rows, chosen: Rows) -> tuple[Predicates, Rows]:
+        """Return the predicates of some records in the columns chosen for each, (q, c), ascending.
+
+        Also returned is their order by the rows that fulfill them.
+        """
         place = self.begin[chosen] + codes[chosen, rows[:, None]]
-        return Predicates(chosen, self.low[place], self.high[place], np.full(chosen.shape, NO_CODE))
+        found = Predicates(chosen, self.low[place], self.high[place], np.full(chosen.shape, NO_CODE))
+        return found, np.argsort(self.rows[place], axis=1, kind="stable")
 
 
 class Draws:
@@ -218,8 +234,8 @@ def multivariate(
     seen: set[bytes] = set()
     for begin in range(0, draws.count, _BATCH):
         rows, chosen = draws.take(begin, begin + _BATCH)
-        tried = records.predicates(codes, rows, chosen)
-        alone = tried.take(np.flatnonzero(tried.count_rows(shuffled, 1) == 1))
+        tried, rare_first = records.predicates(codes, rows, chosen)
+        alone = tried.take(np.flatnonzero(tried.reordered(rare_first).count_rows(shuffled, 1) == 1))
         new: list[int] = []
         for place, key in enumerate(alone.keys()):
             if key not in seen and len(seen) < most:

@@ -123,7 +123,7 @@ def singling_out(
     n_columns : int
         Columns of a multivariate predicate.
     n_attacks : int
-        Predicates to make, if there are so many.
+        Predicates to make at most.
     max_attempts : int
         Multivariate predicates to try.
     seed : int

@@ -1,6 +1,6 @@
 """Nearest neighbors of mixed columns, ties included: numbers scaled by their range, categories equal or not.
 
-Every column is a coordinate with gaps cut at 1: numbers lie in [0, 1], categories and nulls a whole number apart
+Every column is a coordinate with gaps cut at 1: numbers lie in [0, 1], categories and nulls an integer apart
 from every other value. So the distance of two tuples is the sum of ``min(|x - y|, 1)`` over the columns, which is
 Gower's (1971, "A general coefficient of similarity and some of its properties") without division by their number.
 """

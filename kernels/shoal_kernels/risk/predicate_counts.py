@@ -10,11 +10,15 @@ _BLOCK = 256
 
 
 @inner
-def _keep(codes: Words32, low: np.uint32, high: np.uint32, unlike: np.uint32, kept: Bytes) -> None:
-    """Clear `kept` where a code is outside a range, or is the one that is excluded."""
+def _keep(codes: Words32, low: np.uint32, high: np.uint32, unlike: np.uint32, kept: Bytes) -> int:
+    """Clear `kept` where a code is outside a range, or is the one that is excluded; return how many are left."""
     for i in range(len(kept)):
         code = codes[i]
         kept[i] &= np.uint8((code >= low) & (code <= high) & (code != unlike))
+    rows = 0
+    for i in range(len(kept)):
+        rows += kept[i]
+    return rows
 
 
 @kernel
@@ -27,7 +31,7 @@ def count_matches(
     most: int,
     count: OutVector[np.int64],
 ) -> None:
-    """Count the rows that match each of q conjunctions of c predicates, up to a bound.
+    """Count the rows that match each of q conjunctions of c predicates, up to a bound; fastest with rare ones first.
 
     Parameters
     ----------
@@ -48,11 +52,12 @@ def count_matches(
         for begin in range(0, n, _BLOCK):
             block = kept[: min(_BLOCK, n - begin)]
             block[:] = 1
+            rows = len(block)
             for c in range(column.shape[1]):
-                _keep(codes[column[q, c], begin : begin + len(block)], low[q, c], high[q, c], unlike[q, c], block)
-            rows = 0
-            for i in range(len(block)):
-                rows += block[i]
+                span = codes[column[q, c], begin : begin + len(block)]
+                rows = _keep(span, low[q, c], high[q, c], unlike[q, c], block)
+                if rows == 0:
+                    break
             found += rows
             if found > most:
                 break
