@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.attack.plain_rows import RELEASE, Codes, PlainColumn, Rows
-from shoal_kernels.risk.predicate_counts import count_matches
+from shoal_kernels._jit import freeze
+from shoal_kernels.risk.predicate_counts import CodeRanges, count_alike, count_matches
 
 Bounds = npt.NDArray[np.uint32]
 
@@ -40,11 +41,6 @@ class Predicates(NamedTuple):
     def take(self, places: npt.NDArray[np.integer]) -> "Predicates":
         """Return some of them."""
         return Predicates(self.column[places], self.low[places], self.high[places], self.unlike[places])
-
-    def reordered(self, place: npt.NDArray[np.integer]) -> "Predicates":
-        """Return each with its predicates in another order, (q, c)."""
-        fields = [np.take_along_axis(field, place, axis=1) for field in self]
-        return Predicates(fields[0].astype(np.int64), *(field.astype(np.uint32) for field in fields[1:]))
 
     def keys(self) -> list[bytes]:
         """Return a key of each, equal for equal predicates."""
@@ -106,57 +102,42 @@ def univariate(columns: Sequence[PlainColumn], codes: Codes, rng: np.random.Gene
     return found.take(rng.permutation(len(found.column))[:most])
 
 
-class Records(NamedTuple):
-    """What predicates are made of: for each column and code, the range of a predicate that the code fulfills.
+def ranges_of(columns: Sequence[PlainColumn], codes: Codes) -> CodeRanges:
+    """Return the predicate that each code of some columns fulfills.
 
-    Attributes
+    Null and categories are themselves; numbers above the median are at least so large, others at most. Extreme values
+    are those of few, so the other side would single out less often.
+
+    Parameters
     ----------
-    begin : (d,) int64
-        Where the codes of each column begin.
-    low, high : (sum of sizes,) uint32
-    rows : (sum of sizes,) int64
-        Rows that fulfill the predicate.
+    columns : sequence of PlainColumn
+    codes : (d, n) uint32
     """
+    lows: list[Bounds] = []
+    highs: list[Bounds] = []
+    rows: list[Rows] = []
+    for column, mine in zip(columns, codes, strict=True):
+        low = np.arange(column.size, dtype=np.uint32)
+        high = low.copy()
+        if column.numbers is not None:
+            values = column.numbers[mine]
+            median = np.median(values[~np.isnan(values)]) if (mine >= column.first).any() else math.nan
+            above = column.numbers > median
+            value = np.arange(column.size) >= column.first
+            high[value & above] = column.size - 1
+            low[value & ~above] = column.first
+        lows.append(low)
+        highs.append(high)
+        below = np.concatenate([[0], np.cumsum(np.bincount(mine, minlength=column.size))])
+        rows.append(below[high.astype(np.int64) + 1] - below[low])
+    begin = np.cumsum([0, *(len(low) for low in lows[:-1])])
+    return freeze(CodeRanges(begin, np.concatenate(lows), np.concatenate(highs), np.concatenate(rows)))
 
-    begin: Rows
-    low: Bounds
-    high: Bounds
-    rows: Rows
 
-    @classmethod
-    def of(cls, columns: Sequence[PlainColumn], codes: Codes) -> "Records":
-        """Return ranges: null and categories themselves; numbers above the median and larger, others and smaller.
-
-        Extreme values are those of few, so the wider side would single out less often.
-        """
-        lows: list[Bounds] = []
-        highs: list[Bounds] = []
-        rows: list[Rows] = []
-        for column, mine in zip(columns, codes, strict=True):
-            low = np.arange(column.size, dtype=np.uint32)
-            high = low.copy()
-            if column.numbers is not None:
-                values = column.numbers[mine]
-                median = np.median(values[~np.isnan(values)]) if (mine >= column.first).any() else math.nan
-                above = column.numbers > median
-                value = np.arange(column.size) >= column.first
-                high[value & above] = column.size - 1
-                low[value & ~above] = column.first
-            lows.append(low)
-            highs.append(high)
-            below = np.concatenate([[0], np.cumsum(np.bincount(mine, minlength=column.size))])
-            rows.append(below[high.astype(np.int64) + 1] - below[low])
-        begin = np.cumsum([0, *(len(low) for low in lows[:-1])])
-        return cls(begin, np.concatenate(lows), np.concatenate(highs), np.concatenate(rows))
-
-    def predicates(self, codes: Codes, rows: Rows, chosen: Rows) -> tuple[Predicates, Rows]:
-        """Return the predicates of some records in the columns chosen for each, (q, c), ascending.
-
-        Also returned is their order by the rows that fulfill them.
-        """
-        place = self.begin[chosen] + codes[chosen, rows[:, None]]
-        found = Predicates(chosen, self.low[place], self.high[place], np.full(chosen.shape, NO_CODE))
-        return found, np.argsort(self.rows[place], axis=1, kind="stable")
+def predicates_of(ranges: CodeRanges, codes: Codes, rows: Rows, chosen: Rows) -> Predicates:
+    """Return the predicates of some records in the columns chosen for each, (q, c), ascending."""
+    place = ranges.begin[chosen] + codes[chosen, rows[:, None]]
+    return Predicates(chosen, ranges.low[place], ranges.high[place], np.full(chosen.shape, NO_CODE))
 
 
 class Draws:
@@ -226,16 +207,18 @@ def multivariate(
         Predicates to return and to try at most.
     """
     d, n = codes.shape
-    records = Records.of(columns, codes)
-    draws = Draws(n, d, n_columns, rng, max_attempts)
     # Distinct rows come sorted; in random order, rows that match what many do are met soon.
-    shuffled = np.ascontiguousarray(codes[:, rng.permutation(n)])
+    codes = np.ascontiguousarray(codes[:, rng.permutation(n)])
+    ranges = ranges_of(columns, codes)
+    draws = Draws(n, d, n_columns, rng, max_attempts)
     parts: list[Predicates] = []
     seen: set[bytes] = set()
     for begin in range(0, draws.count, _BATCH):
         rows, chosen = draws.take(begin, begin + _BATCH)
-        tried, rare_first = records.predicates(codes, rows, chosen)
-        alone = tried.take(np.flatnonzero(tried.reordered(rare_first).count_rows(shuffled, 1) == 1))
+        count = np.empty(len(rows), np.int64)
+        count_alike(codes, ranges, rows, chosen, 1, count)
+        places = np.flatnonzero(count == 1)
+        alone = predicates_of(ranges, codes, rows[places], chosen[places])
         new: list[int] = []
         for place, key in enumerate(alone.keys()):
             if key not in seen and len(seen) < most:
