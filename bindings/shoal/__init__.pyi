@@ -50,6 +50,8 @@ from shoal.recount.verify import verify as verify
 from shoal.report.facts import ReportFacts as ReportFacts
 from shoal.report.page import ReportPage as ReportPage
 from shoal.report.page import report_page as report_page
+from shoal.usefulness.estimate import Estimate as Estimate
+from shoal.usefulness.estimate import estimate as estimate
 from shoal_engine.anonymity.criteria.assessment import Assessment as Assessment
 from shoal_engine.anonymity.criteria.assessment import Report as Report
 from shoal_engine.anonymity.policy.hierarchies import Auto as Auto

@@ -301,7 +301,7 @@ def prepare(
     )
     if not utility:
         return release, made
-    from shoal_engine.utility import released_utility
+    from shoal_engine.utility.information_loss import released_utility
 
     figures = (UtilityFigure(measure=m, column=c, value=float(v)) for m, c, v in released_utility(fitted))
     return release, replace(made, utility=tuple(figures))

@@ -110,15 +110,16 @@ class Reading(ABC):
         """Return the values that all labels cover."""
 
 
-class _Spans(Reading):
+class Spans(Reading):
     """Labels that cover all values between two ranks; null has rank -1."""
 
     def __init__(self, rank: Codes, ends: Sequence[tuple[int, int]]) -> None:
-        self._rank, self._ends = rank, ends
+        self.rank, self.ends = rank, ends
 
     def fits(self, label: int, codes: Codes) -> Flags:
-        low, high = self._ends[label]
-        rank = self._rank[codes]
+        """Return which values lie between the ends."""
+        low, high = self.ends[label]
+        rank = self.rank[codes]
         return (rank >= low) & (rank <= high)
 
     def runs(self) -> Runs:
@@ -129,14 +130,15 @@ class _Spans(Reading):
         return Runs(place.astype(np.int64), np.arange(len(ends)), low.astype(np.int64), high.astype(np.int64))
 
 
-class _Sets(Reading):
+class Sets(Reading):
     """Labels that list the values they cover."""
 
     def __init__(self, members: Sequence[Flags]) -> None:
-        self._members = members
+        self.members = members
 
     def fits(self, label: int, codes: Codes) -> Flags:
-        return self._members[label][codes]
+        """Return which values are listed."""
+        return self.members[label][codes]
 
     def runs(self) -> Runs:
         n_values = len(self._members[0]) if self._members else 0
@@ -147,13 +149,14 @@ class _Sets(Reading):
         return Runs(np.arange(n_values), label, low, end - 1)
 
 
-class _Nodes(Reading):
+class Nodes(Reading):
     """Labels that name nodes of a hierarchy; `names`, (n_levels, n_values), are integer codes of names."""
 
     def __init__(self, names: Codes, wanted: Sequence[int]) -> None:
         self._names, self._wanted = names, wanted
 
     def fits(self, label: int, codes: Codes) -> Flags:
+        """Return which values lie below a node of the name."""
         return (self._names[:, codes] == self._wanted[label]).any(axis=0)
 
     def runs(self) -> Runs:
@@ -197,14 +200,14 @@ def read_labels(
     if role.hierarchy is not None and not is_line(role.hierarchy):
         return _nodes(written, known, name, role, policy, has_null=has_null)
     if role.hierarchy is None and (role.kind == "category" or isinstance(known.dtype, pl.String | pl.Boolean)):
-        return _Sets([_members(label, texts, has_null=has_null, role=role) for label in written])
+        return Sets([_members(label, texts, has_null=has_null, role=role) for label in written])
     declared = role.hierarchy.values if isinstance(role.hierarchy, Order) else texts
     place = {text: rank for rank, text in enumerate(declared)}
     if any(text not in place for text in texts):
         msg = f"the order of {name!r} does not list every value of the population; add the missing ones"
         raise HierarchyError(msg)
     rank = np.array([-1] * has_null + [place[text] for text in texts], np.int64)
-    return _Spans(rank, [_ends(label, place, name, anything) for label in written])
+    return Spans(rank, [_ends(label, place, name, anything) for label in written])
 
 
 def _texts(known: pl.Series) -> list[str]:
@@ -221,7 +224,7 @@ def _bounds(labels: pl.DataFrame, known: pl.Series, name: str, *, has_null: bool
     low = known.search_sorted(lower, side="left").to_list()
     high = (known.search_sorted(upper, side="right").cast(pl.Int64) - 1).to_list()
     ends = [(-1, of_null) if lost else (a, b) for lost, a, b in zip(lower.is_null(), low, high, strict=True)]
-    return _Spans(np.arange(len(known) + has_null) - has_null, ends)
+    return Spans(np.arange(len(known) + has_null) - has_null, ends)
 
 
 def _as_values(end: pl.Series, kind: pl.DataType, name: str) -> pl.Series:
@@ -285,4 +288,4 @@ def _nodes(
     names = of_node[tree.ancestor][:, tree.leaf]
     if has_null and role.nulls == "apart":
         names[:, 0] = number[None]
-    return _Nodes(names, [number.get(label, -1) for label in written])
+    return Nodes(names, [number.get(label, -1) for label in written])

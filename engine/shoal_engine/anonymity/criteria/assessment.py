@@ -218,7 +218,7 @@ class Report(Assessment, frozen=True, kw_only=True):
     notes : sequence of str
         What a reader should know: constant columns, for instance.
     utility : sequence of UtilityFigure
-        Every measure of utility, where that was asked for; see `shoal_engine.utility`.
+        Every measure of utility, where that was asked for; see `shoal_engine.utility.information_loss`.
     before : Before, optional
         Classes and risk of the table before its release.
     class_sizes : sequence of SizeBin

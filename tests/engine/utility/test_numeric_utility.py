@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shoal_engine.utility import numeric_utility
+from shoal_engine.utility.information_loss import numeric_utility
 
 
 def measured(original: list[list[float]], released: list[list[float]]) -> dict[tuple[str, str | None], float]:
