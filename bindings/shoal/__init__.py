@@ -10,8 +10,9 @@ from typing import Any
 from shoal import forking as forking  # notes forks from now on
 from shoal import namespaces as namespaces  # registers the Polars namespaces
 from shoal.public_names import LazyNames
+from shoal.usefulness import label_expressions as label_expressions  # and that of expressions
 
-_SUBMODULES = ("attack", "dp", "federated", "flower")
+_SUBMODULES = ("attack", "dp", "federated", "flower", "ml")
 # Names are loaded at first use, so that importing shoal costs little more than polars; the stub lists them once.
 _NAMES = LazyNames(__name__, "__init__.pyi")
 

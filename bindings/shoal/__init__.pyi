@@ -4,6 +4,7 @@ from shoal import attack as attack
 from shoal import dp as dp
 from shoal import federated as federated
 from shoal import flower as flower
+from shoal import ml as ml
 from shoal import namespaces as namespaces
 from shoal.anonymity.anonymize import Anonymized as Anonymized
 from shoal.anonymity.anonymize import anonymize as anonymize
@@ -52,6 +53,11 @@ from shoal.report.page import ReportPage as ReportPage
 from shoal.report.page import report_page as report_page
 from shoal.usefulness.estimate import Estimate as Estimate
 from shoal.usefulness.estimate import estimate as estimate
+from shoal.usefulness.spread import spread as spread
+from shoal.usefulness.utility import Utility as Utility
+from shoal.usefulness.utility import utility as utility
+from shoal.usefulness.workload import Query as Query
+from shoal.usefulness.workload import Workload as Workload
 from shoal_engine.anonymity.criteria.assessment import Assessment as Assessment
 from shoal_engine.anonymity.criteria.assessment import Report as Report
 from shoal_engine.anonymity.policy.hierarchies import Auto as Auto

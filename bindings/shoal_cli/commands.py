@@ -25,6 +25,7 @@ from shoal_cli.options import (
 )
 from shoal_cli.query_commands import audit, noise, query
 from shoal_cli.report_commands import approve, presets, report
+from shoal_cli.utility_commands import utility
 from shoal_engine.anonymity.policy.methods import METHODS
 
 if TYPE_CHECKING:
@@ -504,6 +505,7 @@ cli.add_command(report)
 cli.add_command(approve)
 cli.add_command(presets)
 cli.add_command(attack)
+cli.add_command(utility)
 
 
 def _policy(

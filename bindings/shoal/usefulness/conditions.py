@@ -112,13 +112,16 @@ def holds(condition: pl.Expr, values: pl.Series, name: str) -> Flags:
     ColumnError
         The values cannot be compared so.
     """
-    for attempt in (values, _otherwise(values)):
+    for read in (pl.Series.clone, _otherwise):
+        attempt = read(values)
         try:
-            found = attempt.alias(name).to_frame().select(condition.alias(name)).to_series()
+            found = attempt.alias(name).to_frame().select(condition.alias(name).fill_null(value=False)).to_series()
         except (*UNREADABLE, TypeError, ValueError):
             continue
-        if found.dtype == pl.Boolean and found.len() == values.len() and not _aggregates(condition, attempt, name):
-            return found.fill_null(value=False).to_numpy().astype(np.bool_)
+        # An aggregate is one value, whatever the number of rows.
+        aggregates = values.len() < 2 and _aggregates(condition, attempt, name)
+        if found.dtype == pl.Boolean and found.len() == values.len() and not aggregates:
+            return found.to_numpy().astype(np.bool_)
     msg = (
         f"the condition on {name!r} does not fit values of type {values.dtype}; compare it with values of that type, "
         "and do not aggregate"

@@ -12,6 +12,7 @@ from shoal.anonymity.anonymize import Anonymized
 from shoal.io.frames import IntoFrame
 from shoal.usefulness.conditions import Where, conditions_of, holds
 from shoal.usefulness.read_release import ReadRelease, load_policy
+from shoal.usefulness.tables import ReadTable
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.errors import ColumnError
 from shoal_engine.utility.memberships import weighted_counts
@@ -118,13 +119,13 @@ def estimate(
     )
 
 
-def expected_rows(read: ReadRelease, conditions: Mapping[str, pl.Expr]) -> float:
+def expected_rows(read: ReadTable, conditions: Mapping[str, pl.Expr]) -> float:
     """Return the expected number of rows that meet every condition."""
     share = _share_of_class(read, conditions)
     return float(share @ _kept_rows(read, conditions))
 
 
-def expected_mean(read: ReadRelease, conditions: Mapping[str, pl.Expr], column: str) -> float:
+def expected_mean(read: ReadTable, conditions: Mapping[str, pl.Expr], column: str) -> float:
     """Return the expected mean of a column over the rows that meet every condition; NaN without rows.
 
     Raises
@@ -144,13 +145,14 @@ def expected_mean(read: ReadRelease, conditions: Mapping[str, pl.Expr], column: 
         weight = share * weighted_counts(read.class_of_row, kept, share.size) / read.class_rows
         total, count = (float(weight @ found.spread.expected(each)) for each in (number * known, known))
     else:
-        number, known = _numbers(read.rows.get_column(column), column)
-        weight = share[read.class_of_row] * kept * known
-        total, count = float(weight @ number), float(weight.sum())
+        values, place = read.coded.coded(column)
+        number, known = _numbers(values, column)
+        weight = weighted_counts(place, share[read.class_of_row] * kept, len(values))
+        total, count = float(weight @ (number * known)), float(weight @ known)
     return total / count if count > 0 else float("nan")
 
 
-def _matching(read: ReadRelease, conditions: Mapping[str, pl.Expr]) -> tuple[Floats, float, float]:
+def _matching(read: ReadTable, conditions: Mapping[str, pl.Expr]) -> tuple[Floats, float, float]:
     """Return the expected matching rows of each class, the rows that may match and those that must."""
     kept = _kept_rows(read, conditions)
     some, every = np.ones(kept.size, np.bool_), np.ones(kept.size, np.bool_)
@@ -165,7 +167,7 @@ def _matching(read: ReadRelease, conditions: Mapping[str, pl.Expr]) -> tuple[Flo
     return _share_of_class(read, conditions) * kept, float(kept[some].sum()), float(kept[every].sum())
 
 
-def _share_of_class(read: ReadRelease, conditions: Mapping[str, pl.Expr]) -> Floats:
+def _share_of_class(read: ReadTable, conditions: Mapping[str, pl.Expr]) -> Floats:
     """Return the share of each class's rows that is expected to meet the conditions on generalized columns."""
     share = np.ones(read.class_rows.size)
     for name, condition in conditions.items():
@@ -176,16 +178,17 @@ def _share_of_class(read: ReadRelease, conditions: Mapping[str, pl.Expr]) -> Flo
     return share
 
 
-def _kept_flags(read: ReadRelease, conditions: Mapping[str, pl.Expr]) -> Floats:
+def _kept_flags(read: ReadTable, conditions: Mapping[str, pl.Expr]) -> Floats:
     """Return whether each row meets the conditions on columns kept as they are: 1 or 0."""
     flags = np.ones(read.class_of_row.size)
     for name, condition in conditions.items():
         if name not in read.generalized:
-            flags *= holds(condition, read.rows.get_column(name), name)
+            values, place = read.coded.coded(name)
+            flags *= holds(condition, values, name)[place]
     return flags
 
 
-def _kept_rows(read: ReadRelease, conditions: Mapping[str, pl.Expr]) -> Floats:
+def _kept_rows(read: ReadTable, conditions: Mapping[str, pl.Expr]) -> Floats:
     """Return the rows of each class that meet the conditions on columns kept as they are."""
     flags = _kept_flags(read, conditions)
     return weighted_counts(read.class_of_row, flags, read.class_rows.size)

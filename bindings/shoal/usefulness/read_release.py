@@ -1,6 +1,5 @@
 """A released table read for estimates: its classes, what their labels stand for, and the columns kept as they are."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from shoal.io.frames import IntoFrame
 from shoal.io.lazy_frames import internal, read_to_end
 from shoal.recount.released_table import Reading, Sets, Spans, open_released, read_labels
 from shoal.usefulness.label_domains import domain_of_labels
+from shoal.usefulness.tables import CodedRows, ReadColumn, ReadTable
 from shoal_engine.anonymity.criteria.assessment import released_columns, released_names
 from shoal_engine.anonymity.policy.hierarchies import is_line
 from shoal_engine.anonymity.policy.policy import Policy
@@ -19,34 +19,14 @@ from shoal_engine.anonymity.policy.roles import QuasiIdentifier
 from shoal_engine.errors import ColumnError, InputError, PolicyError
 from shoal_engine.tables.column_names import check_columns
 from shoal_engine.utility import memberships as members
-from shoal_engine.utility.shares import ROUNDS, SpreadColumn, spread_column
+from shoal_engine.utility.shares import ROUNDS, spread_column
 
-Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 _CLASS, _LABEL = internal("class"), internal("label")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ReadColumn:
-    """A generalized column, read.
-
-    Attributes
-    ----------
-    values : pl.Series
-        Distinct values that labels stand for, null first if there is one.
-    spread : SpreadColumn
-        Shares of the values, and rows expected of them in each class.
-    even : bool
-        Whether rows are spread evenly, as labels do not name values that occur.
-    """
-
-    values: pl.Series
-    spread: SpreadColumn
-    even: bool
-
-
-class ReadRelease:
+class ReadRelease(ReadTable):
     """A release whose columns are read when they are first asked for.
 
     Parameters
@@ -57,10 +37,7 @@ class ReadRelease:
 
     Attributes
     ----------
-    rows : pl.DataFrame
     policy : Policy
-    class_of_row : (n_rows,) int64
-    class_rows : (n_classes,) int64
 
     Raises
     ------
@@ -74,7 +51,7 @@ class ReadRelease:
 
     def __init__(self, release: Anonymized | IntoFrame, policy: Policy | None = None) -> None:
         if isinstance(release, Anonymized):
-            self.policy, self.rows = policy or release.policy, release.frame
+            self.policy, rows = policy or release.policy, release.frame
             self._least = release.report.method != "full-domain"
         else:
             if policy is None:
@@ -83,8 +60,9 @@ class ReadRelease:
                     "or what `shoal.anonymize` returned"
                 )
                 raise PolicyError(msg)
-            self.policy, self.rows = policy, read_to_end(open_released(release, policy))
+            self.policy, rows = policy, read_to_end(open_released(release, policy))
             self._least = True
+        self.coded = CodedRows(rows)
         names = released_names(self.policy)
         check_columns(names, self.rows.columns, table="the release", remedy="give the release of this policy")
         if self.rows.is_empty():
@@ -93,8 +71,8 @@ class ReadRelease:
         labels = self.rows.select(names)
         self._classes = labels.unique(maintain_order=True).with_row_index(_CLASS)
         found = labels.join(self._classes, on=names, how="left", nulls_equal=True, maintain_order="left")
-        self.class_of_row: Ints = found.get_column(_CLASS).to_numpy().astype(np.int64)
-        self.class_rows: Ints = np.bincount(self.class_of_row, minlength=self._classes.height).astype(np.int64)
+        self.class_of_row = found.get_column(_CLASS).to_numpy().astype(np.int64)
+        self.class_rows = np.bincount(self.class_of_row, minlength=self._classes.height).astype(np.int64)
         self._read: dict[str, ReadColumn] = {}
 
     @property

@@ -43,6 +43,14 @@ class Memberships(ABC):
         """Return the sum of (n_labels,) amounts over the labels under which each value is known, (n_values,)."""
 
     @abstractmethod
+    def known_at(self, label: Ints, place: Ints) -> Ints:
+        """Return the known value of each label at a place among its known values."""
+
+    @abstractmethod
+    def value_at(self, label: Ints, position: Floats, share: Floats) -> Ints:
+        """Return the value of each label at a position, 0 to 1, along the shares of its values."""
+
+    @abstractmethod
     def members(self, label: int) -> Ints:
         """Return the values that one label allows."""
 
@@ -90,6 +98,17 @@ class Ranges(Memberships):
         upper = np.where(self.high > self.low, known, 0.0)
         found = weighted_counts(self.low, known, self.n_values)
         return found + weighted_counts(self.high, upper, self.n_values)
+
+    def known_at(self, label: Ints, place: Ints) -> Ints:
+        """Return the lower end, then the upper one."""
+        return np.where(place == 0, self.low[label], self.high[label])
+
+    def value_at(self, label: Ints, position: Floats, share: Floats) -> Ints:
+        """Look the position up in the sums of shares."""
+        after = np.cumsum(share)
+        begin = np.where(self.low[label] > 0, after[self.low[label] - 1], 0.0)
+        wanted = begin + position * (after[self.high[label]] - begin)
+        return np.clip(np.searchsorted(after, wanted, side="right"), self.low[label], self.high[label])
 
     def members(self, label: int) -> Ints:
         """Return the values of the range."""
@@ -141,6 +160,18 @@ class Sets(Memberships):
     def distribute_known(self, amount: Floats) -> Floats:
         """Add the amounts of labels whose values all occur."""
         return self.distribute(np.where(self.occur, amount, 0.0))
+
+    def known_at(self, label: Ints, place: Ints) -> Ints:
+        """Return the members in order."""
+        return self.value[self.start[label] + place]
+
+    def value_at(self, label: Ints, position: Floats, share: Floats) -> Ints:
+        """Look the position up in the sums of shares of all labels, one after the other."""
+        after = np.cumsum(share[self.value])
+        first, last = self.start[label], self.start[label + 1] - 1
+        begin = np.where(first > 0, after[first - 1], 0.0)
+        wanted = begin + position * (after[last] - begin)
+        return self.value[np.clip(np.searchsorted(after, wanted, side="right"), first, last)]
 
     def members(self, label: int) -> Ints:
         """Return the values of the set."""
