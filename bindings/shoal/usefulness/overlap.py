@@ -13,8 +13,9 @@ _ERRORS = 5.0
 def refuse_overlap(train: pl.DataFrame, test: pl.DataFrame, *, key: str | None) -> None:
     """Raise InputError where the test table shares rows with the released one.
 
-    Without key, rows are compared by all columns that both tables have, and equal rows may be of different people. As many as the released table has among its own rows are
-    expected; the test table is refused where it has more, by five standard errors.
+    Without key, rows are compared by all columns that both tables have, and equal rows may be of different people. As
+    many as the released table has among its own rows are expected; the test table is refused where it has more, by
+    five standard errors.
 
     Parameters
     ----------
