@@ -9,6 +9,9 @@ from shoal_cli.main import MET
 from shoal_cli.options import JSON, declarations_of_input, declaring, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shoal.ml import Accuracy
     from shoal.usefulness.utility import Utility
     from shoal.usefulness.workload import Query
     from shoal_engine.declarations import Declarations
@@ -29,6 +32,8 @@ _WIDTH = 27
     "--queries", type=click.IntRange(min=1), metavar="N", help="Number of questions to draw, if none is given."
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="S", help="Seed of the drawn questions. Default: secret.")
+@click.option("--target", metavar="COL", help="Column that a model trained on RELEASE predicts for the rows of --test.")
+@click.option("--test", metavar="FILE", help="Raw rows that were not released; needs --target and shoal[ml].")
 @declarations_of_input
 @JSON
 def utility(
@@ -39,6 +44,8 @@ def utility(
     means: tuple[str, ...],
     queries: int | None,
     seed: int | None,
+    target: str | None,
+    test: str | None,
     declared: "Declarations",
     as_json: bool,  # noqa: FBT001
 ) -> int:
@@ -52,13 +59,26 @@ def utility(
     if asked and (queries is not None or seed is not None):
         msg = "--queries and --seed draw questions, and some are given with --query or --mean; leave either out"
         raise click.UsageError(msg)
+    if (target is None) != (test is None):
+        msg = "--target and --test belong together: the column to predict, and raw rows that were not released"
+        raise click.UsageError(msg)
     policy = declaring(Policy.load(policy_file), declared)
     found = measure(release, raw, policy=policy, workload=asked or None, queries=queries or DRAWN, seed=seed)
+    accuracy = None if target is None or test is None else _score()(release, raw, test, target=target, policy=policy)
     if as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict() | {"accuracy": accuracy and accuracy.to_dict()})
     else:
-        show_utility(found)
+        show_utility(found, accuracy)
     return MET
+
+
+def _score() -> "Callable[..., Accuracy]":
+    """Return `shoal.ml.score`."""
+    try:
+        from shoal.ml import score
+    except ModuleNotFoundError as error:
+        raise click.UsageError(str(error)) from None
+    return score
 
 
 def _mean(text: str) -> "Query":
@@ -69,7 +89,7 @@ def _mean(text: str) -> "Query":
     return Query(where or {}, mean=column)
 
 
-def show_utility(found: "Utility") -> None:
+def show_utility(found: "Utility", accuracy: "Accuracy | None" = None) -> None:
     """Print the finding, then the errors by table and kind."""
     from shoal.usefulness.utility import NO_QUASI, NO_SENSITIVE, RELEASE
     from shoal_cli.rendering import show_findings
@@ -95,10 +115,25 @@ def show_utility(found: "Utility") -> None:
     click.echo(f"{'Marginals of pairs, distance':<{_WIDTH}} {'mean':>12}{'worst':>13}")
     for one in found.marginals:
         click.echo(f"{one.table:<{_WIDTH}} {_share(one.mean):>13}{_share(one.worst):>13}")
+    if accuracy is not None:
+        click.echo()
+        click.echo(f"{f'Accuracy, {accuracy.target}':<{_WIDTH}.{_WIDTH - 1}}")
+        for table in ("release", "raw", "without_quasi_identifiers", "majority"):
+            click.echo(
+                f"{table.replace('_', ' ').replace('quasi ', 'quasi-'):<{_WIDTH}}{_mean_of(accuracy, table):>14}"
+            )
+        loss = f"{_share(accuracy.loss.mean)} [{_share(accuracy.loss.low)}, {_share(accuracy.loss.high)}]"
+        click.echo(f"{'raw minus release, 95 %':<{_WIDTH}} {loss}")
     click.echo()
     seed = [] if found.seed is None else [f"questions were drawn with seed {found.seed}"]
     for note in (*found.notes, *seed):
         click.echo(textwrap.fill(f"Note: {note}.", 80))
+
+
+def _mean_of(accuracy: "Accuracy", table: str) -> str:
+    """Return the mean accuracy of models by what they were trained on."""
+    shares: tuple[float, ...] = getattr(accuracy, table)
+    return _share(sum(shares) / len(shares))
 
 
 def _as_good(trivial: "ErrorSummary", own: "ErrorSummary") -> bool:

@@ -133,12 +133,17 @@ class Spans(Reading):
 class Sets(Reading):
     """Labels that list the values they cover."""
 
-    def __init__(self, members: Sequence[Flags]) -> None:
+    def __init__(self, members: Sequence[Codes], n_values: int) -> None:
         self.members = members
+        self._listed = np.zeros(n_values, np.bool_)
 
     def fits(self, label: int, codes: Codes) -> Flags:
         """Return which values are listed."""
-        return self.members[label][codes]
+        # The flags are cleared again, so that a label costs its members and not the domain.
+        self._listed[self.members[label]] = True
+        found = self._listed[codes]
+        self._listed[self.members[label]] = False
+        return found
 
     def runs(self) -> Runs:
         n_values = len(self._members[0]) if self._members else 0
@@ -200,7 +205,7 @@ def read_labels(
     if role.hierarchy is not None and not is_line(role.hierarchy):
         return _nodes(written, known, name, role, policy, has_null=has_null)
     if role.hierarchy is None and (role.kind == "category" or isinstance(known.dtype, pl.String | pl.Boolean)):
-        return Sets([_members(label, texts, has_null=has_null, role=role) for label in written])
+        return Sets(_members(written, texts, has_null=has_null, role=role), len(texts) + has_null)
     declared = role.hierarchy.values if isinstance(role.hierarchy, Order) else texts
     place = {text: rank for rank, text in enumerate(declared)}
     if any(text not in place for text in texts):
@@ -256,17 +261,29 @@ def _ends(label: str | None, place: Mapping[str, int], name: str, anything: int)
     raise ColumnError(msg)
 
 
-def _members(label: str | None, texts: Sequence[str], *, has_null: bool, role: "QuasiIdentifier") -> Flags:
-    """Return which values a set covers, including null if nulls are generalized."""
+def _members(
+    written: Sequence[str | None], texts: Sequence[str], *, has_null: bool, role: "QuasiIdentifier"
+) -> list[Codes]:
+    """Return the values that each set covers, including null if nulls are generalized."""
     mixes = role.nulls == "generalize"
-    if label is None or label == "*":
-        null = label is None or mixes
-        named = [label == "*"] * len(texts)
-    else:
-        listed = f", {label[1:-1]}, " if label.startswith("{") else ""
-        null = mixes and ", null, " in listed
-        named = [text == label or f", {text}, " in listed for text in texts]
-    return np.array([null] * has_null + named, np.bool_)
+    place = {text: code for code, text in enumerate(texts, has_null)}
+    # A text with the separator in it may be several members, too.
+    parted = [text for text in texts if ", " in text]
+    everything = np.arange(0 if mixes else int(has_null), len(texts) + has_null)
+    found: list[Codes] = []
+    for label in written:
+        if label == "*":
+            found.append(everything)
+            continue
+        listed = [] if label is None else [label]
+        if label is not None and label.startswith("{"):
+            listed += label[1:-1].split(", ")
+            listed += [text for text in parted if f", {text}, " in f", {label[1:-1]}, "]
+        codes = {place[text] for text in listed if text in place}
+        if has_null and (label is None or (mixes and "null" in listed[1:])):
+            codes.add(0)
+        found.append(np.array(sorted(codes), np.int64))
+    return found
 
 
 def _nodes(

@@ -18,6 +18,7 @@ from shoal_engine.errors import ColumnError
 from shoal_engine.utility.memberships import weighted_counts
 
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +143,13 @@ def expected_mean(read: ReadTable, conditions: Mapping[str, pl.Expr], column: st
         number, known = _numbers(found.values, column)
         if own is not None:
             known = known * holds(own, found.values, column)
-        weight = share * weighted_counts(read.class_of_row, kept, share.size) / read.class_rows
+        weight = share * _rows_of_class(read, kept) / read.class_rows
         total, count = (float(weight @ found.spread.expected(each)) for each in (number * known, known))
     else:
         values, place = read.coded.coded(column)
         number, known = _numbers(values, column)
-        weight = weighted_counts(place, share[read.class_of_row] * kept, len(values))
+        rows = np.flatnonzero(kept)
+        weight = weighted_counts(place[rows], share[read.class_of_row[rows]], len(values))
         total, count = float(weight @ (number * known)), float(weight @ known)
     return total / count if count > 0 else float("nan")
 
@@ -178,20 +180,26 @@ def _share_of_class(read: ReadTable, conditions: Mapping[str, pl.Expr]) -> Float
     return share
 
 
-def _kept_flags(read: ReadTable, conditions: Mapping[str, pl.Expr]) -> Floats:
-    """Return whether each row meets the conditions on columns kept as they are: 1 or 0."""
-    flags = np.ones(read.class_of_row.size)
+def _kept_flags(read: ReadTable, conditions: Mapping[str, pl.Expr]) -> Flags:
+    """Return whether each row meets the conditions on columns kept as they are."""
+    flags = np.ones(read.class_of_row.size, np.bool_)
     for name, condition in conditions.items():
         if name not in read.generalized:
             values, place = read.coded.coded(name)
-            flags *= holds(condition, values, name)[place]
+            flags &= holds(condition, values, name)[place]
     return flags
 
 
 def _kept_rows(read: ReadTable, conditions: Mapping[str, pl.Expr]) -> Floats:
     """Return the rows of each class that meet the conditions on columns kept as they are."""
-    flags = _kept_flags(read, conditions)
-    return weighted_counts(read.class_of_row, flags, read.class_rows.size)
+    return _rows_of_class(read, _kept_flags(read, conditions))
+
+
+def _rows_of_class(read: ReadTable, flags: Flags) -> Floats:
+    """Return the rows of each class that have a flag."""
+    if read.class_rows.size == 1:
+        return np.array([float(np.count_nonzero(flags))])
+    return np.bincount(read.class_of_row[flags], minlength=read.class_rows.size).astype(np.float64)
 
 
 def _numbers(values: pl.Series, name: str) -> tuple[Floats, Floats]:

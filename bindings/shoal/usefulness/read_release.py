@@ -171,9 +171,8 @@ def _memberships(reading: Reading, labels: pl.DataFrame, values: pl.Series, leas
             # Bounds that are null stand for anything, like `*`.
             return members.Ranges(n_values, low, high, ~vague & ~((ends[:, 0] <= 0) & (ends[:, 1] > 0) & bool(first)))
         case Sets():
-            allowed = np.array(reading.members).reshape(labels.height, n_values)
-            _check_covered(allowed, name)
-            return members.Sets.of_flags(allowed, ~vague | least)
+            _check_covered(np.array([[one.size > 0] for one in reading.members]), name)
+            return members.Sets.of_members(n_values, reading.members, ~vague | least)
         case _:
             codes = np.arange(n_values)
             allowed = np.array([reading.fits(label, codes) for label in range(labels.height)])

@@ -6,6 +6,7 @@ Labels of declared intervals, of hierarchy nodes and of masks allow values that 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,6 +138,13 @@ class Sets(Memberships):
     start: Ints
     value: Ints
     occur: Flags
+
+    @classmethod
+    def of_members(cls, n_values: int, members: Sequence[Ints], occur: Flags) -> "Sets":
+        """Return the labels of a list of values each."""
+        start = np.concatenate([[0], np.cumsum([one.size for one in members], dtype=np.int64)]).astype(np.int64)
+        value = np.concatenate([np.empty(0, np.int64), *members]).astype(np.int64)
+        return cls(n_values, start, value, occur)
 
     @classmethod
     def of_flags(cls, allowed: Flags, occur: Flags) -> "Sets":

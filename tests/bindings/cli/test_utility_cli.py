@@ -49,7 +49,7 @@ def test_utility__json_holds_the_figures_and_no_value(call: Any) -> None:
     assert (code, err) == (0, "")
     body = json.loads(out)
     found = shoal.utility("released.csv", "raw.csv", policy="policy.toml", queries=30, seed=4)
-    assert body == json.loads(json.dumps(found.to_dict()))
+    assert body == json.loads(json.dumps(found.to_dict())) | {"accuracy": None}
     assert not any(value in out for value in ("cook", "hiv", "person"))
 
 
@@ -71,6 +71,21 @@ def test_utility__declared_questions(call: Any) -> None:
     assert body["seed"] is None
 
 
+def test_utility__accuracy(call: Any) -> None:
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    raw = pl.read_csv("raw.csv")
+    raw.with_columns(age=pl.col("age") + 20, name=pl.col("name") + "x").write_csv("test.csv")
+    line = "utility released.csv raw.csv -p policy.toml --queries 9 --seed 4 --target ill --test"
+    code, out, _ = call(f"{line} test.csv")
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= 80
+    assert "raw minus release, 95 %" in out
+    assert json.loads(call(f"{line} test.csv --json")[1])["accuracy"]["target"] == "ill"
+    code, _, err = call(f"{line} raw.csv")
+    assert code == 1
+    assert "hold test rows out" in err
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
@@ -79,6 +94,7 @@ def test_utility__declared_questions(call: Any) -> None:
         ("--query age>3 --seed 1", "leave either out"),
         ("--query age>", "cannot be parsed"),
         ("--seed -1", "seed"),
+        ("--target ill", "belong together"),
     ],
 )
 def test_utility__refuses(call: Any, options: str, text: str) -> None:
