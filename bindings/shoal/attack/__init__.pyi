@@ -1,11 +1,7 @@
 """The public names of `shoal.attack` and where each is defined: the one list, for type checkers and at run time."""
 
-from shoal.attack.intersection import IntersectionAttack as IntersectionAttack
-from shoal.attack.intersection import intersection as intersection
 from shoal.attack.intersection_attack import IntersectionAttack as IntersectionAttack
 from shoal.attack.intersection_attack import intersection as intersection
-from shoal.attack.linkage import LinkageAttack as LinkageAttack
-from shoal.attack.linkage import linkage as linkage
 from shoal.attack.linkage_attack import LinkageAttack as LinkageAttack
 from shoal.attack.linkage_attack import linkage as linkage
 from shoal.attack.membership_attack import membership as membership

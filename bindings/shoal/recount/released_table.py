@@ -123,8 +123,9 @@ class Spans(Reading):
         return (rank >= low) & (rank <= high)
 
     def runs(self) -> Runs:
-        ends = np.array(self._ends, np.int64).reshape(-1, 2)
-        ranks, place = np.unique(self._rank, return_inverse=True)
+        """Return the places of values by rank, and one run a label."""
+        ends = np.array(self.ends, np.int64).reshape(-1, 2)
+        ranks, place = np.unique(self.rank, return_inverse=True)
         low = np.searchsorted(ranks, ends[:, 0], side="left")
         high = np.searchsorted(ranks, ends[:, 1], side="right") - 1
         return Runs(place.astype(np.int64), np.arange(len(ends)), low.astype(np.int64), high.astype(np.int64))
@@ -146,9 +147,10 @@ class Sets(Reading):
         return found
 
     def runs(self) -> Runs:
-        n_values = len(self._members[0]) if self._members else 0
-        edges = np.zeros((len(self._members), n_values + 2), np.int8)
-        edges[:, 1:-1] = np.array(self._members, np.int8).reshape(len(self._members), n_values)
+        """Return the places of values as they are, and the runs of listed ones."""
+        n_values = len(self.members[0]) if self.members else 0
+        edges = np.zeros((len(self.members), n_values + 2), np.int8)
+        edges[:, 1:-1] = np.array(self.members, np.int8).reshape(len(self.members), n_values)
         label, low = np.nonzero(np.diff(edges, axis=1) > 0)
         _, end = np.nonzero(np.diff(edges, axis=1) < 0)
         return Runs(np.arange(n_values), label, low, end - 1)
@@ -165,6 +167,7 @@ class Nodes(Reading):
         return (self._names[:, codes] == self._wanted[label]).any(axis=0)
 
     def runs(self) -> Runs:
+        """Return the places of values as they are, and the runs below nodes of each name."""
         label_of = {name: label for label, name in enumerate(self._wanted) if name >= 0}
         parts: list[tuple[Codes, Codes, Codes]] = []
         for names in self._names:
