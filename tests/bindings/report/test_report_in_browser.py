@@ -60,3 +60,12 @@ def test_page__prints_on_tagged_sheets_of_a4(page: tuple[Path, dict[str, Any]], 
     assert b"/StructTreeRoot" in sheets
     width, height = (float(part) for part in re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", sheets)[0])
     assert (round(width), round(height)) == (595, 842)
+
+
+def test_looked_at__finds_what_sticks_out(page: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    # A style beside the page's own is not allowed by its policy of contents, so the width is an attribute.
+    wide = (
+        page[0].read_text().replace("<main>", '<main><svg width="700" height="9"><rect width="700" height="9"/></svg>')
+    )
+    (tmp_path / "wide.html").write_text(wide)
+    assert browser.looked_at(tmp_path / "wide.html", 390)["wide"]
