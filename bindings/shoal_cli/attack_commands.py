@@ -101,7 +101,8 @@ def linkage(
         population=population,
         n_threads=threads,
     )
-    check_many(found.figures.answers.people, found.figures.k)
+    # Refuses registers of fewer than k people, whatever is printed.
+    plain = found.to_dict()
     both = None
     if also is not None:
         both = intersection(
@@ -118,7 +119,7 @@ def linkage(
             n_threads=threads,
         )
     if as_json:
-        print_json(found.to_dict() | ({} if both is None else {"intersection": both.to_dict()}))
+        print_json(plain | ({} if both is None else {"intersection": both.to_dict()}))
         return MET
     show_linkage(found.figures, release)
     if both is not None:
@@ -163,9 +164,9 @@ def membership(
         tolerance=widths(tolerance),
         n_threads=threads,
     )
-    check_many(min(found.members, found.outsiders), found.k)
+    plain = found.to_dict()
     if as_json:
-        print_json(found.to_dict())
+        print_json(plain)
     else:
         show_membership(found)
     return MET
@@ -204,21 +205,3 @@ def widths(options: tuple[str, ...]) -> dict[str, float]:
             msg = f"--tolerance {option!r} is not COL=WIDTH, for example age=1"
             raise click.UsageError(msg)
     return found
-
-
-def check_many(people: int, k: int) -> None:
-    """Check that figures are of at least k people, so that they are of none in particular.
-
-    Raises
-    ------
-    InputError
-        The register has fewer people.
-    """
-    from shoal_engine.errors import InputError
-
-    if people < k:
-        msg = (
-            f"the register has fewer than k = {k} people, so that figures over them state something of each; give more "
-            "people, or ask for a frame of people in Python (per_person=True)"
-        )
-        raise InputError(msg)

@@ -64,6 +64,7 @@ class ReadColumn:
     def ranks(self, values: pl.Series) -> Ints:
         """Return the rank of each value of a register, null as unknown."""
         table = pl.DataFrame({"value": self.values, "rank": self.runs.place})
+        values = _plain(values)
         as_placed = values.cast(self.values.dtype, strict=False)
         found = as_placed.to_frame("value").join(table, on="value", how="left", maintain_order="left")
         rank = found.get_column("rank").fill_null(len(self.values)).to_numpy().copy()
@@ -181,7 +182,10 @@ def _typed(texts: pl.Series, known: pl.Series, name: str) -> pl.Series:
     from shoal.recount.released_table import format_of_type
 
     kind = known.dtype
-    if texts.dtype != pl.String:
+    if texts.dtype.is_numeric() and kind.is_numeric():
+        # Left as they are: no fraction of either is lost before both get one type.
+        found = texts
+    elif texts.dtype != pl.String:
         found = texts if texts.dtype == kind else texts.cast(kind, strict=False)
     elif kind.is_numeric() and not kind.is_decimal():
         found = texts.cast(pl.Float64, strict=False)

@@ -261,10 +261,17 @@ class LinkageFigures(Struct, frozen=True, kw_only=True):
         return max(self.answers.mean, self.prosecutor.average)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, as the JSON reads; a share of people that counts fewer than k of them is null."""
+        """Return plain values, as the JSON reads; a share of people that counts fewer than k of them is null.
+
+        Raises
+        ------
+        InputError
+            A register has fewer than k people.
+        """
         plain = msgspec.to_builtins(self)
         for name in ("answers", "raw", "held_out"):
             if plain[name] is not None:
+                check_people(plain[name]["people"], self.k)
                 plain[name] = withheld(plain[name], plain[name]["people"], self.k)
         return plain | {"highest": self.highest, "mean": self.mean}
 
@@ -295,6 +302,22 @@ def withheld(plain: dict[str, Any], people: int, k: int) -> dict[str, Any]:
         else:
             found[name] = shown(value) if name in _SHARES else value
     return found
+
+
+def check_people(people: int, k: int) -> None:
+    """Check that figures are of at least k people, so that they are of nobody in particular.
+
+    Raises
+    ------
+    InputError
+        There are fewer.
+    """
+    if people < k:
+        msg = (
+            f"the register has fewer than k = {k} people, so that figures over them state something of each; give more "
+            "people, or ask for a frame of people in Python (per_person=True)"
+        )
+        raise InputError(msg)
 
 
 def is_few(share: float, people: int, k: int) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from shoal_engine.attack.figures import Chances, withheld
+from shoal_engine.attack.figures import Chances, check_people, withheld
 from shoal_engine.attack.matching import (
     Lookup,
     Matches,
@@ -127,7 +127,14 @@ class IntersectionFigures(Struct, frozen=True, kw_only=True):
         return max(self.first.mean, self.second.mean, self.both.mean)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values; a share that counts fewer than k people is null."""
+        """Return plain values; a share that counts fewer than k people is null.
+
+        Raises
+        ------
+        InputError
+            The register has fewer than k people.
+        """
+        check_people(self.people, self.k)
         return withheld(msgspec.to_builtins(self), self.people, self.k) | {"highest": self.highest, "mean": self.mean}
 
 

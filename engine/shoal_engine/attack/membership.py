@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from shoal_engine.attack.figures import withheld
+from shoal_engine.attack.figures import check_people, withheld
 from shoal_engine.attack.matching import Matches
 from shoal_engine.errors import InputError
 
@@ -41,7 +41,14 @@ class MembershipFigures(Struct, frozen=True, kw_only=True):
     best_advantage: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values; a share that counts fewer than k people is null."""
+        """Return plain values; a share that counts fewer than k people is null.
+
+        Raises
+        ------
+        InputError
+            A register has fewer than k people.
+        """
+        check_people(min(self.members, self.outsiders), self.k)
         plain = msgspec.to_builtins(self)
         for name, people in (("found_members", self.members), ("found_outsiders", self.outsiders)):
             plain[name] = withheld({"empty": plain[name]}, people, self.k)["empty"]

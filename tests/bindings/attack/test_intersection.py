@@ -37,9 +37,12 @@ def test_intersection__of_a_release_with_itself_adds_no_less_than_nothing() -> N
 
 def test_intersection__policy_names_the_kept_columns() -> None:
     policy = shoal.Policy.of(k=2, quasi_identifiers=["age"], insensitive=["pay"])
-    figures = shoal.attack.intersection(FIRST, SECOND, pl.DataFrame({"age": [22]}), policy).figures
+    figures = shoal.attack.intersection(FIRST, SECOND, pl.DataFrame({"age": [22, 35, 35]}), policy).figures
     assert figures.kept == ("pay",)
     assert figures.to_dict()["highest"] == figures.highest
+    alone = shoal.attack.intersection(FIRST, SECOND, pl.DataFrame({"age": [22]}), policy)
+    with pytest.raises(InputError, match="fewer than k"):
+        alone.to_dict()
 
 
 @pytest.mark.parametrize(

@@ -304,3 +304,35 @@ def look_up_by(released: pl.DataFrame, known: pl.DataFrame, policy: shoal.Policy
     people = shoal.attack.linkage(released, known, policy, per_person=True, **options).people
     assert people is not None
     return people
+
+
+def test_to_dict__refuses_registers_of_fewer_than_k_people(release: pl.DataFrame) -> None:
+    people = pl.concat([PEOPLE, PEOPLE])
+    few = shoal.attack.linkage(release, people, held_out=PEOPLE.head(1))
+    with pytest.raises(InputError, match="fewer than k = 2"):
+        few.to_dict()
+    with pytest.raises(InputError, match="fewer than k = 2"):
+        shoal.attack.linkage(release, PEOPLE.head(1)).to_dict()
+
+
+def test_linkage__numbers_of_two_types_lose_no_fraction() -> None:
+    released = pl.DataFrame({"pay": [27.5, 27.5, 28.0]})
+    people = shoal.attack.linkage(released, pl.DataFrame({"pay": [27, 28]}), per_person=True).people
+    assert people is not None
+    assert people["rows"].to_list() == [0, 1]
+    wide = pl.DataFrame({"age": ["[20, 29]", "[20, 29]", "[30, 39]"]})
+    people = shoal.attack.linkage(wide, pl.DataFrame({"age": [29.5, 30.0, float("nan")]}), per_person=True).people
+    assert people is not None
+    assert people["rows"].to_list() == [0, 1, 3]
+
+
+def test_linkage__grown_hierarchies_are_read_by_what_their_labels_state() -> None:
+    table = pl.DataFrame({"age": [20 + i % 40 for i in range(120)], "job": [f"j{i % 6}" for i in range(120)]})
+    roles = {
+        "age": shoal.QuasiIdentifier(hierarchy=shoal.Auto()),
+        "job": shoal.QuasiIdentifier(hierarchy=shoal.Auto(balance="entropy")),
+    }
+    policy = shoal.Policy(k=5, quasi_identifiers=roles)
+    released = shoal.anonymize(table, policy, method="full-domain").frame
+    figures = shoal.attack.linkage(released, table, policy).figures
+    assert figures.answers.empty == 0
