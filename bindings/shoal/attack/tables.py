@@ -288,14 +288,18 @@ def rows_of(release: Release, register: pl.DataFrame, truth: str) -> Ints:
     check_columns([truth], register.columns, table="the register", remedy="add it, or leave out the truth")
     assert release.ids is not None
     ids, mine = release.ids.alias("id"), register.get_column(truth).alias("id")
-    if ids.dtype != mine.dtype and not (ids.dtype.is_integer() and mine.dtype.is_integer()):
+    kinds = [one.dtype == pl.String or one.dtype.is_integer() for one in (ids, mine)]
+    if ids.dtype != mine.dtype and all(kinds):
+        # One of two files may have been read as numbers.
+        ids, mine = ids.cast(pl.String), mine.cast(pl.String)
+    if ids.dtype != mine.dtype:
         msg = f"{truth!r} is {ids.dtype} in the release and {mine.dtype} in the register; cast it to one type"
         raise ColumnError(msg)
     table = ids.to_frame().with_row_index("row").drop_nulls("id")
     if table.get_column("id").n_unique() < table.height:
         msg = f"{truth!r} has values that are in several rows of the release; the truth names one record a person"
         raise InputError(msg)
-    found = mine.cast(ids.dtype).to_frame().join(table, on="id", how="left", maintain_order="left")
+    found = mine.to_frame().join(table, on="id", how="left", maintain_order="left")
     row = found.get_column("row").cast(pl.Int64).fill_null(UNKNOWN).to_numpy()
     if (row == UNKNOWN).all():
         msg = f"no value of {truth!r} in the register is one of the release; give the release with its ids"

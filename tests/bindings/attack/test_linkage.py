@@ -266,8 +266,10 @@ def test_linkage__ids_that_repeat_or_are_of_another_type() -> None:
     with pytest.raises(InputError, match="several rows"):
         shoal.attack.linkage(released, pl.DataFrame({"age": [30], "id": [1]}), truth="id")
     released = pl.DataFrame({"age": [30, 31], "id": [1, 2]})
-    with pytest.raises(ColumnError, match="String"):
-        shoal.attack.linkage(released, pl.DataFrame({"age": [30], "id": ["1"]}), truth="id")
+    as_text = shoal.attack.linkage(released, pl.DataFrame({"age": [30], "id": ["1"]}), truth="id")
+    assert as_text.figures.answers.even.mean == 1
+    with pytest.raises(ColumnError, match="Date"):
+        shoal.attack.linkage(released, pl.DataFrame({"age": [30], "id": [dt.date(2020, 1, 1)]}), truth="id")
     with pytest.raises(InputError, match="no value of"):
         shoal.attack.linkage(released, pl.DataFrame({"age": [30], "id": [7]}), truth="id")
 

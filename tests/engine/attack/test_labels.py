@@ -55,7 +55,7 @@ def test_groups__have_the_values_that_the_same_labels_cover(ranges: list[tuple[i
 
 @given(ranges=RANGES, tolerance=st.integers(0, 3))
 def test_widened__covers_values_within_the_tolerance(ranges: list[tuple[int, int, int]], tolerance: int) -> None:
-    value = np.arange(21) * 2.0
+    value = np.linspace(0.0, 40.0, 21)
     wide = labels_of(ranges).widened(value, tolerance)
     expected = {
         i: {rank for rank in range(21) if any(abs(value[rank] - value[x]) <= tolerance for x in one)}
