@@ -94,6 +94,13 @@ COMMANDS = [
     ("anonymize in.csv out/n.csv --policy diverse.toml", 2),
     ("anonymize in.csv out/n.csv --policy large.toml --json", 2),
     ("anonymize in.csv out/n.csv -k 3 -q nam", 1),
+    ("attack linkage in.csv --known in.parquet --truth name -c town -c age -s sick", 0),
+    ("attack linkage in.parquet --known in.csv --policy policy.toml --raw in.parquet --mismatches 1 --json", 0),
+    ("attack linkage in.csv --known in.csv --also in.parquet --kept sick -c town -c age", 0),
+    ("attack membership in.csv --members in.csv --outsiders in.parquet -c age", 0),
+    ("attack linkage in.csv --known broken.csv -c town", 1),
+    ("attack linkage in.csv --known in.csv -c town --tolerance town=1", 1),
+    ("attack linkage in.csv --known in.csv --policy uncovered.toml -c town --truth notes --sensitive nothing", 1),
 ]
 
 
