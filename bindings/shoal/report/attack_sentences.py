@@ -113,7 +113,9 @@ def _attribution(result: Mapping[str, Any]) -> Iterator[Sentence]:
 
 def _share(number: float | None) -> str:
     """Return a share in percent; null counts too few people."""
-    return _FEW if number is None else share(float(number)).text
+    if number is None:
+        return _FEW
+    return share(float(number)).text if number else "0 %"
 
 
 _KINDS: tuple[tuple[frozenset[str], Callable[[Mapping[str, Any]], Iterator[Sentence]]], ...] = (
