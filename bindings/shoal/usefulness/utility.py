@@ -229,7 +229,10 @@ def utility(
         tables[NO_SENSITIVE] = PlainTable(coded, read.policy.sensitive)
     errors = _errors(tables, asked)
     left = [name for name in released if name not in usable and name in named]
-    notes = [*read.notes(usable), *([f"{', '.join(left)}: not asked for, labels cannot be read"] * bool(left))]
+    notes = [
+        *read.notes(usable),
+        *([f"{', '.join(left)}: left out, as labels or values cannot be compared"] * bool(left)),
+    ]
     return Utility(
         rows=read.rows.height,
         workload=tuple(_workload_figures(errors, asked)),

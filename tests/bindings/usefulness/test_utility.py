@@ -110,6 +110,15 @@ def test_workload__questions_are_met_by_enough_rows_and_repeat_by_seed() -> None
     assert shoal.Workload.drawn(PEOPLE, ["job"], queries=5).seed is not None
 
 
+def test_utility__columns_that_cannot_be_compared_are_left_out_and_named() -> None:
+    frame = PEOPLE.with_columns(tags=pl.Series([["x"], ["y"]] * 20), zip=pl.Series(["ab1", "ab2"] * 20))
+    roles = {"age": shoal.QuasiIdentifier(), "zip": shoal.QuasiIdentifier(hierarchy=shoal.Prefix())}
+    policy = shoal.Policy(k=4, quasi_identifiers=roles, insensitive={"tags": shoal.Insensitive()})
+    found = shoal.utility(shoal.anonymize(frame, policy), frame, seed=1, queries=9)
+    assert found.notes == ("zip, tags: left out, as labels or values cannot be compared",)
+    assert set(found.queries["columns"]) == {"age"}
+
+
 def test_workload__nothing_to_ask() -> None:
     with pytest.raises(InputError, match="declare the workload"):
         shoal.Workload.drawn(pl.DataFrame({"a": [None, None]}), ["a"], queries=3, seed=1)
