@@ -122,3 +122,6 @@ from shoal_engine.transforming.specs import Round as Round
 from shoal_engine.transforming.specs import TopBottom as TopBottom
 
 __version__: str
+from shoal.tradeoff.frontier import Frontier as Frontier
+from shoal.tradeoff.frontier import frontier as frontier
+from shoal_engine.frontier.recommendation import Limits as Limits

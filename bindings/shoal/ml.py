@@ -205,12 +205,12 @@ def score(
     """
     read = ReadRelease(release, load_policy(policy))
     parts = [read_to_end(read_by_policy(frame, read.policy).frame) for frame in (train, test)]
-    _check_target(read.policy, target)
+    check_target(read.policy, target)
     for name, part in zip(("the raw table", "the test table"), parts, strict=True):
         wanted = [*read.generalized, target, *([] if key is None else [key])]
         check_columns(wanted, part.columns, by="the score", table=name, remedy="give the table of this release")
     refuse_overlap(*parts, key=key)
-    right = _right(read, *parts, target=target, model=model)
+    right = right_predictions(read, *parts, target=target, model=model)
     loss = paired_difference(right[_RAW] - right[_RELEASE])
     return _accuracy(target, {name: (float(one.mean()),) for name, one in right.items()}, loss, None)
 
@@ -266,7 +266,7 @@ def accuracy(
         raise NumberError(msg)
     known = load_policy(policy)
     assert known is not None
-    _check_target(known, target)
+    check_target(known, target)
     frame = read_to_end(read_by_policy(raw, known).frame)
     check_columns([*known.quasi_identifiers, target], frame.columns, by="the policy")
     seed = secrets.randbits(63) if seed is None else seed
@@ -279,7 +279,7 @@ def accuracy(
         order = rng.permutation(frame.height)
         test, train = frame[order[:held].tolist()], frame[order[held:].tolist()]
         read = ReadRelease(anonymize(train, known, method=method))
-        for name, right in _right(read, train, test, target=target, model=model).items():
+        for name, right in right_predictions(read, train, test, target=target, model=model).items():
             found.setdefault(name, []).append(float(right.mean()))
     loss = paired_difference(np.array(found[_RAW]) - np.array(found[_RELEASE]))
     return _accuracy(target, {name: tuple(one) for name, one in found.items()}, loss, seed)
@@ -300,7 +300,7 @@ def _accuracy(
     )
 
 
-def _check_target(policy: Policy, target: str) -> None:
+def check_target(policy: Policy, target: str) -> None:
     """Check that a release keeps the target as it is."""
     if target in policy.quasi_identifiers:
         msg = f"the target {target!r} is a quasi-identifier and generalized; name a column that the release keeps"
@@ -309,7 +309,9 @@ def _check_target(policy: Policy, target: str) -> None:
     check_columns([target], kept, by="the model", table="the release", remedy="name a column that the policy keeps")
 
 
-def _right(read: ReadRelease, train: pl.DataFrame, test: pl.DataFrame, *, target: str, model: Any) -> dict[str, Floats]:
+def right_predictions(
+    read: ReadRelease, train: pl.DataFrame, test: pl.DataFrame, *, target: str, model: Any
+) -> dict[str, Floats]:
     """Return whether each test row is predicted right, 1 or 0, by what the model was trained on."""
     kept = [*read.policy.sensitive, *read.policy.insensitive]
     others = [name for name in kept if name != target and name in train.columns and name in test.columns]

@@ -9,6 +9,7 @@ import click
 from shoal_cli import row_attack_commands as row_attack_commands  # adds its commands to attack
 from shoal_cli.attack_commands import attack
 from shoal_cli.federation_commands import federate
+from shoal_cli.frontier_commands import frontier
 from shoal_cli.ledger_commands import ledger
 from shoal_cli.main import FINDINGS, MET, NOT_VERIFIED, run, with_progress
 from shoal_cli.options import (
@@ -506,6 +507,7 @@ cli.add_command(approve)
 cli.add_command(presets)
 cli.add_command(attack)
 cli.add_command(utility)
+cli.add_command(frontier)
 
 
 def _policy(

@@ -14,16 +14,16 @@ from shoal.anonymity.anonymize import Anonymized
 from shoal.io.frames import IntoFrame
 from shoal.io.lazy_frames import read_to_end
 from shoal.io.reading_by_policy import read_by_policy
-from shoal.usefulness.conditions import Where, conditions_of
-from shoal.usefulness.estimate import expected_mean, expected_rows
+from shoal.usefulness.comparison import Comparison
+from shoal.usefulness.conditions import Where
 from shoal.usefulness.marginals import binning_of, pair_distances
 from shoal.usefulness.read_release import ReadRelease, load_policy
 from shoal.usefulness.tables import CodedRows, PlainTable, ReadTable
-from shoal.usefulness.workload import KINDS, LEAST_SHARE, Query, Workload
+from shoal.usefulness.workload import KINDS, Query, Workload
 from shoal_engine.anonymity.policy.policy import Policy
-from shoal_engine.errors import ColumnError, InputError
+from shoal_engine.errors import InputError
 from shoal_engine.tables.column_names import check_columns
-from shoal_engine.utility.answer_errors import ErrorSummary, relative_errors, summarize
+from shoal_engine.utility.answer_errors import ErrorSummary, summarize
 
 Floats = npt.NDArray[np.float64]
 
@@ -227,7 +227,8 @@ def utility(
     }
     if read.policy.sensitive:
         tables[NO_SENSITIVE] = PlainTable(coded, read.policy.sensitive)
-    errors = _errors(tables, asked)
+    comparison = Comparison(asked, tables[RAW])
+    errors = {name: comparison.errors(table) for name, table in tables.items()}
     left = [name for name in released if name not in usable and name in named]
     notes = [
         *read.notes(usable),
@@ -253,37 +254,12 @@ def _asked(
     """Return the workload, drawn where none is given."""
     if workload is None:
         return Workload.drawn(raw, columns, queries=queries, seed=seed)
-    return workload if isinstance(workload, Workload) else Workload.of(workload)
+    return as_workload(workload)
 
 
-def _errors(tables: Mapping[str, ReadTable], asked: Workload) -> dict[str, Floats]:
-    """Return the error of each question on each table."""
-    conditions = [conditions_of(one.where) for one in asked.queries]
-    answers = {
-        table: np.array([_answer(read, one, parts) for one, parts in zip(asked.queries, conditions, strict=True)])
-        for table, read in tables.items()
-    }
-    least = np.array([_least(tables[RAW].rows, one) for one in asked.queries])
-    return {table: relative_errors(found, answers[RAW], least=least) for table, found in answers.items()}
-
-
-def _answer(read: ReadTable, query: Query, conditions: Mapping[str, pl.Expr]) -> float:
-    """Return the answer to a question; the mean of no row is 0, which is as wrong as a mean can be."""
-    if query.mean is None:
-        return expected_rows(read, conditions)
-    return float(np.nan_to_num(expected_mean(read, conditions, query.mean)))
-
-
-def _least(raw: pl.DataFrame, query: Query) -> float:
-    """Return the answer below which errors are divided by it."""
-    if query.mean is None:
-        return LEAST_SHARE * raw.height
-    column = raw.get_column(query.mean)
-    if not column.dtype.is_numeric() and column.dtype != pl.Boolean:
-        msg = f"the workload averages {query.mean!r}, which has type {column.dtype}; name a column of numbers"
-        raise ColumnError(msg)
-    size = column.cast(pl.Float64).fill_nan(None).abs().mean()
-    return max(float(size) / 1000, np.finfo(np.float64).tiny) if isinstance(size, int | float) else 1.0
+def as_workload(questions: Workload | Sequence[Query | Where]) -> Workload:
+    """Return a workload as it is, or that of declared questions."""
+    return questions if isinstance(questions, Workload) else Workload.of(questions)
 
 
 def _workload_figures(errors: Mapping[str, Floats], asked: Workload) -> list[WorkloadFigure]:

@@ -1,0 +1,1 @@
+"""Privacy against usefulness of releases that could be made of one table."""

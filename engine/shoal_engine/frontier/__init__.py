@@ -1,0 +1,1 @@
+"""Choosing between releases: their risk against their usefulness."""

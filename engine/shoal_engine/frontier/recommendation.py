@@ -1,0 +1,151 @@
+"""Which release to take: the most useful one that meets all limits, or that none does and which comes nearest."""
+
+import math
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from shoal_engine.errors import NumberError
+from shoal_engine.frontier.points import Point
+
+_SLACK = 1e-12
+"""Quotients that should be equal differ by less."""
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What a release must meet. None is a limit by default.
+
+    Attributes
+    ----------
+    max_risk : float, optional
+        Highest probability of the right record, above 0 and at most 1.
+    max_mean_risk : float, optional
+        Mean of it, likewise.
+    max_error : float, optional
+        95th percentile of the relative errors of the workload, at least 0.
+    min_accuracy : float, optional
+        Of the trained model, 0 to 1.
+    """
+
+    max_risk: float | None = None
+    max_mean_risk: float | None = None
+    max_error: float | None = None
+    min_accuracy: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises
+        ------
+        NumberError
+            A limit is out of range.
+        """
+        ranges = {
+            "max_risk": (self.max_risk, 0.0, 1.0),
+            "max_mean_risk": (self.max_mean_risk, 0.0, 1.0),
+            "max_error": (self.max_error, -_SLACK, math.inf),
+            "min_accuracy": (self.min_accuracy, -_SLACK, 1.0),
+        }
+        for name, (limit, above, most) in ranges.items():
+            if limit is not None and not above < limit <= most:
+                least = "above 0" if above == 0 else "at least 0"
+                msg = f"{name} is {limit}; give a number {least}{' and at most 1' if most == 1 else ''}"
+                raise NumberError(msg)
+
+    @property
+    def given(self) -> bool:
+        """Return whether there is a limit at all."""
+        return any(
+            limit is not None for limit in (self.max_risk, self.max_mean_risk, self.max_error, self.min_accuracy)
+        )
+
+
+class Gap(Struct, frozen=True):
+    """A limit that a release misses.
+
+    Attributes
+    ----------
+    text : str
+        The limit and what is measured.
+    factor : float
+        Measured value over limit, or the other way round where more is better; above 1.
+    """
+
+    text: str
+    factor: float
+
+
+class Recommendation(Struct, frozen=True, kw_only=True):
+    """What to take.
+
+    Attributes
+    ----------
+    place : int
+        Of the point among those that were tried: the recommended one, or the nearest.
+    met : bool
+        Whether it meets all limits.
+    text : str
+        One sentence with the reason.
+    """
+
+    place: int
+    met: bool
+    text: str
+
+
+def gaps(point: Point, limits: Limits) -> list[Gap]:
+    """Return the limits that a release misses."""
+    upper = [
+        ("highest risk", point.risk, limits.max_risk),
+        ("mean risk", point.mean_risk, limits.max_mean_risk),
+        ("error of 95 % of the answers", point.error_at_95, limits.max_error),
+    ]
+    found = [
+        Gap(f"{name} {value:.3g} is above {limit:.3g}", value / limit if limit else math.inf)
+        for name, value, limit in upper
+        if limit is not None and value > limit + _SLACK
+    ]
+    least, accuracy = limits.min_accuracy, point.accuracy
+    if least is not None and accuracy is not None and accuracy < least - _SLACK:
+        found.append(Gap(f"accuracy {accuracy:.3g} is below {least:.3g}", least / accuracy if accuracy else math.inf))
+    return found
+
+
+def recommend(points: Sequence[Point], limits: Limits) -> Recommendation | None:
+    """Return the most useful release that meets all limits; if none does, the one that misses them by least.
+
+    Ties go to the lower risk, then to the earlier point. The least miss is that of the smallest largest factor.
+
+    Parameters
+    ----------
+    points : sequence of Point, at least one
+    limits : Limits
+
+    Returns
+    -------
+    Recommendation, or None if there is no limit: which release is good enough is then for people to say.
+    """
+    if not limits.given:
+        return None
+    missed = [gaps(point, limits) for point in points]
+    meeting = [place for place, found in enumerate(missed) if not found]
+    if meeting:
+        best = min(meeting, key=lambda place: (-points[place].usefulness, points[place].risk, place))
+        return Recommendation(place=best, met=True, text=_reason(points[best], len(meeting), len(points)))
+    nearest = min(range(len(points)), key=lambda place: (max(gap.factor for gap in missed[place]), place))
+    why = "; ".join(gap.text for gap in missed[nearest])
+    one = points[nearest]
+    text = f"None of the {len(points)} meets all limits; {one.method} with k = {one.k} comes nearest: {why}."
+    return Recommendation(place=nearest, met=False, text=text)
+
+
+def _reason(one: Point, meeting: int, tried: int) -> str:
+    """Return why a release is recommended, in one sentence."""
+    useful = (
+        f"accuracy {one.accuracy:.3g}" if one.accuracy is not None else f"median error {one.error:.2%} of an answer"
+    )
+    which = "the only one" if meeting == 1 else f"the most useful of the {meeting}"
+    return (
+        f"Take {one.method} with k = {one.k}: {which} of {tried} that meets all limits, with a highest risk of "
+        f"{one.risk:.3g} and {useful}."
+    )
