@@ -164,7 +164,7 @@ def utility(
     Counts, ranges and means are estimated from the release as `shoal.estimate` does, and counted in the raw table;
     so are the marginals of all pairs of columns. The same is done for trivial sanitization, the raw table with all
     quasi-identifiers dropped and with all sensitive columns dropped: a release that is no better is not worth its
-    risk (Brickell, Shmatikov 2008, section 3). There all that is known of a dropped column are its values.
+    risk (Brickell, Shmatikov 2008). There all that is known of a dropped column are its values.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def utility(
     References
     ----------
     Brickell, Shmatikov (2008), The cost of privacy: destruction of data-mining utility in anonymized data
-    publishing, section 3 (trivial sanitization).
+    publishing: trivial sanitization.
 
     Examples
     --------

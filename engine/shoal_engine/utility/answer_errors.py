@@ -31,8 +31,7 @@ def relative_errors(estimated: Floats, true: Floats, *, least: float | Floats) -
     ----------
     estimated, true : (n,) float64
     least : float, or (n,) float64
-        Sanity bound, above 0: errors of smaller answers are divided by it (Xiao, Tao 2006, section 6.2, leave it out,
-        as no answer of their workloads is small).
+        Sanity bound, above 0: errors of smaller answers are divided by it.
 
     Examples
     --------

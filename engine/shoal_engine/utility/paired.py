@@ -27,7 +27,7 @@ class PairedDifference:
 
 
 def paired_difference(differences: Floats) -> PairedDifference:
-    """Return the mean of differences, with the interval of Student's t (Student 1908, section 8).
+    """Return the mean of differences, with the interval of Student's t for paired samples.
 
     Examples
     --------
