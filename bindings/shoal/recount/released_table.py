@@ -148,12 +148,15 @@ class Sets(Reading):
 
     def runs(self) -> Runs:
         """Return the places of values as they are, and the runs of listed ones."""
-        n_values = len(self.members[0]) if self.members else 0
-        edges = np.zeros((len(self.members), n_values + 2), np.int8)
-        edges[:, 1:-1] = np.array(self.members, np.int8).reshape(len(self.members), n_values)
-        label, low = np.nonzero(np.diff(edges, axis=1) > 0)
-        _, end = np.nonzero(np.diff(edges, axis=1) < 0)
-        return Runs(np.arange(n_values), label, low, end - 1)
+        n_values = self._listed.size
+        label = np.repeat(np.arange(len(self.members)), [one.size for one in self.members])
+        code = np.concatenate([np.empty(0, np.int64), *self.members]).astype(np.int64)
+        # Labels lie more than a value apart, so a run ends where the next number is not one more.
+        joint = np.unique(label * (n_values + 1) + code)
+        first = np.diff(joint, prepend=-2) > 1
+        label, low = np.divmod(joint[first], n_values + 1)
+        high = joint[np.append(first[1:], [True] * bool(joint.size))] % (n_values + 1)
+        return Runs(np.arange(n_values), label, low, high)
 
 
 class Nodes(Reading):

@@ -26,7 +26,7 @@ class Point(Struct, frozen=True, kw_only=True):
         Share of the rows that are left out.
     classes : int
     accuracy : float, optional
-        Of a model that is trained on the release, on raw rows that are not in it.
+        That of a model trained on the release, on raw rows that are not in it.
     """
 
     method: str

@@ -24,7 +24,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     max_error : float, optional
         95th percentile of the relative errors of the workload, at least 0.
     min_accuracy : float, optional
-        Of the trained model, 0 to 1.
+        That of the trained model, 0 to 1.
     """
 
     max_risk: float | None = None
@@ -81,7 +81,7 @@ class Recommendation(Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     place : int
-        Of the point among those that were tried: the recommended one, or the nearest.
+        Place of the recommended point, or of the nearest one, among those that were tried.
     met : bool
         Whether it meets all limits.
     text : str

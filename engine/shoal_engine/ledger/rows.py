@@ -114,7 +114,7 @@ def fill(path: Path, first: Entry) -> None:
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
-    """Make room for the fields of this version's lines, if there is none; within the transaction that is open."""
+    """Make room for the fields of this version's lines, where they are missing; within the transaction that is open."""
     marked = _marked(connection)
     if marked is None or marked == VERSION:
         return

@@ -1,4 +1,4 @@
-"""Linkage on generalized releases: labels of every form, known answers, bad input, and nothing of a person told."""
+"""Linkage on generalized releases: labels of every form, known answers, bad input, and nothing of a person shown."""
 
 import datetime as dt
 import json
