@@ -113,9 +113,14 @@ def _cells(table: "Table", class_of_tuple: Ints, first: int, n_values: int, n_cl
 
 
 def attack_partition(
-    table: "Table", class_of_tuple: Ints, *, known: Sequence[str] | None = None, n_threads: int = 1
+    table: "Table",
+    class_of_tuple: Ints,
+    *,
+    known: Sequence[str] | None = None,
+    tuples: Ints | None = None,
+    n_threads: int = 1,
 ) -> Answers:
-    """Look every row of a partition up in its own classes.
+    """Look the rows of a partition up in its own classes.
 
     Parameters
     ----------
@@ -123,7 +128,9 @@ def attack_partition(
     class_of_tuple : (n_tuples,) int64
         Negative where suppressed: those rows are not looked up.
     known : sequence of str, optional
-        Quasi-identifiers that are known; all unless given.
+        Known quasi-identifiers. Default: all.
+    tuples : (m,) int64, optional
+        Tuples whose rows are looked up. Default: all.
     n_threads : int
 
     Returns
@@ -141,7 +148,8 @@ def attack_partition(
     for j, dimension in enumerate(table.space.dimensions):
         if known is not None and dimension.name not in known:
             ranks[j] = UNKNOWN
-    kept = np.flatnonzero(of_tuple >= 0)
+    chosen = np.arange(of_tuple.size) if tuples is None else tuples
+    kept = chosen[of_tuple[chosen] >= 0]
     found = match(released, np.ascontiguousarray(ranks[:, kept]), own=of_tuple[kept], n_threads=n_threads)
     rows = np.repeat(np.arange(kept.size), table.grouped.weight[kept])
     return Answers.of(found.of(rows), released.sensitive)

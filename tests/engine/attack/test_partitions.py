@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -59,6 +60,8 @@ def test_partition_classes__null_lies_in_its_own_class_and_suppressed_rows_in_no
     found = attack_partition(table, of_tuple)
     assert found.empty == 0
     assert found.highest <= 1 / 4
+    some = np.arange(0, table.grouped.n_tuples, 7)
+    assert attack_partition(table, of_tuple, tuples=some).people == table.grouped.weight[some].sum()
     of_tuple[of_tuple == of_tuple.max()] = -1
     kept, merged = partition_classes(table, of_tuple)
     assert ((merged < 0) == (of_tuple < 0)).all()
