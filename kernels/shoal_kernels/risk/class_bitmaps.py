@@ -233,7 +233,13 @@ def collect(
                 word &= word - _ONE
                 if c >= len(classes.size):
                     break
-                weight = _weight(classes, person, n_known, c)
+                weight: float = 1.0
+                if most == 0:
+                    # Nothing disagrees, and the bits need not be read again: a third of the time.
+                    for j in range(n_known):
+                        weight *= float(classes.fill[c, person.column[j]])
+                else:
+                    weight = _weight(classes, person, n_known, c)
                 best = max(best, weight)
                 if weighing == CORRECTED:
                     weight -= _if_wrong(classes, person, n_known, c)
