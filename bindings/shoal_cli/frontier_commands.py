@@ -117,7 +117,7 @@ def show_frontier(found: "Frontier") -> None:
         f"Usefulness ({found.measure}) next to it: {lines}.",
         *(f"{one.method} with k = {one.k} cannot be made: {one.why}" for one in found.not_reached),
         *(f"Note: {note}." for note in found.notes),
-        f"Each of {found.rows:,} people was looked up; seed {found.seed}.",
+        f"{found.rows:,} rows; seed {found.seed}.",
     ]
     for note in notes:
         click.echo(textwrap.fill(note, _WIDTH))

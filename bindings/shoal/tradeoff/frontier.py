@@ -3,13 +3,15 @@
 import math
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from shoal.checks.population import observe_people, population_of
@@ -26,6 +28,8 @@ from shoal.usefulness.utility import NO_QUASI, NO_SENSITIVE, as_workload
 from shoal.usefulness.workload import Query, Workload
 from shoal_engine.anonymity.policy.methods import METHODS, Method
 from shoal_engine.anonymity.policy.policy import Policy
+from shoal_engine.attack.figures import Answers
+from shoal_engine.attack.partitions import attack_partition
 from shoal_engine.errors import InputError, NumberError, PolicyError, PolicyNotMet
 from shoal_engine.frontier.points import Point, front
 from shoal_engine.frontier.recommendation import Limits, Recommendation, recommend
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
 
 LEAST_K = 2
 QUERIES = 300
+TUPLES = 50_000
+"""Distinct tuples whose rows are looked up at most, drawn where there are more."""
 
 
 class NotReached(msgspec.Struct, frozen=True):
@@ -70,7 +76,7 @@ class Frontier:
         None where no limit is given.
     not_reached : tuple of NotReached
     rows : int
-        Rows of the table, each of whose people is looked up.
+        Rows of the table.
     seed : int
         Seed that the workload and held-out rows were drawn with.
     notes : tuple of str
@@ -161,7 +167,8 @@ def frontier(
     The table is read, encoded and grouped once; each method then forms classes for each k. Nothing is written.
     Risk is that of an adversary who knows the given quasi-identifiers of everybody in the table and looks each person
     up in the classes (`shoal.attack.linkage`): the probability of the right record; the highest is never below the
-    guarantee of 1 / smallest class. Usefulness is the error of a workload, as `shoal.utility` measures it.
+    guarantee of 1 / smallest class. Of tables with more than 50,000 distinct tuples, that number is drawn. Usefulness
+    is the error of a workload, as `shoal.utility` measures it.
 
     Parameters
     ----------
@@ -236,6 +243,7 @@ def frontier(
     asked = _Asked(
         raw, test, target, workload, lambda rows, usable: Workload.drawn(rows, usable, queries=queries, seed=seed)
     )
+    attack = partial(attack_partition, known=columns, tuples=_drawn(table.grouped.n_tuples, seed), n_threads=cores)
     found = list[Point]()
     not_reached = list[NotReached]()
     for one in methods:
@@ -247,11 +255,12 @@ def frontier(
             except PolicyNotMet as error:
                 not_reached.append(NotReached(one, strength, str(error)))
                 continue
-            found.append(_point(fitted, one, strength, columns, asked, cores))
+            found.append(_point(fitted, one, strength, asked, attack))
     if not found:
         msg = f"no release of the sweep can be made: {not_reached[0].why}"
         raise PolicyNotMet(msg)
     left = [name for name in policy.quasi_identifiers if name not in columns]
+    few = [] if table.grouped.n_tuples <= TUPLES else [f"risks are those of {TUPLES:,} distinct tuples, drawn"]
     held = [] if test is None else [f"{test.height} rows were held out to test models, and are in no release"]
     return Frontier(
         points=tuple(found),
@@ -260,7 +269,7 @@ def frontier(
         not_reached=tuple(not_reached),
         rows=raw.height,
         seed=seed,
-        notes=(*[f"{', '.join(left)}: not known to the adversary"] * bool(left), *held, *asked.notes),
+        notes=(*[f"{', '.join(left)}: not known to the adversary"] * bool(left), *held, *few, *asked.notes),
     )
 
 
@@ -371,24 +380,21 @@ def _split(
 
 def _fitted(table: "Table", policy: Policy, method: Method, n_threads: int) -> "Fit":
     """Return classes of the table for one policy."""
-    from dataclasses import replace
-
     from shoal_engine.anonymity.fit import fit
 
     return fit(replace(table, policy=policy), method=method, n_threads=n_threads)
 
 
-def _point(fitted: "Fit", method: Method, k: int, known: list[str], asked: _Asked, n_threads: int) -> Point:
+def _point(fitted: "Fit", method: Method, k: int, asked: _Asked, attack: Callable[..., Answers]) -> Point:
     """Measure one release without writing it."""
     from shoal_engine.anonymity.release.release import Release
-    from shoal_engine.attack.partitions import attack_partition
 
     classes = fitted.classes
     release = Release(fitted.table, classes.recoding, fitted.class_of_tuple, fitted.items, asked.names)
     rows = pl.concat([as_frame(batch) for batch in release.batches()])
     read = ReadRelease(rows, classes.policy)
     useful = asked.errors(read)
-    attacked = attack_partition(fitted.table, fitted.class_of_tuple, known=known, n_threads=n_threads)
+    attacked = attack(fitted.table, fitted.class_of_tuple)
     smallest, n = int(classes.class_rows.min()), int(classes.class_rows.sum())
     loss = classes.recoding.loss_of_class
     return Point(
@@ -404,6 +410,13 @@ def _point(fitted: "Fit", method: Method, k: int, known: list[str], asked: _Aske
         classes=classes.class_rows.size,
         accuracy=asked.accuracy(read),
     )
+
+
+def _drawn(n_tuples: int, seed: int) -> npt.NDArray[np.int64] | None:
+    """Return tuples to look up, ascending; None for all."""
+    if n_tuples <= TUPLES:
+        return None
+    return np.sort(np.random.default_rng(seed).choice(n_tuples, TUPLES, replace=False))
 
 
 def _sweep(k: Sequence[Any], method: Sequence[Any]) -> tuple[list[int], list[Method]]:
