@@ -20,7 +20,7 @@ def _keep(codes: Words32, low: np.uint32, high: np.uint32, unlike: np.uint32, ke
         kept[i] &= np.uint8((code >= low) & (code <= high) & (code != unlike))
     rows = 0
     for i in range(len(kept)):
-        rows += kept[i]
+        rows += int(kept[i])
     return rows
 
 
