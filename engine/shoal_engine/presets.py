@@ -74,16 +74,16 @@ _TABLE = (
         kind="least-class",
         rule="No cell of 1 to 10 people is reported, nor can one be derived.",
         least_class=11,
-        source="Centers for Medicare & Medicaid Services, cell size suppression policy (ResDAC)",
-        date="2024-01-26",
+        source="Centers for Medicare & Medicaid Services, CMS Cell Size Suppression Policy, version of 05/08/17",
+        date="2017-05-08",
     ),
     Preset(
         name="ema-0070",
         kind="highest-risk",
         rule="Clinical data for the public: the highest risk of re-identification is at most 0.09.",
         highest_risk=0.09,
-        source="European Medicines Agency, external guidance on the implementation of Policy 0070, chapter 3",
-        date="2016-03",
+        source="European Medicines Agency, EMA/90915/2016, guidance on Policy 0070, version 1.3, chapter 3",
+        date="2017-09-22",
     ),
     Preset(
         name="health-canada-prci",
@@ -98,7 +98,7 @@ _TABLE = (
         kind="least-class",
         rule="Low invasion of privacy: classes of at least 11 people.",
         least_class=11,
-        source="Information and Privacy Commissioner of Ontario, De-identification Guidelines for Structured Data",
+        source="Information and Privacy Commissioner of Ontario, De-identification Guidelines for Structured Data, 2025",
         date="2025-10-15",
     ),
     Preset(
@@ -106,7 +106,7 @@ _TABLE = (
         kind="least-class",
         rule="Medium invasion of privacy: classes of at least 15 people.",
         least_class=15,
-        source="Information and Privacy Commissioner of Ontario, De-identification Guidelines for Structured Data",
+        source="Information and Privacy Commissioner of Ontario, De-identification Guidelines for Structured Data, 2025",
         date="2025-10-15",
     ),
     Preset(
@@ -114,7 +114,7 @@ _TABLE = (
         kind="least-class",
         rule="High invasion of privacy: classes of at least 20 people.",
         least_class=20,
-        source="Information and Privacy Commissioner of Ontario, De-identification Guidelines for Structured Data",
+        source="Information and Privacy Commissioner of Ontario, De-identification Guidelines for Structured Data, 2025",
         date="2025-10-15",
     ),
     Preset(
