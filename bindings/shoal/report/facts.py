@@ -63,7 +63,7 @@ class RiskRow(Struct, frozen=True):
 
 
 class Bar(Struct, frozen=True):
-    """A share as a bar: its figure, and its length in percent of the longest bar."""
+    """A share as a bar: its figure, and its length in percent of that of 100 %."""
 
     figure: Figure
     length: float

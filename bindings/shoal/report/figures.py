@@ -69,7 +69,6 @@ def exact(number: Fraction) -> Figure:
     return Figure(value, ten if text == "1" else f"{text}·{ten}")
 
 
-def bar(figure: Figure, number: float, longest: float) -> Bar:
-    """Return a bar; one that is not 0 is at least 1 percent long."""
-    length = round(100 * number / longest, 1) if longest > 0 else 0.0
-    return Bar(figure, max(length, 1.0) if number > 0 else 0.0)
+def bar(part: float) -> Bar:
+    """Return a share as a bar; one that is not 0 is at least 1 percent long."""
+    return Bar(share(part), max(round(100 * part, 1), 1.0) if part > 0 else 0.0)

@@ -18,8 +18,8 @@ from shoal.report.figures import decimal, share
 from shoal_engine.errors import InputError
 
 Frontier: TypeAlias = str | Path | Mapping[str, Any]
-LEFT, RIGHT, TOP, BOTTOM = 40.0, 300.0, 14.0, 194.0
-"""Edges of the plot, in units of the picture: 390 by 230."""
+LEFT, RIGHT, TOP, BOTTOM = 40.0, 364.0, 14.0, 194.0
+"""Edges of the plot, in units of the picture: 420 by 230."""
 _MARKS = 6
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 from shoal.io.writing import written_whole
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from shoal_engine.ledger import Ledger
 
 _FORMATS = (".html", ".htm", ".json")
+_TITLE = 50
+"""Characters of a title that fit the foot of a sheet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +159,13 @@ def render(facts: ReportFacts) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_unbroken
     )
     template = environment.from_string(_resource("report.html.j2"))
-    footer = f"Privacy report, {facts.title}, policy {facts.digests.policy_sha256[:12]}"
+    title = facts.title if len(facts.title) <= _TITLE else facts.title[: _TITLE - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    footer = f"Privacy report, {title}, policy {facts.digests.policy_sha256[:12]}"
     style = _resource("report.css").replace("FOOTER", css_text(footer))
     policy = f"default-src 'none'; style-src '{_source_of(style)}'; base-uri 'none'; form-action 'none'"
     edges = {"left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
     # The style is not escaped: a page reads it as it is, and its digest is over these characters.
-    return template.render(f=facts, style=Markup(style), policy=policy, edges=edges) + "\n"
+    return template.render(f=facts, style=Markup(style), policy=policy, edges=edges, letters=ascii_lowercase) + "\n"
 
 
 def _unbroken(value: Any) -> Any:

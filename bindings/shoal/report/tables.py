@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from shoal.report.certified import Certified
-from shoal.report.facts import Bar, ColumnRow, Figure, RiskRow, SizeRow
+from shoal.report.facts import ColumnRow, Figure, RiskRow, SizeRow
 from shoal.report.figures import NO_LIMIT, NOT_STATED, bar, count, share
 from shoal_engine.anonymity.criteria.comparison import SizeBin, people_alone, people_at_risk
 from shoal_engine.anonymity.policy.table_models import AverageRisk
@@ -39,13 +39,8 @@ def _or(risk: float | None, otherwise: Figure) -> Figure:
 def size_rows(bins: tuple[SizeBin, ...]) -> Iterator[SizeRow]:
     """Yield the share of people in classes of each size."""
     before, after = (sum(getattr(one, side) for one in bins) or 1 for side in ("before", "after"))
-    longest = max([0.0, *(one.before / before for one in bins), *(one.after / after for one in bins)])
     for one in bins:
-        yield SizeRow(_sizes(one), _bar(one.before / before, longest), _bar(one.after / after, longest))
-
-
-def _bar(part: float, longest: float) -> Bar:
-    return bar(share(part), part, longest)
+        yield SizeRow(_sizes(one), bar(one.before / before), bar(one.after / after))
 
 
 def _sizes(one: SizeBin) -> str:
@@ -60,7 +55,6 @@ def _sizes(one: SizeBin) -> str:
 def column_rows(of: Certified) -> Iterator[ColumnRow]:
     """Yield the columns, the quasi-identifiers with most loss first."""
     changes = of.report.columns
-    longest = max([0.0, *(one.loss or 0.0 for one in changes)])
     for one in sorted(changes, key=lambda change: -1.0 if change.loss is None else -change.loss - 1.0):
         action = one.action
         role = of.policy.quasi_identifiers.get(one.name)
@@ -69,7 +63,7 @@ def column_rows(of: Certified) -> Iterator[ColumnRow]:
         models = of.policy.sensitive[one.name].models if one.name in of.policy.sensitive else ()
         bound = "".join(f", {model.describe()}" for model in models)
         distinct = _distinct(one.distinct_before, one.distinct_after)
-        loss = None if one.loss is None else bar(share(one.loss), one.loss, longest)
+        loss = None if one.loss is None else bar(one.loss)
         yield ColumnRow(one.name, one.role, f"{action}{bound}", distinct, loss)
 
 

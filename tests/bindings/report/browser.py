@@ -16,7 +16,7 @@ MISSING = "no Chromium here: install the package chromium to look at pages"
 _SECONDS = 120
 
 # The frame of a page is as wide as is asked for, which a window cannot be below 500 pixels.
-_PROBE = """<!doctype html><meta charset="utf-8"><body style="margin:0">
+_PROBE = r"""<!doctype html><meta charset="utf-8"><body style="margin:0">
 <iframe id="page" width="{width}" height="900" style="border:0" src="{page}"></iframe><pre id="found"></pre>
 <script>
 document.getElementById("page").onload = () => {{
@@ -27,12 +27,30 @@ document.getElementById("page").onload = () => {{
     return box.width > 0 && (box.right > {width} + 0.5 || box.left < -0.5) && !(scrolls && scrolls !== one);
   }});
   const scrolled = [...inner.querySelectorAll(".scroll")].filter((one) => one.scrollWidth > one.clientWidth + 1);
+  // A short word on two lines, and texts of a picture that lie on each other or are cut by its edge.
+  const broken = [], walker = inner.createTreeWalker(inner.body, NodeFilter.SHOW_TEXT), range = inner.createRange();
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {{
+    for (const word of node.data.matchAll(/[\p{{L}}\d_.]+/gu)) {{
+      range.setStart(node, word.index); range.setEnd(node, word.index + word[0].length);
+      const lines = new Set([...range.getClientRects()].map((one) => one.top)).size;
+      if (word[0].length < 15 && lines > 1) broken.push(word[0]);
+    }}
+  }}
+  const covered = [...inner.querySelectorAll("svg.plot")].flatMap((picture) => {{
+    const edge = picture.getBoundingClientRect(), all = [...picture.querySelectorAll("text")];
+    const boxes = all.map((one) => one.getBoundingClientRect());
+    const meet = (one, other) => one.left < other.right && other.left < one.right &&
+      one.top + 2 < other.bottom && other.top + 2 < one.bottom;
+    const bad = boxes.map((one, at) => one.left < edge.left || one.right > edge.right ||
+      boxes.some((other, next) => next !== at && meet(one, other)));
+    return all.filter((_, at) => bad[at]).map((one) => one.textContent);
+  }});
   const texts = (rule) => [...inner.querySelectorAll(rule)].map((one) => one.innerText.trim());
   document.getElementById("found").textContent = JSON.stringify({{
     width: root.scrollWidth, text: inner.body.innerText, wide: wide.map((one) => one.outerHTML.slice(0, 80)),
     scrolled: scrolled.map((one) => one.innerText.slice(0, 60)), numbers: texts("td.n, .bar span"),
     background: inner.defaultView.getComputedStyle(inner.querySelector(".verdict")).backgroundColor,
-    bars: [...inner.querySelectorAll(".bar rect")].map((one) => one.getBoundingClientRect().width),
+    broken, covered, bars: [...inner.querySelectorAll(".bar rect")].map((one) => one.getBoundingClientRect().width),
   }});
 }};
 </script>"""

@@ -1,4 +1,4 @@
-"""The page as a person sees it: nothing sticks out at any width, its numbers are those of the JSON, and it prints."""
+"""The page as a person sees it: nothing sticks out, is broken or covered, its numbers are the JSON's, and it prints."""
 
 import json
 import re
@@ -12,6 +12,11 @@ import shoal
 from . import browser
 from .releases import certified, people
 from .test_report_page import ATTACK, FRONTIER, numbers, texts
+
+CROWDED = FRONTIER | {
+    "points": [point | {"strength": at} for point, at in zip(FRONTIER["points"], (50, 60, 1000) * 2, strict=True)],
+    "lines": {f"without all that somebody may call a quasi-identifier, {n}": 0.70 + n / 1000 for n in range(4)},
+}
 
 pytestmark = pytest.mark.skipif(browser.PROGRAM is None, reason=browser.MISSING)
 
@@ -34,7 +39,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
         [certificate, certificate],
         ledger=ledger,
         attacks=[ATTACK],
-        frontier=FRONTIER,
+        frontier=CROWDED,
         presets=list(shoal.PRESETS),
         title=f"{LONG}.csv",
     )
@@ -47,6 +52,7 @@ def test_page__lies_within_its_width_and_prints_the_json(page: tuple[Path, dict[
     path, facts = page
     seen = browser.looked_at(path, width)
     assert (seen["width"], seen["wide"], seen["scrolled"]) == (width, [], [])
+    assert (seen["broken"], seen["covered"]) == ([], [])
     known = list(texts(facts))
     assert numbers(seen["text"]) - set().union(*map(numbers, known)) == set()
     assert {text.replace("\u00a0", " ") for text in seen["numbers"]} - {*known, ""} == set()
