@@ -8,7 +8,7 @@ from shoal import ml as ml
 from shoal import namespaces as namespaces
 from shoal.anonymity.anonymize import Anonymized as Anonymized
 from shoal.anonymity.anonymize import anonymize as anonymize
-from shoal.anonymity.anonymize import anonymize_file as anonymize_file
+from shoal.anonymity.anonymize_file import anonymize_file as anonymize_file
 from shoal.anonymity.assess import assess as assess
 from shoal.anonymity.hierarchies import Hierarchy as Hierarchy
 from shoal.anonymity.hierarchies import build_hierarchy as build_hierarchy

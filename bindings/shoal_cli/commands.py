@@ -16,6 +16,7 @@ from shoal_cli.options import (
     ACCEPT,
     FORMATS,
     JSON,
+    MEMORY,
     THREADS,
     accepting,
     as_declared,
@@ -218,6 +219,7 @@ def risk(
 @click.option("--by", metavar="NAME", help="Who runs this, for the certificate; @account for this account's name.")
 @click.option("--approved", type=click.Path(dir_okay=False), help="Approval that policy and input must match.")
 @ACCEPT
+@MEMORY
 @THREADS
 @JSON
 def anonymize(
@@ -239,6 +241,7 @@ def anonymize(
     utility: bool,  # noqa: FBT001
     by: str | None,
     approved: str | None,
+    memory: str | None,
     threads: int | None,
     accept: tuple[str, ...],
     as_json: bool,  # noqa: FBT001
@@ -248,7 +251,7 @@ def anonymize(
     INPUT and OUTPUT may be -, standard input and output; reports then go to standard error.
     Exit code 4: the release is written and verified, but findings await a decision.
     """
-    from shoal.anonymity.anonymize import anonymize_file
+    from shoal.anonymity.anonymize_file import anonymize_file
     from shoal.warming import compile_ahead
     from shoal_cli.rendering import show_report
     from shoal_engine.finding import open_findings
@@ -270,6 +273,7 @@ def anonymize(
                 on_progress=on_step,
                 by=by,
                 approved=approved,
+                memory=memory,
             ),
             steps=_STEPS,
         )

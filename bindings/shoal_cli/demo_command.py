@@ -100,7 +100,7 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
     """
     import polars as pl
 
-    from shoal.anonymity.anonymize import anonymize_file
+    from shoal.anonymity.anonymize_file import anonymize_file
     from shoal.anonymity.assess import assess
     from shoal.demo.hospital import hospital_policy, hospital_records
     from shoal.io.writing import make_folder, write_frame, written_whole

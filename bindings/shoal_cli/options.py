@@ -45,6 +45,11 @@ ACCEPT = click.option(
     help="Accept a finding by its code, with the reason; repeatable.",
 )
 THREADS = click.option("--threads", type=click.IntRange(min=1), help="Number of threads. Default: all cores.")
+MEMORY = click.option(
+    "--memory",
+    metavar="SIZE",
+    help="Memory to take, such as 4GiB; a larger table is read twice. Default: half of what there is.",
+)
 STANDARD = "-"
 """Name of standard input or output."""
 FORMATS = ("csv", "tsv", "parquet", "ipc")

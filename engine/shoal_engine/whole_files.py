@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Generator
 from pathlib import Path
 
+from shoal_engine.scratch_folders import scratch_folder
+
 
 def draft_beside(path: Path) -> Path:
     """Return a hidden name next to a file that no other writer uses: not another thread, nor one long dead."""
@@ -14,27 +16,20 @@ def draft_beside(path: Path) -> Path:
 
 @contextlib.contextmanager
 def draft_of(path: Path) -> Generator[Path]:
-    """Yield a hidden path next to `path`; rename it to `path` on success, remove it on failure.
+    """Yield a hidden path beside `path`, in a `scratch_folder`; rename it to `path` on success, remove it on failure.
 
-    Readers find the old file or the new one, whole. The rename lasts only after a `sync` of the folder. A draft that
-    cannot be removed is a note of the error.
+    Readers find the old file or the new one, whole. The rename lasts only after a `sync` of the folder.
 
     Raises
     ------
     OSError
         The file cannot be written.
     """
-    draft = draft_beside(path)
-    try:
+    with scratch_folder(path.parent) as folder:
+        draft = folder / "draft"
         yield draft
         sync(draft)
         draft.replace(path)
-    except BaseException as error:
-        try:
-            draft.unlink(missing_ok=True)
-        except OSError as left:
-            error.add_note(f"{str(draft)!r} may be left behind, as it cannot be removed: {reason(left)}")
-        raise
 
 
 def write_new(path: Path, text: str) -> None:

@@ -2,16 +2,14 @@
 
 import time
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from shoal.anonymity.report import Made, report_of
-from shoal.checks.approval import approved_policy
 from shoal.checks.certificate import reproducible
 from shoal.checks.findings import repeated_identifiers
-from shoal.checks.origin import Origin, file_digest
+from shoal.checks.origin import Origin
 from shoal.checks.population import observe_people, population_of
 from shoal.checks.undecided import refuse_undecided
 from shoal.io.frames import IntoFrame, as_frame
@@ -25,8 +23,6 @@ from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.finding import Finding, open_findings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from shoal_engine.anonymity.release.release import Release
 
 
@@ -175,83 +171,6 @@ def anonymize(
         rows = released.lazy()
         report = report_of(rows, made, population=people, method=method, started=started, n_threads=n_threads)
     return Anonymized(released, report, policy, origin)
-
-
-def anonymize_file(
-    frame: IntoFrame,
-    output: str | Path,
-    policy: Policy,
-    *,
-    certificate: str | Path | None = None,
-    method: Method = "tight",
-    population: IntoFrame | None = None,
-    utility: bool = False,
-    n_threads: int | None = None,
-    on_progress: OnProgress | None = None,
-    by: str | None = None,
-    approved: "str | Path | Mapping[str, Any] | None" = None,
-) -> Report:
-    """Anonymize a table into a file, which gets its name only when complete and verified.
-
-    Parameters
-    ----------
-    frame : frame, table or path
-    output : path
-        Path with the suffix of a format: .parquet, .csv, .tsv, .ipc, .arrow or .feather.
-    policy : Policy
-    certificate : path, optional
-        Path for the certificate of the release, as JSON.
-    method, population, utility, n_threads, on_progress, by
-        As for `anonymize`.
-    approved : path or mapping, optional
-        Approval that `approve` wrote: policy and input must be the approved ones, and its decisions accept findings.
-
-    Raises
-    ------
-    ApprovalRefused
-        The approval is of another policy or input, or it asks to change the policy.
-    OutputError
-        The output cannot be written, or is part of the input.
-    ColumnError, HierarchyError, InputError, PolicyNotMet, VerificationFailed
-        As for `anonymize`; nothing is left behind.
-    """
-    from shoal.checks import certificate as certificates
-    from shoal.io import files, writing
-
-    started = time.perf_counter()
-    on_step = on_progress or quietly
-    output = Path(output)
-    inputs = [frame] if isinstance(frame, (str, Path)) else []
-    kind = files.check_output(output, inputs)
-    origin = Origin.now(frame, by)
-    policy, approval = approved_policy(approved, policy, origin)
-    if certificate is not None:
-        files.check_folder(Path(certificate), [*inputs, output])
-    people = population_of(policy, population)
-    with reproducible(policy, method, n_threads) as known:
-        release, made = prepare(frame, policy, method, n_threads, on_step, population=people, utility=utility)
-        known.append(made.classes)
-        with writing.written_whole(output) as draft:
-            on_step("writing")
-            separator = files.separator_of(output)
-            writing.write(release.batches(), release.schema, draft, kind, separator=separator)
-            columns = pl.DataFrame(release.schema.empty_table()).cast({pl.Categorical: pl.String}).schema
-            del release
-            on_step("verifying")
-            rows = writing.open_as(draft, kind, columns, separator=separator)
-            report = report_of(rows, made, population=people, method=method, started=started, n_threads=n_threads)
-            if certificate is not None:
-                document = certificates.certificate(
-                    policy,
-                    report,
-                    output_digest=file_digest(draft),
-                    origin=origin,
-                    output=output.name,
-                    approval=approval,
-                )
-                with writing.written_whole(Path(certificate)) as paper:
-                    certificates.write(document, paper)
-    return report
 
 
 def prepare(

@@ -16,6 +16,7 @@ import polars as pl
 
 from shoal.io.files import Format, check_output, separator_of
 from shoal_engine.errors import OutputError
+from shoal_engine.scratch_folders import scratch_folder
 from shoal_engine.whole_files import draft_of, reason, sync
 
 _DIGITS = {"ms": 3, "us": 6, "ns": 9}
@@ -44,6 +45,23 @@ def written_whole(output: Path) -> Generator[Path]:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):
             msg = f"{str(output)!r} was written, and may be lost should the machine stop now: {reason(error)}"
             raise OutputError(msg) from None
+
+
+@contextlib.contextmanager
+def waiting_beside(output: Path) -> Generator[Path]:
+    """Yield a hidden folder next to `output` for rows that wait; it is removed, whatever happens.
+
+    Raises
+    ------
+    OutputError
+        The disk is full, or the folder cannot be written.
+    """
+    try:
+        with scratch_folder(output.parent) as folder:
+            yield folder
+    except OSError as error:
+        msg = f"cannot keep rows beside {str(output)!r}: {reason(error)}; nothing was left behind"
+        raise OutputError(msg) from None
 
 
 def make_folder(folder: Path) -> None:

@@ -1,7 +1,8 @@
 """Kept columns that undo the generalization of a quasi-identifier: measured while its values are still known."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -12,21 +13,127 @@ from shoal_engine.anonymity.table.dimensions import Dimension
 from shoal_engine.anonymity.table.table import codes_of
 from shoal_engine.finding import Finding, Severity
 from shoal_engine.findings.determination import Agreement, Pairs, agreement, agreement_along
-from shoal_engine.findings.some_rows import Rows, some_rows
+from shoal_engine.findings.some_rows import Rows, some_values
 from shoal_engine.findings.value_codes import ValueEncoder, has_order
+from shoal_engine.tables.columns import Domain
 from shoal_engine.tables.grouping import Codes, group
+from shoal_engine.tables.tuple_runs import TupleRuns
 from shoal_engine.wording import share_text
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
-    """A column as ascending codes of the released rows; `part` are the rows of some of its values, None for all."""
+class KeptColumn:
+    """A column that is released with its values.
+
+    Attributes
+    ----------
+    name : str
+    size : int
+        Number of codes, at least 1.
+    is_ordered : bool
+        Values lie on a line.
+    has_codes : bool
+        Codes are ascending, so that some values may stand for all; codes by place would depend on the order of rows.
+    """
 
     name: str
-    codes: Codes
     size: int
     is_ordered: bool
-    part: Rows | None
+    has_codes: bool = True
+
+    @classmethod
+    def of_domain(cls, name: str, domain: Domain) -> "KeptColumn":
+        """Return a column of known values; its codes are those of the domain."""
+        return cls(name, max(1, domain.size), has_order(domain.type))
+
+
+class KeptColumns:
+    """A summary of the released rows: pairs of a kept column's code and a tuple, of some rows where there are many.
+
+    Parameters
+    ----------
+    fit : Fit
+    columns : sequence of KeptColumn
+    n_threads : int
+    folder : Path, optional
+        Where pairs are kept until they are counted; in memory unless given.
+    """
+
+    def __init__(self, fit: Fit, columns: Sequence[KeptColumn], *, n_threads: int, folder: Path | None = None) -> None:
+        self._fit = fit
+        self._n_threads = n_threads
+        self._n_tuples = fit.table.grouped.n_tuples
+        n_rows = int(fit.classes.class_rows.sum())
+        self._columns = columns
+        self._of_tuples = some_values(n_rows, self._n_tuples)
+        self._of_values = [some_values(n_rows, column.size) if column.has_codes else None for column in columns]
+        self._of_some = [TupleRuns(folder) for _ in columns]
+        self._of_part = [TupleRuns(folder) for _ in columns]
+
+    def observe(self, tuple_of_row: npt.NDArray[np.integer], codes: Sequence[Codes]) -> None:
+        """Add released rows: the tuple of each, and its code in each column."""
+        some = None if self._of_tuples is None else np.flatnonzero(self._of_tuples[tuple_of_row])
+        for place, column in enumerate(codes):
+            self._add(self._of_some[place], place, column, tuple_of_row, some)
+            wanted = self._of_values[place]
+            if wanted is not None:
+                self._add(self._of_part[place], place, column, tuple_of_row, np.flatnonzero(wanted[column]))
+
+    def findings(self) -> list[Finding]:
+        """Return the findings; the summary is used up."""
+        sizes = [column.size for column in self._columns]
+        some = [self._pairs(runs, size) for runs, size in zip(self._of_some, sizes, strict=True)]
+        part = [
+            pairs if wanted is None else self._pairs(runs, size)
+            for runs, size, wanted, pairs in zip(self._of_part, sizes, self._of_values, some, strict=True)
+        ]
+        found: list[Finding] = []
+        for number, dimension in enumerate(self._fit.table.space.dimensions):
+            if dimension.size < 2:
+                continue
+            quasi = _Quasi(self._fit, number, dimension)
+            for column, by_value, by_tuple in zip(self._columns, part, some, strict=True):
+                if column.size > 1:
+                    found += _findings(self._fit, column, quasi, by_value, by_tuple)
+        return found
+
+    def _add(
+        self, runs: TupleRuns, place: int, codes: Codes, tuple_of_row: npt.NDArray[np.integer], rows: Rows | None
+    ) -> None:
+        """Add the pairs of some rows, None for all."""
+        both = [codes, tuple_of_row.astype(np.uint32)]
+        if rows is not None:
+            both = [one[rows] for one in both]
+        if not len(both[0]):
+            return
+        found = group(both, [self._columns[place].size, self._n_tuples], n_threads=self._n_threads, row_ids=False)
+        runs.add([found.codes(0), found.codes(1)], found.weight)
+
+    def _pairs(self, runs: TupleRuns, size: int) -> Pairs:
+        """Return the distinct pairs of code and tuple."""
+        tables = [np.arange(size), np.arange(self._n_tuples)]
+        packing, words, weight = runs.finish(tables, [size, self._n_tuples], n_threads=self._n_threads)
+        codes = [
+            ((words[packing.word[j]] >> np.uint64(packing.shift[j])) & packing.mask[j]).astype(np.int64) for j in (0, 1)
+        ]
+        return Pairs(codes[0], codes[1], weight)
+
+
+class _Quasi:
+    """A quasi-identifier before its generalization."""
+
+    def __init__(self, fit: Fit, number: int, dimension: Dimension) -> None:
+        dims = fit.table.space.arrays
+        codes = codes_of(fit.table.grouped.words, dims.word[number], dims.shift[number], dims.mask[number])
+        self.code_of_tuple = dimension.domain_code[codes].astype(np.int64)
+        self.name, self.size = dimension.name, dimension.size
+        self.is_ordered = dimension.kind != "category" and has_order(dimension.domain.type)
+        self.severity: Severity | None = None if _is_generalized(fit, number, dimension) else "note"
+
+    def of(self, pairs: Pairs) -> Pairs:
+        """Return the pairs of code and value in place of those of code and tuple."""
+        key, place = np.unique(pairs.x * self.size + self.code_of_tuple[pairs.y], return_inverse=True)
+        return Pairs(key // self.size, key % self.size, np.bincount(place, weights=pairs.rows).astype(np.int64))
 
 
 def determined_quasi_identifiers(fit: Fit, *, n_threads: int) -> list[Finding]:
@@ -44,40 +151,24 @@ def determined_quasi_identifiers(fit: Fit, *, n_threads: int) -> list[Finding]:
     assert fit.table.grouped.tuple_of_row is not None
     tuple_of_row = fit.table.grouped.tuple_of_row
     released = fit.class_of_tuple[tuple_of_row] >= 0
-    rows = None if released.all() else np.flatnonzero(released)
-    kept = [*_kept(fit, rows)]
+    kept = [*_kept(fit)]
     if not kept:
         return []
-    if rows is not None:
-        tuple_of_row = tuple_of_row[rows]
-    some = some_rows(tuple_of_row, fit.table.grouped.n_tuples)
-    found: list[Finding] = []
-    for number, dimension in enumerate(fit.table.space.dimensions):
-        quasi = _quasi_identifier(fit, number, dimension, tuple_of_row)
-        severity: Severity | None = None if _is_generalized(fit, number, dimension) else "note"
-        if quasi.size < 2:
-            continue
-        for column in kept:
-            if column.size > 1:
-                both_ways = column.name in fit.table.policy.insensitive
-                found += _findings(column, quasi, some, severity, both_ways=both_ways, n_threads=n_threads)
-    return found
+    codes = [codes for _, codes in kept]
+    if not released.all():
+        tuple_of_row, codes = tuple_of_row[released], [one[released] for one in codes]
+    summary = KeptColumns(fit, [column for column, _ in kept], n_threads=n_threads)
+    summary.observe(tuple_of_row, codes)
+    return summary.findings()
 
 
-def _findings(
-    column: _Column,
-    quasi: _Column,
-    some: Rows | None,
-    severity: Severity | None,
-    *,
-    both_ways: bool,
-    n_threads: int,
-) -> Iterator[Finding]:
+def _findings(fit: Fit, column: KeptColumn, quasi: _Quasi, by_value: Pairs, by_tuple: Pairs) -> Iterator[Finding]:
     """Yield the finding of one pair of columns, if there is one."""
     is_ordered = column.is_ordered and quasi.is_ordered
-    forward = _measured(column, quasi, some, n_threads, is_ordered=is_ordered)
+    both_ways = column.name in fit.table.policy.insensitive
+    forward = _measured(quasi.of(by_value), is_ordered=is_ordered)
     wanted = forward is None and both_ways
-    backward = _measured(quasi, column, some, n_threads, is_ordered=is_ordered) if wanted else None
+    backward = _measured(quasi.of(by_tuple).swapped, is_ordered=is_ordered) if wanted else None
     kept = f"{column.name} is kept as it is and" if both_ways else f"{column.name} is released with its values and"
     if forward is not None:
         share = round(forward.share, 2)
@@ -94,7 +185,7 @@ def _findings(
         return
     yield Finding(
         code="kept-determines-quasi-identifier",
-        severity=severity or ("high" if forward is not None else "medium"),
+        severity=quasi.severity or ("high" if forward is not None else "medium"),
         share=share,
         columns=(column.name, quasi.name),
         text=text,
@@ -103,11 +194,8 @@ def _findings(
     )
 
 
-def _measured(
-    left: _Column, right: _Column, some: Rows | None, n_threads: int, *, is_ordered: bool
-) -> Agreement | None:
-    """Return how far `left` determines `right` if it nearly does, by its values or along the order of both."""
-    pairs = _pairs(left, right, some, n_threads)
+def _measured(pairs: Pairs, *, is_ordered: bool) -> Agreement | None:
+    """Return how far x determines y if it nearly does, by its values or along the order of both."""
     found = agreement(pairs)
     if found.nearly_determined:
         return found
@@ -115,53 +203,33 @@ def _measured(
     return found if found is not None and found.nearly_determined else None
 
 
-def _pairs(left: _Column, right: _Column, some: Rows | None, n_threads: int) -> Pairs:
-    """Return the distinct pairs of values, of some rows where there is no part of the values of `left`."""
-    part = some if left.part is None else left.part
-    codes = [left.codes, right.codes] if part is None else [left.codes[part], right.codes[part]]
-    grouped = group(codes, [left.size, right.size], n_threads=n_threads, row_ids=False)
-    return Pairs(grouped.codes(0).astype(np.int64), grouped.codes(1).astype(np.int64), grouped.weight)
-
-
-def _kept(fit: Fit, rows: Rows | None) -> Iterator[_Column]:
-    """Yield the columns that are released with their values."""
+def _kept(fit: Fit) -> Iterator[tuple[KeptColumn, Codes]]:
+    """Yield the columns that are released with their values, with the codes of all rows."""
     table = fit.table
     for name, array in table.carried.items():
-        yield _encoded(name, array, rows)
+        yield _encoded(name, array)
     for name in table.policy.sensitive:
         domain, codes = table.coded[name]
-        yield _column(name, codes, domain.size, rows, is_ordered=has_order(domain.type))
+        yield KeptColumn.of_domain(name, domain), codes
     for name, items in fit.items.items():
-        yield _encoded(name, items.lists(table.sets[name]), rows)
+        yield _encoded(name, items.lists(table.sets[name]))
 
 
-def _encoded(name: str, array: pa.Array, rows: Rows | None) -> _Column:
+def _encoded(name: str, array: pa.Array) -> tuple[KeptColumn, Codes]:
     """Return a column of any type."""
     encoder = ValueEncoder(name)
     codes = encoder.observe(array)
+    column, final = kept_column(name, encoder, array.type)
+    return column, codes if final is None else final[codes]
+
+
+def kept_column(
+    name: str, encoder: ValueEncoder, kind: pa.DataType
+) -> tuple[KeptColumn, npt.NDArray[np.uint32] | None]:
+    """Return a column whose values were all seen, and the ascending code of each code, if values have an order."""
     final = encoder.ascending()
-    if final is None:
-        # Values without an order have codes by place; a part of them would depend on the order of rows.
-        return _Column(
-            name, codes if rows is None else codes[rows], max(1, encoder.n_codes), is_ordered=False, part=None
-        )
-    return _column(name, final[codes], encoder.n_codes, rows, is_ordered=has_order(array.type))
-
-
-def _quasi_identifier(fit: Fit, number: int, dimension: Dimension, tuple_of_row: npt.NDArray[np.uint32]) -> _Column:
-    """Return a quasi-identifier before its generalization."""
-    dims = fit.table.space.arrays
-    codes = codes_of(fit.table.grouped.words, dims.word[number], dims.shift[number], dims.mask[number])
-    ascending = dimension.domain_code[codes].astype(np.uint32)[tuple_of_row]
-    is_ordered = dimension.kind != "category" and has_order(dimension.domain.type)
-    return _column(dimension.name, ascending, dimension.size, None, is_ordered=is_ordered)
-
-
-def _column(name: str, codes: Codes, size: int, rows: Rows | None, *, is_ordered: bool) -> _Column:
-    """Return a column of ascending codes, with the rows of a part of its values where there are many."""
-    if rows is not None:
-        codes = codes[rows]
-    return _Column(name, codes, max(1, size), is_ordered, some_rows(codes, size))
+    is_ordered = final is not None and has_order(kind)
+    return KeptColumn(name, max(1, encoder.n_codes), is_ordered, has_codes=final is not None), final
 
 
 def _is_generalized(fit: Fit, number: int, dimension: Dimension) -> bool:

@@ -36,7 +36,13 @@ def some_rows(codes: Codes, size: int) -> Rows | None:
     >>> len(some_rows(np.arange(2_000_000, dtype=np.uint32), 2_000_000))
     131071
     """
-    if len(codes) <= ENOUGH_ROWS or size <= MANY_VALUES:
+    chosen = some_values(len(codes), size)
+    return None if chosen is None else np.flatnonzero(chosen[codes])
+
+
+def some_values(n_rows: int, size: int) -> npt.NDArray[np.bool_] | None:
+    """Return which of `size` values stand for all of `n_rows` rows, as `some_rows` chooses them; None for all."""
+    if n_rows <= ENOUGH_ROWS or size <= MANY_VALUES:
         return None
     spread = (np.arange(size, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
-    return np.flatnonzero((spread < np.uint64((ENOUGH_ROWS << 32) // len(codes)))[codes])
+    return spread < np.uint64((ENOUGH_ROWS << 32) // n_rows)

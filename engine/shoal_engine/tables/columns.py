@@ -75,6 +75,13 @@ class ColumnEncoder:
         self.name = name
         self._values: DistinctValues | None = None
 
+    @classmethod
+    def of_domain(cls, name: str, domain: Domain) -> "ColumnEncoder":
+        """Return an encoder that knows the values of a domain, by its codes; others get codes from its size on."""
+        encoder = cls(name)
+        encoder._adopted(domain.type).number(domain.decode(np.arange(domain.size)))
+        return encoder
+
     def observe(self, array: pa.Array) -> Codes:
         """Return provisional codes of a batch, (n,) in the narrowest dtype that holds the codes so far.
 

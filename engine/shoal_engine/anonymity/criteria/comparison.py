@@ -171,6 +171,12 @@ def _merged(edges: Sequence[int], counts: Sequence[Ints], k: int) -> list[int]:
     return starts
 
 
+def by_size(sizes: Ints, people: Ints) -> tuple[Ints, Ints]:
+    """Return each size once, with the people of all classes of that size."""
+    distinct, place = np.unique(sizes, return_inverse=True)
+    return distinct, np.bincount(place, weights=people).astype(np.int64)
+
+
 def smallest_class(sizes: Ints, people: Ints, k: int) -> int | None:
     """Return the size of the smallest class; None if fewer than k people are in classes of that size.
 

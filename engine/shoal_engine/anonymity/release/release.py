@@ -1,14 +1,13 @@
 """The rows of a release: recoded, in an order that reveals nothing, batch by batch."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from shoal_engine.anonymity.release.item_recoding import ItemRecoding
+from shoal_engine.anonymity.release.output_columns import OutputColumn, sorted_rows
 from shoal_engine.anonymity.release.pseudonyms import load_key, pseudonyms, pseudonyms_by_class
 from shoal_engine.anonymity.release.recoding import Recoding
 from shoal_engine.anonymity.table.table import Table
@@ -16,44 +15,9 @@ from shoal_engine.errors import ColumnError
 from shoal_engine.randomness import secure_permutation
 from shoal_engine.tables.columns import Domain
 from shoal_engine.tables.grouping import group
-from shoal_engine.tables.rebuilding import rebuilt, rebuilt_type
 
 BATCH_ROWS = 1 << 17
 """Rows of a released batch."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """An output column: `values` taken by an index per class, an index per row, or row by row."""
-
-    name: str
-    values: pa.Array
-    by_class: npt.NDArray[np.int32] | None
-    by_row: npt.NDArray[np.unsignedinteger] | None
-
-    @property
-    def type(self) -> pa.DataType:
-        """Return the type of the column in a released batch."""
-        if self.by_class is not None and pa.types.is_string(self.values.type):
-            return pa.dictionary(pa.int32(), pa.string())
-        return rebuilt_type(self.values.type)
-
-    def take(self, rows: npt.NDArray[np.integer], classes: npt.NDArray[np.integer]) -> pa.Array:
-        """Return the column's values of some rows, which lie in `classes`."""
-        if self.by_class is not None:
-            index = self.by_class[classes]
-            return (
-                self._labels(index) if pa.types.is_dictionary(self.type) else rebuilt(self.values.take(pa.array(index)))
-            )
-        return rebuilt(self.values.take(pa.array(rows if self.by_row is None else self.by_row[rows])))
-
-    def _labels(self, index: npt.NDArray[np.int32]) -> pa.Array:
-        """Return labels, each text once, and no text that none of the rows has."""
-        used, place = np.unique(index, return_inverse=True)
-        texts = self.values.take(pa.array(used))
-        # Null belongs to the rows: Parquet takes no dictionary that holds it.
-        hidden = np.asarray(texts.is_null())[place] if texts.null_count else None
-        return pa.DictionaryArray.from_arrays(pa.array(place.astype(np.int32), mask=hidden), texts.fill_null(""))
 
 
 class Release:
@@ -92,11 +56,7 @@ class Release:
         self._units = table.units
         class_of_row = class_of_tuple[table.grouped.tuple_of_row]
         self._columns = list(_columns(table, recoding, items, names, class_of_row))
-        found = [column.name for column in self._columns]
-        twice = sorted({name for name in found if found.count(name) > 1})
-        if twice:
-            msg = f"two output columns would be named {twice[0]!r}; rename the input column of that name"
-            raise ColumnError(msg)
+        check_names([column.name for column in self._columns])
         self._rows = _row_order(table, class_of_tuple, self._columns)
 
     @property
@@ -122,13 +82,21 @@ class Release:
             yield pa.record_batch([column.take(rows, classes) for column in self._columns], schema=self.schema)
 
 
+def check_names(names: Sequence[str]) -> None:
+    """Raise ColumnError if two output columns have the same name."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        msg = f"two output columns would be named {twice[0]!r}; rename the input column of that name"
+        raise ColumnError(msg)
+
+
 def _columns(
     table: Table,
     recoding: Recoding,
     items: Mapping[str, ItemRecoding],
     names: Sequence[str],
     class_of_row: npt.NDArray[np.int64],
-) -> Iterator[_Column]:
+) -> Iterator[OutputColumn]:
     """Yield the output columns in the order of the input's."""
     recoded = iter(recoding.columns)
     by_name = {
@@ -139,11 +107,11 @@ def _columns(
     for name in names:
         if name in by_name:
             for released in by_name[name]:
-                yield _Column(released.name, released.values, released.index_of_class, None)
+                yield OutputColumn(released.name, released.values, released.index_of_class, None)
         elif name in items:
-            yield _Column(name, items[name].lists(table.sets[name]), None, None)
+            yield OutputColumn(name, items[name].lists(table.sets[name]), None, None)
         elif name in table.carried:
-            yield _Column(name, table.carried[name], None, None)
+            yield OutputColumn(name, table.carried[name], None, None)
         elif name in table.policy.sensitive or name in pseudonymous:
             domain, codes = table.coded[name]
             values = domain.values
@@ -156,7 +124,7 @@ def _columns(
                 values = pseudonyms(values, key)
             if domain.has_null:
                 values = pa.concat_arrays([pa.nulls(1, values.type), values])
-            yield _Column(name, values, None, codes)
+            yield OutputColumn(name, values, None, codes)
 
 
 def _linked_by_class(
@@ -166,7 +134,7 @@ def _linked_by_class(
     recoding: Recoding,
     class_of_row: npt.NDArray[np.int64],
     key: bytes,
-) -> _Column:
+) -> OutputColumn:
     """Return pseudonyms that differ from class to class; null stays null."""
     named = np.flatnonzero((class_of_row >= 0) & ((codes > 0) | (not domain.has_null)))
     index = np.zeros(class_of_row.size, np.uint32)
@@ -180,11 +148,11 @@ def _linked_by_class(
         digests = pseudonyms_by_class(domain.values, value, stated, pairs.codes(0), key)
         values = pa.concat_arrays([values, digests])
         index[named] = pairs.tuple_of_row + 1
-    return _Column(name, values, None, index)
+    return OutputColumn(name, values, None, index)
 
 
 def _row_order(
-    table: Table, class_of_tuple: npt.NDArray[np.int64], columns: Sequence[_Column]
+    table: Table, class_of_tuple: npt.NDArray[np.int64], columns: Sequence[OutputColumn]
 ) -> npt.NDArray[np.integer]:
     """Return the released rows in output order.
 
@@ -195,25 +163,5 @@ def _row_order(
     if table.policy.order == "shuffled":
         rows = secure_permutation(class_of_row.size)
         return rows if (class_of_tuple >= 0).all() else rows[class_of_row[rows] >= 0]
-    rest = {f"{number}": _sortable(column) for number, column in enumerate(columns) if column.by_class is None}
-    keys = pa.table({"class": pa.array(class_of_row), **rest})
-    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names])
-    rows = order.to_numpy()
+    rows = sorted_rows(class_of_row, columns)
     return rows[class_of_row[rows] >= 0]
-
-
-def _sortable(column: _Column) -> pa.Array:
-    """Return what the rows of a column are sorted by."""
-    if column.by_row is not None:
-        # Pseudonyms sort by what is released, never by what they hide.
-        rank = pc.rank(column.values, tiebreaker="first").to_numpy()
-        return pa.array(rank[column.by_row])
-    kind = column.values.type
-    if pa.types.is_boolean(kind):
-        return pc.cast(column.values, pa.int8())
-    if pa.types.is_dictionary(kind):
-        return column.values.cast(kind.value_type)
-    if pa.types.is_nested(kind) or pa.types.is_null(kind):
-        # Arrow sorts no lists and structs; any order will do that depends on the values alone.
-        return pa.array([repr(value) for value in column.values.to_pylist()], pa.large_string())
-    return column.values

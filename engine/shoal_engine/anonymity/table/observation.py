@@ -87,7 +87,7 @@ class Observation:
             self._items[name].append(encoder.observe(items))
             self._lengths[name].append(length)
         for name, parts in self._carried.items():
-            parts.append(_owned(batch.column(name)))
+            parts.append(owned(batch.column(name)))
         self.n_rows += batch.num_rows
 
     def merge(self, other: "Observation") -> None:
@@ -243,27 +243,27 @@ def no_cells(n: int) -> Cells:
     return freeze(Cells(np.zeros(n + 1, np.int64), nothing, nothing))
 
 
-def _owned(array: pa.Array) -> pa.Array:
+def owned(array: pa.Array) -> pa.Array:
     """Return an array without views: pyarrow takes no rows of them."""
-    kind = _without_views(array.type)
+    kind = without_views(array.type)
     return array if kind == array.type else array.cast(kind)
 
 
-def _without_views(kind: pa.DataType) -> pa.DataType:
+def without_views(kind: pa.DataType) -> pa.DataType:
     """Return the type with offsets in place of views, also inside other types."""
     if pa.types.is_string_view(kind):
         return pa.large_string()
     if pa.types.is_binary_view(kind):
         return pa.large_binary()
     if pa.types.is_dictionary(kind):
-        return pa.dictionary(kind.index_type, _without_views(kind.value_type), kind.ordered)
+        return pa.dictionary(kind.index_type, without_views(kind.value_type), kind.ordered)
     if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_without_views(field.type)) for field in kind])
+        return pa.struct([field.with_type(without_views(field.type)) for field in kind])
     if pa.types.is_fixed_size_list(kind):
-        return pa.list_(kind.value_field.with_type(_without_views(kind.value_type)), kind.list_size)
+        return pa.list_(kind.value_field.with_type(without_views(kind.value_type)), kind.list_size)
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         make = pa.list_ if pa.types.is_list(kind) else pa.large_list
-        return make(kind.value_field.with_type(_without_views(kind.value_type)))
+        return make(kind.value_field.with_type(without_views(kind.value_type)))
     return kind
 
 
