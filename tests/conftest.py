@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Whether examples are made quickly says how busy the machine is, and nothing about the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 SLOW = Path(__file__).with_name("slow.txt")
 LEFT_OUT = ("tests/fuzz/", "tests/audit/", "benches/")

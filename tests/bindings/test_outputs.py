@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -22,10 +23,10 @@ AGE = shoal.Policy.of(k=2, quasi_identifiers=["age"], insensitive=["s"])
 def test_written_whole__the_clean_up_hides_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a file system that became read-only: neither the write nor the removal succeeds."""
 
-    def refused(path: Path, *, missing_ok: bool = False) -> None:
+    def refused(path: Path) -> None:
         raise OSError(errno.EROFS, "c4n4ry")
 
-    monkeypatch.setattr(Path, "unlink", refused)
+    monkeypatch.setattr(shutil, "rmtree", refused)
     for kind in (OSError(errno.ENOSPC, "c4n4ry"), PermissionError(errno.EACCES, "c4n4ry")):
         with pytest.raises(shoal.OutputError) as caught, writing.written_whole(tmp_path / "out.csv"):
             raise kind

@@ -15,11 +15,13 @@ from shoal.checks.certificate import reproducible
 from shoal.checks.origin import Origin, file_digest
 from shoal.checks.population import population_of
 from shoal.io.frames import IntoFrame
+from shoal.io.lazy_frames import few_row_groups
 from shoal.io.memory import memory_limit
 from shoal.io.observing import OnProgress, quietly
 from shoal_engine.anonymity.criteria.assessment import Report
 from shoal_engine.anonymity.policy.methods import Method
 from shoal_engine.anonymity.policy.policy import Policy
+from shoal_engine.threads import one_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,6 +93,7 @@ def anonymize_file(
         if in_memory:
             release, made = prepare(frame, policy, method, n_threads, on_step, population=people, utility=utility)
         else:
+            stack.enter_context(few_row_groups())
             folder = stack.enter_context(writing.waiting_beside(output))
             release, made = prepare_out_of_core(
                 frame, policy, method, n_threads, on_step, folder=folder, limit=limit, utility=utility
@@ -99,7 +102,7 @@ def anonymize_file(
         with writing.written_whole(output) as draft:
             on_step("writing")
             separator = files.separator_of(output)
-            writing.write(release.batches(), release.schema, draft, kind, separator=separator)
+            writing.write(one_ahead(release.batches()), release.schema, draft, kind, separator=separator)
             columns = pl.DataFrame(release.schema.empty_table()).cast({pl.Categorical: pl.String}).schema
             del release
             on_step("verifying")

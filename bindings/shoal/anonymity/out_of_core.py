@@ -91,9 +91,9 @@ def prepare_out_of_core(
     on_step("grouping")
     table = tuples.finish()
     check_fits(table.grouped.n_tuples, len(table.cells.value), method, limit)
-    before, (sizes, people) = table_before(table, columns=len(schema))
-    held = by_size(sizes, people)
-    del sizes, people
+    before, (sizes, _) = table_before(table, columns=len(schema))
+    held = by_size(sizes)
+    del sizes
     on_step("partitioning")
     fitted = fit(table, method=method, n_threads=n_threads)
     check_representatives(fitted.table, fitted.classes.recoding, fitted.class_of_tuple)

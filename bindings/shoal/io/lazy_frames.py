@@ -1,5 +1,7 @@
 """Lazy Polars frames collected whole or in batches, with errors that quote no cell."""
 
+import contextlib
+import os
 import secrets
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -7,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 _OF_THIS_PROCESS = secrets.token_hex(16)
 BATCH_ROWS = 1 << 20
@@ -100,6 +102,23 @@ def batches(frame: pl.LazyFrame, columns: list[str], *, in_order: bool = False) 
         return
     for part in frame.select(columns).collect_batches(chunk_size=BATCH_ROWS, maintain_order=in_order):
         yield from part.to_arrow(compat_level=newest).to_batches(max_chunksize=BATCH_ROWS)
+
+
+@contextlib.contextmanager
+def few_row_groups() -> "Generator[None]":
+    """Let Polars read ahead two row groups of a Parquet file and not dozens, which bounds the memory of a scan.
+
+    It has no other switch for this than a variable of the environment; one that is set is left alone.
+    """
+    name = "POLARS_ROW_GROUP_PREFETCH_SIZE"
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = "2"
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
 
 
 def _rows_alone(frame: pl.LazyFrame) -> "Iterator[Any]":

@@ -10,6 +10,7 @@ from functools import reduce
 import polars as pl
 
 from shoal.io.lazy_frames import internal
+from shoal.io.memory import memory_limit
 from shoal.recount.measures import OtherMeasure, Seen, other_measures
 from shoal.recount.units import MEMBERS, ROWS, VALUE, WEIGHT, least_carried_of, lightened, members_of, weighed
 from shoal_engine.anonymity.criteria.assessment import Assessment, SensitiveReach
@@ -27,9 +28,9 @@ _EQUAL = internal("equal")
 _RECURSIVE = internal("recursive")
 _CELLS_AT_ONCE = 1 << 22
 """Maximum cells of the dense table (classes x values) of closeness over ranks or a hierarchy."""
-_ROWS_AT_ONCE = 1 << 18
-"""Target number of rows per part of the table."""
-_MOST_PARTS = 8
+ROW_BYTES = 128
+"""Bytes of a row, at most, while it is counted by its labels and a sensitive value."""
+_MOST_PARTS = 64
 """Maximum number of parts, each of which takes one pass over the table."""
 
 
@@ -59,6 +60,7 @@ def regroup(
     recursive: Mapping[str, Sequence[int]] | None = None,
     other_models: Mapping[str, Sequence[Model]] | None = None,
     unit: str | None = None,
+    limit: int | None = None,
 ) -> tuple[Assessment, pl.DataFrame]:
     """Count the equivalence classes of a table and measure its sensitive columns, from its rows alone.
 
@@ -70,6 +72,7 @@ def regroup(
     recursive : the l of each recursive (c, l)-diversity to measure, per sensitive column
     other_models : other models to measure, per sensitive column; see `shoal.recount.measures`
     unit : column whose distinct values are counted, if any; see `shoal.recount.units`
+    limit : bytes that counting may take; a larger table is counted in parts. Default: as `memory_limit`.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def regroup(
     schema = frame.collect_schema()
     texts = [name for name in dict.fromkeys([*keys, *sensitive]) if schema[name] == pl.String]
     n_rows = int(frame.select(pl.len()).collect(engine="streaming").item())
-    parts = list(_parts(frame, keys, min(_MOST_PARTS, -(-n_rows // _ROWS_AT_ONCE))))
+    parts = list(_parts(frame, keys, min(_MOST_PARTS, -(-n_rows * ROW_BYTES * 2 // (limit or memory_limit(None))))))
     # Labels are few and long: categories are compared by code.
     parts = [part.with_columns(pl.col(texts).cast(pl.Categorical)) for part in parts]
     measured: dict[str, SensitiveReach] = {}
@@ -208,7 +211,8 @@ def _classes(
     ]
     seen = Seen(pl.col(_VALUE), count, whole_share, whole.height)
     return (
-        cells.join(_like(whole, cells), on=_VALUE, how="left", nulls_equal=True)
+        cells.lazy()
+        .join(_like(whole, cells).lazy(), on=_VALUE, how="left", nulls_equal=True)
         .with_columns(how.per_value(seen).alias(f"{field}_per_value") for field, how in asked.items())
         .group_by(keys)
         .agg(
@@ -220,6 +224,7 @@ def _classes(
             *by_rank,
             *(how.per_class(seen, pl.col(f"{field}_per_value")).alias(field) for field, how in asked.items()),
         )
+        .collect(engine="streaming")
     )
 
 

@@ -96,7 +96,9 @@ class TupleRuns:
             grouped = group(final, sizes, n_threads=n_threads)
             del final, codes
             assert grouped.tuple_of_row is not None
-            ordered = np.bincount(grouped.tuple_of_row, weights=weight, minlength=grouped.n_tuples).astype(np.uint32)
+            # Each tuple of a run is there once, so its place is a permutation.
+            ordered = np.empty(grouped.n_tuples, np.uint32)
+            ordered[grouped.tuple_of_row] = weight
             run.drop()
             self._runs[place] = _Held([*grouped.words, ordered], self._folder)
         words, weight = _merged_by_ranges(self._runs, packing.n_words, n_threads)

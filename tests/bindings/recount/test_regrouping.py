@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shoal.recount.classes import Ground, regroup
+from shoal.recount.classes import ROW_BYTES, Ground, regroup
 
 ROWS = st.lists(
     st.tuples(st.sampled_from(["a", "b", None]), st.integers(0, 1), st.sampled_from([1, 2, 3, 4, None])),
@@ -124,11 +124,12 @@ def test_regroup__ranks_declared_values_that_do_not_occur():
     assert found.sensitive["s"].t == pytest.approx(0.5)
 
 
-def test_regroup__in_parts_equals_regrouping_at_once(monkeypatch):
+def test_regroup__in_parts_equals_regrouping_at_once():
     rows = [("ab"[i % 2], i % 7, i % 3) for i in range(100)]
     whole, _ = regroup(frame_of(rows), ["x", "y"], {"s": [Ground(), Ground("ordered")]}, recursive={"s": [2]})
-    monkeypatch.setattr("shoal.recount.classes._ROWS_AT_ONCE", 9)
-    parts, _ = regroup(frame_of(rows), ["x", "y"], {"s": [Ground(), Ground("ordered")]}, recursive={"s": [2]})
+    parts, _ = regroup(
+        frame_of(rows), ["x", "y"], {"s": [Ground(), Ground("ordered")]}, recursive={"s": [2]}, limit=20 * ROW_BYTES
+    )
     assert (parts.k, parts.rows, parts.equivalence_classes) == (whole.k, whole.rows, whole.equivalence_classes)
     for figure in ("closeness", "c_recursive"):
         assert getattr(parts.sensitive["s"], figure) == pytest.approx(getattr(whole.sensitive["s"], figure))

@@ -18,6 +18,7 @@ Action: TypeAlias = Literal[
     "generalized", "unchanged", "removed", "dropped", "pseudonym", "released as it is", "items generalized"
 ]
 
+_FEW = 1 << 16
 _AT_RISK = 5
 """Classes below this size are at a risk above 20 %."""
 _STEPS = (1, 1.5, 2, 3, 5, 10, 20, 50, 100)
@@ -171,10 +172,20 @@ def _merged(edges: Sequence[int], counts: Sequence[Ints], k: int) -> list[int]:
     return starts
 
 
-def by_size(sizes: Ints, people: Ints) -> tuple[Ints, Ints]:
-    """Return each size once, with the people of all classes of that size."""
-    distinct, place = np.unique(sizes, return_inverse=True)
-    return distinct, np.bincount(place, weights=people).astype(np.int64)
+def by_size(sizes: Ints) -> tuple[Ints, Ints]:
+    """Return each size of classes once, with the people of all classes of that size.
+
+    Examples
+    --------
+    >>> by_size(np.array([2, 1, 2]))
+    (array([1, 2]), array([1, 4]))
+    """
+    few = sizes[sizes < _FEW]
+    counts = np.bincount(few, minlength=1)
+    small = np.flatnonzero(counts)
+    large, n_large = np.unique(sizes[sizes >= _FEW], return_counts=True)
+    distinct = np.concatenate([small, large])
+    return distinct, distinct * np.concatenate([counts[small], n_large])
 
 
 def smallest_class(sizes: Ints, people: Ints, k: int) -> int | None:

@@ -47,11 +47,14 @@ class OutputColumn:
 
     def _labels(self, index: npt.NDArray[np.int32]) -> pa.Array:
         """Return labels, each text once, and no text that none of the rows has."""
-        used, place = np.unique(index, return_inverse=True)
+        is_used = np.zeros(len(self.values), np.bool_)
+        is_used[index] = True
+        used = np.flatnonzero(is_used)
+        place = (np.cumsum(is_used, dtype=np.int32) - 1)[index]
         texts = self.values.take(pa.array(used))
         # Null belongs to the rows: Parquet takes no dictionary that holds it.
         hidden = np.asarray(texts.is_null())[place] if texts.null_count else None
-        return pa.DictionaryArray.from_arrays(pa.array(place.astype(np.int32), mask=hidden), texts.fill_null(""))
+        return pa.DictionaryArray.from_arrays(pa.array(place, mask=hidden), texts.fill_null(""))
 
 
 def sorted_rows(class_of_row: npt.NDArray[np.integer], columns: Sequence[OutputColumn]) -> npt.NDArray[np.integer]:

@@ -14,6 +14,7 @@ from shoal_engine.anonymity.hierarchies.labels import interval_labels, set_label
 from shoal_engine.anonymity.table.dimensions import Dimension
 from shoal_engine.anonymity.table.table import Table
 from shoal_engine.errors import VerificationFailed
+from shoal_engine.tables.grouping import group
 from shoal_kernels.tables.class_ranges import class_extents
 from shoal_kernels.tables.dimensions import ORDERED, TREE, Dimensions
 
@@ -151,8 +152,22 @@ def _texts(column: Dimension) -> pa.StringArray:
 
 def _distinct_spans(extent: _Extent, size: int) -> tuple[Ints, Ints, Ints]:
     """Return the distinct (low, high) pairs and each class's place among them."""
-    pairs, inverse = np.unique(extent.low * size + extent.high, return_inverse=True)
-    return pairs // size, pairs % size, inverse
+    ends = [extent.low.astype(np.uint32), extent.high.astype(np.uint32)]
+    pairs = group(ends, [size, size], n_threads=1)
+    assert pairs.tuple_of_row is not None
+    return pairs.codes(0).astype(np.int64), pairs.codes(1).astype(np.int64), pairs.tuple_of_row.astype(np.int64)
+
+
+def _distinct_rows(bits: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], Ints]:
+    """Return the distinct rows of words, ascending, and each row's place among them."""
+    if not bits.size:
+        return bits, np.zeros(len(bits), np.int64)
+    halves = [part for word in bits.T for part in ((word >> np.uint64(32)).astype(np.uint32), word.astype(np.uint32))]
+    rows = group(halves, [1 << 32] * len(halves), n_threads=1)
+    assert rows.tuple_of_row is not None
+    first = np.empty(rows.n_tuples, np.int64)
+    first[rows.tuple_of_row] = np.arange(len(bits))
+    return bits[first], rows.tuple_of_row.astype(np.int64)
 
 
 def _label(column: Dimension, dims: Dimensions, j: int, extent: _Extent) -> tuple[list[ReleasedColumn], Floats]:
@@ -173,8 +188,7 @@ def _label(column: Dimension, dims: Dimensions, j: int, extent: _Extent) -> tupl
         position = dims.position[start : start + size]
         loss = np.minimum(1.0, position[high] - position[low])
     else:
-        masks, inverse = np.unique(extent.bits, axis=0, return_inverse=True)
-        inverse = inverse.reshape(-1)
+        masks, inverse = _distinct_rows(extent.bits)
         labels, count = set_labels(_texts(column), masks)
         loss = np.where(count > 1, count / size, 0.0)
     return [ReleasedColumn(column.name, labels, inverse.astype(np.int32))], loss[inverse]
