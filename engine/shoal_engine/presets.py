@@ -98,7 +98,7 @@ _TABLE = (
         kind="least-class",
         rule="Low invasion of privacy: classes of at least 11 people.",
         least_class=11,
-        source="Information and Privacy Commissioner of Ontario, De-identification Guidelines for Structured Data, 2025",
+        source="Information and Privacy Commissioner of Ontario, De-identification Guidelines for Structured Data",
         date="2025-10-15",
     ),
     Preset(
@@ -106,7 +106,7 @@ _TABLE = (
         kind="least-class",
         rule="Medium invasion of privacy: classes of at least 15 people.",
         least_class=15,
-        source="Information and Privacy Commissioner of Ontario, De-identification Guidelines for Structured Data, 2025",
+        source="Information and Privacy Commissioner of Ontario, De-identification Guidelines for Structured Data",
         date="2025-10-15",
     ),
     Preset(
@@ -114,7 +114,7 @@ _TABLE = (
         kind="least-class",
         rule="High invasion of privacy: classes of at least 20 people.",
         least_class=20,
-        source="Information and Privacy Commissioner of Ontario, De-identification Guidelines for Structured Data, 2025",
+        source="Information and Privacy Commissioner of Ontario, De-identification Guidelines for Structured Data",
         date="2025-10-15",
     ),
     Preset(
