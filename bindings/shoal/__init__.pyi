@@ -10,6 +10,9 @@ from shoal.anonymity.anonymize import Anonymized as Anonymized
 from shoal.anonymity.anonymize import anonymize as anonymize
 from shoal.anonymity.anonymize_file import anonymize_file as anonymize_file
 from shoal.anonymity.assess import assess as assess
+from shoal.anonymity.fitting import Recoding as Recoding
+from shoal.anonymity.fitting import apply_file as apply_file
+from shoal.anonymity.fitting import fit as fit
 from shoal.anonymity.hierarchies import Hierarchy as Hierarchy
 from shoal.anonymity.hierarchies import build_hierarchy as build_hierarchy
 from shoal.anonymity.hierarchies import read_hierarchy as read_hierarchy

@@ -9,6 +9,7 @@ import click
 from shoal_cli import row_attack_commands as row_attack_commands  # adds its commands to attack
 from shoal_cli.attack_commands import attack
 from shoal_cli.federation_commands import federate
+from shoal_cli.fitting_commands import apply, fit
 from shoal_cli.frontier_commands import frontier
 from shoal_cli.ledger_commands import ledger
 from shoal_cli.main import FINDINGS, MET, NOT_VERIFIED, run, with_progress
@@ -501,6 +502,8 @@ def schema() -> int:
     return MET
 
 
+cli.add_command(fit)
+cli.add_command(apply)
 cli.add_command(query)
 cli.add_command(audit)
 cli.add_command(noise)
