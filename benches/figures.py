@@ -26,6 +26,7 @@ import msgspec
 from benches import quality
 from benches.measure import (
     accounting,
+    attacks,
     cores,
     digits,
     disclosure,
@@ -59,6 +60,7 @@ SECTIONS: Final[dict[str, tuple[str, Callable[[Options], Iterator[Figure]]]]] = 
     "accounting": ("Accounting and the ledger", accounting.figures),
     "federated": ("Federated aggregation", federated.figures),
     "federated-digits": ("Digits at many clients, after McMahan et al. 2017", digits.figures),
+    "attacks": ("Attacks on a release", attacks.figures),
     "quality": ("Information loss", quality.figures),
     "start": ("Start", start.figures),
     "cores": ("One core and two", cores.figures),

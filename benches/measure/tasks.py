@@ -17,6 +17,7 @@ import shoal
 from benches import census_policies, private_queries
 from benches.census import census
 from benches.floor import class_sizes
+from benches.measure import attacks
 from benches.measure.clock import forget_peak, peak_bytes
 from shoal.warming import warm
 from shoal_engine.federated.rules.averaging import WeightedMean
@@ -76,6 +77,7 @@ TASKS: dict[str, Callable[..., Any]] = {
     "floor": floor,
     "pipeline": pipeline,
     "above_input": above_input,
+    "attack_above_input": attacks.above_input,
     "private_group_by": private_queries.compare,
     "private_peak": private_queries.peak_over_input,
     "federated_peak": federated_peak,

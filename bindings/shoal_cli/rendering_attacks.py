@@ -116,19 +116,22 @@ def show_intersection(found: "IntersectionFigures") -> None:
     click.echo("")
     pinned = shown_share(found.pinned, found.people, found.k)
     note = (
-        f"both releases together: mean {_chance(found.both.mean)}, {pinned} of people pinned to one record",
+        f"both releases together: mean {_chance(max(found.both.mean, found.both_weighted.mean))}, {pinned} of people "
+        "pinned to one record",
         f"Rows are joined by {columns_text(found.kept)}, which both releases keep as they are.",
     )
     show_notes([note])
     of = "right record" if found.right_record_known else "likeliest record"
-    columns = (found.first, found.second, found.both)
-    click.echo(_line(f"probability of the {of}", ["this", "the other", "both"]))
-    for name in ("mean", "p50", "p95", "p99", "highest"):
-        label = name if name in ("mean", "highest") else f"{name[1:]} % of people at most"
-        click.echo(_line(label, [_chance(getattr(one, name)) for one in columns]))
-    for limit in found.both.over:
-        shares = [shown_share(one.over[limit], found.people, found.k) for one in columns]
-        click.echo(_line(f"people above {100 * float(limit):.3g} %", shares))
+    even = (found.first, found.second, found.both)
+    weighted = (found.first_weighted, found.second_weighted, found.both_weighted)
+    for how, columns in (("even", even), ("weighted", weighted)):
+        click.echo(_line(f"{of}, {how}", ["this", "the other", "both"]))
+        for name in ("mean", "p50", "p95", "p99", "highest"):
+            label = name if name in ("mean", "highest") else f"{name[1:]} % of people at most"
+            click.echo(_line(label, [_chance(getattr(one, name)) for one in columns]))
+        for limit in found.both.over:
+            shares = [shown_share(one.over[limit], found.people, found.k) for one in columns]
+            click.echo(_line(f"people above {100 * float(limit):.3g} %", shares))
 
 
 def show_membership(found: "MembershipFigures") -> None:

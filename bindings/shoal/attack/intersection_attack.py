@@ -27,6 +27,7 @@ from shoal.io.lazy_frames import schema_of
 from shoal.io.threads import threads
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.attack.intersection import (
+    Common,
     IntersectionFigures,
     KeptClasses,
     common_candidates,
@@ -50,7 +51,8 @@ class IntersectionAttack:
     ----------
     figures : IntersectionFigures
     people : pl.DataFrame, optional
-        Rows in each release and candidates in both, one row for each person, if it was asked for. Personal data.
+        Rows in each release, candidates in both and their probabilities, one row for each person, if it was asked for.
+        Personal data.
     """
 
     figures: IntersectionFigures
@@ -89,7 +91,8 @@ def intersection(
     """Look up the people of a register in two releases of the same people.
 
     A person's rows in both have equal values in the columns that both keep as they are. Rows of compatible classes
-    whose values the other release's compatible classes do not have are ruled out.
+    whose values the other release's compatible classes do not have are ruled out. Rows that are left count evenly, or
+    are weighted by how much of each label the known value fills.
 
     Parameters
     ----------
@@ -153,23 +156,33 @@ def intersection(
         for table, columns_of, its in zip(tables, stated, policies, strict=True)
     ]
     ranks = [one.known(people) for one in adversaries]
+    rows = [] if truth is None else [rows_of(table, people, truth) for table in tables]
+    classes = [_of_row(table.class_of_row, row) for table, row in zip(tables, rows, strict=False)]
     found = [
-        match(one.released, rank, mismatches=mismatches, own=_own(table, people, truth), n_threads=n)
-        for one, rank, table in zip(adversaries, ranks, tables, strict=True)
+        match(one.released, rank, mismatches=mismatches, own=own, n_threads=n)
+        for one, rank, own in zip(adversaries, ranks, classes or [None, None], strict=True)
     ]
-    sides = [
-        KeptClasses(one.released, counts)
-        for one, counts in zip(adversaries, _joint_cells(tables, common, n), strict=True)
-    ]
-    candidates = common_candidates(sides[0], ranks[0], sides[1], ranks[1], mismatches=mismatches, n_threads=n)
+    counts, value_of_row = _joint_cells(tables, common, n)
+    sides = [KeptClasses(one.released, its) for one, its in zip(adversaries, counts, strict=True)]
+    own = None if not rows else np.stack([*classes, _of_row(value_of_row, rows[0])])
+    left = common_candidates(sides[0], ranks[0], sides[1], ranks[1], mismatches=mismatches, own=own, n_threads=n)
     k = min(int(table.grouped.weight.min()) for table in tables)
-    figures = intersection_figures(found[0], found[1], candidates, columns=both, kept=common, k=k)
-    return IntersectionAttack(figures, _people(found, candidates) if per_person else None)
+    figures = intersection_figures(found[0], found[1], left, columns=both, kept=common, k=k)
+    return IntersectionAttack(figures, _people(found, left) if per_person else None)
 
 
-def _people(found: Sequence[Matches], candidates: Ints) -> pl.DataFrame:
+def _people(found: Sequence[Matches], left: Common) -> pl.DataFrame:
     """Return what is left of each person."""
-    return pl.DataFrame({"first_rows": found[0].rows, "second_rows": found[1].rows, "candidates": candidates})
+    weighted = np.where(np.isnan(left.weighted), left.claimed, left.weighted)
+    return pl.DataFrame(
+        {
+            "first_rows": found[0].rows,
+            "second_rows": found[1].rows,
+            "candidates": left.candidates,
+            "claimed": left.claimed,
+            "weighted": weighted,
+        }
+    )
 
 
 def _kept_columns(
@@ -199,16 +212,15 @@ def _without_sensitive(adversary: Adversary) -> Adversary:
     return Adversary(type(released)(released.columns, released.size, {}), adversary.columns)
 
 
-def _own(table: Release, people: pl.DataFrame, truth: str | None) -> Ints | None:
-    """Return the class of each person's record."""
-    if truth is None:
-        return None
-    row = rows_of(table, people, truth)
-    return np.where(row == UNKNOWN, UNKNOWN, table.class_of_row.astype(np.int64)[np.maximum(row, 0)])
+def _of_row(values: npt.NDArray[np.integer], row: Ints) -> Ints:
+    """Return a value of each person's row, -1 where it is not known."""
+    return np.where(row == UNKNOWN, UNKNOWN, values.astype(np.int64)[np.maximum(row, 0)])
 
 
-def _joint_cells(tables: Sequence[Release], kept: Sequence[str], n_threads: int) -> list[SensitiveCells]:
-    """Count combinations of kept values in the classes of both releases, numbered alike."""
+def _joint_cells(
+    tables: Sequence[Release], kept: Sequence[str], n_threads: int
+) -> tuple[list[SensitiveCells], npt.NDArray[np.uint32]]:
+    """Count combinations of kept values in the classes of both releases, numbered alike; and of the first's rows."""
     codes: list[npt.NDArray[Any]] = []
     sizes: list[int] = []
     for name in kept:
@@ -229,7 +241,7 @@ def _joint_cells(tables: Sequence[Release], kept: Sequence[str], n_threads: int)
     for table, value in zip(tables, (joint.tuple_of_row[:n_first], joint.tuple_of_row[n_first:]), strict=True):
         one = cells(table.class_of_row, [value], [joint.n_tuples], n_tuples=table.grouped.n_tuples, n_threads=n_threads)
         counts.append(SensitiveCells(one.start, one.value, one.count, share))
-    return counts
+    return counts, joint.tuple_of_row[:n_first]
 
 
 def _alike(tables: Sequence[Release], name: str) -> Sequence[Release]:

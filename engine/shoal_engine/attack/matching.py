@@ -21,7 +21,7 @@ MOST_TABLE_CELLS = 1 << 22
 MOST_LARGE_TABLE_CELLS, MOST_CELLS_PER_COUNT = 1 << 25, 6
 """Sensitive counts are kept as a table if it is small, or if few of its cells are 0."""
 MOST_MEMORY_BYTES, LEAST_SLOTS, MOST_SLOTS = 1 << 26, 1 << 8, 1 << 17
-"""Sets of known values whose classes are remembered, where one column may disagree."""
+"""Sets of known values whose classes are remembered, where columns may disagree."""
 _PARTS_PER_THREAD = 4
 
 
@@ -212,7 +212,7 @@ def match(
 def _slots(mismatches: int, cells: bitmaps.HeldValues, d: int) -> int:
     """Return how many sets of known values are remembered: none where one more would not help, or is too large."""
     n_values = cells.share.size
-    if mismatches != 1 or (n_values and not cells.table.size):
+    if mismatches == 0 or (n_values and not cells.table.size):
         return 0
     n = MOST_MEMORY_BYTES // (16 * n_values + 8 * d + 32)
     return min(MOST_SLOTS, 1 << (n.bit_length() - 1)) if n >= LEAST_SLOTS else 0

@@ -21,7 +21,6 @@ for _bit in range(64):
 
 CLASSES, ROWS = 0, 1
 """Places of what is counted of a person's classes."""
-AS_IS, CORRECTED = 0, 1
 TOTAL, BEST, OWN = 0, 1, 2
 """Places of what they weigh."""
 
@@ -96,6 +95,9 @@ class Person(NamedTuple):
         Rows of the candidates with each sensitive value.
     weighted : (n_values,) float64
         Their weights.
+    best : (n_values,) float64
+        The most that one of them weighs; kept where counts are in compressed rows.
+    partial : (most + 1,) float64
     touched : (n_values,) int64
         Values that candidates have, in the order in which they were met; kept where counts are in compressed rows.
     n_touched : (1,) int64
@@ -107,6 +109,8 @@ class Person(NamedTuple):
     agree: Words
     even: Ints
     weighted: Floats
+    best: Floats
+    partial: Floats
     touched: Ints
     n_touched: Ints
 
@@ -171,6 +175,7 @@ def _add(held: HeldValues, person: Person, c: int, weight: float) -> None:
                 person.n_touched[0] += 1
             person.even[v] += held.rows[e]
             person.weighted[v] += held.rows[e] * weight
+            person.best[v] = max(person.best[v], weight)
 
 
 @inner
@@ -181,15 +186,24 @@ def _load(words: Words, person: Person, n_known: int, place: int) -> None:
 
 
 @inner
-def _if_wrong(classes: Classes, person: Person, n_known: int, c: int) -> float:
-    """Return what a class that agrees everywhere weighs if each known column in turn counts as one that disagrees."""
+def _corrected_weight(classes: Classes, person: Person, n_known: int, spare: int, c: int) -> float:
+    """Return the sum of what a class weighs with up to `spare` known columns taken for ones that disagree, each a -1.
+
+    The sum runs over all sets of so many columns; `person.partial` holds it for each number of them.
+    """
+    partial = person.partial
+    partial[0] = 1.0
+    for i in range(1, spare + 1):
+        partial[i] = 0.0
+    for j in range(n_known):
+        column = person.column[j]
+        fill, least = float(classes.fill[c, column]), float(classes.least[column])
+        for i in range(spare, 0, -1):
+            partial[i] = partial[i] * fill - partial[i - 1] * least
+        partial[0] *= fill
     total = 0.0
-    for wrong in range(n_known):
-        weight = float(classes.least[person.column[wrong]])
-        for j in range(n_known):
-            if j != wrong:
-                weight *= classes.fill[c, person.column[j]]
-        total += weight
+    for i in range(spare + 1):
+        total += partial[i]
     return total
 
 
@@ -201,13 +215,13 @@ def collect(
     person: Person,
     n_known: int,
     most: int,
-    weighing: int,
+    spare: int,
     count: Ints,
     sums: Floats,
 ) -> None:
     """Visit the classes that agree with a person in ascending order.
 
-    With `CORRECTED` weights each weighs less by what it would if one column disagreed; `BEST` is not corrected.
+    With `spare` columns, which needs `most` = 0, each weighs as `_corrected_weight` states; `BEST` is not corrected.
     """
     if n_known == 0:
         for c in range(len(classes.size)):
@@ -241,8 +255,8 @@ def collect(
                 else:
                     weight = _weight(classes, person, n_known, c)
                 best = max(best, weight)
-                if weighing == CORRECTED:
-                    weight -= _if_wrong(classes, person, n_known, c)
+                if spare > 0:
+                    weight = _corrected_weight(classes, person, n_known, spare, c)
                 n_classes += 1
                 n_rows += classes.size[c]
                 total += classes.size[c] * weight
@@ -273,6 +287,8 @@ def new_person(d: int, most: int, n_values: int) -> Person:
         np.empty(most + 1, np.uint64),
         np.zeros(n_values, np.int64),
         np.zeros(n_values),
+        np.zeros(n_values),
+        np.empty(most + 1),
         np.empty(n_values, np.int64),
         np.zeros(1, np.int64),
     )

@@ -3,9 +3,8 @@
 import numpy as np
 
 from shoal_kernels._jit import inner
-from shoal_kernels._types import Floats, Ints, Matrix, OutMatrix, OutVector, Vector, kernel
+from shoal_kernels._types import Floats, Ints, Matrix, OutMatrix, Vector, kernel
 from shoal_kernels.risk.class_bitmaps import (
-    AS_IS,
     OWN,
     ROWS,
     TOTAL,
@@ -18,7 +17,7 @@ from shoal_kernels.risk.class_bitmaps import (
     own_weight,
     read_target,
 )
-from shoal_kernels.risk.one_mismatch import collect_one_mismatch, new_memory
+from shoal_kernels.risk.few_mismatches import MOST_SETS, collect_few_mismatches, n_sets, new_memory
 
 N_COUNTS, N_WEIGHTS, N_DISTINCT, N_LEARNED = 2, 3, 2, 6
 DISTINCT, GUESS = 0, 1
@@ -71,7 +70,7 @@ def _learn(
             learned[TOP], distinct[GUESS] = share, v
         if v == own_value:
             learned[EVEN_OWN], learned[OWN_VALUE] = even, share
-        person.even[v], person.weighted[v] = 0, 0.0
+        person.even[v], person.weighted[v], person.best[v] = 0, 0.0, 0.0
     person.n_touched[0] = 0
 
 
@@ -100,7 +99,7 @@ def match_classes(
     most : int, at least 0
         Known columns in which a class may disagree.
     n_slots : int, 0 or a power of two
-        With one mismatch, sets of known values but one whose classes are remembered; 0 for none.
+        With mismatches, sets of known values whose classes are remembered; 0 for none.
     targets : (n_targets, d) int64
         Map of each known value; negative where nothing is known.
     own, own_value : (n_targets,) int64
@@ -118,60 +117,15 @@ def match_classes(
         posterior over share of all rows (`EVEN_LIFT`, `LIFT`), posterior of the own value (`EVEN_OWN`, `OWN_VALUE`).
     """
     d, n_values = targets.shape[1], len(held.share)
-    person, other = new_person(d, most, n_values), new_person(d, 0, n_values)
+    person, other = new_person(d, most, n_values), new_person(d, most, n_values)
     memory = new_memory(n_slots, d, n_values)
     counts[:], weights[:] = 0, 0.0
     for t in range(len(targets)):
         n_known = read_target(targets[t], person)
-        if most == 1 and n_known > 1 and n_slots > 0:
-            collect_one_mismatch(maps, classes, held, person, other, n_known, memory, counts[t], weights[t])
+        if n_slots > 0 and n_sets(n_known, most) <= MOST_SETS:
+            collect_few_mismatches(maps, classes, held, person, other, n_known, most, memory, counts[t], weights[t])
         else:
-            collect(maps, classes, held, person, n_known, most, AS_IS, counts[t], weights[t])
+            collect(maps, classes, held, person, n_known, most, 0, counts[t], weights[t])
         if own[t] >= 0:
             weights[t, OWN] = own_weight(maps, classes, person, n_known, most, own[t])
         _learn(held, person, counts[t, ROWS], weights[t, TOTAL], own_value[t], distinct[t], learned[t])
-
-
-@kernel
-def count_common(
-    first: Bitmaps,
-    first_classes: Classes,
-    first_held: HeldValues,
-    first_targets: Matrix[np.int64],
-    second: Bitmaps,
-    second_classes: Classes,
-    second_held: HeldValues,
-    second_targets: Matrix[np.int64],
-    most: int,
-    candidates: OutVector[np.int64],
-) -> None:
-    """Count the rows that may be a person's in two releases of the same people.
-
-    A candidate is a row of one release for which the other has a row of equal kept values, both in classes that agree
-    with the person: of each value there are at most as many people as rows in either.
-
-    Parameters
-    ----------
-    first, first_classes, second, second_classes, most
-        As for `match_classes`.
-    first_held, second_held : HeldValues
-        Kept values in compressed rows, numbered as one column.
-    first_targets, second_targets : (n_targets, d) int64
-    candidates : (n_targets,) int64, out
-    """
-    one = new_person(first_targets.shape[1], most, len(first_held.share))
-    two = new_person(second_targets.shape[1], most, len(second_held.share))
-    counts, sums = np.zeros(2, np.int64), np.zeros(3)
-    for t in range(len(candidates)):
-        n_known = read_target(first_targets[t], one)
-        collect(first, first_classes, first_held, one, n_known, most, AS_IS, counts, sums)
-        n_known = read_target(second_targets[t], two)
-        collect(second, second_classes, second_held, two, n_known, most, AS_IS, counts, sums)
-        n = 0
-        for v in one.touched[: one.n_touched[0]]:
-            n += min(one.even[v], two.even[v])
-            one.even[v], one.weighted[v] = 0, 0.0
-        for v in two.touched[: two.n_touched[0]]:
-            two.even[v], two.weighted[v] = 0, 0.0
-        one.n_touched[0], two.n_touched[0] = 0, 0
-        candidates[t] = n

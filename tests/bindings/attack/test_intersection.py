@@ -32,7 +32,17 @@ def test_intersection__truth_counts_the_right_record_alone() -> None:
 def test_intersection__of_a_release_with_itself_adds_no_less_than_nothing() -> None:
     known = pl.DataFrame({"age": [22, 35]})
     figures = shoal.attack.intersection(FIRST, FIRST, known, kept=["pay"]).figures
-    assert figures.first == figures.second == figures.both
+    assert figures.first == figures.second == figures.both == figures.both_weighted
+
+
+def test_intersection__weights_favor_rows_of_narrow_labels() -> None:
+    first = pl.DataFrame({"age": ["[20, 21]"] * 2 + ["[20, 39]"] * 2, "pay": [1, 2, 3, 4], "id": range(4)})
+    known = pl.DataFrame({"age": [20, 21, 39], "id": [0, 1, 2]})
+    figures = shoal.attack.intersection(first, first, known, kept=["pay"], truth="id").figures
+    assert figures.both.p50 == pytest.approx(1 / 4)
+    # Of 20, 21 and 39, a label of two values weighs 1 / 2 and one of all three 1 / 3.
+    assert figures.both_weighted.p50 == pytest.approx((1 / 2) / (2 / 2 + 2 / 3))
+    assert figures.highest == figures.both_weighted.highest == 1 / 2
 
 
 def test_intersection__policy_names_the_kept_columns() -> None:
