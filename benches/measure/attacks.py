@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -112,13 +112,13 @@ def _linkage(rows: int, runs: int, release: Path, register: Path, policy: shoal.
 
 def above_input(release: str, register: str) -> int:
     """Return the bytes that an attack takes beyond release and register, which are in memory before."""
-    frames: list[Any] = [pl.read_parquet(one) for one in (release, register)]
+    table, people = pl.read_parquet(release), pl.read_parquet(register)
     policy = census_policies.everyday(K)
     # Modules that are imported and kernels that are loaded at first use are no part of the question.
-    shoal.attack.linkage(frames[0].head(1000), frames[1].head(100), policy, columns=KNOWN, n_threads=1)
+    shoal.attack.linkage(table.head(1000), people.head(100), policy, columns=KNOWN, n_threads=1)
     forget_peak()
     held = peak_bytes()
-    shoal.attack.linkage(*frames, policy, columns=KNOWN, n_threads=1)
+    shoal.attack.linkage(table, people, policy, columns=KNOWN, n_threads=1)
     return peak_bytes() - held
 
 

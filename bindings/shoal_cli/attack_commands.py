@@ -31,6 +31,8 @@ _TOLERANCE = click.option(
 )
 _TRUTH = click.option("--truth", metavar="ID", help="Column of ids in both tables, to judge answers with.")
 
+_CONFIDENCE = click.option("--confidence", type=float, default=0.95, show_default=True, help="Level of the intervals.")
+
 
 @click.group()
 def attack() -> None:
@@ -135,6 +137,7 @@ def linkage(
 @_COLUMN
 @_MISMATCHES
 @_TOLERANCE
+@_CONFIDENCE
 @declarations_of_input
 @THREADS
 @JSON
@@ -146,6 +149,7 @@ def membership(
     columns: tuple[str, ...],
     mismatches: int,
     tolerance: tuple[str, ...],
+    confidence: float,
     declared: "Declarations",
     threads: int | None,
     as_json: bool,  # noqa: FBT001
@@ -162,6 +166,7 @@ def membership(
         columns=columns or None,
         mismatches=mismatches,
         tolerance=widths(tolerance),
+        confidence=confidence,
         n_threads=threads,
     )
     plain = found.to_dict()
@@ -169,6 +174,59 @@ def membership(
         print_json(plain)
     else:
         show_membership(found)
+    return MET
+
+
+@attack.command()
+@click.option("--members", required=True, metavar="FILE", help="Losses of records that the model was trained on.")
+@click.option("--others", required=True, metavar="FILE", help="Losses of records of the same kind that it was not.")
+@click.option("--column", "-c", default="loss", show_default=True, metavar="COL", help="Column of the losses.")
+@click.option("--threshold", type=float, help="Losses up to it are taken for members. Default: the members' mean.")
+@click.option(
+    "--reference",
+    multiple=True,
+    metavar="COL",
+    help="Column of losses of a model trained on neither; repeatable, * for any text. Then the likelihood ratio.",
+)
+@click.option(
+    "--rate", "rates", type=float, multiple=True, metavar="SHARE", help="False positives to report at; repeatable."
+)
+@_CONFIDENCE
+@JSON
+def loss(
+    members: str,
+    others: str,
+    column: str,
+    threshold: float | None,
+    reference: tuple[str, ...],
+    rates: tuple[float, ...],
+    confidence: float,
+    as_json: bool,  # noqa: FBT001
+) -> int:
+    """Separate records that a model was trained on from others by its loss on each.
+
+    By a threshold, or with --reference by how likely the loss is under models that were not trained on the record
+    (the offline attack of LiRA; losses are then -log of the probability of the right class).
+    """
+    from shoal.attack.loss_files import attack_losses
+    from shoal_cli.rendering_attacks import show_scores
+
+    if reference and threshold is not None:
+        msg = "--threshold is of losses, and likelihood ratios have none; leave it out, or --reference"
+        raise click.UsageError(msg)
+    found = attack_losses(
+        members,
+        others,
+        column=column,
+        references=reference,
+        threshold=threshold,
+        false_positive_rates=rates or None,
+        confidence=confidence,
+    )
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        show_scores(found)
     return MET
 
 

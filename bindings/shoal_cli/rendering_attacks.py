@@ -7,34 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from shoal_cli.rendering import show_notes
-from shoal_engine.wording import columns_text, share_text
+from shoal_engine.attack.showing import chance_text, interval_text, shown_share
+from shoal_engine.wording import columns_text
 
 if TYPE_CHECKING:
     from shoal_engine.attack.figures import Answers, Chances, LearnedFigures, LinkageFigures
     from shoal_engine.attack.intersection import IntersectionFigures
     from shoal_engine.attack.membership import MembershipFigures
+    from shoal_engine.attack.membership_scores import MembershipReport
 
 _NAME, _FIGURE = 30, 11
-
-
-def shown_share(share: float | None, people: int, k: int) -> str:
-    """Return a share of people, without a count below k.
-
-    Examples
-    --------
-    >>> shown_share(0.25, 100, 5), shown_share(0.01, 100, 5), shown_share(None, 100, 5)
-    ('25.0 %', 'below k', '-')
-    """
-    from shoal_engine.attack.figures import is_few
-
-    if share is None:
-        return "-"
-    return "below k" if is_few(share, people, k) else share_text(share)
-
-
-def _chance(chance: float) -> str:
-    """Return a probability in percent with three digits."""
-    return f"{chance:.3g}" if chance == 0 else f"{100 * chance:.3g} %"
 
 
 def show_linkage(found: "LinkageFigures", source: str) -> None:
@@ -59,8 +41,8 @@ def _notes(found: "LinkageFigures") -> Iterator[tuple[str, str]]:
     answers, k = found.answers, found.k
     highest = max(found.highest, 0.0)
     yield (
-        f"highest risk {_chance(highest)}, mean {_chance(found.mean)}: the larger of attack and guarantee",
-        f"The attack reaches {_chance(answers.highest)}; whatever is known, k = {k} allows {_chance(1 / k)}.",
+        f"highest risk {chance_text(highest)}, mean {chance_text(found.mean)}: the larger of attack and guarantee",
+        f"The attack reaches {chance_text(answers.highest)}; whatever is known, k = {k} allows {chance_text(1 / k)}.",
     )
     if answers.wrong is not None:
         yield (
@@ -82,7 +64,8 @@ def _on_values(name: str, one: "LearnedFigures", people: int, k: int) -> Iterato
     if one.doubled:
         yield (
             f"{name}: for {shown_share(one.doubled, people, k)} of people some value is twice its base rate or more",
-            f"The most probable one has {_chance(one.top)} on average, {_chance(one.top_base)} without knowledge.",
+            f"The most probable one has {chance_text(one.top)} on average, {chance_text(one.top_base)} without "
+            "knowledge.",
         )
 
 
@@ -100,24 +83,28 @@ def _chances(found: "LinkageFigures") -> Iterator[str]:
     yield _line(f"probability of the {of}", list(columns))
     for name in ("mean", "p50", "p95", "p99", "highest"):
         label = name if name in ("mean", "highest") else f"{name[1:]} % of people at most"
-        yield _line(label, [_chance(getattr(one, name)) for one, _ in columns.values()])
+        yield _line(label, [chance_text(getattr(one, name)) for one, _ in columns.values()])
     for limit in answers.even.over:
         shares = [shown_share(one.over[limit], people, found.k) for one, people in columns.values()]
         yield _line(f"people above {100 * float(limit):.3g} %", shares)
-    yield _line("without knowledge (1 / rows)", [_chance(found.base_rate)])
-    yield _line("guarantee: highest, mean", [_chance(found.prosecutor.highest), _chance(found.prosecutor.average)])
+    yield _line("without knowledge (1 / rows)", [chance_text(found.base_rate)])
+    yield _line(
+        "guarantee: highest, mean", [chance_text(found.prosecutor.highest), chance_text(found.prosecutor.average)]
+    )
     if found.journalist is not None:
-        yield _line("journalist: highest, mean", [_chance(found.journalist.highest), _chance(found.journalist.average)])
-    yield _line("marketer", [_chance(found.marketer)])
+        yield _line(
+            "journalist: highest, mean", [chance_text(found.journalist.highest), chance_text(found.journalist.average)]
+        )
+    yield _line("marketer", [chance_text(found.marketer)])
 
 
 def show_intersection(found: "IntersectionFigures") -> None:
     """Print an intersection of two releases."""
     click.echo("")
     pinned = shown_share(found.pinned, found.people, found.k)
+    mean = chance_text(max(found.both.mean, found.both_weighted.mean))
     note = (
-        f"both releases together: mean {_chance(max(found.both.mean, found.both_weighted.mean))}, {pinned} of people "
-        "pinned to one record",
+        f"both releases together: mean {mean}, {pinned} of people pinned to one record",
         f"Rows are joined by {columns_text(found.kept)}, which both releases keep as they are.",
     )
     show_notes([note])
@@ -128,7 +115,7 @@ def show_intersection(found: "IntersectionFigures") -> None:
         click.echo(_line(f"{of}, {how}", ["this", "the other", "both"]))
         for name in ("mean", "p50", "p95", "p99", "highest"):
             label = name if name in ("mean", "highest") else f"{name[1:]} % of people at most"
-            click.echo(_line(label, [_chance(getattr(one, name)) for one in columns]))
+            click.echo(_line(label, [chance_text(getattr(one, name)) for one in columns]))
         for limit in found.both.over:
             shares = [shown_share(one.over[limit], found.people, found.k) for one in columns]
             click.echo(_line(f"people above {100 * float(limit):.3g} %", shares))
@@ -137,17 +124,36 @@ def show_intersection(found: "IntersectionFigures") -> None:
 def show_membership(found: "MembershipFigures") -> None:
     """Print a membership attack."""
     click.echo(f"{found.members:,} members and {found.outsiders:,} others, by {columns_text(found.columns)}\n")
-    show_notes(
-        [
-            (
-                f"advantage {_chance(found.advantage)}: members are found more often than others by so much",
-                f"At the best threshold of expected rows it is {_chance(found.best_advantage)}.",
-            )
-        ]
-    )
-    click.echo(_line("people with a compatible class", ["members", "others"]))
+    if any(found.few):
+        advantage = "advantage not shown: of members or others, fewer than k are found"
+    else:
+        level, interval = f"{found.confidence:.0%}", interval_text(found.advantage_interval)
+        advantage = f"advantage {chance_text(found.advantage)}, {level} interval {interval}"
+    best = f"At the best threshold of expected rows it is {chance_text(found.best_advantage)}."
+    show_notes([(advantage, f"Members are found more often than others by so much. {best}")])
     shares = (found.found_members, found.members), (found.found_outsiders, found.outsiders)
+    rates = found.members_rate, found.outsiders_rate
+    click.echo(_line("people with a compatible class", ["members", "others"]))
     click.echo(_line("share", [shown_share(share, people, found.k) for share, people in shares]))
+    for name in ("low", "high"):
+        ends = ["-" if few else chance_text(getattr(rate, name)) for few, rate in zip(found.few, rates, strict=True)]
+        click.echo(_line(f"{found.confidence:.0%} interval, {name}", ends))
+
+
+def show_scores(found: "MembershipReport") -> None:
+    """Print a membership attack on a model."""
+    click.echo(f"{found.attack}: {found.members:,} members and {found.non_members:,} others\n")
+    interval = found.advantage_interval
+    how = "the largest of all thresholds" if interval is None else f"interval {interval_text(interval)}"
+    area = f"A member's score is above another's with probability {chance_text(found.auc)}; 50 % without knowledge."
+    show_notes([(f"advantage {chance_text(found.advantage)}, {how}", area)])
+    click.echo(_line("", ["share", "low", "high"]))
+    parts = [("true positives", found.true_positives), ("false positives", found.false_positives)]
+    parts += [(f"true positives at {rate} false", one) for rate, one in found.at_false_positive_rate.items()]
+    for name, one in parts:
+        if one is not None:
+            click.echo(_line(name, [chance_text(part) for part in (one.share, one.rate.low, one.rate.high)]))
+    click.echo(f"\nlow and high: {found.confidence:.0%} intervals")
 
 
 def _learned(answers: "Answers", k: int) -> Iterator[str]:
@@ -156,9 +162,9 @@ def _learned(answers: "Answers", k: int) -> Iterator[str]:
         return
     yield _line("what is learned", ["even", "weighted", "base rate"])
     for name, one in answers.sensitive.items():
-        yield _line(f"{name}: top value", [_chance(part) for part in (one.top_even, one.top, one.top_base)])
+        yield _line(f"{name}: top value", [chance_text(part) for part in (one.top_even, one.top, one.top_base)])
         if one.own is not None and one.own_even is not None and one.own_base is not None:
-            yield _line(f"{name}: own value", [_chance(part) for part in (one.own_even, one.own, one.own_base)])
+            yield _line(f"{name}: own value", [chance_text(part) for part in (one.own_even, one.own, one.own_base)])
         shares: Mapping[str, Sequence[float | None]] = {
             "value guessed": (None, one.guessed, one.guessed_base),
             "one value left": (one.homogeneous, None, None),

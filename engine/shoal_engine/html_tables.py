@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from html import escape
 
-_LINE = "border:0;border-bottom:1px solid color-mix(in srgb,currentColor 20%,transparent)"
 _TABLE = "border-collapse:collapse;font-variant-numeric:tabular-nums;color:inherit;background:transparent"
-_ROW = "background:transparent"
+_ROW = "background:transparent;border-bottom:1px solid color-mix(in srgb,currentColor 20%,transparent)"
 
 
 def html_summary(
@@ -58,4 +57,4 @@ def _row(row: Sequence[str], texts: int) -> str:
 
 def _cell(align: str) -> str:
     """Return the style of a cell."""
-    return f"padding:2px 12px 2px 0;text-align:{align};{_LINE}"
+    return f"border:0;padding:2px 12px 2px 0;text-align:{align}"

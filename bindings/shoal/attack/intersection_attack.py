@@ -68,6 +68,12 @@ class IntersectionAttack:
         """Mean risk."""
         return self.figures.mean
 
+    def _repr_html_(self) -> str:
+        """Return the figures as HTML for notebooks; nothing of one person."""
+        from shoal_engine.attack.showing import intersection_html
+
+        return intersection_html(self.figures)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values without anything of one person; shares of fewer than k people are null."""
         return self.figures.to_dict()

@@ -30,6 +30,7 @@ def membership(
     columns: Sequence[str] | None = None,
     mismatches: int = 0,
     tolerance: Mapping[str, float] | None = None,
+    confidence: float = 0.95,
     n_threads: int | None = None,
 ) -> MembershipFigures:
     """Measure how well an adversary separates people who are in a release from people who are not.
@@ -43,6 +44,8 @@ def membership(
         What is known of people who are in the release, and of people of the same kind who are not.
     policy, columns, mismatches, tolerance, n_threads
         As for `shoal.attack.linkage`.
+    confidence : float
+        Level of the intervals, above 0 and below 1.
 
     Returns
     -------
@@ -72,4 +75,4 @@ def membership(
     ]
     adversary = read_adversary(table, stated, people, policy, widths)
     found = [match(adversary.released, adversary.known(one), mismatches=mismatches, n_threads=n) for one in people]
-    return membership_figures(*found, columns=list(stated), k=int(table.grouped.weight.min()))
+    return membership_figures(*found, columns=list(stated), k=int(table.grouped.weight.min()), confidence=confidence)

@@ -65,6 +65,12 @@ class RowAttack:
         """Whether the attack succeeds more often than naive guesses; if not, it measures nothing."""
         return self.report.beats_baseline
 
+    def _repr_html_(self) -> str:
+        """Return the report as HTML for notebooks."""
+        from shoal_engine.attack.showing import row_attack_html
+
+        return row_attack_html(self.report)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values, as the JSON reads."""
         return msgspec.to_builtins(self.report) | {"beats_baseline": self.beats_baseline}
@@ -83,6 +89,12 @@ class AttributionRisk:
 
     report: AttributionReport
     frame: pl.DataFrame | None = field(default=None, repr=False)
+
+    def _repr_html_(self) -> str:
+        """Return the report as HTML for notebooks."""
+        from shoal_engine.attack.showing import attribution_html
+
+        return attribution_html(self.report)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values, as the JSON reads."""

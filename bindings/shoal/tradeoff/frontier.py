@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +32,7 @@ from shoal_engine.attack.partitions import attack_partition
 from shoal_engine.errors import InputError, NumberError, PolicyError, PolicyNotMet
 from shoal_engine.frontier.points import Point, front
 from shoal_engine.frontier.recommendation import Limits, Recommendation, recommend
+from shoal_engine.html_tables import html_summary
 from shoal_engine.tables.column_names import check_columns
 from shoal_engine.utility.answer_errors import ErrorSummary, summarize
 
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 LEAST_K = 2
 QUERIES = 300
+_SHOWN = 6
+"""Releases that a notebook shows."""
 TUPLES = 50_000
 """Distinct tuples whose rows are looked up at most, drawn where there are more."""
 
@@ -135,15 +137,19 @@ class Frontier:
 
     def _repr_html_(self) -> str:
         """Return the points as HTML."""
-        rows = "".join(
-            f"<tr><td>{escape(one.method)}</td><td>{one.k}</td><td>{one.risk:.3g}</td><td>{one.mean_risk:.3g}</td>"
-            f"<td>{one.error:.2%}</td><td>{one.error_at_95:.2%}</td><td>{'yes' if best else ''}</td></tr>"
+        rows = [
+            [
+                one.method,
+                f"{one.k}",
+                *(f"{100 * share:.3g} %" for share in (one.risk, one.mean_risk, one.error, one.error_at_95)),
+                "yes" if best else "",
+            ]
             for one, best in zip(self.points, front(self.points), strict=True)
-        )
-        names = ("method", "k", "highest risk", "mean risk", "median error", "error at 95 %", "front")
-        head = "".join(f"<th scope='col'>{name}</th>" for name in names)
-        text = "" if self.recommendation is None else f"<p>{escape(self.recommendation.text)}</p>"
-        return f"{text}<table><caption>Releases that were tried</caption><tr>{head}</tr>{rows}</table>"
+        ]
+        header = ["method", "k", "highest risk", "mean risk", "median error", "error at 95 %", "front"]
+        more = [f"{len(rows) - _SHOWN} more are in `frame`."] if len(rows) > _SHOWN else []
+        chosen = [] if self.recommendation is None else [self.recommendation.text]
+        return html_summary(f"Frontier: {self.rows:,} rows", header, rows[:_SHOWN], [*chosen, *more])
 
 
 def frontier(

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from shoal.usefulness.tables import CodedRows, PlainTable, ReadTable
 from shoal.usefulness.workload import KINDS, Query, Workload
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.errors import InputError
+from shoal_engine.html_tables import html_summary
 from shoal_engine.tables.column_names import check_columns
 from shoal_engine.utility.answer_errors import ErrorSummary, summarize
 
@@ -140,14 +140,13 @@ class Utility:
 
     def _repr_html_(self) -> str:
         """Return the figures of all questions as HTML."""
-        cells = "".join(
-            f"<tr><th scope='row'>{escape(one.table)}</th><td>{one.error.median:.2%}</td>"
-            f"<td>{one.error.at_95:.2%}</td></tr>"
+        rows = [
+            [one.table, f"{one.error.median:.2%}", f"{one.error.at_95:.2%}"]
             for one in self.workload
             if one.kind == "all"
-        )
-        head = "<tr><th scope='col'>table</th><th scope='col'>median</th><th scope='col'>95 %</th></tr>"
-        return f"<table><caption>Error of {self.error().answers} answers</caption>{head}{cells}</table>"
+        ]
+        title = f"Utility: errors of {self.error().answers:,} answers"
+        return html_summary(title, ["", "median", "95 % at most"], rows, self.notes)
 
 
 def utility(

@@ -1,12 +1,14 @@
 """Membership inference from scores: the curve of true and false positives, advantage, and success at few of these."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from shoal_engine.attack.success_rates import Trials, check_confidence, trials
+from shoal_engine.attack.success_rates import Interval, Trials, check_confidence, difference_interval, trials
 from shoal_engine.errors import InputError, PolicyError
 
 Scores = npt.NDArray[np.float64]
@@ -27,6 +29,8 @@ class MembershipReport(Struct, frozen=True, kw_only=True):
         At the threshold of the attack, if it states one.
     advantage : float
         True minus false positive rate at that threshold, or the largest of the curve.
+    advantage_interval : Interval, optional
+        Of the advantage at a stated threshold.
     auc : float
         Area under the curve: the probability that a member's score is above another's; ties count one half.
     at_false_positive_rate : mapping of str to Trials
@@ -40,8 +44,19 @@ class MembershipReport(Struct, frozen=True, kw_only=True):
     true_positives: Trials | None = None
     false_positives: Trials | None = None
     advantage: float
+    advantage_interval: Interval | None = None
     auc: float
     at_false_positive_rate: Mapping[str, Trials]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as the JSON reads."""
+        return msgspec.to_builtins(self)
+
+    def _repr_html_(self) -> str:
+        """Return the rates as HTML for notebooks."""
+        from shoal_engine.attack.showing import scores_html
+
+        return scores_html(self)
 
 
 def curve(members: Scores, non_members: Scores) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -101,11 +116,12 @@ def membership_report(
     errors, hits = curve(members, non_members)
     n, m = len(members), len(non_members)
     advantage = float((hits / n - errors / m).max())
-    found = alarms = None
+    found = alarms = interval = None
     if threshold is not None:
         found = trials(n, float((members >= threshold).sum()), confidence)
         alarms = trials(m, float((non_members >= threshold).sum()), confidence)
         advantage = found.share - alarms.share
+        interval = difference_interval(found, alarms)
     steps, heights = np.diff(errors), (hits[1:] + hits[:-1]) / 2
     best = {
         f"{rate:g}": trials(n, float(hits[np.searchsorted(errors, rate * m, "right") - 1]), confidence)
@@ -119,6 +135,7 @@ def membership_report(
         true_positives=found,
         false_positives=alarms,
         advantage=advantage,
+        advantage_interval=interval,
         auc=float(steps @ heights) / (n * m),
         at_false_positive_rate=best,
     )

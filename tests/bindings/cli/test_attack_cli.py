@@ -123,3 +123,40 @@ def test_linkage__bad_input_is_told_without_a_trace(call: Any, line: str, words:
     assert out == ""
     assert words in err
     assert "Traceback" not in err
+
+
+def test_loss__files_of_losses_and_reference_losses(call: Any) -> None:
+    columns = {"loss": [0.1, 0.2, 0.1, 0.3], "m1": [0.9, 0.8, 0.9, 0.7], "m2": [0.8, 0.9, 0.7, 0.8]}
+    pl.DataFrame(columns).write_csv("in.csv")
+    pl.DataFrame(columns | {"loss": [0.9, 0.8, 0.25, 0.7]}).write_csv("out.csv")
+    code, out, err = call("attack loss --members in.csv --others out.csv --threshold 0.25")
+    assert (code, err) == (0, "")
+    assert "advantage 50 %, interval" in out
+    assert max(map(len, out.splitlines())) <= 80
+    code, out, _ = call("attack loss --members in.csv --others out.csv --reference m* --rate 0 --json")
+    told = json.loads(out)
+    assert (code, told["attack"], told["advantage"]) == (0, "likelihood ratio, offline", 0.75)
+    assert told["at_false_positive_rate"]["0"]["share"] == 0.75
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--others out.csv -c cost", "cost"),
+        ("--others out.csv --reference n*", "n*"),
+        ("--others known.csv -c id", "String"),
+        ("--others gap.csv", "NaN"),
+        ("--others out.csv --reference m1", "shadow"),
+        ("--others gap.csv --reference m1", "m1"),
+        ("--others out.csv --reference m1 --threshold 1", "--threshold"),
+    ],
+)
+def test_loss__bad_input_is_told_without_a_trace(call: Any, line: str, words: str) -> None:
+    pl.DataFrame({"loss": [0.1, 0.2], "m1": [0.3, 0.4], "id": ["a", "b"]}).write_csv("in.csv")
+    pl.DataFrame({"loss": [0.1, 0.2], "m1": [0.3, 0.4]}).write_csv("out.csv")
+    pl.DataFrame({"loss": [0.1, None], "text": ["a", "b"]}).write_csv("gap.csv")
+    code, out, err = call(f"attack loss --members in.csv {line}")
+    assert code != 0
+    assert out == ""
+    assert words in err
+    assert "Traceback" not in err
