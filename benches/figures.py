@@ -38,6 +38,7 @@ from benches.measure import (
     partition,
     peers,
     pipeline,
+    plain_rows,
     private_group_by,
     start,
 )
@@ -61,6 +62,7 @@ SECTIONS: Final[dict[str, tuple[str, Callable[[Options], Iterator[Figure]]]]] = 
     "federated": ("Federated aggregation", federated.figures),
     "federated-digits": ("Digits at many clients, after McMahan et al. 2017", digits.figures),
     "attacks": ("Attacks on a release", attacks.figures),
+    "plain-rows": ("Attacks on plain rows", plain_rows.figures),
     "quality": ("Information loss", quality.figures),
     "start": ("Start", start.figures),
     "cores": ("One core and two", cores.figures),
@@ -104,7 +106,7 @@ def tables(kept: dict[str, Any]) -> str:
         if name in kept:
             if kept[name]["machine"] != where:
                 where = kept[name]["machine"]
-                parts.append(f"Medians, on {where}. Figures without a mark stand in `benches/figures.json` only.")
+                parts.append(f"Medians, on {where}. Figures without a mark are in `benches/figures.json` only.")
             marked = [msgspec.convert(fields, Figure) for fields in kept[name]["figures"] if fields["mark"] is not None]
             parts.append(f"**{title}**\n\n{as_markdown(marked)}")
     return "\n\n".join(parts)

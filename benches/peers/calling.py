@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 VARIABLE = "SHOAL_PEERS_PYTHON"
+ANONYMETER = "SHOAL_ANONYMETER_PYTHON"
+"""Its own environment: anonymeter's pins are not those of the other peers."""
 _SCRIPT = Path(__file__).with_name("run_peers.py")
 _NOISE = Path(__file__).with_name("run_noise.py")
 _FEDERATED = Path(__file__).with_name("run_federated.py")
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_ATTACKS = Path(__file__).with_name("run_attacks.py")
+_ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS"), "1"
+)
 
 
 def peers_python() -> str | None:
@@ -87,11 +92,27 @@ def measure_federated(peer: str, *, n_updates: int, n: int, runs: int) -> dict[s
     return _run([str(_FEDERATED), peer, "--updates", str(n_updates), "-n", str(n), "--runs", str(runs)], None)
 
 
-def _run(command: list[str], limit_seconds: float | None) -> dict[str, Any]:
+def anonymeter_python() -> str | None:
+    """Return the Python that has anonymeter installed, or None where `ANONYMETER` is not set."""
+    return os.environ.get(ANONYMETER) or None
+
+
+def measure_attack(attack: str, folder: Path, options: list[str]) -> dict[str, Any]:
+    """Attack the tables of a folder with anonymeter, on one thread.
+
+    Raises
+    ------
+    RuntimeError
+        `ANONYMETER` is not set, or the peer failed.
+    """
+    return _run([str(_ATTACKS), attack, str(folder), *options], None, variable=ANONYMETER)
+
+
+def _run(command: list[str], limit_seconds: float | None, *, variable: str = VARIABLE) -> dict[str, Any]:
     """Run a script with the peers' Python and return the JSON of its last line."""
-    python = peers_python()
-    if python is None:
-        msg = f"{VARIABLE} is not set; point it to the Python of an environment made from requirements.txt"
+    python = os.environ.get(variable)
+    if not python:
+        msg = f"{variable} is not set; point it to the Python of an environment made as requirements.txt says"
         raise RuntimeError(msg)
     environment = {**os.environ, **_ONE_THREAD}
     done = subprocess.run(

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from benches.measure import plain_rows
+from benches.measure.figure import Options
 from benches.peers import calling
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -37,6 +39,11 @@ def test_measure__anonypy_keeps_k() -> None:
     quasi = ENTRY["quasi_identifiers"]
     cost = calling.measure("anonypy-mondrian", TABLE, quasi_identifiers=quasi, sensitive="disease", k=10)
     assert cost["result"]["smallest"] >= 10
+
+
+@pytest.mark.skipif(calling.anonymeter_python() is None, reason=f"{calling.ANONYMETER} is not set")
+def test_attacks__find_what_anonymeter_finds() -> None:
+    assert len(list(plain_rows.figures(Options(rows=2000, runs=1)))) == 6
 
 
 def test_measure__without_environment_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
