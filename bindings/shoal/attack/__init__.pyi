@@ -23,5 +23,6 @@ from shoal_engine.attack.loss_threshold import loss_threshold as loss_threshold
 from shoal_engine.attack.membership import MembershipFigures as MembershipFigures
 from shoal_engine.attack.membership_scores import MembershipReport as MembershipReport
 from shoal_engine.attack.success_rates import AttackReport as AttackReport
+from shoal_engine.attack.success_rates import Interval as Interval
 from shoal_engine.attack.success_rates import Risk as Risk
 from shoal_engine.attack.success_rates import Trials as Trials

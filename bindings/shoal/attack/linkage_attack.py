@@ -159,8 +159,8 @@ def linkage(
     ([2, 3], 0.5)
     """
     mismatches = check_mismatches(mismatches)
-    wanted = list(sensitive if sensitive is not None else () if policy is None else policy.sensitive)
     frame, register = open_release(release, policy), open_register(known, policy)
+    wanted = list(sensitive if sensitive is not None else () if policy is None else policy.sensitive)
     hidden = [*wanted, *([] if truth is None else [truth])]
     stated = known_columns(schema_of(frame).names(), schema_of(register).names(), policy, columns, hidden)
     widths = check_tolerance(tolerance or {}, stated)

@@ -11,7 +11,7 @@ import polars as pl
 from shoal.attack.labels import ReadColumn, read_column
 from shoal.io.frames import IntoFrame, into_lazy
 from shoal.io.lazy_frames import read_to_end, schema_of
-from shoal.io.observing import check_readable
+from shoal.io.observing import check_readable, column_list
 from shoal.io.reading_by_policy import read_by_policy
 from shoal.recount.released_table import open_released
 from shoal_engine.anonymity.criteria.assessment import released_columns, released_names
@@ -76,7 +76,20 @@ class Release:
 
 
 def open_release(release: IntoFrame, policy: "Policy | None") -> pl.LazyFrame:
-    """Open a release; with its policy, labels in a delimited file stay text."""
+    """Open a release; with its policy, labels in a delimited file stay text.
+
+    Raises
+    ------
+    PolicyError
+        The policy is something else.
+    """
+    from shoal_engine.anonymity.policy.policy import Policy
+
+    if policy is not None and not isinstance(policy, Policy):  # pyright: ignore[reportUnnecessaryIsInstance]
+        msg = (
+            f"the policy is of type {type(policy).__name__}; give a Policy, for example that of shoal.Policy.load(file)"
+        )
+        raise PolicyError(msg)
     return into_lazy(release) if policy is None else open_released(release, policy)
 
 
@@ -113,7 +126,8 @@ def known_columns(
     """
     released, register, hidden = set(release), list(known), set(apart)
     if columns is not None:
-        check_columns(columns, register, table="the register", remedy="add it")
+        columns = column_list(columns)
+        check_columns(columns, register, by="the attack", table="the register", remedy="add it")
     found: dict[str, list[str]] = {}
     for name in register if columns is None else columns:
         parts = [f"{name}_{end}" for end in _ENDS]
@@ -124,7 +138,7 @@ def known_columns(
         elif name in released:
             parts = [name]
         elif columns is not None and not released.issuperset(parts):
-            check_columns([name], list(release), table="the release", remedy="leave it out")
+            check_columns([name], list(release), by="the attack", table="the release", remedy="leave it out")
         if name not in hidden and released.issuperset(parts):
             found[name] = parts
     if not found:
@@ -148,7 +162,7 @@ def read_release(
     """
     ids = [] if truth is None else [truth]
     wanted = list(dict.fromkeys([*names, *sensitive, *ids]))
-    check_columns(wanted, schema_of(frame).names(), table="the release", remedy="leave it out")
+    check_columns(wanted, schema_of(frame).names(), by="the attack", table="the release", remedy="leave it out")
     check_readable(schema_of(frame), wanted)
     table = read_to_end(frame.select(wanted))
     if not table.height:
@@ -265,9 +279,13 @@ def read_register(
         A column is missing, or there are no people.
     """
     schema = schema_of(frame)
-    check_columns(list(columns), schema.names(), table=table, remedy="add it")
+    check_columns(list(columns), schema.names(), by="the attack", table=table, remedy="add it")
     wanted = [*dict.fromkeys([*columns, *(name for name in others if name in schema)])]
     check_readable(schema, wanted)
+    for name in columns:
+        if schema[name].is_nested() or isinstance(schema[name], pl.Duration | pl.Binary | pl.Object):
+            msg = f"{name!r} is {schema[name]} in {table}, which no label covers; give numbers, dates, times or text"
+            raise ColumnError(msg)
     found = read_to_end(frame.select(wanted))
     if not found.height:
         msg = f"{table} has no people"
@@ -285,7 +303,9 @@ def rows_of(release: Release, register: pl.DataFrame, truth: str) -> Ints:
     InputError
         A value is in several rows of the release, or no value of the register is in the release.
     """
-    check_columns([truth], register.columns, table="the register", remedy="add it, or leave out the truth")
+    check_columns(
+        [truth], register.columns, by="the attack", table="the register", remedy="add it, or leave out the truth"
+    )
     assert release.ids is not None
     ids, mine = release.ids.alias("id"), register.get_column(truth).alias("id")
     kinds = [one.dtype == pl.String or one.dtype.is_integer() for one in (ids, mine)]
@@ -343,7 +363,7 @@ def check_tolerance(tolerance: Mapping[str, float], columns: Iterable[str]) -> d
                 f"there is a tolerance for {name!r}, which is not a known column; known are {', '.join(sorted(names))}"
             )
             raise PolicyError(msg)
-        if not 0 <= width < float("inf"):
-            msg = f"the tolerance of {name!r} is {width}; give a number of at least 0 in the units of the column"
+        if isinstance(width, bool) or not isinstance(width, int | float) or not 0 <= width < float("inf"):  # pyright: ignore[reportUnnecessaryIsInstance]
+            msg = f"the tolerance of {name!r} is {width!r}; give a number of at least 0 in the units of the column"
             raise PolicyError(msg)
     return {name: float(width) for name, width in tolerance.items()}

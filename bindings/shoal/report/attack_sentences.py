@@ -72,7 +72,8 @@ def _learned(name: str, learned: Mapping[str, Any]) -> str:
 
 def _intersection(result: Mapping[str, Any]) -> Iterator[Sentence]:
     """Yield what two releases show together."""
-    first, second, both = (share(result[name]["mean"], 2).text for name in ("first", "second", "both"))
+    means = ((result[name]["mean"], result[f"{name}_weighted"]["mean"]) for name in ("first", "second", "both"))
+    first, second, both = (share(max(mean), 2).text for mean in means)
     yield (
         "linkability",
         f"Intersection of two releases: a record is found with probability {both} on average, {first} and {second} in "
@@ -120,7 +121,7 @@ def _share(number: float | None) -> str:
 
 _KINDS: tuple[tuple[frozenset[str], Callable[[Mapping[str, Any]], Iterator[Sentence]]], ...] = (
     (frozenset({"answers", "prosecutor", "right_record_known"}), _linkage),
-    (frozenset({"first", "second", "both", "pinned"}), _intersection),
+    (frozenset({"first", "second", "both", "both_weighted", "pinned"}), _intersection),
     (frozenset({"advantage", "best_advantage"}), _membership),
     (frozenset({"attack", "success", "baseline", "risk"}), _rows),
     (frozenset({"original", "confidence"}), _attribution),

@@ -9,8 +9,11 @@ from msgspec import Struct
 
 from shoal_engine.attack.figures import check_people, is_few
 from shoal_engine.attack.matching import Matches
+from shoal_engine.attack.showing import chance_text, few_people, interval_text, shown_share
 from shoal_engine.attack.success_rates import Interval, Risk, check_confidence, difference_interval, trials
 from shoal_engine.errors import InputError
+from shoal_engine.html_tables import html_summary
+from shoal_engine.wording import columns_text
 
 Floats = npt.NDArray[np.float64]
 
@@ -75,9 +78,25 @@ class MembershipFigures(Struct, frozen=True, kw_only=True):
 
     def _repr_html_(self) -> str:
         """Return the rates as HTML for notebooks."""
-        from shoal_engine.attack.showing import membership_html
-
-        return membership_html(self)
+        if min(self.members, self.outsiders) < self.k:
+            return few_people(self.k)
+        rates = (
+            ("members", self.members, self.found_members, self.members_rate),
+            ("others", self.outsiders, self.found_outsiders, self.outsiders_rate),
+        )
+        rows = [
+            [
+                f"{name} with a compatible class",
+                f"{people:,}",
+                shown_share(share, people, self.k),
+                "" if few else interval_text(rate),
+            ]
+            for (name, people, share, rate), few in zip(rates, self.few, strict=True)
+        ]
+        if not any(self.few):
+            rows.append(["advantage", "", chance_text(self.advantage), interval_text(self.advantage_interval)])
+        title = f"Membership: by {columns_text(self.columns)}"
+        return html_summary(title, ["", "people", "share", f"{self.confidence:.0%} interval"], rows)
 
 
 def membership_figures(

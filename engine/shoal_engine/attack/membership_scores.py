@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from shoal_engine.attack.showing import chance_text, interval_text
 from shoal_engine.attack.success_rates import Interval, Trials, check_confidence, difference_interval, trials
 from shoal_engine.errors import InputError, PolicyError
+from shoal_engine.html_tables import html_summary
 
 Scores = npt.NDArray[np.float64]
 
@@ -54,9 +56,13 @@ class MembershipReport(Struct, frozen=True, kw_only=True):
 
     def _repr_html_(self) -> str:
         """Return the rates as HTML for notebooks."""
-        from shoal_engine.attack.showing import scores_html
-
-        return scores_html(self)
+        parts = [("true positives", self.true_positives), ("false positives", self.false_positives)]
+        parts += [(f"true positives at {rate} false", one) for rate, one in self.at_false_positive_rate.items()]
+        rows = [[name, chance_text(one.share), interval_text(one.rate)] for name, one in parts if one is not None]
+        advantage = "" if self.advantage_interval is None else interval_text(self.advantage_interval)
+        rows += [["advantage", chance_text(self.advantage), advantage], ["area under the curve", f"{self.auc:.3f}", ""]]
+        title = f"Membership: {self.attack}, {self.members:,} members and {self.non_members:,} others"
+        return html_summary(title, ["", "share", f"{self.confidence:.0%} interval"], rows)
 
 
 def curve(members: Scores, non_members: Scores) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -10,8 +10,6 @@ from shoal_engine.wording import columns_text, share_text
 if TYPE_CHECKING:
     from shoal_engine.attack.attribution import AttributionReport
     from shoal_engine.attack.intersection import IntersectionFigures
-    from shoal_engine.attack.membership import MembershipFigures
-    from shoal_engine.attack.membership_scores import MembershipReport
     from shoal_engine.attack.success_rates import AttackReport, Interval, Risk
 
 _SHOWN = ("mean", "p95", "highest")
@@ -115,40 +113,6 @@ def intersection_html(found: "IntersectionFigures") -> str:
     ]
     title = f"Intersection: {found.people:,} people looked up by {columns_text(found.columns)} in two releases"
     return html_summary(title, ["probability", "the first", "the other", "both"], rows, notes)
-
-
-def membership_html(found: "MembershipFigures") -> str:
-    """Return a membership attack on a release as HTML."""
-    if min(found.members, found.outsiders) < found.k:
-        return few_people(found.k)
-    rates = (
-        ("members", found.members, found.found_members, found.members_rate),
-        ("others", found.outsiders, found.found_outsiders, found.outsiders_rate),
-    )
-    rows = [
-        [
-            f"{name} with a compatible class",
-            f"{people:,}",
-            shown_share(share, people, found.k),
-            "" if few else interval_text(rate),
-        ]
-        for (name, people, share, rate), few in zip(rates, found.few, strict=True)
-    ]
-    if not any(found.few):
-        rows.append(["advantage", "", chance_text(found.advantage), interval_text(found.advantage_interval)])
-    title = f"Membership: by {columns_text(found.columns)}"
-    return html_summary(title, ["", "people", "share", f"{found.confidence:.0%} interval"], rows)
-
-
-def scores_html(found: "MembershipReport") -> str:
-    """Return a membership attack on a model as HTML."""
-    parts = [("true positives", found.true_positives), ("false positives", found.false_positives)]
-    parts += [(f"true positives at {rate} false", one) for rate, one in found.at_false_positive_rate.items()]
-    rows = [[name, chance_text(one.share), interval_text(one.rate)] for name, one in parts if one is not None]
-    advantage = "" if found.advantage_interval is None else interval_text(found.advantage_interval)
-    rows += [["advantage", chance_text(found.advantage), advantage], ["area under the curve", f"{found.auc:.3f}", ""]]
-    title = f"Membership: {found.attack}, {found.members:,} members and {found.non_members:,} others"
-    return html_summary(title, ["", "share", f"{found.confidence:.0%} interval"], rows)
 
 
 def row_attack_html(found: "AttackReport") -> str:

@@ -118,8 +118,8 @@ class AttackReport(Struct, frozen=True, kw_only=True):
 
 def check_confidence(confidence: float) -> None:
     """Raise PolicyError unless a level of confidence is above 0 and below 1."""
-    if not 0 < confidence < 1:
-        msg = f"confidence = {confidence}; give a level above 0 and below 1, such as 0.95"
+    if not isinstance(confidence, int | float) or not 0 < confidence < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+        msg = f"confidence = {confidence!r}; give a level above 0 and below 1, such as 0.95"
         raise PolicyError(msg)
 
 

@@ -32,6 +32,9 @@ LINKAGE: dict[str, Any] = {
         "first": chances(0.05, 0.1, 0.0),
         "second": chances(0.06, 0.1, 0.0),
         "both": chances(0.18, 1.0, 0.04),
+        "first_weighted": chances(0.05, 0.1, 0.0),
+        "second_weighted": chances(0.06, 0.1, 0.0),
+        "both_weighted": chances(0.18, 1.0, 0.04),
         "pinned": 0.038,
     },
 }
