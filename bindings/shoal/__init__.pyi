@@ -44,6 +44,7 @@ from shoal.profile.safe_harbor import safe_harbor as safe_harbor
 from shoal.queries.accounting import least_noise as least_noise
 from shoal.queries.accounting import privacy_spent as privacy_spent
 from shoal.queries.audit import audit as audit
+from shoal.queries.frontier import QueryFrontier as QueryFrontier
 from shoal.queries.noise import sample_noise as sample_noise
 from shoal.queries.noise import sample_noise_file as sample_noise_file
 from shoal.queries.plan import Plan as Plan

@@ -1,5 +1,7 @@
 """The public names of `shoal.federated` and where each is defined: the one list, for type checkers and at run time."""
 
+from shoal.demo.hospital_frontier import TrainingFrontier as TrainingFrontier
+from shoal.demo.hospital_frontier import hospital_frontier as hospital_frontier
 from shoal.federation.private_rounds import PrivateRounds as PrivateRounds
 from shoal.federation.rules import RULES as RULES
 from shoal.federation.rules import Aggregator as Aggregator

@@ -27,6 +27,7 @@ from shoal_cli.options import (
     written_to,
 )
 from shoal_cli.query_commands import audit, noise, query
+from shoal_cli.query_frontier_command import query_frontier
 from shoal_cli.report_commands import approve, presets, report
 from shoal_cli.utility_commands import utility
 from shoal_engine.anonymity.policy.methods import METHODS
@@ -515,6 +516,7 @@ cli.add_command(presets)
 cli.add_command(attack)
 cli.add_command(utility)
 cli.add_command(frontier)
+cli.add_command(query_frontier)
 
 
 def _policy(

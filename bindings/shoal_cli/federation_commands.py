@@ -1,12 +1,16 @@
-"""`shoal federate`: aggregate updates into a model, and run a demonstration with four hospitals."""
+"""`shoal federate`: aggregate updates, and four hospitals: a demonstration, and what their privacy costs."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from shoal_cli.main import MET
+from shoal_cli.frontier_commands import integers, show_points
+from shoal_cli.main import MET, NOT_MET
 from shoal_cli.options import JSON, print_json
+
+if TYPE_CHECKING:
+    from shoal.demo.hospital_frontier import TrainingFrontier
 
 
 @click.group()
@@ -90,6 +94,78 @@ def demo(rounds: int, as_json: bool) -> int:  # noqa: FBT001
     else:
         show_accuracies((one.trained_by, one.rule, one.accuracy, one.remark) for one in found)
     return MET
+
+
+@federate.command()
+@click.option("--epsilon", required=True, metavar="E,E,...", help="Budgets of a training to try; none adds no noise.")
+@click.option("--rounds", default="5,10", show_default=True, metavar="N,...", callback=integers, help="Rounds to try.")
+@click.option(
+    "--parties", default="4,16", show_default=True, metavar="N,...", callback=integers, help="Parties to try."
+)
+@click.option("--delta", metavar="D", default="1e-5", show_default=True, help="Delta of each epsilon.")
+@click.option("--repeats", type=click.IntRange(min=2), default=10, show_default=True, help="Trainings of each.")
+@click.option("--max-risk", type=float, metavar="P", help="Limit of the membership advantage, 0 to 1.")
+@click.option("--min-accuracy", type=float, metavar="A", help="Least accuracy.")
+@click.option("--seed", required=True, type=click.IntRange(min=0), metavar="S", help="Seed of who goes where.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False), help="File for the figures as JSON.")
+@JSON
+def frontier(
+    epsilon: str,
+    rounds: list[int],
+    parties: list[int],
+    delta: str,
+    repeats: int,
+    max_risk: float | None,
+    min_accuracy: float | None,
+    seed: int,
+    output: str | None,
+    as_json: bool,  # noqa: FBT001
+) -> int:
+    """Train the hospitals' model at several epsilons, rounds and parties; needs scikit-learn, not Flower.
+
+    Exit code 2: limits are given, and no training meets all of them.
+    """
+    from shoal.demo.hospital_frontier import hospital_frontier
+    from shoal.io.writing import write_json
+    from shoal_engine.frontier.recommendation import Limits
+
+    found = hospital_frontier(
+        epsilon=[None if one == "none" else one for one in epsilon.split(",")],
+        rounds=rounds,
+        parties=parties,
+        delta=delta,
+        repeats=repeats,
+        seed=seed,
+        limits=Limits(max_risk=max_risk, min_accuracy=min_accuracy),
+    )
+    if output is not None:
+        write_json(found.to_dict(), output)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        show_trainings(found)
+    return MET if found.recommendation is None or found.recommendation.met else NOT_MET
+
+
+def show_trainings(found: "TrainingFrontier") -> None:
+    """Print the recommendation, then one line a training."""
+    lines = ", ".join(f"{name} {level:.4f}" for name, level in found.lines.items())
+    show_points(
+        found.points,
+        found.recommendation,
+        f"{'epsilon':<9}{'rounds':>7}{'parties':>9}{'risk':>9}{'accuracy':>10}{'95 % interval':>18}",
+        [
+            f"{'none' if one.epsilon is None else f'{one.epsilon:.4g}':<9}{one.rounds:>7}{one.parties:>9}"
+            f"{one.risk:>9.4f}{one.accuracy:>10.4f}{f'{one.low:.3f} to {one.high:.3f}':>18}"
+            for one in found.points
+        ],
+        [
+            "risk: true less false positives of any test whether a party took part, at most.",
+            f"Accuracy next to it: {lines}.",
+            *(f"Note: {note}." for note in found.notes),
+            f"{found.repeats} repeats; seed {found.seed}.",
+        ],
+    )
 
 
 def _setting(text: str) -> tuple[str, Any]:

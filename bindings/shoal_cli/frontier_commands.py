@@ -9,14 +9,17 @@ from shoal_cli.main import MET, NOT_MET
 from shoal_cli.options import JSON, THREADS, declarations_of_input, declaring, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shoal.tradeoff.frontier import Frontier
     from shoal_engine.declarations import Declarations
-    from shoal_engine.frontier.points import Point
+    from shoal_engine.frontier.points import Point, Tried
+    from shoal_engine.frontier.recommendation import Recommendation
 
 _WIDTH = 80
 
 
-def _integers(context: click.Context, parameter: click.Parameter, text: str) -> list[int]:
+def integers(context: click.Context, parameter: click.Parameter, text: str) -> list[int]:
     """Return the integers of a list with commas."""
     del context, parameter
     try:
@@ -29,7 +32,7 @@ def _integers(context: click.Context, parameter: click.Parameter, text: str) -> 
 @click.command()
 @click.argument("source", metavar="INPUT")
 @click.option("--policy", "-p", "policy_file", required=True, type=click.Path(dir_okay=False), help="Policy, as TOML.")
-@click.option("-k", "--k", "strengths", required=True, callback=_integers, metavar="K,K,...", help="Strengths to try.")
+@click.option("-k", "--k", "strengths", required=True, callback=integers, metavar="K,K,...", help="Strengths to try.")
 @click.option("--method", "methods", default="tight", show_default=True, metavar="NAME,...", help="Methods to try.")
 @click.option("--known", "-c", multiple=True, metavar="COL", help="What an adversary knows; repeatable. Default: all.")
 @click.option("--query", "counts", multiple=True, metavar="WHERE", help="Rows that meet a condition; repeatable.")
@@ -65,8 +68,8 @@ def frontier(
 
     Exit code 2: limits are given, and no release meets all of them.
     """
+    from shoal.io.writing import write_json
     from shoal.tradeoff.frontier import frontier as sweep
-    from shoal.tradeoff.frontier import written
     from shoal.usefulness.workload import Query
     from shoal_engine.anonymity.policy.policy import Policy
     from shoal_engine.frontier.recommendation import Limits
@@ -87,7 +90,7 @@ def frontier(
         n_threads=threads,
     )
     if output is not None:
-        written(found, output)
+        write_json(found.to_dict(), output)
     if as_json:
         print_json(found.to_dict())
     else:
@@ -97,39 +100,55 @@ def frontier(
 
 def show_frontier(found: "Frontier") -> None:
     """Print the recommendation, then one line a release."""
+    trained = any(one.accuracy is not None for one in found.points)
+    lines = ", ".join(f"{name} {level:.4g}" for name, level in found.lines.items())
+    show_points(
+        found.points,
+        found.recommendation,
+        f"{'method':<17}{'k':>5}{'risk':>9}{'mean':>9}{'error':>9}{'95 %':>9}" + f"{'accuracy':>10}" * trained,
+        [_line(one) + (f"{one.accuracy:>10.4f}" if one.accuracy is not None else "") for one in found.points],
+        [
+            "risk: highest probability that a person's record is found; mean: of all people. error: median of the "
+            "workload's answers; 95 %: of 95 in 100 answers.",
+            f"Usefulness ({found.measure}) next to it: {lines}.",
+            *(f"{one.method} with k = {one.k} cannot be made: {one.why}" for one in found.not_reached),
+            *(f"Note: {note}." for note in found.notes),
+            f"{found.rows:,} rows; seed {found.seed}.",
+        ],
+    )
+
+
+def show_points(
+    points: "Sequence[Tried]",
+    chosen: "Recommendation | None",
+    header: str,
+    lines: "Sequence[str]",
+    notes: "Sequence[str]",
+) -> None:
+    """Print the recommendation, then one line a point with its mark, then notes."""
     from shoal_engine.frontier.points import front
 
-    chosen = found.recommendation
     text = "No limit is given, so nothing is recommended." if chosen is None else chosen.text
     click.echo(textwrap.fill(text, _WIDTH) + "\n")
-    trained = any(one.accuracy is not None for one in found.points)
-    click.echo(f"  {'method':<17}{'k':>5}{'risk':>9}{'mean':>9}{'error':>9}{'95 %':>9}" + f"{'accuracy':>10}" * trained)
-    for place, (one, best) in enumerate(zip(found.points, front(found.points), strict=True)):
+    click.echo(f"  {header}")
+    for place, (line, best) in enumerate(zip(lines, front(points), strict=True)):
         mark = ">" if chosen is not None and chosen.place == place else "*" if best else " "
-        click.echo(f"{mark} {_line(one)}" + (f"{one.accuracy:>10.4f}" if one.accuracy is not None else ""))
+        click.echo(f"{mark} {line}")
     click.echo()
     sign = "nearest" if chosen is not None and not chosen.met else "recommended"
-    lines = ", ".join(f"{name} {level:.4g}" for name, level in found.lines.items())
-    notes = [
-        "risk: highest probability that a person's record is found; mean: of all people. error: median of the "
-        "workload's answers; 95 %: of 95 in 100 answers.",
-        ("" if chosen is None else f"> {sign}  ") + "* no other has less risk and is as useful",
-        f"Usefulness ({found.measure}) next to it: {lines}.",
-        *(f"{one.method} with k = {one.k} cannot be made: {one.why}" for one in found.not_reached),
-        *(f"Note: {note}." for note in found.notes),
-        f"{found.rows:,} rows; seed {found.seed}.",
-    ]
-    for note in notes:
+    marks = ("" if chosen is None else f"> {sign}  ") + "* no other has less risk and is as useful"
+    for note in (marks, *notes):
         click.echo(textwrap.fill(note, _WIDTH))
 
 
 def _line(one: "Point") -> str:
     """Return the figures of a release."""
     return (
-        f"{one.method:<17}{one.k:>5}{one.risk:>9.3g}{one.mean_risk:>9.3g}{_percent(one.error):>9}"
-        f"{_percent(one.error_at_95):>9}"
+        f"{one.method:<17}{one.k:>5}{one.risk:>9.3g}{one.mean_risk:>9.3g}{percent(one.error):>9}"
+        f"{percent(one.error_at_95):>9}"
     )
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Return a share as text of at most 8 characters, unless it is huge."""
     return f"{100 * share:.2f}%" if share < 1 else f"{100 * share:.0f}%"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shoal_engine.ledger import Ledger
 
 
-def _aggregate_options(command: Callable[..., int]) -> Callable[..., int]:
+def aggregate_options(command: Callable[..., int]) -> Callable[..., int]:
     """Add an option for each aggregate."""
     for name, one in reversed(AGGREGATES.items()):
         option = f"--{name.replace('_', '-')}"
@@ -40,7 +40,7 @@ def _aggregate_options(command: Callable[..., int]) -> Callable[..., int]:
 @click.argument("source", metavar="INPUT", required=False)
 @UNIT
 @click.option("--by", multiple=True, metavar="COL", help="Group by a column, or by bins COL:LO:HI:WIDTH; repeatable.")
-@_aggregate_options
+@aggregate_options
 @click.option("--epsilon", metavar="E", help="Privacy budget of the answer, as a decimal or a ratio.")
 @click.option("--rho", metavar="R", help="Budget in zero-concentrated differential privacy, instead of epsilon.")
 @click.option(
@@ -103,11 +103,11 @@ def query(source: str | None, threads: int | None, output: str | None, as_json: 
     grouped = frame.group_by(
         *(_key(text, frame) for text in asked["by"]),
         max_groups=asked["max_groups"],
-        max_rows=_rows(asked["max_rows"]),
+        max_rows=max_rows(asked["max_rows"]),
         keys=asked["keys"],
     )
     budget = {name: asked[name] for name in ("epsilon", "rho", "delta", "distribution")}
-    wanted = grouped.agg(*_aggregates(asked))
+    wanted = grouped.agg(*aggregates(asked))
     plan = wanted.plan(**budget)
     body = {
         "epsilon": plan.epsilon,
@@ -185,7 +185,7 @@ def _ledger(asked: dict[str, Any]) -> "Ledger | None":
     return Ledger(asked["ledger"], anchor=asked["anchor"]) if asked["ledger"] else None
 
 
-def _aggregates(asked: dict[str, Any]) -> "list[Aggregate]":
+def aggregates(asked: dict[str, Any]) -> "list[Aggregate]":
     """Return the requested aggregates, in the order of the options' help."""
     return [
         _aggregate(name, one.form, text)
@@ -207,7 +207,7 @@ def _aggregate(name: str, form: str, text: str) -> "Aggregate":
         case "COL":
             return make(text)
         case _:
-            column, *share, low, high = _parts(text, form.count(":") + 1, form)
+            column, *share, low, high = parts_of(text, form.count(":") + 1, form)
             found = make(column, *share, bounds=(low, high))
             return found.alias(f"{column}_q{share[0]}") if share else found
 
@@ -242,11 +242,11 @@ def _key(text: str, frame: "Private") -> "str | Bins":
 
     if text.count(":") < 3 or text in schema_of(frame.frame):
         return text
-    column, low, high, width = _parts(text, 4, "COL:LO:HI:WIDTH")
+    column, low, high, width = parts_of(text, 4, "COL:LO:HI:WIDTH")
     return evenly(column, low, high, width)
 
 
-def _parts(text: str, n: int, form: str) -> list[str]:
+def parts_of(text: str, n: int, form: str) -> list[str]:
     """Split an option from the right, so that a column's name may hold colons."""
     parts = text.rsplit(":", n - 1)
     if len(parts) != n or not all(parts):
@@ -255,7 +255,7 @@ def _parts(text: str, n: int, form: str) -> list[str]:
     return parts
 
 
-def _rows(text: str | None) -> Any:
+def max_rows(text: str | None) -> Any:
     """Return the maximum number of rows of a unit, or clip."""
     if text is None or text == "clip":
         return text

@@ -13,7 +13,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, Re
 from flwr.clientapp import ClientApp
 from flwr.serverapp import ServerApp
 
-from shoal.demo.hospital_training import HOSPITALS, HOSTILE, Weights, patients, reversed_update, untaught
+from shoal.demo.hospital_training import CLIP, HOSPITALS, HOSTILE, STEPS, Weights, patients, reversed_update, untaught
 from shoal.federation.flower_secure import KEY, SecureExchange
 from shoal.federation.flower_secure_mod import secure_mod
 from shoal.federation.private_rounds import PrivateRounds
@@ -21,12 +21,8 @@ from shoal.federation.rules import Privacy, Rule, rule_named
 from shoal.flower import Strategy
 from shoal_engine.federated.privacy.private_training import PrivateTraining
 
-STEPS: Final = 5
-"""Of gradient descent between two rounds."""
 EPSILON: Final = Fraction(8)
 DELTA: Final = Fraction(1, 10**5)
-CLIP: Final = 0.3
-"""Of the length of what one round changes: less than most hospitals' changes, as noise grows with it."""
 
 BOUND: Final = 64.0
 """On the size of the model's values, where updates are masked."""

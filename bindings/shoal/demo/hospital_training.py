@@ -4,6 +4,7 @@ The patients are those of the Wisconsin diagnostic breast cancer data (Street, W
 scikit-learn brings along. Who comes to which hospital is fixed: hospitals differ in size and in how many are ill.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeAlias
@@ -20,6 +21,10 @@ _TESTED: Final = (90, 53)
 """Healthy and ill patients whom nobody trains on."""
 _RATE, _DECAY = 0.5, 1e-3
 """Of the descent."""
+STEPS: Final = 5
+"""Of gradient descent between two rounds."""
+CLIP: Final = 0.3
+"""Of the length of what one round changes: less than most hospitals' changes, as noise grows with it."""
 
 # Center and spread of the ten measurements as mean, error and worst: round numbers that a protocol would fix
 # beforehand, so that no statistic of a hospital's patients leaves it.
@@ -109,7 +114,7 @@ def reversed_update(sent: Weights, taught: Weights, times: float = 10.0) -> Weig
 
 
 @cache
-def patients() -> tuple[tuple[Patients, ...], Patients]:
+def patients(seed: int | tuple[int, ...] = _SEED) -> tuple[tuple[Patients, ...], Patients]:
     """Return the patients of each hospital, and those whom nobody trains on."""
     from sklearn.datasets import load_breast_cancer  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
 
@@ -117,7 +122,7 @@ def patients() -> tuple[tuple[Patients, ...], Patients]:
     centers, spreads = np.array(_CENTERS).ravel(), np.array(_SPREADS).ravel()
     measured = np.clip((read.data - centers) / spreads, -_FARTHEST, _FARTHEST)
     ill = 1.0 - read.target
-    generator = np.random.default_rng(_SEED)
+    generator = np.random.default_rng(seed)
     queues = [generator.permutation(np.flatnonzero(ill == each)) for each in (0.0, 1.0)]
     counts = [_TESTED, *((one.healthy, one.ill) for one in HOSPITALS)]
     found: list[Patients] = []
@@ -131,5 +136,24 @@ def patients() -> tuple[tuple[Patients, ...], Patients]:
 
 def pooled() -> Patients:
     """Return the patients of all hospitals, as if rows could leave home."""
-    homes, _ = patients()
+    return joined(patients()[0])
+
+
+def joined(homes: Sequence[Patients]) -> Patients:
+    """Return the patients of several hospitals as those of one."""
     return Patients(np.concatenate([one.measured for one in homes]), np.concatenate([one.ill for one in homes]))
+
+
+def parties_of(homes: Sequence[Patients], n: int) -> list[Patients]:
+    """Return the same patients at n parties: the largest is halved until there are n, or the two smallest join.
+
+    Halves take every other patient, so that both see the same kinds.
+    """
+    found = sorted(homes, key=len)
+    while len(found) > n:
+        found = sorted([joined(found[:2]), *found[2:]], key=len)
+    while len(found) < n:
+        *others, largest = found
+        halves = [Patients(largest.measured[side::2], largest.ill[side::2]) for side in (0, 1)]
+        found = sorted([*others, *halves], key=len)
+    return found

@@ -142,6 +142,24 @@ def write_frame(frame: pl.DataFrame, output: Path) -> None:
         write(iter(table.to_batches()), table.schema, draft, kind, separator=separator_of(output))
 
 
+def write_json(body: dict[str, Any], output: str | Path) -> None:
+    """Write figures as JSON, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    import msgspec
+
+    from shoal.io.files import check_folder
+
+    target = Path(output)
+    check_folder(target, [])
+    with written_whole(target) as draft:
+        draft.write_bytes(msgspec.json.format(msgspec.json.encode(body), indent=2) + b"\n")
+
+
 def open_as(path: Path, kind: Format, schema: pl.Schema, *, separator: str) -> pl.LazyFrame:
     """Open a file that was just written, with known format and columns."""
     match kind:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,10 +27,12 @@ from shoal_engine.tables.column_names import check_columns
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from shoal.queries.frontier import QueryFrontier
     from shoal_engine.differential.exact_numbers import Exact
     from shoal_engine.differential.queries.aggregates import Aggregate
     from shoal_engine.differential.queries.budget import Allotment, QueryBudget
     from shoal_engine.differential.queries.private_group_by import GroupQuery, Totals
+    from shoal_engine.frontier.recommendation import Limits
     from shoal_engine.ledger import Ledger, Receipt
 
 
@@ -348,6 +350,61 @@ class PrivateQuery:
         budget = _budget(epsilon, delta, rho)
         query, allotment = fit(self.query, budget, distribution)
         return make_plan(query, budget, allotment)
+
+    def frontier(
+        self,
+        *,
+        epsilon: "Sequence[Exact]",
+        group_size: float,
+        expected: "Mapping[str, float] | None" = None,
+        delta: "Exact" = 0,
+        distribution: DistributionName | None = None,
+        limits: "Limits | None" = None,
+    ) -> "QueryFrontier":
+        """Return the error of every answer against epsilon, without looking at the data; nothing is charged.
+
+        Risk is a bound on the advantage of every membership test, (exp(epsilon) - 1 + 2 delta) / (exp(epsilon) + 1):
+        the rate of true less that of false positives of whoever guesses if a unit is in the table (or, under
+        `change-one`, which of two values it has). It is that of this release alone.
+
+        Parameters
+        ----------
+        epsilon : sequence of number, as text if they are no integers
+            Budgets to try.
+        group_size : float
+            Rows of a typical group, or units where each counts once, as everybody may know; 1 to 1e9.
+        expected : mapping of str to float, optional
+            Typical answers, by names of aggregates; errors are relative to them. Default: of counts the group's size,
+            of means the middle of the bounds, of sums that times the size, of deviations that of even values.
+        delta, distribution
+            As for `plan`.
+        limits : Limits, optional
+            What must be met: `max_risk`, and `max_error`, the half width of the 95 % interval of the least exact answer
+            over what is expected.
+
+        Raises
+        ------
+        NumberError, PolicyError
+            As for `plan`, or a size, an expected answer or a limit does not fit the query.
+
+        References
+        ----------
+        Wasserman, Zhou (2010), A statistical framework for differential privacy, theorem 2.4. Kairouz, Oh, Viswanath
+        (2015), The composition theorem for differential privacy, theorem 2.1.
+
+        Examples
+        --------
+        >>> import polars as pl, shoal
+        >>> nobody = pl.DataFrame(schema={"ward": pl.String, "cost": pl.Float64})
+        >>> wards = shoal.private(nobody, unit=None, ledger=None).group_by("ward", keys=["a", "b"])
+        >>> found = wards.agg(shoal.dp.count()).frontier(epsilon=["0.1", 1], group_size=200)
+        >>> [(one.epsilon, round(one.risk, 2), one.answers[0].half_width) for one in found.points]
+        [(0.1, 0.05, 29.0), (1.0, 0.46, 2.0)]
+        """
+        from shoal.queries.frontier import query_frontier
+
+        budgets = [_budget(one, delta, None) for one in epsilon]
+        return query_frontier(self.query, budgets, distribution, group_size, expected or {}, limits)
 
     def release(
         self,

@@ -30,6 +30,7 @@ from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.attack.figures import Answers
 from shoal_engine.attack.partitions import attack_partition
 from shoal_engine.errors import InputError, NumberError, PolicyError, PolicyNotMet
+from shoal_engine.frontier.described import described
 from shoal_engine.frontier.points import Point, front
 from shoal_engine.frontier.recommendation import Limits, Recommendation, recommend
 from shoal_engine.html_tables import html_summary
@@ -100,24 +101,9 @@ class Frontier:
 
     def to_dict(self) -> dict[str, Any]:
         """Return every figure for JSON; no value of any cell."""
-        chosen = self.recommendation
-        points = [
-            {
-                **msgspec.structs.asdict(one),
-                "strength": one.k,
-                "usefulness": one.usefulness,
-                "front": best,
-                "chosen": chosen is not None and chosen.met and chosen.place == place,
-            }
-            for place, (one, best) in enumerate(zip(self.points, front(self.points), strict=True))
-        ]
+        shape = described(self.points, self.recommendation, strength="k", usefulness=self.measure, lines=self.lines)
         return {
-            "strength": "k",
-            "usefulness": self.measure,
-            "points": points,
-            "lines": self.lines,
-            "recommendation": "" if chosen is None else chosen.text,
-            "met": chosen is not None and chosen.met,
+            **shape,
             "not_reached": [msgspec.structs.asdict(one) for one in self.not_reached],
             "rows": self.rows,
             "seed": self.seed,
@@ -277,23 +263,6 @@ def frontier(
         seed=seed,
         notes=(*[f"{', '.join(left)}: not known to the adversary"] * bool(left), *held, *few, *asked.notes),
     )
-
-
-def written(found: Frontier, path: str | Path) -> None:
-    """Write the figures of a frontier as JSON, whole or not at all.
-
-    Raises
-    ------
-    OutputError
-        The file cannot be written.
-    """
-    from shoal.io.files import check_folder
-    from shoal.io.writing import written_whole
-
-    target = Path(path)
-    check_folder(target, [])
-    with written_whole(target) as draft:
-        draft.write_bytes(msgspec.json.format(msgspec.json.encode(found.to_dict()), indent=2) + b"\n")
 
 
 class _Asked:

@@ -1,8 +1,38 @@
-"""Releases that were tried, each with its risk and its errors, and those that no other beats."""
+"""What was tried, each with its risk and its usefulness, and those that no other beats."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from msgspec import Struct
+
+
+class Tried(Protocol):
+    """A release, a budget of answers or a training that was tried."""
+
+    @property
+    def risk(self) -> float:
+        """Return what the picture draws to the right, 0 to 1."""
+        ...
+
+    @property
+    def usefulness(self) -> float:
+        """Return what the picture draws upwards."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """Return what was tried, in words."""
+        ...
+
+    @property
+    def worth(self) -> str:
+        """Return its usefulness, in words."""
+        ...
+
+    @property
+    def limited(self) -> Mapping[str, tuple[str, float | None]]:
+        """Return what `Limits` can be set to, by the names of these: words and figure."""
+        ...
 
 
 class Point(Struct, frozen=True, kw_only=True):
@@ -46,15 +76,36 @@ class Point(Struct, frozen=True, kw_only=True):
         """Return what the picture draws upwards: the accuracy, or 1 less the median error; not below 0."""
         return self.accuracy if self.accuracy is not None else max(0.0, 1.0 - self.error)
 
+    @property
+    def label(self) -> str:
+        """Return what was tried, in words."""
+        return f"{self.method} with k = {self.k}"
 
-def beats(one: Point, other: Point) -> bool:
-    """Return whether a release has no more risk and no less usefulness than another, and either is strictly better."""
+    @property
+    def worth(self) -> str:
+        """Return its usefulness, in words."""
+        accuracy = self.accuracy
+        return f"median error {self.error:.2%} of an answer" if accuracy is None else f"accuracy {accuracy:.3g}"
+
+    @property
+    def limited(self) -> dict[str, tuple[str, float | None]]:
+        """Return what limits can be set to."""
+        return {
+            "max_risk": ("highest risk", self.risk),
+            "max_mean_risk": ("mean risk", self.mean_risk),
+            "max_error": ("error of 95 % of the answers", self.error_at_95),
+            "min_accuracy": ("accuracy", self.accuracy),
+        }
+
+
+def beats(one: Tried, other: Tried) -> bool:
+    """Return whether one has no more risk and no less usefulness than another, and either is strictly better."""
     mine, theirs = (one.risk, -one.usefulness), (other.risk, -other.usefulness)
     return all(a <= b for a, b in zip(mine, theirs, strict=True)) and mine != theirs
 
 
-def front(points: Sequence[Point]) -> list[bool]:
-    """Return for each release whether no other beats it: the Pareto front.
+def front(points: Sequence[Tried]) -> list[bool]:
+    """Return for each point whether no other beats it: the Pareto front.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Which release to take: the most useful one that meets all limits, or that none does and which comes nearest."""
+"""Which point to take: the most useful one that meets all limits, or that none does and which comes nearest."""
 
 import math
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from shoal_engine.errors import NumberError
-from shoal_engine.frontier.points import Point
+from shoal_engine.frontier.points import Tried
 
 _SLACK = 1e-12
 """Quotients that should be equal differ by less."""
@@ -93,37 +93,33 @@ class Recommendation(Struct, frozen=True, kw_only=True):
     text: str
 
 
-def gaps(point: Point, limits: Limits) -> list[Gap]:
-    """Return the limits that a release misses."""
-    upper = [
-        ("highest risk", point.risk, limits.max_risk),
-        ("mean risk", point.mean_risk, limits.max_mean_risk),
-        ("error of 95 % of the answers", point.error_at_95, limits.max_error),
-    ]
-    found = [
-        Gap(f"{name} {value:.3g} is above {limit:.3g}", value / limit if limit else math.inf)
-        for name, value, limit in upper
-        if limit is not None and value > limit + _SLACK
-    ]
-    least, accuracy = limits.min_accuracy, point.accuracy
-    if least is not None and accuracy is not None and accuracy < least - _SLACK:
-        found.append(Gap(f"accuracy {accuracy:.3g} is below {least:.3g}", least / accuracy if accuracy else math.inf))
+def gaps(point: Tried, limits: Limits) -> list[Gap]:
+    """Return the limits that a point misses; limits of what it has no figure of are not looked at."""
+    found = list[Gap]()
+    for name, (words, value) in point.limited.items():
+        limit: float | None = getattr(limits, name)
+        if limit is None or value is None:
+            continue
+        if name.startswith("max_") and value > limit + _SLACK:
+            found.append(Gap(f"{words} {value:.3g} is above {limit:.3g}", value / limit if limit else math.inf))
+        if name.startswith("min_") and value < limit - _SLACK:
+            found.append(Gap(f"{words} {value:.3g} is below {limit:.3g}", limit / value if value else math.inf))
     return found
 
 
-def recommend(points: Sequence[Point], limits: Limits) -> Recommendation | None:
-    """Return the most useful release that meets all limits; if none does, the one that misses them by least.
+def recommend(points: Sequence[Tried], limits: Limits) -> Recommendation | None:
+    """Return the most useful point that meets all limits; if none does, the one that misses them by least.
 
     Ties go to the lower risk, then to the earlier point. The least miss is that of the smallest largest factor.
 
     Parameters
     ----------
-    points : sequence of Point, at least one
+    points : sequence of Tried, at least one
     limits : Limits
 
     Returns
     -------
-    Recommendation, or None if there is no limit: which release is good enough is then for people to say.
+    Recommendation, or None if there is no limit: which one is good enough is then for people to say.
     """
     if not limits.given:
         return None
@@ -134,18 +130,14 @@ def recommend(points: Sequence[Point], limits: Limits) -> Recommendation | None:
         return Recommendation(place=best, met=True, text=_reason(points[best], len(meeting), len(points)))
     nearest = min(range(len(points)), key=lambda place: (max(gap.factor for gap in missed[place]), place))
     why = "; ".join(gap.text for gap in missed[nearest])
-    one = points[nearest]
-    text = f"None of the {len(points)} meets all limits; {one.method} with k = {one.k} comes nearest: {why}."
+    text = f"None of the {len(points)} meets all limits; {points[nearest].label} comes nearest: {why}."
     return Recommendation(place=nearest, met=False, text=text)
 
 
-def _reason(one: Point, meeting: int, tried: int) -> str:
-    """Return why a release is recommended, in one sentence."""
-    useful = (
-        f"accuracy {one.accuracy:.3g}" if one.accuracy is not None else f"median error {one.error:.2%} of an answer"
-    )
+def _reason(one: Tried, meeting: int, tried: int) -> str:
+    """Return why a point is recommended, in one sentence."""
     which = "the only one" if meeting == 1 else f"the most useful of the {meeting}"
+    words, _ = one.limited["max_risk"]
     return (
-        f"Take {one.method} with k = {one.k}: {which} of {tried} that meets all limits, with a highest risk of "
-        f"{one.risk:.3g} and {useful}."
+        f"Take {one.label}: {which} of {tried} that meets all limits, with a {words} of {one.risk:.3g} and {one.worth}."
     )
