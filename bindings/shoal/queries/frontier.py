@@ -111,8 +111,8 @@ def _notes(query: GroupQuery, points: Sequence[AnswersPoint], expected: Mapping[
     whom = "a row" if query.unit is None else f"one {' and '.join(query.unit)} with all its rows"
     secret = "which of two values it has" if query.neighbors == "change-one" else "whether it is in the table"
     notes = [
-        f"no row was read and nothing is charged; each risk is of one answer to whoever guesses {secret}, for {whom}; "
-        "epsilons of several answers add up",
+        f"no row was read and nothing is charged; each risk is that of the whole query, once, for {whom}: "
+        f"that somebody guesses {secret}; epsilons of several queries add up",
         "errors cover the noise, not what bounds leave out or clamp",
     ]
     given = [f"{one.aggregate} {one.expected:,.6g}" for one in points[0].answers if one.aggregate not in expected]

@@ -399,7 +399,7 @@ class PrivateQuery:
         >>> wards = shoal.private(nobody, unit=None, ledger=None).group_by("ward", keys=["a", "b"])
         >>> found = wards.agg(shoal.dp.count()).frontier(epsilon=["0.1", 1], group_size=200)
         >>> [(one.epsilon, round(one.risk, 2), one.answers[0].half_width) for one in found.points]
-        [(0.1, 0.05, 29.0), (1.0, 0.46, 2.0)]
+        [(0.1, 0.05, 30.0), (1.0, 0.46, 3.0)]
         """
         from shoal.queries.frontier import query_frontier
 

@@ -25,7 +25,7 @@ _SURELY = Fraction(99, 100)
 
 
 class PlannedAnswer(Struct, frozen=True, kw_only=True):
-    """One aggregate of a group of the declared size.
+    """Errors of one aggregate, of a group with the declared size.
 
     Attributes
     ----------

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class TrainingPoint(Struct, frozen=True, kw_only=True):
-    """One setting of a federated training, trained several times.
+    """Accuracy of a federated training that was run several times.
 
     Attributes
     ----------
