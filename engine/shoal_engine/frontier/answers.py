@@ -33,7 +33,7 @@ class PlannedAnswer(Struct, frozen=True, kw_only=True):
     expected : float
         Magnitude that the errors are relative to, in the answer's unit.
     half_width : float
-        Of the 95 % interval, in the answer's unit: noise moves the answer further with probability 5 % at most.
+        Half of the 95 % interval, in the answer's unit: noise moves the answer further with probability 5 % at most.
     median_error : float
         Noise moves the answer further with probability one half at most.
     """

@@ -15,7 +15,7 @@ class TrainingPoint(Struct, frozen=True, kw_only=True):
     method : str
         Epsilon and rounds, in words.
     epsilon : float, optional
-        Of the whole training, a party with all its rows being the unit; None where no noise is added.
+        Budget of the whole training, a party with all its rows being the unit; None where no noise is added.
     delta : float
         0 where no noise is added.
     rounds, parties : int
