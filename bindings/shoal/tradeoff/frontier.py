@@ -312,7 +312,7 @@ class _Asked:
         """Return the accuracy of a model that is trained on a release, on the rows that were held out."""
         if self._target is None or self._test is None:
             return None
-        from shoal.ml import right_predictions
+        from shoal.ml.predictions import right_predictions
 
         right = right_predictions(read, self._raw, self._test, target=self._target, model=None)
         self.lines = {name: float(one.mean()) for name, one in right.items() if name != "release"}
@@ -338,7 +338,7 @@ def _split(
         raise InputError(msg)
     if target is None:
         return raw, None
-    from shoal.ml import check_target
+    from shoal.ml.predictions import check_target
 
     check_target(policy, target)
     check_columns([target], raw.columns)
