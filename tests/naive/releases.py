@@ -12,7 +12,7 @@ import polars as pl
 from hypothesis import strategies as st
 
 import shoal
-from naive import sensitive
+from naive import bands, sensitive
 
 LETTERS = ["a", "b", "c", "d"]
 TREE = {"*": {"ab": ["a", "b"], "cd": ["c", "d"]}}
@@ -29,19 +29,21 @@ class Kind:
     roles: list[dict[str, Any]]
 
 
-PLAIN, BOUNDS, CENTER, MEAN = ({}, *({"output": name} for name in ("bounds", "center", "mean")))
+PLAIN, BOUNDS, BANDS, CENTER, MEAN = ({}, *({"output": name} for name in ("bounds", "bands", "center", "mean")))
 SET = {"kind": "category"}
 KINDS = {
-    "whole": Kind(pl.Int64(), [18, 19, 20, 40, 41, 90], [PLAIN, BOUNDS, CENTER, MEAN, SET]),
+    "whole": Kind(pl.Int64(), [18, 19, 20, 40, 41, 90], [PLAIN, BOUNDS, BANDS, CENTER, MEAN, SET]),
     "fives": Kind(
         pl.Int32(),
         [15, 19, 20, 24, 25, 34],
         [{"hierarchy": shoal.Intervals(width=[5, 10], lower=15, upper=45)}],
     ),
-    "small": Kind(pl.UInt8(), [0, 1, 255], [PLAIN, BOUNDS, CENTER, MEAN]),
-    "large": Kind(pl.Int64(), [-(2**62), 2**62, 2**62 + 1], [PLAIN, BOUNDS, CENTER, MEAN]),
-    "real": Kind(pl.Float64(), [-1.5, 0.0, 0.1, 7e9], [PLAIN, BOUNDS, CENTER, MEAN]),
-    "money": Kind(pl.Decimal(9, 2), [Decimal("1.00"), Decimal("1.50"), Decimal("9.99")], [PLAIN, BOUNDS, CENTER, MEAN]),
+    "small": Kind(pl.UInt8(), [0, 1, 255], [PLAIN, BOUNDS, BANDS, CENTER, MEAN]),
+    "large": Kind(pl.Int64(), [-(2**62), 2**62, 2**62 + 1], [PLAIN, BOUNDS, BANDS, CENTER, MEAN]),
+    "real": Kind(pl.Float64(), [-1.5, 0.0, 0.1, 7e9], [PLAIN, BOUNDS, BANDS, CENTER, MEAN]),
+    "money": Kind(
+        pl.Decimal(9, 2), [Decimal("1.00"), Decimal("1.50"), Decimal("9.99")], [PLAIN, BOUNDS, BANDS, CENTER, MEAN]
+    ),
     "flag": Kind(pl.Boolean(), [True, False], [PLAIN]),
     "letter": Kind(
         pl.String(),
@@ -54,9 +56,11 @@ KINDS = {
     ),
     "enum": Kind(pl.Enum(LETTERS), LETTERS, [PLAIN]),
     "zip": Kind(pl.String(), ["02108", "02109", "02201", "10001"], [PLAIN, {"hierarchy": shoal.Prefix()}]),
-    "day": Kind(pl.Date(), DAYS, [PLAIN, BOUNDS, CENTER, {"hierarchy": shoal.Dates()}]),
-    "time": Kind(pl.Datetime("us"), TIMES, [PLAIN, BOUNDS, CENTER, {"hierarchy": shoal.Dates()}]),
-    "zone": Kind(pl.Datetime("ms", "UTC"), [t.replace(tzinfo=dt.UTC) for t in TIMES[:2]], [PLAIN, BOUNDS, CENTER]),
+    "day": Kind(pl.Date(), DAYS, [PLAIN, BOUNDS, BANDS, CENTER, {"hierarchy": shoal.Dates()}]),
+    "time": Kind(pl.Datetime("us"), TIMES, [PLAIN, BOUNDS, BANDS, CENTER, {"hierarchy": shoal.Dates()}]),
+    "zone": Kind(
+        pl.Datetime("ms", "UTC"), [t.replace(tzinfo=dt.UTC) for t in TIMES[:2]], [PLAIN, BOUNDS, BANDS, CENTER]
+    ),
 }
 DISEASES = ["flu", "gout", "hiv", "mumps"]
 SICK = shoal.NamedTree(nodes={"*": {"x": ["flu", "gout"], "y": ["hiv", "mumps"]}})
@@ -207,7 +211,7 @@ def place(value: Any) -> float:
 
 def row_loss(name: str, role: shoal.QuasiIdentifier, members: list[Any], everyone: list[Any]) -> float:
     """What each row of a class loses in one quasi-identifier, from the true values of the class and the table."""
-    if role.output != "label" and role.nulls == "generalize" and None in members:
+    if role.output not in ("label", "bands") and role.nulls == "generalize" and None in members:
         return 1.0
     if len(set(members)) == 1:
         return 0.0
@@ -221,6 +225,13 @@ def row_loss(name: str, role: shoal.QuasiIdentifier, members: list[Any], everyon
             return 1.0
         case None:
             low, high = min(domain), max(domain)
+            if role.output == "bands":
+                values = sorted(domain)
+                depths = bands.depths_of(
+                    [float((v - low) / (high - low)) for v in values], [everyone.count(v) for v in values]
+                )
+                least, most = bands.least_band({values.index(v) for v in known}, depths)
+                known = {values[least], values[most]}
             exact = name == "large"
             if exact:
                 return (max(known) - min(known)) / (high - low)

@@ -29,7 +29,8 @@ _WITHIN_A_DAY = ("second", "minute", "hour", "hour_of_day")
 def domain_of_labels(labels: pl.DataFrame, name: str, role: QuasiIdentifier, policy: Policy) -> pl.Series:
     """Return the values that labels may stand for, null first if there is one, then in their order.
 
-    Without hierarchy, the values that labels name: members, ends and single values. With one, its leaves.
+    Without hierarchy, the values that labels name: members, ends and single values, and of bands of integers and days
+    all between. With one, its leaves.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def domain_of_labels(labels: pl.DataFrame, name: str, role: QuasiIdentifier, pol
 
 def _mixes_null(labels: pl.DataFrame, role: QuasiIdentifier) -> bool:
     """Return whether labels stand for null beside values: ``*`` of an interval, and ``null`` in a set."""
-    if role.nulls != "generalize" or role.output != "label":
+    if role.nulls != "generalize" or role.output not in ("label", "bands"):
         return False
     texts = labels.to_series().cast(pl.String)
     is_set = texts.str.starts_with("{")
@@ -79,7 +80,7 @@ def _named(labels: pl.DataFrame, name: str, role: QuasiIdentifier, policy: Polic
     if texts.dtype != pl.String:
         return texts.unique().sort()
     unnamed = texts.clear()
-    if role.output == "label":
+    if role.output in ("label", "bands"):
         unnamed = texts.filter(texts == "*").head(1)
         texts = texts.filter(texts != "*")
         is_set = texts.str.starts_with("{")
@@ -93,7 +94,21 @@ def _named(labels: pl.DataFrame, name: str, role: QuasiIdentifier, policy: Polic
         texts = ends.get_column(name)
     texts = texts.drop_nulls().unique()
     found = typed_texts(texts, None if declared is None else as_released(declared)).sort()
+    if role.output == "bands":
+        return _between(found)
     return _members(texts, texts.clear(), unnamed) if found.dtype == pl.String and role.output == "label" else found
+
+
+def _between(named: pl.Series) -> pl.Series:
+    """Return all integers or days between the least and the most of some; values of other types as they are.
+
+    Bands are few, so that they name few of the values that they cover.
+    """
+    whole = named.to_physical() if named.dtype == pl.Date else named
+    least, most = whole.min(), whole.max()
+    if not (isinstance(least, int) and isinstance(most, int) and most - least < _GRID):
+        return named
+    return pl.Series(named.name, range(least, most + 1), whole.dtype).cast(named.dtype)
 
 
 def _members(single: pl.Series, sets: pl.Series, everything: pl.Series) -> pl.Series:

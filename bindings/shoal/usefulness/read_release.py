@@ -124,12 +124,12 @@ class ReadRelease(ReadTable):
         label_of_class = numbered.get_column(_LABEL).to_numpy().astype(np.int64)
         labels = distinct.drop(_LABEL)
         values = domain_of_labels(labels, name, role, self.policy).alias(name)
-        even = role.hierarchy is not None and not is_line(role.hierarchy)
+        even = role.output == "bands" or (role.hierarchy is not None and not is_line(role.hierarchy))
         smallest = np.full(labels.height, self.class_rows.max())
         np.minimum.at(smallest, label_of_class, self.class_rows)
         # Levels of a full domain name all values where two would do; so does no class that has fewer rows.
         least = self._least & (smallest >= len(values))
-        found = _memberships(read_labels(labels, values, name, role, self.policy), labels, values, least)
+        found = _memberships(read_labels(labels, values, name, role, self.policy), labels, values, least, even=even)
         spread = spread_column(found, label_of_class, self.class_rows, rounds=0 if even else ROUNDS)
         return ReadColumn(values, spread, even)
 
@@ -155,8 +155,13 @@ class ReadRelease(ReadTable):
         return tuple(f"{', '.join(columns)}: {text}" for columns, text in told if columns)
 
 
-def _memberships(reading: Reading, labels: pl.DataFrame, values: pl.Series, least: Flags) -> members.Memberships:
-    """Return which values labels allow, and which are known to occur: not those of ``*`` unless it is `least`."""
+def _memberships(
+    reading: Reading, labels: pl.DataFrame, values: pl.Series, least: Flags, *, even: bool
+) -> members.Memberships:
+    """Return which values labels allow, and which are known to occur.
+
+    Those of ``*`` are not unless it is `least`; and the ends of an interval are not if it is a band, which is `even`.
+    """
     n_values, name = len(values), values.name
     vague = np.zeros(labels.height, np.bool_)
     for column in labels.iter_columns():
@@ -169,7 +174,8 @@ def _memberships(reading: Reading, labels: pl.DataFrame, values: pl.Series, leas
             low, high = np.maximum(ends[:, 0], 0), np.minimum(ends[:, 1], n_values - 1)
             _check_covered((low <= high)[:, None], name)
             # Bounds that are null stand for anything, like `*`.
-            return members.Ranges(n_values, low, high, ~vague & ~((ends[:, 0] <= 0) & (ends[:, 1] > 0) & bool(first)))
+            occur = ~vague & ~((ends[:, 0] <= 0) & (ends[:, 1] > 0) & bool(first))
+            return members.Ranges(n_values, low, high, occur & (low == high) if even else occur)
         case Sets():
             _check_covered(np.array([[one.size > 0] for one in reading.members]), name)
             return members.Sets.of_members(n_values, reading.members, ~vague | least)

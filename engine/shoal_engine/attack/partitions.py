@@ -85,17 +85,8 @@ def _leaves(dimension: "Dimension", low: Ints, high: Ints) -> tuple[Ints, Ints]:
     """Return the first and last leaf under the lowest common node of two leaves."""
     tree = dimension.tree
     assert tree is not None
-    at = np.zeros(low.size, np.int64)
-    apart = low != high
-    while apart.any():
-        at[apart] += 1
-        apart = tree.ancestor[at, low] != tree.ancestor[at, high]
-    node = tree.ancestor[at, low]
-    first, last = np.full(len(tree.label), tree.n_leaves), np.full(len(tree.label), -1)
-    leaves = np.arange(tree.n_leaves)
-    for nodes in tree.ancestor:
-        np.minimum.at(first, nodes, leaves)
-        np.maximum.at(last, nodes, leaves)
+    node = tree.common_node(low, high)
+    first, last = tree.ends()
     return first[node], last[node]
 
 

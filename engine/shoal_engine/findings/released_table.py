@@ -191,7 +191,7 @@ class ReleasedTable:
             return None
         if not all(self._encoders[column].is_plain for column in released_columns(name, role)):
             return None  # No release of ours has such labels.
-        if role.output == "label":
+        if role.output in ("label", "bands"):
             return counts.codes[name], counts.size[name], read_labels(self._encoders[name].values(), role)
         lower, upper = released_columns(name, role)
         pairs = group(

@@ -116,10 +116,7 @@ def _of_nodes(dimension: Dimension, low: Ints, high: Ints, leaf_rows: Ints, leve
             level[apart] += 1
             apart = tree.ancestor[level, low] != tree.ancestor[level, high]
     node = tree.ancestor[level, low]
-    first, last = np.full(len(tree.share), dimension.size), np.full(len(tree.share), -1)
-    for nodes in tree.ancestor:
-        np.minimum.at(first, nodes, np.arange(dimension.size))
-        np.maximum.at(last, nodes, np.arange(dimension.size))
+    first, last = tree.ends()
     begin, end = first[node], last[node]
     leaves = tree.leaves[node]
     if dimension.domain.has_null and dimension.role.nulls == "apart":

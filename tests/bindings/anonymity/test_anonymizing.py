@@ -73,6 +73,8 @@ def test_anonymize__ncp_is_what_the_classes_span(method: str, case: Case) -> Non
             values = original(case, name, members)
             # Classes of equal centers and means may hold several classes of the method.
             exact &= role.output not in ("center", "mean")
+            # Without some rows, bands end at values of the others.
+            exact &= role.output != "bands" or not found.report.suppressed_rows
             total += len(members) * releases.row_loss(name, role, values, case.frame[name].to_list()) / len(roles)
     ncp = total / case.frame.height
     if exact:

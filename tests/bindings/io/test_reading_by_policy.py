@@ -92,11 +92,12 @@ _PEOPLE = pl.DataFrame(
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "parquet", "arrow"])
-@pytest.mark.parametrize("output", ["label", "bounds", "center", "mean"])
+@pytest.mark.parametrize("output", ["label", "bounds", "bands", "center", "mean"])
 def test_verify__confirms_what_anonymize_wrote(output: Any, suffix: str, tmp_path: Path) -> None:
     able = {
         "label": ["age", "born", "seen", "pay", "score", "member", "code"],
         "bounds": ["age", "born", "seen", "pay", "score"],
+        "bands": ["age", "born", "seen", "pay", "score"],
         "center": ["age", "born", "seen", "pay", "score"],
         "mean": ["age", "pay", "score"],
     }

@@ -39,7 +39,7 @@ def check_method(policy: "Policy", space: "Space", method: str) -> None:
     if method != "full-domain" and not (method == "mondrian" and apart):
         msg = (
             f"delta-presence needs classes that share nobody, and method {method} may release others; use method "
-            "full-domain, or mondrian where no quasi-identifier has a hierarchy or generalizes nulls"
+            "full-domain, or mondrian where no quasi-identifier has a hierarchy or bands, or generalizes nulls"
         )
         raise PolicyError(msg)
     if method == "full-domain" and policy.full_domain.rounds > 1:

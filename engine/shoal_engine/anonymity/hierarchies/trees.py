@@ -75,6 +75,24 @@ class Tree:
         """Leaves of the hierarchy, null not counted."""
         return int(self.leaves[-1])
 
+    def common_node(self, low: npt.NDArray[np.int64], high: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the lowest common node of the leaves `low` and `high`, (n,) ranks each."""
+        at = np.zeros(low.size, np.int64)
+        apart = self.ancestor[0, low] != self.ancestor[0, high]
+        while apart.any():
+            at[apart] += 1
+            apart = self.ancestor[at, low] != self.ancestor[at, high]
+        return self.ancestor[at, low]
+
+    def ends(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the first and the last leaf rank under each node, (n_nodes,) each; those under a node are adjacent."""
+        first, last = np.full(len(self.share), self.n_leaves), np.full(len(self.share), -1)
+        leaves = np.arange(self.n_leaves)
+        for nodes in self.ancestor:
+            np.minimum.at(first, nodes, leaves)
+            np.maximum.at(last, nodes, leaves)
+        return first, last
+
 
 def plant(
     hierarchy: Hierarchy,
@@ -116,7 +134,7 @@ def plant(
         msg = f"hierarchy of `{column}` is grown from how many rows hold each value, and no rows are at hand"
         raise HierarchyError(msg)
     rows = None if count is None else count[has_null:]
-    return _assembled(_levels(hierarchy, values, column, folder, rows), has_null=has_null)
+    return assembled(_levels(hierarchy, values, column, folder, rows), has_null=has_null)
 
 
 def _levels(
@@ -186,7 +204,7 @@ def order_ranks(order: Order, values: pa.Array, *, column: str) -> npt.NDArray[n
     return places_of(values, pa.array(order.values, pa.string()), column)
 
 
-def _assembled(levels: Sequence[Level], *, has_null: bool) -> Tree:
+def assembled(levels: Sequence[Level], *, has_null: bool) -> Tree:
     """Return the tree of some levels, leaves first, root last; nodes that no value is under are left out."""
     n, last = len(levels[0].node), len(levels) - 1
     # Depth first: sorted by the root, then by the level below it, down to the leaf.

@@ -29,7 +29,7 @@ from shoal_engine.policy_values import MOST, PolicyValue
 from shoal_engine.transforming.specs import Transform
 
 Kind: TypeAlias = Literal["number", "category", "date", "time"]
-Output: TypeAlias = Literal["label", "bounds", "center", "mean"]
+Output: TypeAlias = Literal["label", "bounds", "bands", "center", "mean"]
 Nulls: TypeAlias = Literal["apart", "generalize"]
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -88,7 +88,10 @@ class QuasiIdentifier(PolicyValue, frozen=True):
     kind : str, optional
         number, category, date or time (of day); without it, what the column's Arrow type says.
     output : str
-        label, bounds (two typed columns), center (numbers, dates, times) or mean (numbers).
+        label; of numbers, dates and times also bounds (two typed columns), bands (labels that are disjoint or lie
+        within one another, so that rows can be grouped by them; the other labels of intervals overlap) and center;
+        of numbers mean. Bands are cut from the values and how many rows hold each, before classes are formed; the
+        methods are tight and mondrian.
     nulls : str
         apart: rows with and without a value never share a class; generalize: they may, and then the class
         says nothing of the column.
@@ -230,6 +233,7 @@ def check_output(output: Output, kind: Kind) -> None:
     able = {
         "label": ("number", "category", "date", "time"),
         "bounds": ("number", "date", "time"),
+        "bands": ("number", "date", "time"),
         "center": ("number", "date", "time"),
     }
     kinds = able.get(output, ("number",))

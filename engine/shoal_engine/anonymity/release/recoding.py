@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shoal_engine.anonymity.hierarchies.labels import interval_labels, set_labels, texts
+from shoal_engine.anonymity.release.band_labels import band_labels
 from shoal_engine.anonymity.table.dimensions import Dimension
-from shoal_engine.anonymity.table.table import Table
+from shoal_engine.anonymity.table.table import Table, codes_of
 from shoal_engine.errors import VerificationFailed
 from shoal_engine.tables.grouping import group
 from shoal_kernels.tables.class_ranges import class_extents
@@ -113,6 +114,10 @@ def recode(
             mean = _class_means(column, dims, j, words, weight, class_of_tuple, extent)
             columns.append(_released(column.name, mean))
             losses[j] = _span_losses(column, dims, j, extent)
+        elif column.role.output == "bands":
+            shown = np.unique(_codes(dims, words, j)[class_of_tuple >= 0])
+            labels, index, losses[j] = band_labels(column, _texts(column), extent.low, extent.high, shown)
+            columns.append(ReleasedColumn(column.name, labels, index.astype(np.int32)))
         else:
             released, losses[j] = _RENDER[column.role.output](column, dims, j, extent)
             columns.extend(released)
@@ -177,7 +182,7 @@ def _label(column: Dimension, dims: Dimensions, j: int, extent: _Extent) -> tupl
         tree = column.tree
         assert tree is not None
         low, high, inverse = _distinct_spans(extent, size)
-        node, at = np.unique(_common_ancestors(tree.ancestor, low, high), return_inverse=True)
+        node, at = np.unique(tree.common_node(low, high), return_inverse=True)
         inverse = at[inverse]
         labels = tree.label.take(pa.array(node))
         loss = tree.share[node]
@@ -194,14 +199,9 @@ def _label(column: Dimension, dims: Dimensions, j: int, extent: _Extent) -> tupl
     return [ReleasedColumn(column.name, labels, inverse.astype(np.int32))], loss[inverse]
 
 
-def _common_ancestors(ancestor: Ints, low: Ints, high: Ints) -> Ints:
-    """Return the lowest common node of leaves `low` and `high`."""
-    at = np.zeros(low.size, np.int64)
-    apart = ancestor[0, low] != ancestor[0, high]
-    while apart.any():
-        at[apart] += 1
-        apart = ancestor[at, low] != ancestor[at, high]
-    return ancestor[at, low]
+def _codes(dims: Dimensions, words: npt.NDArray[np.uint64], j: int) -> Ints:
+    """Return the kernel code of each tuple in one dimension."""
+    return codes_of(words, dims.word[j], dims.shift[j], dims.mask[j])
 
 
 def _mixes_null(column: Dimension, extent: _Extent) -> npt.NDArray[np.bool_]:
@@ -253,7 +253,7 @@ def _class_means(
 ) -> pa.Array:
     """Return the mean value of each class's rows; null where it holds a null."""
     kept = class_of_tuple >= 0
-    code = ((words[dims.word[j]] >> np.uint64(dims.shift[j])) & dims.mask[j]).astype(np.int64)[kept]
+    code = _codes(dims, words, j)[kept]
     number = pc.cast(_values(column), pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     classes, rows, n_classes = class_of_tuple[kept], weight[kept], extent.low.size
     size = np.bincount(classes, weights=rows, minlength=n_classes)
@@ -310,8 +310,7 @@ def check_representatives(table: Table, recoding: Recoding, class_of_tuple: npt.
 def _values_of_tuples(table: Table, column: Dimension, j: int) -> pa.Array:
     """Return the value of each distinct tuple in one quasi-identifier."""
     dims = table.space.arrays
-    code = (table.grouped.words[dims.word[j]] >> np.uint64(dims.shift[j])) & dims.mask[j]
-    return column.domain.decode(column.domain_code[code.astype(np.int64)])
+    return column.domain.decode(column.domain_code[_codes(dims, table.grouped.words, j)])
 
 
 def _comparable(end: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -1,19 +1,19 @@
 """From a policy and the values of its columns to what kernels see: quasi-identifiers as packed dimensions."""
 
 from dataclasses import dataclass
-from decimal import Context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from shoal_engine.anonymity.hierarchies.bands import plant_bands
 from shoal_engine.anonymity.hierarchies.trees import Tree, order_ranks, plant
 from shoal_engine.anonymity.policy.hierarchies import Dates, Intervals, Order, Prefix, Redaction, is_line
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.roles import Kind, QuasiIdentifier, check_output
+from shoal_engine.anonymity.table.positions import positions_of
 from shoal_engine.errors import ColumnError, PolicyError
 from shoal_engine.tables.column_names import check_columns
 from shoal_engine.tables.grouping import pack_sizes
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from shoal_engine.tables.columns import Domain
 
 BITS_PER_WORD = 64
-MAX_DECIMAL_DIGITS = 100
-"""More than a decimal of any type has."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +50,7 @@ class Dimension:
     position : (size,) float64 or None
         ORDERED: place of each kernel code on the line, 0 to 1; null at -1.
     tree : Tree or None
-        TREE: the hierarchy; its leaf ranks are the kernel codes.
+        TREE: the hierarchy, or the bands; its leaf ranks are the kernel codes.
     """
 
     name: str
@@ -109,7 +107,7 @@ def bind(
     domains : mapping of str to Domain
         One for each quasi-identifier; others are passed over.
     counts : mapping of str to (size,) int64, optional
-        Rows of each domain code, for columns whose hierarchy is grown from them.
+        Rows of each domain code, for columns whose hierarchy or bands are grown from them.
 
     Raises
     ------
@@ -147,10 +145,21 @@ def bind_column(
     position: npt.NDArray[np.float64] | None = None
     tree: Tree | None = None
     kernel_code = np.arange(domain.size)
-    if hierarchy is None:
+    if role.output == "bands":
+        assert count is not None, "bands are cut by how many rows hold each value"
+        geometry = TREE
+        tree = plant_bands(
+            domain.values,
+            positions_of(name, domain.values),
+            count[has_null:],
+            has_null=has_null,
+            mixes_null=role.nulls == "generalize",
+        )
+        kernel_code = tree.leaf
+    elif hierarchy is None:
         geometry = SET if kind == "category" else ORDERED
         if geometry == ORDERED:
-            position = _with_null(_positions(name, domain.values), has_null=has_null)
+            position = _with_null(positions_of(name, domain.values), has_null=has_null)
     elif isinstance(hierarchy, Order) and is_line(hierarchy):
         geometry = ORDERED
         rank = order_ranks(hierarchy, domain.values, column=name)
@@ -217,52 +226,6 @@ def _kind(name: str, role: QuasiIdentifier, arrow_type: pa.DataType) -> Kind:
         msg = f"`quasi_identifier.{name}`: {error}"
         raise PolicyError(msg) from None
     return kind
-
-
-def _positions(name: str, values: pa.Array) -> npt.NDArray[np.float64]:
-    """Return ascending values scaled to 0..1; a single one is at 0."""
-    if not pa.types.is_decimal(values.type):
-        return _scaled(_on_line(name, values))
-    # Decimals that are one float may lie apart; whole numbers of their last digit are exact.
-    context = Context(prec=MAX_DECIMAL_DIGITS)
-    whole = [int(context.scaleb(value, values.type.scale)) for value in values.to_pylist()]
-    span = max(1, whole[-1] - whole[0]) if whole else 1
-    return np.array([(number - whole[0]) / span for number in whole], np.float64)
-
-
-def _on_line(name: str, values: pa.Array) -> npt.NDArray[np.int64] | npt.NDArray[np.uint64] | npt.NDArray[np.float64]:
-    """Return numbers as they are, dates as days, datetimes and times as counts of their unit."""
-    types = pa.types
-    if types.is_date32(values.type) or types.is_time32(values.type):
-        values = pc.cast(values, pa.int32())
-    elif types.is_date64(values.type) or types.is_timestamp(values.type) or types.is_time64(values.type):
-        values = pc.cast(values, pa.int64())
-    elif types.is_float16(values.type):
-        values = pc.cast(values, pa.float64())
-    numbers = values.to_numpy(zero_copy_only=False)
-    if numbers.dtype.kind == "u":
-        return numbers.astype(np.uint64)
-    if numbers.dtype.kind == "i":
-        return numbers.astype(np.int64)
-    if not np.isfinite(numbers).all():
-        msg = f"column `{name}` holds numbers that are not finite; set them to null first"
-        raise ColumnError(msg)
-    return numbers.astype(np.float64)
-
-
-def _scaled(
-    numbers: npt.NDArray[np.int64] | npt.NDArray[np.uint64] | npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
-    """Scale ascending numbers to 0..1; a single one is at 0."""
-    if len(numbers) < 2:
-        return np.zeros(len(numbers))
-    if numbers.dtype == np.float64:
-        # Halved where a line is as long as from -1e308 to 1e308; halves of the least numbers would be equal.
-        part = numbers / 2 if numbers[-1] / 2 - numbers[0] / 2 > np.finfo(np.float64).max / 4 else numbers
-        return (part - part[0]) / (part[-1] - part[0])
-    # Differences modulo 2**64 are exact.
-    steps = numbers.astype(np.uint64) - numbers.astype(np.uint64)[0]
-    return steps / steps[-1]
 
 
 def _with_null(position: npt.NDArray[np.float64], *, has_null: bool) -> npt.NDArray[np.float64]:

@@ -142,7 +142,7 @@ class Observation:
         counts = {
             name: count_codes(self._codes[name], remaps[name])
             for name, role in self._policy.quasi_identifiers.items()
-            if counts_rows(role.hierarchy)
+            if counts_rows(role.hierarchy) or role.output == "bands"
         }
         space = bind(self._policy, domains, counts)
         sensitive = number_values(self._policy.sensitive, domains)
