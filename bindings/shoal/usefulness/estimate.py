@@ -87,8 +87,8 @@ def estimate(
 
     Notes
     -----
-    Labels of hierarchies, declared intervals and masks do not name values that occur; rows are spread evenly over
-    what these cover, and `Estimate.notes` says so.
+    Labels of hierarchies, declared intervals, bands and masks do not name values that occur; rows are spread evenly
+    over what these cover, and `Estimate.notes` says so.
 
     References
     ----------

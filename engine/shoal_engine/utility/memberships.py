@@ -2,7 +2,7 @@
 
 A class of an anonymized table holds every member of a set label and both ends of an interval, for the label is the
 least that covers the rows. That is no assumption: it follows from how labels are made, and a reader may count on it.
-Labels of declared intervals, of hierarchy nodes and of masks allow values that need not occur.
+Labels of declared intervals, of bands, of hierarchy nodes and of masks allow values that need not occur.
 """
 
 from abc import ABC, abstractmethod

@@ -108,6 +108,11 @@ class QuasiIdentifier(PolicyValue, frozen=True):
     hierarchy: Hierarchy | None = None
     transform: Transform | None = None
 
+    @property
+    def counts_rows(self) -> bool:
+        """Return whether labels depend on how many rows hold each value."""
+        return self.output == "bands" or counts_rows(self.hierarchy)
+
     def _check(self) -> None:
         """Check that kind, hierarchy and output belong together."""
         if isinstance(self.hierarchy, Intervals) and self.kind not in (None, "number"):

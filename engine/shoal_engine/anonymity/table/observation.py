@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shoal_engine.anonymity.policy.hierarchies import counts_rows
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.table_models import of_people
 from shoal_engine.anonymity.table.dimensions import bind
@@ -142,7 +141,7 @@ class Observation:
         counts = {
             name: count_codes(self._codes[name], remaps[name])
             for name, role in self._policy.quasi_identifiers.items()
-            if counts_rows(role.hierarchy) or role.output == "bands"
+            if role.counts_rows
         }
         space = bind(self._policy, domains, counts)
         sensitive = number_values(self._policy.sensitive, domains)

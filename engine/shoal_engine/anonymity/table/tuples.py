@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shoal_engine.anonymity.policy.hierarchies import counts_rows
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.policy.table_models import LKC
 from shoal_engine.anonymity.table.dimensions import bind
@@ -169,7 +168,7 @@ class Tuples:
 
     def _grown(self) -> list[str]:
         """Return the quasi-identifiers whose hierarchy is grown from counts of rows."""
-        return [name for name, role in self._policy.quasi_identifiers.items() if counts_rows(role.hierarchy)]
+        return [name for name, role in self._policy.quasi_identifiers.items() if role.counts_rows]
 
     def _count(self, name: str, final: npt.NDArray[np.uint32]) -> Ints:
         """Return the rows of each final code of a quasi-identifier."""
