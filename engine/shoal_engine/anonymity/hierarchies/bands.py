@@ -93,6 +93,8 @@ def cut_bands(position: Floats, count: Ints) -> list[Ints]:
 
 def _cut(position: Floats, before: Ints, low: int, end: int) -> int:
     """Return where the upper of the two parts of a band begins."""
+    if end == low + 2:
+        return low + 1
     cut = np.arange(low + 1, end)
     lower = (before[cut] - before[low]) * (position[cut - 1] - position[low])
     upper = (before[end] - before[cut]) * (position[end - 1] - position[cut])
