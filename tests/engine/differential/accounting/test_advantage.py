@@ -12,7 +12,7 @@ from shoal_engine.differential.accounting.advantage import membership_advantage
 
 @given(st.floats(0, 30), st.floats(0, 1))
 def test_advantage__is_the_distance_of_the_worst_mechanism(epsilon: float, delta: float) -> None:
-    """The four outcomes of Kairouz, Oh, Viswanath 2015, equation 10: half of the sum of differences, directly."""
+    """Of four outcomes that are (epsilon, delta)-private with equality: half of the sum of differences, directly."""
     likely, rare = (1 - delta) * math.exp(epsilon), 1 - delta
     with_unit = np.array([delta, likely / (1 + math.exp(epsilon)), rare / (1 + math.exp(epsilon)), 0])
     without = with_unit[::-1]
