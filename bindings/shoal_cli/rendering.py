@@ -101,7 +101,8 @@ def _line(mark: str, sentence: str, below: str = "") -> None:
     """Print a mark with its sentence, and an optional line below."""
     shown = mark if _can_print(mark) else _ASCII[mark]
     indent = " " * 4
-    first = textwrap.wrap(_plain(sentence), max(20, _PLAIN.width - 5)) or [""]
+    # Whole codes, so that one can be copied into --accept.
+    first = textwrap.wrap(_plain(sentence), max(20, _PLAIN.width - 5), break_on_hyphens=False) or [""]
     rest = textwrap.wrap(_plain(below), max(20, _PLAIN.width - 5))
     text = Text("  ")
     text.append(shown, style=_STYLE[mark])
