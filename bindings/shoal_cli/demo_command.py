@@ -142,7 +142,9 @@ def demonstrate(*, rows: int, seed: int, folder: Path, quiet: bool) -> dict[str,
         _CONSOLE.print()
         show_person(records, pl.read_parquet(files["release"], n_rows=1))
         show_cost(after, str(files["release"]))
-        _CONSOLE.print(f"Everything is in {folder}/: open report.html, and try `shoal verify` on the release.")
+        _CONSOLE.print(f"Everything is in {folder}/: open report.html.")
+        check = f"shoal verify {folder}/released.parquet --certificate {folder}/certificate.json"
+        _CONSOLE.print(f"next: {check}", soft_wrap=True)
     return {
         "before": before.to_dict(),
         "after": after.to_dict(),
