@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from shoal.recount.released_table import read_labels
 from shoal_engine.anonymity.release.fitted_recoding import FittedRecoding
@@ -77,7 +78,7 @@ def _maps_of_values(fitted: FittedRecoding, dimension: "Dimension", labels: pl.D
     return place.reshape(-1).astype(np.int64), _packed(flags[:, of_class])
 
 
-def _places(domain: pl.Series, values: object, *, has_null: bool, null_first: bool) -> Ints:
+def _places(domain: pl.Series, values: pa.Array, *, has_null: bool, null_first: bool) -> Ints:
     """Return the places of values in a domain, that of null first where the values have it."""
     known = domain.slice(int(has_null))
     found = known.search_sorted(pl.Series(values).cast(known.dtype)).to_numpy().astype(np.int64) + has_null

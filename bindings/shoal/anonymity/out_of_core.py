@@ -1,8 +1,9 @@
 """Anonymizing a table in two passes, with no array of the length of the table: tuples first, then rows."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -14,6 +15,7 @@ from shoal.io.frames import IntoFrame
 from shoal.io.lazy_frames import UNREADABLE, batches, read_to_end, schema_of
 from shoal.io.memory import shown
 from shoal.io.observing import OnProgress, check_readable
+from shoal.io.parquet_batches import can_stream, stream
 from shoal.io.reading_by_policy import read_by_policy, text_findings
 from shoal.io.threads import threads
 from shoal_engine.anonymity.criteria.assessment import UtilityFigure
@@ -25,6 +27,7 @@ from shoal_engine.errors import InputError, PolicyError
 from shoal_engine.findings.value_codes import ValueEncoder
 from shoal_engine.tables.column_names import check_columns
 from shoal_engine.tables.columns import ColumnEncoder
+from shoal_engine.threads import one_ahead
 
 if TYPE_CHECKING:
     from shoal_engine.anonymity.release.spilled_release import SpilledRelease
@@ -80,13 +83,14 @@ def prepare_out_of_core(
     tuples = Tuples(policy, values=counts_values(policy), n_threads=n_threads, folder=folder)
     kept = {name: ValueEncoder(name) for name in policy.insensitive}
     types = {}
+    read = _reader(frame, lazy, policy)
     try:
-        for batch in batches(lazy, [name for name in columns if name not in policy.identifiers]):
+        for batch in read([name for name in columns if name not in policy.identifiers]):
             tuples.observe(batch)
             for name, encoder in kept.items():
                 encoder.observe(batch.column(name))
                 types[name] = batch.schema.field(name).type
-    except UNREADABLE:
+    except unreadable_errors():
         raise _unreadable() from None
     on_step("grouping")
     table = tuples.finish()
@@ -113,7 +117,7 @@ def prepare_out_of_core(
     of_sensitive = {name: ColumnEncoder.of_domain(name, table.coded[name][0]) for name in policy.sensitive}
     summary = KeptColumns(fitted, columns_kept, n_threads=n_threads, folder=folder)
     try:
-        for batch in batches(lazy, columns):
+        for batch in read(columns):
             rows, tuple_of_row = release.observe(batch)
             codes = [
                 own if final is None else final[own]
@@ -122,7 +126,7 @@ def prepare_out_of_core(
             ]
             codes += [encoder.observe(rows.column(name)) for name, encoder in of_sensitive.items()]
             summary.observe(tuple_of_row, codes)
-    except UNREADABLE:
+    except unreadable_errors():
         raise _unreadable() from None
     dropped = tuple(name for name in schema.names() if name not in policy.columns)
     findings = (*text_findings(reading.remarks, policy), *repeated_identifiers(lazy, policy), *summary.findings())
@@ -202,6 +206,29 @@ def _columns_to_read(policy: Policy, schema: pl.Schema) -> list[str]:
     columns = needed_columns(policy)
     check_readable(schema, columns)
     return columns
+
+
+def _reader(frame: IntoFrame, lazy: pl.LazyFrame, policy: Policy) -> "Callable[[list[str]], Iterable[Any]]":
+    """Return what reads some columns as batches: by pyarrow where files are Parquet as it is, else by Polars."""
+    files = sources(frame) if isinstance(frame, str | Path) else []
+    coded = {*policy.quasi_identifiers, *policy.sensitive}
+    plain = (
+        bool(files) and not policy.declarations.columns and can_stream(files, _columns_to_read(policy, schema_of(lazy)))
+    )
+
+    def read(columns: list[str]) -> "Iterable[Any]":
+        if not plain:
+            return batches(lazy, columns)
+        return one_ahead(stream(files, columns, coded.intersection(columns)))
+
+    return read
+
+
+def unreadable_errors() -> tuple[type[BaseException], ...]:
+    """Return the errors of both readers on input that is damaged."""
+    import pyarrow as pa
+
+    return (*UNREADABLE, pa.ArrowException)
 
 
 def _unreadable() -> InputError:

@@ -3,11 +3,11 @@
 import numpy as np
 
 from shoal_kernels._jit import inlined
-from shoal_kernels._types import Matrix, OutVector, Words, kernel
+from shoal_kernels._types import Ints, Matrix, OutVector, Words, kernel
 
 
 @inlined
-def _common(bits: Words, at: Words, i: int, word: int) -> np.uint64:
+def _common(bits: Words, at: Ints, i: int, word: int) -> np.uint64:
     """Return the bits of one word that all maps of a row of `at` have."""
     every = bits[at[i, 0], word]
     for j in range(1, at.shape[1]):
