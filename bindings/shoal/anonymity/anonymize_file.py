@@ -107,7 +107,9 @@ def anonymize_file(
             del release
             on_step("verifying")
             rows = writing.open_as(draft, kind, columns, separator=separator)
-            report = report_of(rows, made, population=people, method=method, started=started, n_threads=n_threads)
+            report = report_of(
+                rows, made, population=people, method=method, started=started, n_threads=n_threads, limit=limit
+            )
             if certificate is not None:
                 document = certificates.certificate(
                     policy,

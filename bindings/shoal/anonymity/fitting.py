@@ -27,6 +27,7 @@ from shoal_engine.anonymity.criteria.assessment import Report
 from shoal_engine.anonymity.policy.methods import Method
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.anonymity.release.fitted_recoding import FittedRecoding
+from shoal_engine.anonymity.table.table import rows_of_classes
 from shoal_engine.errors import InputError, PolicyError, PolicyNotMet, VerificationFailed
 from shoal_engine.wording import share_text
 
@@ -171,13 +172,15 @@ class Recoding:
         bound = bind_units_and_people(table)
         n = int(stated.max(initial=-1)) + 1
         same = np.where(found >= 0, np.append(stated, -1)[found], -1)
-        held = _rows(table, same, n) if table.units is None else UnitJudge(bound).units(same, n)
+        held = (
+            rows_of_classes(same, table.grouped.weight, n) if table.units is None else UnitJudge(bound).units(same, n)
+        )
         kept = (same >= 0) & (np.append(held, 0)[same] >= self.policy.k)
         classes, number = np.unique(found[kept], return_inverse=True)
         found = np.full(found.size, -1, np.int64)
         found[kept] = number
         columns = tuple(replace(column, index_of_class=column.index_of_class[classes]) for column in recoding.columns)
-        rows = _rows(table, found, classes.size)
+        rows = rows_of_classes(found, table.grouped.weight, classes.size)
         made = Classes(
             policy=self.policy,
             dimensions=table.space.dimensions,
@@ -240,12 +243,6 @@ def apply_file(
             with written_whole(Path(certificate)) as paper:
                 certificates.write(document, paper)
     return made.report
-
-
-def _rows(table: "Table", class_of_tuple: Ints, n: int) -> Ints:
-    """Return the rows of each class."""
-    kept = class_of_tuple >= 0
-    return np.bincount(class_of_tuple[kept], weights=table.grouped.weight[kept], minlength=n).astype(np.int64)
 
 
 def fit(frame: IntoFrame, policy: Policy, *, method: Method = "tight", n_threads: int | None = None) -> Recoding:

@@ -68,6 +68,7 @@ def report_of(
     method: str,
     started: float,
     n_threads: int | None = None,
+    limit: int | None = None,
 ) -> Report:
     """Recount a release from its rows and return its report.
 
@@ -78,7 +79,7 @@ def report_of(
     """
     policy = made.classes.policy
     rows, unit = with_units(released, made.units)
-    assessment, classes = recount(rows, policy, population, unit)
+    assessment, classes = recount(rows, policy, population, unit, limit)
     broken = [*broken_promises(policy, assessment), *joined_promises(rows, policy, unit)]
     if assessment.rows != int(made.classes.class_rows.sum()):
         broken.append("rows were lost or gained on the way out")

@@ -139,7 +139,11 @@ def verify(
 
 
 def recount(
-    frame: pl.LazyFrame, policy: Policy, population: pl.LazyFrame | None, unit: str | None = None
+    frame: pl.LazyFrame,
+    policy: Policy,
+    population: pl.LazyFrame | None,
+    unit: str | None = None,
+    limit: int | None = None,
 ) -> tuple[Assessment, pl.DataFrame]:
     """Measure a released table; return its assessment and its classes.
 
@@ -151,6 +155,8 @@ def recount(
         Table of the population, if a model needs it.
     unit : str, optional
         Column of the frame whose distinct values are counted. Default: rows.
+    limit : int, optional
+        Bytes that counting may take; see `regroup`.
     """
     names = [*released_names(policy), *policy.sensitive, *policy.set_valued]
     check_columns(names, schema_of(frame), remedy="give the table of this policy")
@@ -161,7 +167,7 @@ def recount(
     other_models = {name: role.models for name, role in policy.sensitive.items()}
     names = released_names(policy)
     found, classes = regroup(
-        frame, names, grounds(frame, policy), recursive=recursive, other_models=other_models, unit=unit
+        frame, names, grounds(frame, policy), recursive=recursive, other_models=other_models, unit=unit, limit=limit
     )
     figures = table_figures(frame, policy, names, found, classes, population, unit) if policy.models else {}
     items = {name: least_support(frame, name, role.m, unit) for name, role in policy.set_valued.items()}

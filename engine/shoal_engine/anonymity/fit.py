@@ -19,7 +19,7 @@ from shoal_engine.anonymity.policy.table_models import least_and_sufficient_k
 from shoal_engine.anonymity.release.item_recoding import ItemRecoding, recode_items
 from shoal_engine.anonymity.release.recoding import Recoding, recode
 from shoal_engine.anonymity.table.dimensions import Dimension
-from shoal_engine.anonymity.table.table import Table
+from shoal_engine.anonymity.table.table import Table, rows_of_classes
 from shoal_engine.errors import PolicyError, PolicyNotMet
 from shoal_kernels._jit import freeze
 from shoal_kernels.criteria.privacy_models import Cells
@@ -257,8 +257,8 @@ def _fit(
     table: BoundTable, class_of_tuple: npt.NDArray[np.int64], recoding: Recoding, *, notes: tuple[str, ...] = ()
 ) -> Fit:
     """Return a table with its classes and what they say."""
-    weight, kept = table.grouped.weight, class_of_tuple >= 0
-    class_rows = np.bincount(class_of_tuple[kept], weights=weight[kept]).astype(np.int64)
+    n_classes = int(class_of_tuple.max(initial=-1)) + 1
+    class_rows = rows_of_classes(class_of_tuple, table.grouped.weight, n_classes)
     class_units = class_rows if table.weights is None else UnitJudge(table).units(class_of_tuple, class_rows.size)
     classes = Classes(
         policy=table.policy,
@@ -266,7 +266,7 @@ def _fit(
         recoding=recoding,
         class_rows=class_rows,
         class_units=class_units,
-        suppressed_rows=int(weight[~kept].sum()),
+        suppressed_rows=table.n_rows - int(class_rows.sum()),
         notes=(*table.notes, *notes),
     )
     return Fit(table, class_of_tuple, classes)

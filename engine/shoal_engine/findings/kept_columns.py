@@ -123,16 +123,16 @@ class _Quasi:
     """A quasi-identifier before its generalization."""
 
     def __init__(self, fit: Fit, number: int, dimension: Dimension) -> None:
-        dims = fit.table.space.arrays
-        codes = codes_of(fit.table.grouped.words, dims.word[number], dims.shift[number], dims.mask[number])
-        self.code_of_tuple = dimension.domain_code[codes].astype(np.int64)
+        self._fit, self._number, self._domain_code = fit, number, dimension.domain_code
         self.name, self.size = dimension.name, dimension.size
         self.is_ordered = dimension.kind != "category" and has_order(dimension.domain.type)
         self.severity: Severity | None = None if _is_generalized(fit, number, dimension) else "note"
 
     def of(self, pairs: Pairs) -> Pairs:
         """Return the pairs of code and value in place of those of code and tuple."""
-        key, place = np.unique(pairs.x * self.size + self.code_of_tuple[pairs.y], return_inverse=True)
+        dims, words = self._fit.table.space.arrays, self._fit.table.grouped.words[:, pairs.y]
+        codes = codes_of(words, dims.word[self._number], dims.shift[self._number], dims.mask[self._number])
+        key, place = np.unique(pairs.x * self.size + self._domain_code[codes], return_inverse=True)
         return Pairs(key // self.size, key % self.size, np.bincount(place, weights=pairs.rows).astype(np.int64))
 
 

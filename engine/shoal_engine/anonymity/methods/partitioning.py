@@ -59,12 +59,15 @@ def partition(
     PolicyNotMet
         The table, or the rows with nulls kept apart, cannot meet the models as one class.
     """
-    class_of_tuple = np.full(weight.size, SUPPRESSED, np.int64)
-    n_classes = 0
     parts, released = _parts_that_hold(_segments(dims, words, apart), words, weight, cells, models)
     rows = weight if rows is None else rows
     if rows.sum() - sum(int(rows[tuples].sum()) for tuples in parts) > max_suppressed:
         raise not_met(weight, cells, models, apart_names, grid=grid)
+    if len(parts) == 1 and parts[0].size == weight.size:
+        del parts
+        return _cut(method, dims, words, weight, cells, released, n_threads, grid)
+    class_of_tuple = np.full(weight.size, SUPPRESSED, np.int64)
+    n_classes = 0
     for tuples in parts:
         classes = _cut(method, dims, *subset_of(words, weight, cells, tuples), released, n_threads, grid)
         class_of_tuple[tuples] = classes + n_classes

@@ -22,7 +22,7 @@ from shoal_engine.anonymity.release.recoding import Recoding
 from shoal_engine.anonymity.release.release import BATCH_ROWS, check_names
 from shoal_engine.anonymity.release.row_classes import CHANGED, TupleFinder, known_codes
 from shoal_engine.anonymity.table.observation import owned, without_views
-from shoal_engine.anonymity.table.table import Table
+from shoal_engine.anonymity.table.table import Table, rows_of_classes
 from shoal_engine.errors import InputError
 from shoal_engine.randomness import secure_permutation
 from shoal_engine.tables.columns import ColumnEncoder, Domain, narrowest
@@ -79,9 +79,7 @@ class SpilledRelease:
         self._folder = folder
         self._n_threads = n_threads
         self._sorted = table.policy.order == "sorted"
-        released = class_of_tuple >= 0
-        sizes = np.bincount(class_of_tuple[released], weights=table.grouped.weight[released], minlength=n_classes)
-        self._missing = sizes.astype(np.int64)
+        self._missing = rows_of_classes(class_of_tuple, table.grouped.weight, n_classes)
         self.n_rows = int(self._missing.sum())
         self._carriers = list(_carriers(table, recoding, names, types))
         check_names([carrier.name for carrier in self._carriers])

@@ -25,6 +25,8 @@ Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 Codes = npt.NDArray[np.unsignedinteger]
 
+_STRETCH = 1 << 22
+
 
 def codes_of(words: Words, word: int, shift: int, mask: int) -> Ints:
     """Return the codes of the tuples in one dimension, (n,) int64."""
@@ -46,6 +48,16 @@ def subset_of(words: Words, weight: Ints, cells: Cells, tuples: Ints) -> tuple[W
     source = np.repeat(cells.start[tuples] - start[:-1], n_cells) + np.arange(start[-1])
     chosen = Cells(start, cells.value[source], cells.count[source])
     return np.ascontiguousarray(words[:, tuples]), weight[tuples], freeze(chosen)
+
+
+def rows_of_classes(class_of_tuple: npt.NDArray[np.integer], weight: Ints, n_classes: int) -> Ints:
+    """Return the rows of each class, (n_classes,) int64; a negative class is none. A stretch of tuples at a time."""
+    rows = np.zeros(n_classes, np.int64)
+    for first in range(0, weight.size, _STRETCH):
+        classes, weights = class_of_tuple[first : first + _STRETCH], weight[first : first + _STRETCH]
+        kept = classes >= 0
+        rows += np.bincount(classes[kept], weights=weights[kept], minlength=n_classes).astype(np.int64)
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
