@@ -75,7 +75,7 @@ def apply(
     """Release another table with the classes of a recoding.
 
     Rows that fit no class, or whose class holds fewer than k rows of NEW, are left out. What this release and earlier
-    ones tell together is not checked: see `shoal attack intersection`. Exit code 4: findings await a decision.
+    ones reveal together is not checked: see `shoal attack linkage --also`. Exit code 4: findings await a decision.
     """
     from shoal.anonymity.fitting import Recoding, apply_file
     from shoal_cli.rendering import show_report

@@ -90,7 +90,7 @@ class Recoding:
         Raises
         ------
         InputError
-            The file is none of ours, of a later version, or damaged.
+            The file is not a recoding, of a later version, or damaged.
         """
         return cls(FittedRecoding.load(Path(path)))
 
@@ -106,7 +106,7 @@ class Recoding:
 
         Each row gets the class of its tuple, or else the class of least loss whose labels cover it. Rows of no class,
         and of classes that hold fewer than k rows, or units, *of this table* are left out. What this release and
-        earlier ones tell together is not checked.
+        earlier ones reveal together is not checked.
 
         Parameters
         ----------

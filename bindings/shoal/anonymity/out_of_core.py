@@ -181,7 +181,7 @@ def _row_bytes(schema: pl.Schema, policy: Policy, method: Method) -> int:
 
 
 def check_fits(n_tuples: int, n_cells: int, method: Method, limit: int) -> None:
-    """Check that classes can be made of so many tuples within a limit.
+    """Check that classes can be made of n tuples within a limit.
 
     Raises
     ------

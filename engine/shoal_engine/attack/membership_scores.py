@@ -32,7 +32,7 @@ class MembershipReport(Struct, frozen=True, kw_only=True):
     advantage : float
         True minus false positive rate at that threshold, or the largest of the curve.
     advantage_interval : Interval, optional
-        Of the advantage at a stated threshold.
+        Interval of the advantage at a stated threshold.
     auc : float
         Area under the curve: the probability that a member's score is above another's; ties count one half.
     at_false_positive_rate : mapping of str to Trials

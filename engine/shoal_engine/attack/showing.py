@@ -146,5 +146,5 @@ def attribution_html(found: "AttributionReport") -> str:
 
 
 def _or_none(share: float | None) -> str:
-    """Return a probability, or a dash where there is none."""
+    """Return a probability, or a dash without one."""
     return "-" if share is None else chance_text(share)

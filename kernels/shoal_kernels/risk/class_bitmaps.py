@@ -189,7 +189,7 @@ def _load(words: Words, person: Person, n_known: int, place: int) -> None:
 def _corrected_weight(classes: Classes, person: Person, n_known: int, spare: int, c: int) -> float:
     """Return the sum of what a class weighs with up to `spare` known columns taken for ones that disagree, each a -1.
 
-    The sum runs over all sets of so many columns; `person.partial` holds it for each number of them.
+    The sum runs over all sets of that number of columns; `person.partial` holds it for each number of them.
     """
     partial = person.partial
     partial[0] = 1.0

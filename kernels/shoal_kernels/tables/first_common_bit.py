@@ -28,9 +28,9 @@ def first_common_bits(
     summary : (n_maps, ceil(n_words / 64)) uint64
         Bit ``w & 63`` of word ``w >> 6`` is set where word w is not 0.
     at : (n, d) int64, d at least 1
-        Maps; negative where there is none, and so no common bit.
+        Maps; negative where a value has no map, and so no common bit.
     first : (n,) int64, out
-        -1 where there is none.
+        -1 without a common bit.
     """
     one, zero = np.uint64(1), np.uint64(0)
     for i in range(at.shape[0]):

@@ -85,9 +85,9 @@ class FittedRecoding:
         return self.recoding.loss_of_class.shape[1]
 
     def known_classes(self, table: Table) -> Ints:
-        """Return the class of each tuple of another table, (n_tuples,) int64; -1 where it is none of ours.
+        """Return the class of each tuple of another table, (n_tuples,) int64; -1 for a tuple that we do not have.
 
-        A tuple that was suppressed is none of ours either.
+        A tuple that was suppressed has no class either.
         """
         sizes = [domain.size for domain in self.domains.values()]
         theirs = [
@@ -162,7 +162,7 @@ class FittedRecoding:
         Raises
         ------
         InputError
-            The file is none of ours, of a later version, or damaged.
+            The file is not a recoding, of a later version, or damaged.
         """
         try:
             with pa.OSFile(str(path), "rb") as source:
