@@ -26,6 +26,16 @@ def everyday(k: int, *, order: Literal["shuffled", "sorted"] = "shuffled") -> sh
     )
 
 
+def lines(frame: pl.DataFrame, k: int) -> shoal.Policy:
+    """Return the policy of a release without tree or set: every quasi-identifier on a line."""
+    return shoal.Policy(
+        k=k,
+        quasi_identifiers={name: _line(frame[name]) for name in QUASI_IDENTIFIERS},
+        sensitive={"diagnosis": shoal.Sensitive()},
+        insensitive={"income": shoal.Insensitive()},
+    )
+
+
 def _line(column: pl.Series) -> shoal.QuasiIdentifier:
     """Order a column's values: numbers by value, text by code point."""
     if column.dtype.is_numeric():

@@ -20,11 +20,13 @@ from shoal.io.lazy_frames import read_to_end
 from shoal.io.observing import OnProgress, observe, quietly
 from shoal.io.reading_by_policy import read_by_policy
 from shoal.io.threads import threads
+from shoal.tradeoff.classes_read import classes_read
 from shoal.usefulness.comparison import Comparison
-from shoal.usefulness.read_release import ReadRelease
+from shoal.usefulness.read_release import GeneralizedTable, ReadRelease
 from shoal.usefulness.tables import CodedRows, PlainTable
 from shoal.usefulness.utility import NO_QUASI, NO_SENSITIVE, as_workload
 from shoal.usefulness.workload import Query, Workload
+from shoal_engine.anonymity.methods.tuple_orders import Orders
 from shoal_engine.anonymity.policy.methods import METHODS, Method
 from shoal_engine.anonymity.policy.policy import Policy
 from shoal_engine.attack.figures import Answers
@@ -238,12 +240,13 @@ def frontier(
     attack = partial(attack_partition, known=columns, tuples=_drawn(table.grouped.n_tuples, seed), n_threads=cores)
     found = list[Point]()
     not_reached = list[NotReached]()
+    orders = Orders()
     for one in methods:
         for strength in strengths:
             on_step(f"{one}, k = {strength}")
             asks = msgspec.structs.replace(policy, k=strength)
             try:
-                fitted = _fitted(table, asks, one, cores)
+                fitted = _fitted(table, asks, one, cores, orders)
             except PolicyNotMet as error:
                 not_reached.append(NotReached(one, strength, str(error)))
                 continue
@@ -279,19 +282,25 @@ class _Asked:
         self._raw, self._test, self._target = raw, test, target
         self._workload, self._draw = workload, draw
         self._comparison: Comparison | None = None
-        self.names = raw.columns
+        self._coded = CodedRows(raw)
         self.lines: dict[str, float] = {}
         self.notes: tuple[str, ...] = ()
 
-    def errors(self, read: ReadRelease) -> ErrorSummary:
+    def read(self, fitted: "Fit") -> GeneralizedTable:
+        """Return a release for estimates: from its classes, or from its rows where these change or train a model."""
+        if self._target is not None or fitted.items:
+            return ReadRelease(_written(fitted, self._raw.columns), fitted.classes.policy)
+        return classes_read(fitted, self._coded)
+
+    def errors(self, read: GeneralizedTable) -> ErrorSummary:
         """Return the errors of the workload on a release."""
         if self._comparison is None:
             self._comparison = self._compared(read)
         return summarize(self._comparison.errors(read))
 
-    def _compared(self, read: ReadRelease) -> Comparison:
+    def _compared(self, read: GeneralizedTable) -> Comparison:
         """Return the workload, drawn where none is given, with the answers of the raw table."""
-        coded = CodedRows(self._raw)
+        coded = self._coded
         released = [*read.generalized, *read.kept]
         usable = PlainTable(coded, released).readable(read.readable(released))
         asked = self._draw(self._raw, usable) if self._workload is None else as_workload(self._workload)
@@ -308,10 +317,11 @@ class _Asked:
                     self.lines[name] = max(0.0, 1.0 - median)
         return found
 
-    def accuracy(self, read: ReadRelease) -> float | None:
+    def accuracy(self, read: GeneralizedTable) -> float | None:
         """Return the accuracy of a model that is trained on a release, on the rows that were held out."""
         if self._target is None or self._test is None:
             return None
+        assert isinstance(read, ReadRelease)
         from shoal.ml.predictions import right_predictions
 
         right = right_predictions(read, self._raw, self._test, target=self._target, model=None)
@@ -353,21 +363,25 @@ def _split(
     return raw[np.sort(order[held:]).tolist()], raw[np.sort(order[:held]).tolist()]
 
 
-def _fitted(table: "Table", policy: Policy, method: Method, n_threads: int) -> "Fit":
-    """Return classes of the table for one policy."""
+def _fitted(table: "Table", policy: Policy, method: Method, n_threads: int, orders: Orders) -> "Fit":
+    """Return classes of the table for one policy: those of a release that is made by itself."""
     from shoal_engine.anonymity.fit import fit
 
-    return fit(replace(table, policy=policy), method=method, n_threads=n_threads)
+    return fit(replace(table, policy=policy), method=method, n_threads=n_threads, orders=orders)
+
+
+def _written(fitted: "Fit", names: Sequence[str]) -> pl.DataFrame:
+    """Return the rows of a release."""
+    from shoal_engine.anonymity.release.release import Release
+
+    release = Release(fitted.table, fitted.classes.recoding, fitted.class_of_tuple, fitted.items, names)
+    return pl.concat([as_frame(batch) for batch in release.batches()])
 
 
 def _point(fitted: "Fit", method: Method, k: int, asked: _Asked, attack: Callable[..., Answers]) -> Point:
     """Measure one release without writing it."""
-    from shoal_engine.anonymity.release.release import Release
-
     classes = fitted.classes
-    release = Release(fitted.table, classes.recoding, fitted.class_of_tuple, fitted.items, asked.names)
-    rows = pl.concat([as_frame(batch) for batch in release.batches()])
-    read = ReadRelease(rows, classes.policy)
+    read = asked.read(fitted)
     useful = asked.errors(read)
     attacked = attack(fitted.table, fitted.class_of_tuple)
     smallest, n = int(classes.class_rows.min()), int(classes.class_rows.sum())

@@ -10,11 +10,10 @@ import polars as pl
 
 from shoal.anonymity.anonymize import Anonymized
 from shoal.io.frames import IntoFrame
-from shoal.usefulness.conditions import Where, conditions_of, holds
+from shoal.usefulness.conditions import Where, conditions_of
 from shoal.usefulness.read_release import ReadRelease, load_policy
 from shoal.usefulness.tables import ReadTable
 from shoal_engine.anonymity.policy.policy import Policy
-from shoal_engine.errors import ColumnError
 from shoal_engine.utility.memberships import weighted_counts
 
 Floats = npt.NDArray[np.float64]
@@ -123,7 +122,7 @@ def estimate(
 def expected_rows(read: ReadTable, conditions: Mapping[str, pl.Expr]) -> float:
     """Return the expected number of rows that meet every condition."""
     share = _share_of_class(read, conditions)
-    return float(share @ _kept_rows(read, conditions))
+    return _dot(share, _kept_rows(read, conditions))
 
 
 def expected_mean(read: ReadTable, conditions: Mapping[str, pl.Expr], column: str) -> float:
@@ -137,20 +136,22 @@ def expected_mean(read: ReadTable, conditions: Mapping[str, pl.Expr], column: st
     others = {name: condition for name, condition in conditions.items() if name != column}
     own = conditions.get(column)
     share = _share_of_class(read, others if column in read.generalized else conditions)
-    kept = _kept_flags(read, conditions)
     if column in read.generalized:
         found = read.column(column)
-        number, known = _numbers(found.values, column)
+        number, known = read.coded.asked.numbers(found.values, column)
         if own is not None:
-            known = known * holds(own, found.values, column)
-        weight = share * _rows_of_class(read, kept) / read.class_rows
-        total, count = (float(weight @ found.spread.expected(each)) for each in (number * known, known))
+            known = known * read.coded.asked.holding(own, found.values, column)
+        weight = share * _kept_rows(read, conditions) / read.class_rows
+        total, count = (_dot(weight, found.spread.expected(each)) for each in (number * known, known))
     else:
         values, place = read.coded.coded(column)
-        number, known = _numbers(values, column)
-        rows = np.flatnonzero(kept)
-        weight = weighted_counts(place[rows], share[read.class_of_row[rows]], len(values))
-        total, count = float(weight @ (number * known)), float(weight @ known)
+        number, known = read.coded.asked.numbers(values, column)
+        of_row = read.class_of_row
+        if _asks_kept(read, conditions):
+            rows = np.flatnonzero(_kept_flags(read, conditions))
+            place, of_row = place[rows], of_row[rows]
+        weight = weighted_counts(place, share[of_row], len(values))
+        total, count = _dot(weight, number * known), _dot(weight, known)
     return total / count if count > 0 else float("nan")
 
 
@@ -161,7 +162,7 @@ def _matching(read: ReadTable, conditions: Mapping[str, pl.Expr]) -> tuple[Float
     for name, condition in conditions.items():
         if name in read.generalized:
             column = read.column(name)
-            flags = holds(condition, column.values, name).astype(np.float64)
+            flags = read.coded.asked.holding(condition, column.values, name).astype(np.float64)
             total = column.spread.memberships.total
             inside, everything = total(flags), total(np.ones(flags.size))
             some &= (inside > 0)[column.spread.label_of_class]
@@ -175,7 +176,7 @@ def _share_of_class(read: ReadTable, conditions: Mapping[str, pl.Expr]) -> Float
     for name, condition in conditions.items():
         if name in read.generalized:
             column = read.column(name)
-            flags = holds(condition, column.values, name)
+            flags = read.coded.asked.holding(condition, column.values, name)
             share *= column.spread.expected(flags.astype(np.float64)) / read.class_rows
     return share
 
@@ -186,13 +187,20 @@ def _kept_flags(read: ReadTable, conditions: Mapping[str, pl.Expr]) -> Flags:
     for name, condition in conditions.items():
         if name not in read.generalized:
             values, place = read.coded.coded(name)
-            flags &= holds(condition, values, name)[place]
+            flags &= read.coded.asked.holding(condition, values, name)[place]
     return flags
 
 
 def _kept_rows(read: ReadTable, conditions: Mapping[str, pl.Expr]) -> Floats:
     """Return the rows of each class that meet the conditions on columns kept as they are."""
+    if not _asks_kept(read, conditions):
+        return read.class_rows.astype(np.float64)
     return _rows_of_class(read, _kept_flags(read, conditions))
+
+
+def _asks_kept(read: ReadTable, conditions: Mapping[str, pl.Expr]) -> bool:
+    """Return whether a condition is on a column kept as it is."""
+    return any(name not in read.generalized for name in conditions)
 
 
 def _rows_of_class(read: ReadTable, flags: Flags) -> Floats:
@@ -202,10 +210,6 @@ def _rows_of_class(read: ReadTable, flags: Flags) -> Floats:
     return np.bincount(read.class_of_row[flags], minlength=read.class_rows.size).astype(np.float64)
 
 
-def _numbers(values: pl.Series, name: str) -> tuple[Floats, Floats]:
-    """Return values as numbers, 0 for null, and whether each is known: 1 or 0."""
-    if not (values.dtype.is_numeric() or values.dtype == pl.Boolean):
-        msg = f"column {name!r} has type {values.dtype} and no mean; name a column of numbers"
-        raise ColumnError(msg)
-    number = values.cast(pl.Float64).fill_nan(None)
-    return number.fill_null(0.0).to_numpy(), number.is_not_null().to_numpy().astype(np.float64)
+def _dot(one: Floats, other: Floats) -> float:
+    """Return the sum of products; a sum of BLAS would depend on the number of its threads."""
+    return float((one * other).sum())

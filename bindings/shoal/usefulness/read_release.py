@@ -22,57 +22,36 @@ from shoal_engine.utility import memberships as members
 from shoal_engine.utility.shares import ROUNDS, spread_column
 
 Flags = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 _CLASS, _LABEL = internal("class"), internal("label")
 
 
-class ReadRelease(ReadTable):
-    """A release whose columns are read when they are first asked for.
+class GeneralizedTable(ReadTable):
+    """A table whose classes state labels; each column is read when it is first asked for.
 
     Parameters
     ----------
-    release : Anonymized, frame, table or path
-    policy : Policy, optional
-        Policy of the release; needed unless it is an `Anonymized`.
+    policy : Policy
+    coded : CodedRows
+        Rows that are released; only columns kept as they are are looked at.
+    classes : pl.DataFrame
+        Labels of each class, no two alike.
+    class_of_row : (n_rows,) int64
+    least : bool
+        Whether labels are the least that cover their classes.
 
     Attributes
     ----------
     policy : Policy
-
-    Raises
-    ------
-    PolicyError
-        No policy says what the labels stand for.
-    ColumnError
-        The table lacks a column of the release.
-    InputError
-        The table cannot be read, or holds no row.
     """
 
-    def __init__(self, release: Anonymized | IntoFrame, policy: Policy | None = None) -> None:
-        if isinstance(release, Anonymized):
-            self.policy, rows = policy or release.policy, release.frame
-            self._least = release.report.method != "full-domain"
-        else:
-            if policy is None:
-                msg = (
-                    "a released table alone does not say what its labels stand for; give its policy as policy=..., "
-                    "or what `shoal.anonymize` returned"
-                )
-                raise PolicyError(msg)
-            self.policy, rows = policy, read_to_end(open_released(release, policy))
-            self._least = True
-        self.coded = CodedRows(rows)
-        names = released_names(self.policy)
-        check_columns(names, self.rows.columns, table="the release", remedy="give the release of this policy")
-        if self.rows.is_empty():
-            msg = "the release holds no row, so there is nothing to estimate from; give another"
-            raise InputError(msg)
-        labels = self.rows.select(names)
-        self._classes = labels.unique(maintain_order=True).with_row_index(_CLASS)
-        found = labels.join(self._classes, on=names, how="left", nulls_equal=True, maintain_order="left")
-        self.class_of_row = found.get_column(_CLASS).to_numpy().astype(np.int64)
-        self.class_rows = np.bincount(self.class_of_row, minlength=self._classes.height).astype(np.int64)
+    def __init__(
+        self, policy: Policy, coded: CodedRows, classes: pl.DataFrame, class_of_row: Ints, *, least: bool
+    ) -> None:
+        self.policy, self.coded, self.class_of_row = policy, coded, class_of_row
+        self._classes, self._least = classes, least
+        self.class_rows = np.bincount(class_of_row, minlength=classes.height).astype(np.int64)
         self._read: dict[str, ReadColumn] = {}
 
     @property
@@ -180,11 +159,15 @@ def _memberships(
             _check_covered(np.array([[one.size > 0] for one in reading.members]), name)
             return members.Sets.of_members(n_values, reading.members, ~vague | least)
         case _:
-            codes = np.arange(n_values)
-            allowed = np.array([reading.fits(label, codes) for label in range(labels.height)])
-            allowed = allowed.reshape(labels.height, n_values)
-            _check_covered(allowed, name)
-            return members.Sets.of_flags(allowed, np.zeros(labels.height, np.bool_))
+            # Runs of names may be covered twice, at two levels of a hierarchy.
+            place, label, low, high = reading.runs()
+            size = high - low + 1
+            at = np.repeat(low - np.cumsum(size) + size, size) + np.arange(size.sum())
+            value = np.argsort(place)[at]
+            label, value = np.divmod(np.unique(np.repeat(label, size) * n_values + value), n_values)
+            start = np.searchsorted(label, np.arange(labels.height + 1)).astype(np.int64)
+            _check_covered((np.diff(start) > 0)[:, None], name)
+            return members.Sets(n_values, start, value.astype(np.int64), np.zeros(labels.height, np.bool_))
 
 
 def _check_covered(allowed: Flags, name: str) -> None:
@@ -192,6 +175,50 @@ def _check_covered(allowed: Flags, name: str) -> None:
     if not np.asarray(allowed.any(axis=1)).all():
         msg = f"labels of {name!r} stand for no value of the policy's hierarchy; give the release of this policy"
         raise ColumnError(msg)
+
+
+class ReadRelease(GeneralizedTable):
+    """A release whose columns are read when they are first asked for.
+
+    Parameters
+    ----------
+    release : Anonymized, frame, table or path
+    policy : Policy, optional
+        Policy of the release; needed unless it is an `Anonymized`.
+
+    Raises
+    ------
+    PolicyError
+        No policy says what the labels stand for.
+    ColumnError
+        The table lacks a column of the release.
+    InputError
+        The table cannot be read, or holds no row.
+    """
+
+    def __init__(self, release: Anonymized | IntoFrame, policy: Policy | None = None) -> None:
+        if isinstance(release, Anonymized):
+            policy, rows = policy or release.policy, release.frame
+            least = release.report.method != "full-domain"
+        else:
+            if policy is None:
+                msg = (
+                    "a released table alone does not say what its labels stand for; give its policy as policy=..., "
+                    "or what `shoal.anonymize` returned"
+                )
+                raise PolicyError(msg)
+            rows, least = read_to_end(open_released(release, policy)), True
+        names = released_names(policy)
+        check_columns(names, rows.columns, table="the release", remedy="give the release of this policy")
+        if rows.is_empty():
+            msg = "the release holds no row, so there is nothing to estimate from; give another"
+            raise InputError(msg)
+        labels = rows.select(names)
+        classes = labels.unique(maintain_order=True)
+        numbered = classes.with_row_index(_CLASS)
+        found = labels.join(numbered, on=names, how="left", nulls_equal=True, maintain_order="left")
+        class_of_row = found.get_column(_CLASS).to_numpy().astype(np.int64)
+        super().__init__(policy, CodedRows(rows), classes, class_of_row, least=least)
 
 
 def load_policy(policy: Policy | str | Path | None) -> Policy | None:

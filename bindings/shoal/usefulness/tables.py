@@ -9,6 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from shoal.io.lazy_frames import internal
+from shoal.usefulness.asked_values import AskedValues
 from shoal_engine.errors import ColumnError
 from shoal_engine.utility.memberships import Ranges
 from shoal_engine.utility.shares import SpreadColumn, spread_column
@@ -43,11 +44,23 @@ class CodedRows:
     Parameters
     ----------
     frame : pl.DataFrame
+
+    Attributes
+    ----------
+    asked : AskedValues
+        What was found of values, shared by all tables of these rows.
     """
 
     def __init__(self, frame: pl.DataFrame) -> None:
         self.frame = frame
+        self.asked = AskedValues()
         self._coded: dict[str, tuple[pl.Series, Ints]] = {}
+
+    def some(self, rows: Ints) -> "CodedRows":
+        """Return some of the rows."""
+        found = CodedRows(self.frame[rows])
+        found.asked = self.asked
+        return found
 
     def coded(self, name: str) -> tuple[pl.Series, Ints]:
         """Return distinct values of a column, and the place of each row's value among them."""

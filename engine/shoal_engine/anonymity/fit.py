@@ -12,6 +12,7 @@ from shoal_engine.anonymity.criteria.unit_criteria import UnitJudge
 from shoal_engine.anonymity.criteria.whole_table import least_k_that_holds, with_k
 from shoal_engine.anonymity.methods.joined_classes import joined, unions_may_break
 from shoal_engine.anonymity.methods.partitioning import not_met, partition
+from shoal_engine.anonymity.methods.tuple_orders import Orders
 from shoal_engine.anonymity.methods.unit_classes import bind_units_and_people, settled_in_units
 from shoal_engine.anonymity.policy.methods import METHODS, CutMethod, Method
 from shoal_engine.anonymity.policy.policy import Policy
@@ -79,8 +80,17 @@ class Fit:
     items: dict[str, ItemRecoding] = field(default_factory=dict)
 
 
-def fit(table: Table, *, method: Method, n_threads: int) -> Fit:
+def fit(table: Table, *, method: Method, n_threads: int, orders: Orders | None = None) -> Fit:
     """Find classes that meet the policy, with as little loss as the method can reach.
+
+    Parameters
+    ----------
+    table : Table
+    method : str
+    n_threads : int
+    orders : Orders, optional
+        Of the same table with another k, or empty: what is ordered once is not ordered again. The classes are those
+        without it.
 
     Raises
     ------
@@ -105,7 +115,7 @@ def fit(table: Table, *, method: Method, n_threads: int) -> Fit:
         raise PolicyNotMet(msg, nearest={"k": n})
 
     def attempt(k: int) -> Fit:
-        return _fit_with(with_k(counted, k), method, n_threads)
+        return _fit_with(with_k(counted, k), method, n_threads, orders)
 
     if method == "full-domain" and policy.full_domain.is_exact and counted.weights is None:
         # The search itself suppresses what models of the class sizes ask for.
@@ -114,7 +124,7 @@ def fit(table: Table, *, method: Method, n_threads: int) -> Fit:
     return _with_items(found)
 
 
-def _fit_with(table: BoundTable, method: Method, n_threads: int) -> Fit:
+def _fit_with(table: BoundTable, method: Method, n_threads: int, orders: Orders | None) -> Fit:
     """Find classes that each hold the table's models."""
     max_suppressed = math.floor(table.policy.suppress * table.n_rows)
     if method == "full-domain":
@@ -122,8 +132,8 @@ def _fit_with(table: BoundTable, method: Method, n_threads: int) -> Fit:
     if method == "mondrian-relaxed":
         table = by_row(table)
     if table.weights is not None:
-        return _fit(table, *_cut_in_units(table, method, max_suppressed, n_threads))
-    class_of_tuple, _ = _partitioned(table, method, max_suppressed, n_threads)
+        return _fit(table, *_cut_in_units(table, method, max_suppressed, n_threads, orders))
+    class_of_tuple, _ = _partitioned(table, method, max_suppressed, n_threads, orders)
     if unions_may_break(table):
         found = joined(table, class_of_tuple, lambda classes: _recoded(table, classes))
         if found is None:
@@ -140,7 +150,7 @@ def _recoded(table: BoundTable, class_of_tuple: npt.NDArray[np.int64]) -> Recodi
 
 
 def _cut_in_units(
-    table: BoundTable, method: CutMethod, max_suppressed: int, n_threads: int
+    table: BoundTable, method: CutMethod, max_suppressed: int, n_threads: int, orders: Orders | None
 ) -> tuple[npt.NDArray[np.int64], Recoding]:
     """Return classes that hold k units, and what they state.
 
@@ -154,7 +164,7 @@ def _cut_in_units(
     least = k // table.grid * int(table.weights.of_row.min())
     while best is None or k >= least:
         asked = replace(table, models=freeze(table.models._replace(k=np.array([k], np.int64))))
-        classes, untrimmed = _partitioned(asked, method, max_suppressed, n_threads)
+        classes, untrimmed = _partitioned(asked, method, max_suppressed, n_threads, orders)
         classes = settled_in_units(table, classes, untrimmed, state=lambda made: _recoded(table, made).stated()[1])
         recoding = _recoded(table, classes)
         loss = _loss_of(table, classes, recoding)
@@ -199,6 +209,7 @@ def _partitioned(
     method: CutMethod,
     max_suppressed: int,
     n_threads: int,
+    orders: Orders | None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return classes that are cut or grown, trimmed where rows may be left out, and as they were before that."""
     grouped, dims, apart = table.grouped, table.space.arrays, table.space.apart
@@ -215,6 +226,7 @@ def _partitioned(
         n_threads=n_threads,
         rows=grouped.weight,
         grid=table.grid,
+        orders=orders,
     )
     left = max_suppressed - int(grouped.weight[class_of_tuple < 0].sum())
     if left <= 0:

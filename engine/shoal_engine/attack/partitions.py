@@ -9,6 +9,7 @@ import numpy.typing as npt
 from shoal_engine.attack.figures import Answers
 from shoal_engine.attack.labels import UNKNOWN, Labels
 from shoal_engine.attack.matching import ReleasedClasses, SensitiveCells, match
+from shoal_engine.tables.distinct_columns import distinct_columns
 from shoal_kernels.tables.class_ranges import class_extents
 from shoal_kernels.tables.dimensions import SET, TREE
 
@@ -47,10 +48,8 @@ def partition_classes(table: "Table", class_of_tuple: Ints) -> tuple[ReleasedCla
         first = int(dims.bit_start[j])
         own = bits[:, first : first + int(dims.bit_words[j])]
         columns.append(_labels(dimension, low[j], high[j], own))
-    _, first, joint = np.unique(
-        np.stack([one.of_class for one in columns]), axis=1, return_index=True, return_inverse=True
-    )
-    of_tuple = np.append(joint.reshape(-1), UNKNOWN)[class_of_tuple].astype(np.int64)
+    first, joint = distinct_columns([one.of_class for one in columns])
+    of_tuple = np.append(joint, UNKNOWN)[class_of_tuple]
     of_tuple[class_of_tuple < 0] = UNKNOWN
     columns = [one.some(first) for one in columns]
     kept = of_tuple >= 0
@@ -71,10 +70,11 @@ def _labels(dimension: "Dimension", low: Ints, high: Ints, bits: Bits) -> Labels
     """Return what the classes say of one quasi-identifier."""
     n = dimension.size
     if dimension.geometry == SET:
-        sets, of_class = np.unique(bits, axis=0, return_inverse=True)
+        sets, of_class = distinct_columns(bits.T)
+        sets = bits[sets]
         little = np.ascontiguousarray(sets.astype("<u8")).view(np.uint8).reshape(sets.shape[0], -1)
         label, code = np.nonzero(np.unpackbits(little, axis=1, bitorder="little")[:, :n])
-        return Labels.of_ranges(of_class.reshape(-1), label, code, code, n_labels=len(sets), n_values=n)
+        return Labels.of_ranges(of_class, label, code, code, n_labels=len(sets), n_values=n)
     if dimension.geometry == TREE:
         low, high = _leaves(dimension, low, high)
     spans, of_class = np.unique(low * n + high, return_inverse=True)

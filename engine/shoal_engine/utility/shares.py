@@ -33,12 +33,16 @@ class SpreadColumn:
     class_rows : (n_classes,) float64
     share : (n_values,) float64
         Sums to 1.
+    certain, rest : (n_classes,) float64
+        Rows that each known value has for certain, and the other rows of the class.
     """
 
     memberships: Memberships
     label_of_class: Ints
     class_rows: Floats
     share: Floats
+    certain: Floats
+    rest: Floats
 
     def expected(self, weight: Floats) -> Floats:
         """Return the expected sum of weights over the rows of each class.
@@ -52,10 +56,9 @@ class SpreadColumn:
         -------
         (n_classes,) float64
         """
-        certain, rest = _certain(self.memberships, self.label_of_class, self.class_rows)
         known = self.memberships.total_known(weight)
         mean = self.memberships.total(weight * self.share) / self.memberships.total(self.share)
-        return certain * known[self.label_of_class] + rest * mean[self.label_of_class]
+        return self.certain * known[self.label_of_class] + self.rest * mean[self.label_of_class]
 
 
 def spread_column(
@@ -94,7 +97,7 @@ def spread_column(
         found = known + share * memberships.distribute(other / memberships.total(share))
         # A label whose values all vanished would have nobody to spread its rows over.
         share = np.maximum(found / rows.sum(), _LEAST)
-    return SpreadColumn(memberships, label_of_class, rows, share)
+    return SpreadColumn(memberships, label_of_class, rows, share, certain, rest)
 
 
 def _certain(memberships: Memberships, label_of_class: Ints, class_rows: Floats) -> tuple[Floats, Floats]:

@@ -110,6 +110,8 @@ def tight_classes(
     models: Models,
     rounds: int,
     tuples: Vector[np.int64],
+    order: OutVector[np.int64],
+    n_ordered: OutVector[np.int64],
     class_id: OutVector[np.int64],
     n_classes: OutVector[np.int64],
 ) -> None:
@@ -123,6 +125,11 @@ def tight_classes(
         Rounds of local improvement, at least 0.
     tuples : (n,) int64, n at least 1
         The block; as one class it satisfies `models`.
+    order : (n,) int64, in and out
+        Places in `tuples`, those with fewer than k rows in the order of the tuples and the others behind them.
+    n_ordered : (1,) int64, in and out
+        How many in `order` have fewer than k rows, -1 if it is none yet. With k alone the order depends on k only by
+        which tuples these are, so it may be given as it was written for another k.
     class_id : (n,) int64, out
         Class of each of `tuples`, from 0 without gaps.
     n_classes : (1,) int64, out
@@ -132,7 +139,13 @@ def tight_classes(
     criteria = make_criteria(models, cells, tuples)
     items, n_light = put_heavy_last(points.weight, models)
     boundary = np.empty(n_light + 1, np.bool_)
-    order_tuples(dims, points, criteria, items[:n_light], boundary, models.kind.shape[0] > 0)
+    if models.kind.shape[0] == 0 and n_ordered[0] == n_light:
+        # The tuples with fewer than k rows are the same for two k if they are as many.
+        items[:] = order
+    else:
+        order_tuples(dims, points, criteria, items[:n_light], boundary, models.kind.shape[0] > 0)
+        order[:] = items
+        n_ordered[0] = n_light
     begin = np.empty(n, np.int64)
     # With k alone the partition of the order is optimal; other models are not monotone, and it is heuristic.
     if models.kind.shape[0] == 0:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from shoal_engine.anonymity.criteria.binding import BoundTable
 from shoal_engine.anonymity.criteria.measures import holding
@@ -61,14 +60,8 @@ def joined(table: BoundTable, class_of_tuple: Ints, recoded: Callable[[Ints], Re
 
 def _by_what_they_say(class_of_tuple: Ints, recoding: Recoding) -> Ints:
     """Return the classes with those joined whose released columns are equal."""
-    said = [_value_codes(column.values)[column.index_of_class] for column in recoding.columns]
-    _, number = np.unique(np.stack(said), axis=1, return_inverse=True)
-    return np.where(class_of_tuple < 0, class_of_tuple, number.reshape(-1)[class_of_tuple])
-
-
-def _value_codes(values: pa.Array) -> Ints:
-    """Return equal numbers for equal values."""
-    return values.dictionary_encode(null_encoding="encode").indices.to_numpy().astype(np.int64)
+    _, number = recoding.alike()
+    return np.where(class_of_tuple < 0, class_of_tuple, number[class_of_tuple])
 
 
 def _numbered(class_of_tuple: Ints) -> Ints:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal_engine.anonymity.methods.suppression import SUPPRESSED, with_released_shares
+from shoal_engine.anonymity.methods.tuple_orders import Orders
 from shoal_engine.anonymity.policy.methods import CutMethod
 from shoal_engine.anonymity.table.table import subset_of
 from shoal_engine.errors import PolicyNotMet
@@ -28,6 +29,7 @@ def partition(
     n_threads: int,
     rows: npt.NDArray[np.int64] | None = None,
     grid: int = 1,
+    orders: Orders | None = None,
 ) -> npt.NDArray[np.int64]:
     """Give every tuple its class.
 
@@ -48,6 +50,8 @@ def partition(
         Rows of each tuple, where `weight` counts units.
     grid : int
         What one unit weighs.
+    orders : Orders, optional
+        Of this table with another k; does not change the result.
 
     Returns
     -------
@@ -69,7 +73,8 @@ def partition(
     class_of_tuple = np.full(weight.size, SUPPRESSED, np.int64)
     n_classes = 0
     for tuples in parts:
-        classes = _cut(method, dims, *subset_of(words, weight, cells, tuples), released, n_threads, grid)
+        own = None if orders is None else orders.of_part(tuples)
+        classes = _cut(method, dims, *subset_of(words, weight, cells, tuples), released, n_threads, grid, own)
         class_of_tuple[tuples] = classes + n_classes
         n_classes += int(classes.max()) + 1
     return class_of_tuple
@@ -110,6 +115,7 @@ def _cut(
     models: Models,
     n_threads: int,
     grid: int,
+    orders: Orders | None,
 ) -> npt.NDArray[np.int64]:
     """Run the method; only the one that is asked for is compiled."""
     if method == "mondrian":
@@ -122,7 +128,7 @@ def _cut(
         return mondrian_relaxed(dims, words, cells, models, weight=weight, n_threads=n_threads)
     from shoal_engine.anonymity.methods.tight import tight
 
-    return tight(dims, words, weight, cells, models, grid=grid, n_threads=n_threads)
+    return tight(dims, words, weight, cells, models, grid=grid, n_threads=n_threads, orders=orders)
 
 
 def _segments(

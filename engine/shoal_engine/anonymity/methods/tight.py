@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 import numpy as np
 import numpy.typing as npt
 
+from shoal_engine.anonymity.methods.tuple_orders import Order, Orders
 from shoal_kernels._jit import freeze
 from shoal_kernels.criteria.privacy_models import Cells, Models
 from shoal_kernels.partitioning.tight import cut_block, tight_classes
@@ -74,7 +75,15 @@ def bottom_up_where_less(
 
 
 def tight(
-    dims: Dimensions, words: Words, weight: Counts, cells: Cells, models: Models, *, grid: int = 1, n_threads: int = 1
+    dims: Dimensions,
+    words: Words,
+    weight: Counts,
+    cells: Cells,
+    models: Models,
+    *,
+    grid: int = 1,
+    n_threads: int = 1,
+    orders: Orders | None = None,
 ) -> Counts:
     """Group distinct tuples into classes that satisfy `models` and lose little.
 
@@ -92,6 +101,8 @@ def tight(
         What one unit weighs.
     n_threads : int
         At least 1; does not change the result.
+    orders : Orders, optional
+        Of the same tuples with another k, or of none yet; does not change the result.
 
     Returns
     -------
@@ -109,7 +120,12 @@ def tight(
     n_classes: dict[int, int] = {}
 
     def group(mine: Counts, ids: Counts, found: Counts) -> None:
-        tight_classes(dims, words, weight, cells, models, rounds, mine, ids, found)
+        order = Order.of_none(mine)
+        tight_classes(dims, words, weight, cells, models, rounds, mine, order.place, order.n_light, ids, found)
+
+    def group_block(first: int, mine: Counts, ids: Counts, found: Counts) -> None:
+        order = Order.of_none(mine) if orders is None else orders.of(first, mine)
+        tight_classes(dims, words, weight, cells, models, rounds, mine, order.place, order.n_light, ids, found)
 
     def handle(first: int, last: int) -> list[tuple[int, int]]:
         mine = tuples[first:last]
@@ -118,7 +134,7 @@ def tight(
             cut_block(dims, words, weight, cells, models, mine, found)
             if found[0]:
                 return [(first, first + int(found[0])), (first + int(found[0]), last)]
-        group(mine, class_id[first:last], found)
+        group_block(first, mine, class_id[first:last], found)
         bottom_up_where_less(dims, words, weight, cells, models, mine, class_id[first:last], found, group)
         n_classes[first] = int(found[0])
         return []

@@ -15,6 +15,7 @@ from shoal_engine.anonymity.release.band_labels import band_labels
 from shoal_engine.anonymity.table.dimensions import Dimension
 from shoal_engine.anonymity.table.table import Table, codes_of
 from shoal_engine.errors import VerificationFailed
+from shoal_engine.tables.distinct_columns import distinct_columns
 from shoal_engine.tables.grouping import group
 from shoal_kernels.tables.class_ranges import class_extents
 from shoal_kernels.tables.dimensions import ORDERED, TREE, Dimensions
@@ -59,6 +60,15 @@ class Recoding:
     def names(self) -> list[str]:
         """Return the names of the released columns; equal values in all of them make a class."""
         return [column.name for column in self.columns]
+
+    def alike(self) -> tuple[Ints, Ints]:
+        """Return one class of each group of classes that state the same, and the place of each class's group.
+
+        Groups ascend by their values' places, column by column.
+        """
+        columns = [np.asarray(one.values.dictionary_encode(null_encoding="encode").indices) for one in self.columns]
+        stated = [place[one.index_of_class] for place, one in zip(columns, self.columns, strict=True)]
+        return distinct_columns(stated)
 
     def stated(self) -> tuple[list[bytes], Ints]:
         """Return what classes state in their released columns, each once, and the place of each class's among them."""
