@@ -69,7 +69,7 @@ def partition(
         raise not_met(weight, cells, models, apart_names, grid=grid)
     if len(parts) == 1 and parts[0].size == weight.size:
         del parts
-        return _cut(method, dims, words, weight, cells, released, n_threads, grid)
+        return _cut(method, dims, words, weight, cells, released, n_threads, grid, orders)
     class_of_tuple = np.full(weight.size, SUPPRESSED, np.int64)
     n_classes = 0
     for tuples in parts:
