@@ -51,7 +51,7 @@ def subset_of(words: Words, weight: Ints, cells: Cells, tuples: Ints) -> tuple[W
 
 
 def rows_of_classes(class_of_tuple: npt.NDArray[np.integer], weight: Ints, n_classes: int) -> Ints:
-    """Return the rows of each class, (n_classes,) int64; negative classes are skipped. A stretch of tuples at a time."""
+    """Return the rows of each class, (n_classes,) int64; negative ones are skipped. A stretch of tuples at a time."""
     rows = np.zeros(n_classes, np.int64)
     for first in range(0, weight.size, _STRETCH):
         classes, weights = class_of_tuple[first : first + _STRETCH], weight[first : first + _STRETCH]
