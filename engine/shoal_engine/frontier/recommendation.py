@@ -137,7 +137,6 @@ def recommend(points: Sequence[Tried], limits: Limits) -> Recommendation | None:
 def _reason(one: Tried, meeting: int, tried: int) -> str:
     """Return why a point is recommended, in one sentence."""
     which = "the only one" if meeting == 1 else f"the most useful of the {meeting}"
+    verb = "meets" if meeting == 1 else "meet"
     words, _ = one.limited["max_risk"]
-    return (
-        f"Take {one.label}: {which} of {tried} that meets all limits, with a {words} of {one.risk:.3g} and {one.worth}."
-    )
+    return f"Take {one.label}: {which} of {tried} that {verb} all limits, with a {words} of {one.risk:.3g} and {one.worth}."
