@@ -139,4 +139,5 @@ def _reason(one: Tried, meeting: int, tried: int) -> str:
     which = "the only one" if meeting == 1 else f"the most useful of the {meeting}"
     verb = "meets" if meeting == 1 else "meet"
     words, _ = one.limited["max_risk"]
-    return f"Take {one.label}: {which} of {tried} that {verb} all limits, with a {words} of {one.risk:.3g} and {one.worth}."
+    reached = f"with a {words} of {one.risk:.3g} and {one.worth}"
+    return f"Take {one.label}: {which} of {tried} that {verb} all limits, {reached}."
