@@ -18,7 +18,7 @@ def classes_read(fitted: "Fit", coded: CodedRows) -> GeneralizedTable:
     Parameters
     ----------
     fitted : Fit
-        Of a policy without set-valued columns, whose items a release recodes row by row.
+        Classes of a policy without set-valued columns, whose items a release recodes row by row.
     coded : CodedRows
         Rows of the table in the order in which it was observed; shared by all releases that suppress none.
     """

@@ -89,8 +89,8 @@ def fit(table: Table, *, method: Method, n_threads: int, orders: Orders | None =
     method : str
     n_threads : int
     orders : Orders, optional
-        Of the same table with another k, or empty: what is ordered once is not ordered again. The classes are those
-        without it.
+        Orders of the same table with another k, or empty: what is ordered once is not ordered again. The classes are
+        those without it.
 
     Raises
     ------

@@ -102,7 +102,7 @@ def tight(
     n_threads : int
         At least 1; does not change the result.
     orders : Orders, optional
-        Of the same tuples with another k, or of none yet; does not change the result.
+        Orders of the same tuples with another k, or empty; does not change the result.
 
     Returns
     -------

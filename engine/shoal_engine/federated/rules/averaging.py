@@ -42,6 +42,8 @@ _TINY: Final = 2.0**-16
 """Of the usual bound."""
 _SQUARED: Final = 2.0**-50
 """Squares of values below it may be rounded to nothing in float32, and do not tell whether a bound holds."""
+_CANCELLED: Final = 2.0**-8
+"""Sums of less than this share of their largest term lose more digits than rounding takes."""
 
 
 @dataclass(slots=True)
@@ -289,7 +291,7 @@ def _averages(accepted: AcceptedUpdates, bound: float, n_threads: int) -> tuple[
 
 
 def _refine(mean: Values, payloads: list[Values], factors: Floats, scale: float) -> None:
-    """Put the mean, in the order of nodes, where all values are too small for the grid and not all are 0."""
+    """Put the mean where all values are too small for the grid and not all are 0: exactly where they cancel."""
     places = np.flatnonzero(mean == 0)
     if not len(places):
         return
@@ -302,3 +304,7 @@ def _refine(mean: Values, payloads: list[Values], factors: Floats, scale: float)
             total += products
     tiny = (largest > 0) & (largest <= 0.5)
     mean[places[tiny]] = total[tiny] * scale
+    for place in places[tiny & (np.abs(total) < largest * _CANCELLED)].tolist():
+        pairs = zip(payloads, factors, strict=True)
+        exact = sum((Fraction(float(values[place])) * Fraction(float(factor)) for values, factor in pairs), Fraction(0))
+        mean[place] = float(exact * Fraction(scale))

@@ -244,6 +244,12 @@ def test_mean__what_is_below_the_grid_is_exact_and_never_zero(rows: list[list[fl
             assert found == pytest.approx(exact, rel=1e-12, abs=2.0**-36)
 
 
+def test_mean__what_cancels_below_the_grid_leaves_what_is_smaller() -> None:
+    sent = updates([[1e-38], [1.5e-253], [-1e-38]])
+    for mean in (folding(sent[0], bound=1.0), WeightedMean(bound=1.0)):
+        assert values(released(mean, sent)) == pytest.approx([0.5e-253], rel=1e-12, abs=0)
+
+
 def test_fold__values_below_the_grid_that_are_too_many_are_rejected() -> None:
     sent = updates([[2.0**-200] * 6000, [1.0] * 6000])
     aggregate = released(folding(sent[0], bound=1.0), sent)
