@@ -128,8 +128,8 @@ def tight_classes(
     order : (n,) int64, in and out
         Places in `tuples`, those with fewer than k rows in the order of the tuples and the others behind them.
     n_ordered : (1,) int64, in and out
-        How many in `order` have fewer than k rows, -1 before any order. With k alone the order depends on k only by which
-        tuples these are, so it may be given as it was written for another k.
+        How many in `order` have fewer than k rows, -1 before any order. With k alone the order depends on k only by
+        which tuples these are, so it may be given as it was written for another k.
     class_id : (n,) int64, out
         Class of each of `tuples`, from 0 without gaps.
     n_classes : (1,) int64, out
